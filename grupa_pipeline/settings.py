@@ -1,0 +1,134 @@
+"""Every setting of the house, read once from the environment into one frozen object.
+
+No other module reads `os.environ`. Secrets stay in the environment: only whether a usable key is there is kept here.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
+"""Model taken when only a key is given; in the order in which keys are looked for."""
+
+KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process.
+
+    Attributes:
+        warehouse: Folder that holds the DuckDB files, Parquet files and Dagster's own storage.
+        llm: `provider:model` to ask, or None for the rule-based analyst.
+        llm_warning: Why a model that was asked for cannot be used; None when nothing is wrong.
+        min_events: Fewest events (outcome events not counted) that make a user's behaviour comparable.
+        min_group: Smallest cluster that is described to a model, in users.
+        window_days: Length of a snapshot's window, in days.
+        keep_snapshots: Snapshots whose per-user tables are kept.
+        keep_version_days: Days for which older published versions can be restored.
+        engine: `duckdb`, or the address of a Spark cluster.
+        roles_file: TOML file that says which actions are outcomes, proposals or features; defaults go by name.
+        users_file: File with the app's users and hashed passwords; None allows loopback only.
+        trust_proxy: Whether a proxy in front of the app authenticates.
+        seed: Random seed of a segmentation.
+        timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
+        webhook: URL told of failed runs and checks; None tells nobody.
+    """
+
+    warehouse: Path = Path("warehouse")
+    llm: str | None = None
+    llm_warning: str | None = None
+    min_events: int = 5
+    min_group: int = 10
+    window_days: int = 180
+    keep_snapshots: int = 30
+    keep_version_days: int = 7
+    engine: str = "duckdb"
+    roles_file: Path | None = None
+    users_file: Path | None = None
+    trust_proxy: bool = False
+    seed: int = 42
+    timestamp_format: str | None = None
+    webhook: str | None = field(default=None, repr=False)
+
+    @property
+    def inbox(self) -> Path:
+        """Folder in which a log is put to be taken in."""
+        return self.warehouse / "inbox"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage, unless `DAGSTER_HOME` says otherwise."""
+        return self.warehouse / ".dagster"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from `env` (default: the process's environment).
+
+        Raises:
+            SettingError: A value is not of its kind.
+        """
+        env = os.environ if env is None else env
+        warehouse = Path(env.get("GRUPA_WAREHOUSE") or "warehouse").expanduser().absolute()
+        llm, llm_warning = _llm(env)
+        roles = _path(env, "GRUPA_ROLES_FILE")
+        default_roles = warehouse / "roles.toml"
+        return cls(
+            warehouse=warehouse,
+            llm=llm,
+            llm_warning=llm_warning,
+            min_events=_whole(env, "GRUPA_MIN_EVENTS", cls.min_events),
+            min_group=_whole(env, "GRUPA_MIN_GROUP", cls.min_group),
+            window_days=_whole(env, "GRUPA_WINDOW_DAYS", cls.window_days),
+            keep_snapshots=_whole(env, "GRUPA_KEEP_SNAPSHOTS", cls.keep_snapshots),
+            keep_version_days=_whole(env, "GRUPA_KEEP_VERSION_DAYS", cls.keep_version_days),
+            engine=env.get("GRUPA_ENGINE") or cls.engine,
+            roles_file=roles or (default_roles if default_roles.exists() else None),
+            users_file=_path(env, "GRUPA_USERS_FILE"),
+            trust_proxy=(env.get("GRUPA_TRUST_PROXY") or "0").lower() in ("1", "true", "yes"),
+            seed=_whole(env, "GRUPA_SEED", cls.seed, least=0),
+            timestamp_format=env.get("GRUPA_TIMESTAMP_FORMAT") or None,
+            webhook=env.get("GRUPA_WEBHOOK") or None,
+        )
+
+
+def usable_key(env: Mapping[str, str], provider: str) -> bool:
+    """Whether `env` holds a real key for `provider`; empty or containing `placeholder` means none."""
+    key = env.get(KEY_VARIABLES[provider], "").strip()
+    return bool(key) and "placeholder" not in key.lower()
+
+
+def _llm(env: Mapping[str, str]) -> tuple[str | None, str | None]:
+    asked = (env.get("GRUPA_LLM") or "").strip()
+    if asked.lower() == "none":
+        return None, None
+    if not asked:
+        for provider, model in DEFAULT_MODELS.items():
+            if usable_key(env, provider):
+                return f"{provider}:{model}", None
+        return None, None
+    provider, _, model = asked.partition(":")
+    if not model:
+        return None, f"GRUPA_LLM is {asked!r}, not provider:model (for example openai:gpt-5.4-mini); rules wrote the insights."
+    if provider in KEY_VARIABLES and not usable_key(env, provider):
+        return None, f"GRUPA_LLM asks for {asked}, but {KEY_VARIABLES[provider]} holds no key; rules wrote the insights."
+    return asked, None
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    text = (env.get(name) or "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < least:
+        raise SettingError(f"{name} is {text!r}; give a whole number of at least {least}.")
+    return int(text)
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    text = (env.get(name) or "").strip()
+    return Path(text).expanduser().absolute() if text else None

@@ -1,0 +1,385 @@
+"""The contract of the warehouse as data: every table, column, type, key and comment.
+
+The pipeline creates tables from it, the app and the tests read it, `docs/tables.md` is generated from it, and the comments
+are written into DuckDB itself (`COMMENT ON`). No SQL but types, no I/O, no behaviour.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Storage = Literal["rows", "parquet"]
+"""`rows` lives inside the DuckDB file; `parquet` is a view over immutable Parquet files that the file names."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its DuckDB type and what a reader needs to know of it."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a DuckDB file.
+
+    `key` names the columns that identify a row; tables are compared and published in this order. `open_ended` tables hold
+    further DOUBLE columns (one a feature) beside those listed.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    storage: Storage = "rows"
+    open_ended: bool = False
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def per_snapshot(self) -> bool:
+        """Whether a row belongs to one snapshot and is replaced with it."""
+        return self.columns[0].name in ("snapshot_date", "to_snapshot") or "snapshot_date" in self.column_names
+
+
+def _columns(*rows: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+_SNAPSHOT = ("snapshot_date", "DATE", "The snapshot's day; its window ends with this day (UTC).")
+_CLUSTER = ("cluster_id", "VARCHAR", "Stable id of the cluster (C01, C02, ...).")
+_CREATED = ("created_at", "TIMESTAMP", "When the row was written (UTC).")
+
+EVENTS = Table(
+    "events",
+    "Every accepted event, one row each, duplicates left out.",
+    _columns(
+        ("user_id", "VARCHAR", "Who acted, as the log names them."),
+        ("timestamp", "TIMESTAMP", "When, in UTC; a zoneless time in a log counts as UTC."),
+        ("action", "VARCHAR", "What was done, as the log names it."),
+        ("metadata", "JSON", "The event's other fields as a JSON object; NULL when there are none."),
+        ("file_sha256", "VARCHAR", "The file it came from; joins ingested_files."),
+    ),
+    key=("user_id", "timestamp", "action", "metadata"),
+    storage="parquet",
+)
+INGESTED_FILES = Table(
+    "ingested_files",
+    "One row a log file taken in. rows_read = rows_accepted + rows_rejected + rows_duplicate.",
+    _columns(
+        ("file_sha256", "VARCHAR", "SHA-256 of the file's bytes as given."),
+        ("file_name", "VARCHAR", "The file's name when it was first taken in."),
+        ("ingested_at", "TIMESTAMP", "When it was taken in (UTC)."),
+        ("rows_read", "BIGINT", "Records in the file, header and blank lines not counted."),
+        ("rows_accepted", "BIGINT", "Records that became events."),
+        ("rows_rejected", "BIGINT", "Records that could not be used; each is in rejected_rows."),
+        ("rows_duplicate", "BIGINT", "Records equal to an event already held, from this file or an earlier one."),
+        ("first_event_at", "TIMESTAMP", "Earliest accepted event (UTC); NULL when none was accepted."),
+        ("last_event_at", "TIMESTAMP", "Latest accepted event (UTC); NULL when none was accepted."),
+    ),
+    key=("file_sha256",),
+)
+REJECTED_ROWS = Table(
+    "rejected_rows",
+    "One row a record that could not be used.",
+    _columns(
+        ("file_sha256", "VARCHAR", "The file it stood in; joins ingested_files."),
+        ("line_number", "BIGINT", "Physical line on which the record starts; the header is line 1."),
+        ("reason", "VARCHAR", "Why: a word such as missing_user_id, bad_timestamp, timestamp_in_future."),
+        ("raw", "VARCHAR", "The record as it stood, cut at 4 KiB."),
+    ),
+    key=("file_sha256", "line_number"),
+)
+SEGMENTATIONS = Table(
+    "segmentations",
+    "One row a snapshot: what was segmented, how well, and whether there is anything there.",
+    _columns(
+        _SNAPSHOT,
+        ("status", "VARCHAR", "ok, weak_structure (descriptive only) or too_few_users."),
+        ("reason", "VARCHAR", "The status in words for a product manager; NULL when ok."),
+        ("window_start", "TIMESTAMP", "First instant of the window (UTC, inclusive)."),
+        ("window_end", "TIMESTAMP", "End of the window (UTC, exclusive): snapshot_date + 1 day."),
+        ("users", "BIGINT", "Users with an event in the window: the rows of user_clusters."),
+        ("events", "BIGINT", "Events in the window."),
+        ("cluster_count", "BIGINT", "Clusters found."),
+        ("unassigned_share", "DOUBLE", "Share of users in no cluster, 0 to 1."),
+        ("dbcv", "DOUBLE", "Density-based cluster validity of the chosen grouping, -1 to 1."),
+        ("stability", "DOUBLE", "Median over clusters of the bootstrap Jaccard stability, 0 to 1."),
+        ("null_p_value", "DOUBLE", "Chance of so good a score where there is no structure (Gaussian-copula null)."),
+        ("parameters", "JSON", "Everything that shaped it: window, grid choice, null distribution, landmarks."),
+        ("seed", "BIGINT", "Random seed."),
+        ("input_sha256", "VARCHAR", "Fingerprint of the events in the window and of the roles."),
+        ("code_version", "VARCHAR", "Version of grupa that wrote it."),
+        _CREATED,
+    ),
+    key=("snapshot_date",),
+)
+SEGMENTATION_CANDIDATES = Table(
+    "segmentation_candidates",
+    "The grid of parameters that was tried for a snapshot, with scores, and which one was chosen.",
+    _columns(
+        _SNAPSHOT,
+        ("candidate", "BIGINT", "Number of the candidate, from 1."),
+        ("parameters", "JSON", "n_neighbors, min_cluster_size, min_samples, cluster_selection_method."),
+        ("cluster_count", "BIGINT", "Clusters it found."),
+        ("largest_share", "DOUBLE", "Share of users in its largest cluster, 0 to 1."),
+        ("unassigned_share", "DOUBLE", "Share of users it left out, 0 to 1."),
+        ("dbcv", "DOUBLE", "Density-based cluster validity, -1 to 1."),
+        ("stability", "DOUBLE", "Bootstrap stability, 0 to 1; NULL when it was not measured."),
+        ("score", "DOUBLE", "What candidates are ranked by."),
+        ("verdict", "VARCHAR", "passed, or why it was out: too_few_clusters, one_big_cluster, too_much_noise, unstable."),
+        ("chosen", "BOOLEAN", "Whether this one made the snapshot's clusters."),
+    ),
+    key=("snapshot_date", "candidate"),
+)
+USER_FEATURES = Table(
+    "user_features",
+    "One row a user with enough events, one DOUBLE column a feature (see feature_catalog).",
+    _columns(_SNAPSHOT, ("user_id", "VARCHAR", "The user.")),
+    key=("snapshot_date", "user_id"),
+    storage="parquet",
+    open_ended=True,
+)
+FEATURE_CATALOG = Table(
+    "feature_catalog",
+    "What each feature means. Every metric named anywhere is a row here.",
+    _columns(
+        ("feature", "VARCHAR", "Name of the column in user_features."),
+        ("description", "VARCHAR", "What it measures, in words that fit a sentence."),
+        ("unit", "VARCHAR", "Unit: share, events, sessions/week, hours, days, ..."),
+        ("role", "VARCHAR", "clustering (makes clusters), outcome (never does; a card's metric) or context."),
+        ("metric_kind", "VARCHAR", "proportion, mean or ratio: which test plans it."),
+        ("numerator", "VARCHAR", "What is counted, for a ratio or proportion."),
+        ("denominator", "VARCHAR", "What it is divided by, for a ratio or proportion."),
+        ("higher_is_better", "BOOLEAN", "Which way is good; NULL when neither is."),
+        ("source_action", "VARCHAR", "The log's own action name(s) behind it; NULL when it covers all."),
+    ),
+    key=("feature",),
+)
+USER_EMBEDDINGS = Table(
+    "user_embeddings",
+    "Where each user with enough events stands on the map. Distances between far clusters mean little.",
+    _columns(
+        _SNAPSHOT,
+        ("user_id", "VARCHAR", "The user."),
+        ("x", "DOUBLE", "Map coordinate, no unit."),
+        ("y", "DOUBLE", "Map coordinate, no unit."),
+    ),
+    key=("snapshot_date", "user_id"),
+    storage="parquet",
+)
+USER_CLUSTERS = Table(
+    "user_clusters",
+    "One row a user of the snapshot: their cluster, or why they are in none.",
+    _columns(
+        _SNAPSHOT,
+        ("user_id", "VARCHAR", "The user."),
+        ("cluster_id", "VARCHAR", "Their cluster; NULL is unassigned."),
+        ("probability", "DOUBLE", "Strength of membership, 0 to 1; 0 when unassigned."),
+        ("unassigned_reason", "VARCHAR", "noise, too_few_events, unstable_cluster or too_few_users; NULL when assigned."),
+        ("nearest_cluster_id", "VARCHAR", "The nearest cluster other than their own; NULL where there is none."),
+    ),
+    key=("snapshot_date", "user_id"),
+    storage="parquet",
+)
+CLUSTER_IDENTITIES = Table(
+    "cluster_identities",
+    "What segmentation knows of each cluster before it is described; the ledger of issued ids.",
+    _columns(
+        _SNAPSHOT,
+        _CLUSTER,
+        ("stability", "DOUBLE", "Mean best-match Jaccard over subsamples (Hennig 2007), 0 to 1."),
+        ("first_seen", "DATE", "Snapshot in which the id was issued."),
+        ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
+    ),
+    key=("snapshot_date", "cluster_id"),
+)
+CLUSTERS = Table(
+    "clusters",
+    "One row a cluster and snapshot: its name, size and the rule that describes it.",
+    _columns(
+        _SNAPSHOT,
+        _CLUSTER,
+        ("name", "VARCHAR", "Name, distinct within a snapshot."),
+        ("summary", "VARCHAR", "What sets the cluster apart, in a sentence or two."),
+        ("size", "BIGINT", "Users in it."),
+        ("share", "DOUBLE", "Size over the users of the snapshot, 0 to 1."),
+        ("stability", "DOUBLE", "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable."),
+        ("rule", "VARCHAR", "Short rule that picks out its users, in units a person reads."),
+        ("rule_f1", "DOUBLE", "How well the rule does, F1, 0 to 1."),
+        ("first_seen", "DATE", "Snapshot in which the id was issued."),
+        ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
+        ("fallback_reason", "VARCHAR", "Why rules and not the model wrote its text; NULL when nothing failed."),
+    ),
+    key=("snapshot_date", "cluster_id"),
+)
+CLUSTER_EVIDENCE = Table(
+    "cluster_evidence",
+    "Measured differences between a cluster and everyone else with enough events (unassigned ones included).",
+    _columns(
+        _SNAPSHOT,
+        _CLUSTER,
+        ("evidence_id", "VARCHAR", "Stable from day to day: the cluster, the metric and the measure."),
+        ("metric", "VARCHAR", "Feature that differs; joins feature_catalog."),
+        ("measure", "VARCHAR", "proportion, count, path or duration."),
+        ("unit", "VARCHAR", "Unit of the two values."),
+        ("cluster_value", "DOUBLE", "Value in the cluster: a share of users, or a median."),
+        ("rest_value", "DOUBLE", "The same among the rest."),
+        ("lift", "DOUBLE", "cluster_value / rest_value; NULL where the rest's is 0."),
+        ("effect_size", "DOUBLE", "Difference of shares for proportions and paths, Cliff's delta for counts and durations."),
+        ("ci_low", "DOUBLE", "Lower end of the effect size's 95% interval."),
+        ("ci_high", "DOUBLE", "Upper end of the effect size's 95% interval."),
+        ("n_cluster", "BIGINT", "Users of the cluster it was measured on."),
+        ("n_rest", "BIGINT", "Users of the rest it was measured on."),
+        ("descriptive", "BOOLEAN", "True for features that made the clusters: such an interval describes, it tests nothing."),
+    ),
+    key=("snapshot_date", "cluster_id", "evidence_id"),
+)
+CLUSTER_INSIGHTS = Table(
+    "cluster_insights",
+    "Pain points and recommendations; each cites evidence.",
+    _columns(
+        _SNAPSHOT,
+        _CLUSTER,
+        ("insight_id", "VARCHAR", "Stable from day to day while it says the same thing."),
+        ("kind", "VARCHAR", "pain_point or recommendation."),
+        ("title", "VARCHAR", "A line."),
+        ("body", "VARCHAR", "A few sentences; every number in it was filled in from evidence."),
+        ("evidence_ids", "VARCHAR[]", "Evidence it rests on; joins cluster_evidence."),
+        ("addresses", "VARCHAR[]", "For a recommendation: the pain points (insight_id) it addresses."),
+        ("target_metric", "VARCHAR", "Metric that a recommendation means to move; joins feature_catalog."),
+        ("direction", "VARCHAR", "increase or decrease; NULL for a pain point."),
+        ("change", "VARCHAR", "What a recommendation would change in the product."),
+        ("hypothesis", "VARCHAR", "If ... then ... because ...: a hypothesis, not a finding."),
+        ("rank", "BIGINT", "Order within its cluster and kind, from 1."),
+        ("source", "VARCHAR", "llm or rules: who wrote it."),
+        ("model", "VARCHAR", "provider:model for llm; NULL for rules."),
+        ("prompt_version", "VARCHAR", "Version of the prompts or of the rules."),
+        ("input_sha256", "VARCHAR", "Fingerprint of what it was written from; a kept text has an equal one."),
+        _CREATED,
+    ),
+    key=("snapshot_date", "cluster_id", "insight_id"),
+)
+LLM_CALLS = Table(
+    "llm_calls",
+    "Every call to a model: what was sent, what came back.",
+    _columns(
+        ("call_id", "VARCHAR", "Unique id of the call."),
+        _SNAPSHOT,
+        ("cluster_id", "VARCHAR", "The cluster asked about; NULL when all were asked about together."),
+        ("provider", "VARCHAR", "openai, anthropic, ollama, ..."),
+        ("model", "VARCHAR", "Model id."),
+        ("prompt_version", "VARCHAR", "Version of the prompts."),
+        ("prompt", "VARCHAR", "What was sent, whole."),
+        ("response", "VARCHAR", "What came back, whole; NULL when nothing did."),
+        ("input_tokens", "BIGINT", "Tokens sent, as the provider counts."),
+        ("output_tokens", "BIGINT", "Tokens received, as the provider counts."),
+        ("latency_ms", "BIGINT", "How long the call took, retries included."),
+        ("outcome", "VARCHAR", "ok, refused, invalid, error, timeout, ...: how it ended."),
+        ("error", "VARCHAR", "The error in words, without secrets; NULL when there was none."),
+        _CREATED,
+    ),
+    key=("call_id",),
+)
+CLUSTER_TRANSITIONS = Table(
+    "cluster_transitions",
+    "Who moved from where to where since the snapshot before.",
+    _columns(
+        ("from_snapshot", "DATE", "The snapshot before."),
+        ("to_snapshot", "DATE", "This snapshot."),
+        ("from_cluster_id", "VARCHAR", "Cluster then; NULL is unassigned or absent."),
+        ("to_cluster_id", "VARCHAR", "Cluster now; NULL is unassigned or absent."),
+        ("users", "BIGINT", "Users who made this move."),
+        ("kind", "VARCHAR", "continue, split, merge, birth or death: what this link means for the clusters; NULL for a mere move."),
+    ),
+    key=("to_snapshot", "from_cluster_id", "to_cluster_id"),
+)
+
+_PLAN = _columns(
+    ("plan_id", "VARCHAR", "Unique id of the plan."),
+    ("revision", "BIGINT", "Counts up with every save, from 1."),
+    ("status", "VARCHAR", "idea, draft, ready, scheduled or archived."),
+    ("position", "DOUBLE", "Order within its status; smaller comes first."),
+    ("snapshot_date", "DATE", "Snapshot it was planned from."),
+    ("cluster_id", "VARCHAR", "Cluster it is for."),
+    ("recommendation_id", "VARCHAR", "The recommendation (insight_id) it tests."),
+    ("evidence_ids", "VARCHAR[]", "Evidence as it was when the plan was made."),
+    ("name", "VARCHAR", "Name of the test."),
+    ("owner", "VARCHAR", "Who is responsible."),
+    ("hypothesis", "VARCHAR", "If ... then ... because ..."),
+    ("population", "VARCHAR", "Who takes part: the cluster's rule."),
+    ("variants", "JSON", "The arms: name, weight and n of each."),
+    ("primary_metric", "VARCHAR", "Metric that decides; joins feature_catalog."),
+    ("metric_kind", "VARCHAR", "proportion, mean or ratio."),
+    ("direction", "VARCHAR", "increase or decrease: which way it should move."),
+    ("baseline", "DOUBLE", "The metric's value now."),
+    ("baseline_sd", "DOUBLE", "Standard deviation between users, for means and ratios."),
+    ("baseline_n", "BIGINT", "Users the baseline was measured on."),
+    ("baseline_from", "TIMESTAMP", "First instant of the baseline's days (UTC)."),
+    ("baseline_to", "TIMESTAMP", "End of the baseline's days (UTC, exclusive)."),
+    ("baseline_unseen", "BOOLEAN", "Whether those days were unseen when the users were picked; if not, it may flatter."),
+    ("exposure_days", "BIGINT", "Days from first being eligible in which the metric counts."),
+    ("mde_relative", "DOUBLE", "Minimum detectable effect over the baseline (0.1 is +10%)."),
+    ("mde_absolute", "DOUBLE", "The same in the metric's own unit."),
+    ("alpha", "DOUBLE", "Significance level."),
+    ("power", "DOUBLE", "Chance to see an effect of that size."),
+    ("sides", "BIGINT", "1 or 2."),
+    ("method", "VARCHAR", "Name of the formula."),
+    ("guardrails", "JSON", "Guardrail metrics, each with its margin and the n it needs."),
+    ("traffic_share", "DOUBLE", "Share of the population that takes part, 0 to 1."),
+    ("n_per_arm", "BIGINT", "Users in the control arm."),
+    ("n_total", "BIGINT", "Users in all arms."),
+    ("duration_days", "BIGINT", "Days until n_total different eligible users have come and been exposed, in whole weeks."),
+    ("feasible", "BOOLEAN", "Whether it ends within eight weeks."),
+    ("decision_rule", "VARCHAR", "What will be decided on which result."),
+    ("start_date", "DATE", "Planned first day."),
+    ("end_date", "DATE", "Planned last day."),
+    ("rice_reach", "DOUBLE", "Eligible users a quarter, from the data."),
+    ("rice_impact", "DOUBLE", "Impact a user: .25, .5, 1, 2 or 3."),
+    ("rice_confidence", "DOUBLE", "Confidence, 0 to 1."),
+    ("rice_effort", "DOUBLE", "Person-months."),
+    ("rice_score", "DOUBLE", "reach * impact * confidence / effort."),
+    ("brief", "VARCHAR", "The test brief in Markdown."),
+    ("updated_by", "VARCHAR", "Who saved this revision."),
+    ("created_at", "TIMESTAMP", "When the plan was made (UTC)."),
+    ("updated_at", "TIMESTAMP", "When this revision was saved (UTC)."),
+    ("deleted_at", "TIMESTAMP", "When it was removed (UTC); NULL while it is on the roadmap."),
+)
+TEST_ROADMAP = Table("test_roadmap", "The plans, one row each: planning only, nothing is executed.", _PLAN, key=("plan_id",))
+TEST_ROADMAP_HISTORY = Table(
+    "test_roadmap_history", "Every revision of every plan, append-only.", _PLAN, key=("plan_id", "revision")
+)
+CLUSTER_NAMES = Table(
+    "cluster_names",
+    "Names that people gave to clusters; the newest revision is shown over the pipeline's name.",
+    _columns(
+        _CLUSTER,
+        ("revision", "BIGINT", "Counts up with every edit, from 1."),
+        ("name", "VARCHAR", "The name; NULL takes an edit back."),
+        ("edited_by", "VARCHAR", "Who edited it."),
+        ("edited_at", "TIMESTAMP", "When (UTC)."),
+    ),
+    key=("cluster_id", "revision"),
+)
+
+PIPELINE_TABLES: tuple[Table, ...] = (
+    EVENTS,
+    INGESTED_FILES,
+    REJECTED_ROWS,
+    SEGMENTATIONS,
+    SEGMENTATION_CANDIDATES,
+    USER_FEATURES,
+    FEATURE_CATALOG,
+    USER_EMBEDDINGS,
+    USER_CLUSTERS,
+    CLUSTER_IDENTITIES,
+    CLUSTERS,
+    CLUSTER_EVIDENCE,
+    CLUSTER_INSIGHTS,
+    LLM_CALLS,
+    CLUSTER_TRANSITIONS,
+)
+ROADMAP_TABLES: tuple[Table, ...] = (TEST_ROADMAP, TEST_ROADMAP_HISTORY, CLUSTER_NAMES)
