@@ -34,15 +34,18 @@ class Table:
     key: tuple[str, ...]
     storage: Storage = "rows"
     open_ended: bool = False
+    made_from: tuple[str, ...] = ()
+    """Names of the tables that a snapshot's rows are computed from; empty for tables that belong to no snapshot."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """The listed columns' names, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
-    def per_snapshot(self) -> bool:
-        """Whether a row belongs to one snapshot and is replaced with it."""
-        return self.columns[0].name in ("snapshot_date", "to_snapshot") or "snapshot_date" in self.column_names
+    def snapshot_column(self) -> str | None:
+        """The column that names the snapshot a row belongs to; None where rows outlive snapshots."""
+        return next((name for name in ("snapshot_date", "to_snapshot") if name in self.column_names), None)
 
 
 def _columns(*rows: tuple[str, str, str]) -> tuple[Column, ...]:
@@ -116,6 +119,7 @@ SEGMENTATIONS = Table(
         _CREATED,
     ),
     key=("snapshot_date",),
+    made_from=("user_features", "feature_catalog", "events"),
 )
 SEGMENTATION_CANDIDATES = Table(
     "segmentation_candidates",
@@ -130,10 +134,15 @@ SEGMENTATION_CANDIDATES = Table(
         ("dbcv", "DOUBLE", "Density-based cluster validity, -1 to 1."),
         ("stability", "DOUBLE", "Bootstrap stability, 0 to 1; NULL when it was not measured."),
         ("score", "DOUBLE", "What candidates are ranked by."),
-        ("verdict", "VARCHAR", "passed, or why it was out: too_few_clusters, one_big_cluster, too_much_noise, unstable."),
+        (
+            "verdict",
+            "VARCHAR",
+            "passed, or why it was out: too_few_clusters, one_big_cluster, too_much_noise, unstable.",
+        ),
         ("chosen", "BOOLEAN", "Whether this one made the snapshot's clusters."),
     ),
     key=("snapshot_date", "candidate"),
+    made_from=("user_features", "feature_catalog", "events"),
 )
 USER_FEATURES = Table(
     "user_features",
@@ -142,6 +151,7 @@ USER_FEATURES = Table(
     key=("snapshot_date", "user_id"),
     storage="parquet",
     open_ended=True,
+    made_from=("events",),
 )
 FEATURE_CATALOG = Table(
     "feature_catalog",
@@ -158,6 +168,7 @@ FEATURE_CATALOG = Table(
         ("source_action", "VARCHAR", "The log's own action name(s) behind it; NULL when it covers all."),
     ),
     key=("feature",),
+    made_from=("events",),
 )
 USER_EMBEDDINGS = Table(
     "user_embeddings",
@@ -170,6 +181,7 @@ USER_EMBEDDINGS = Table(
     ),
     key=("snapshot_date", "user_id"),
     storage="parquet",
+    made_from=("user_features", "feature_catalog", "events"),
 )
 USER_CLUSTERS = Table(
     "user_clusters",
@@ -179,11 +191,16 @@ USER_CLUSTERS = Table(
         ("user_id", "VARCHAR", "The user."),
         ("cluster_id", "VARCHAR", "Their cluster; NULL is unassigned."),
         ("probability", "DOUBLE", "Strength of membership, 0 to 1; 0 when unassigned."),
-        ("unassigned_reason", "VARCHAR", "noise, too_few_events, unstable_cluster or too_few_users; NULL when assigned."),
+        (
+            "unassigned_reason",
+            "VARCHAR",
+            "noise, too_few_events, unstable_cluster or too_few_users; NULL when assigned.",
+        ),
         ("nearest_cluster_id", "VARCHAR", "The nearest cluster other than their own; NULL where there is none."),
     ),
     key=("snapshot_date", "user_id"),
     storage="parquet",
+    made_from=("user_features", "feature_catalog", "events"),
 )
 CLUSTER_IDENTITIES = Table(
     "cluster_identities",
@@ -196,6 +213,7 @@ CLUSTER_IDENTITIES = Table(
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
     ),
     key=("snapshot_date", "cluster_id"),
+    made_from=("user_features", "feature_catalog", "events"),
 )
 CLUSTERS = Table(
     "clusters",
@@ -207,7 +225,11 @@ CLUSTERS = Table(
         ("summary", "VARCHAR", "What sets the cluster apart, in a sentence or two."),
         ("size", "BIGINT", "Users in it."),
         ("share", "DOUBLE", "Size over the users of the snapshot, 0 to 1."),
-        ("stability", "DOUBLE", "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable."),
+        (
+            "stability",
+            "DOUBLE",
+            "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable.",
+        ),
         ("rule", "VARCHAR", "Short rule that picks out its users, in units a person reads."),
         ("rule_f1", "DOUBLE", "How well the rule does, F1, 0 to 1."),
         ("first_seen", "DATE", "Snapshot in which the id was issued."),
@@ -215,6 +237,7 @@ CLUSTERS = Table(
         ("fallback_reason", "VARCHAR", "Why rules and not the model wrote its text; NULL when nothing failed."),
     ),
     key=("snapshot_date", "cluster_id"),
+    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
 )
 CLUSTER_EVIDENCE = Table(
     "cluster_evidence",
@@ -229,14 +252,23 @@ CLUSTER_EVIDENCE = Table(
         ("cluster_value", "DOUBLE", "Value in the cluster: a share of users, or a median."),
         ("rest_value", "DOUBLE", "The same among the rest."),
         ("lift", "DOUBLE", "cluster_value / rest_value; NULL where the rest's is 0."),
-        ("effect_size", "DOUBLE", "Difference of shares for proportions and paths, Cliff's delta for counts and durations."),
+        (
+            "effect_size",
+            "DOUBLE",
+            "Difference of shares for proportions and paths, Cliff's delta for counts and durations.",
+        ),
         ("ci_low", "DOUBLE", "Lower end of the effect size's 95% interval."),
         ("ci_high", "DOUBLE", "Upper end of the effect size's 95% interval."),
         ("n_cluster", "BIGINT", "Users of the cluster it was measured on."),
         ("n_rest", "BIGINT", "Users of the rest it was measured on."),
-        ("descriptive", "BOOLEAN", "True for features that made the clusters: such an interval describes, it tests nothing."),
+        (
+            "descriptive",
+            "BOOLEAN",
+            "True for features that made the clusters: such an interval describes, it tests nothing.",
+        ),
     ),
     key=("snapshot_date", "cluster_id", "evidence_id"),
+    made_from=("user_features", "feature_catalog", "user_clusters"),
 )
 CLUSTER_INSIGHTS = Table(
     "cluster_insights",
@@ -262,6 +294,7 @@ CLUSTER_INSIGHTS = Table(
         _CREATED,
     ),
     key=("snapshot_date", "cluster_id", "insight_id"),
+    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
 )
 LLM_CALLS = Table(
     "llm_calls",
@@ -283,6 +316,7 @@ LLM_CALLS = Table(
         _CREATED,
     ),
     key=("call_id",),
+    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
 )
 CLUSTER_TRANSITIONS = Table(
     "cluster_transitions",
@@ -293,9 +327,14 @@ CLUSTER_TRANSITIONS = Table(
         ("from_cluster_id", "VARCHAR", "Cluster then; NULL is unassigned or absent."),
         ("to_cluster_id", "VARCHAR", "Cluster now; NULL is unassigned or absent."),
         ("users", "BIGINT", "Users who made this move."),
-        ("kind", "VARCHAR", "continue, split, merge, birth or death: what this link means for the clusters; NULL for a mere move."),
+        (
+            "kind",
+            "VARCHAR",
+            "continue, split, merge, birth or death: what this link means for the clusters; NULL for a mere move.",
+        ),
     ),
     key=("to_snapshot", "from_cluster_id", "to_cluster_id"),
+    made_from=("user_features", "feature_catalog", "events"),
 )
 
 _PLAN = _columns(
@@ -320,7 +359,11 @@ _PLAN = _columns(
     ("baseline_n", "BIGINT", "Users the baseline was measured on."),
     ("baseline_from", "TIMESTAMP", "First instant of the baseline's days (UTC)."),
     ("baseline_to", "TIMESTAMP", "End of the baseline's days (UTC, exclusive)."),
-    ("baseline_unseen", "BOOLEAN", "Whether those days were unseen when the users were picked; if not, it may flatter."),
+    (
+        "baseline_unseen",
+        "BOOLEAN",
+        "Whether those days were unseen when the users were picked; if not, it may flatter.",
+    ),
     ("exposure_days", "BIGINT", "Days from first being eligible in which the metric counts."),
     ("mde_relative", "DOUBLE", "Minimum detectable effect over the baseline (0.1 is +10%)."),
     ("mde_absolute", "DOUBLE", "The same in the metric's own unit."),
@@ -332,7 +375,11 @@ _PLAN = _columns(
     ("traffic_share", "DOUBLE", "Share of the population that takes part, 0 to 1."),
     ("n_per_arm", "BIGINT", "Users in the control arm."),
     ("n_total", "BIGINT", "Users in all arms."),
-    ("duration_days", "BIGINT", "Days until n_total different eligible users have come and been exposed, in whole weeks."),
+    (
+        "duration_days",
+        "BIGINT",
+        "Days until n_total different eligible users have come and been exposed, in whole weeks.",
+    ),
     ("feasible", "BOOLEAN", "Whether it ends within eight weeks."),
     ("decision_rule", "VARCHAR", "What will be decided on which result."),
     ("start_date", "DATE", "Planned first day."),
@@ -348,7 +395,9 @@ _PLAN = _columns(
     ("updated_at", "TIMESTAMP", "When this revision was saved (UTC)."),
     ("deleted_at", "TIMESTAMP", "When it was removed (UTC); NULL while it is on the roadmap."),
 )
-TEST_ROADMAP = Table("test_roadmap", "The plans, one row each: planning only, nothing is executed.", _PLAN, key=("plan_id",))
+TEST_ROADMAP = Table(
+    "test_roadmap", "The plans, one row each: planning only, nothing is executed.", _PLAN, key=("plan_id",)
+)
 TEST_ROADMAP_HISTORY = Table(
     "test_roadmap_history", "Every revision of every plan, append-only.", _PLAN, key=("plan_id", "revision")
 )
@@ -363,6 +412,20 @@ CLUSTER_NAMES = Table(
         ("edited_at", "TIMESTAMP", "When (UTC)."),
     ),
     key=("cluster_id", "revision"),
+)
+
+PUBLISHED_FILES = Table(
+    "published_files",
+    "Grupa's own bookkeeping: what this version is made of.",
+    _columns(
+        ("table_name", "VARCHAR", "The table."),
+        ("day", "DATE", "The snapshot's day, or the day of the events."),
+        ("content_key", "VARCHAR", "SHA-256 of the rows, columns that change with every making left out."),
+        ("path", "VARCHAR", "Parquet file, relative to the warehouse; NULL when the rows are in this file."),
+        ("rows", "BIGINT", "Number of rows."),
+        ("inputs", "JSON", "For a snapshot's table: the content keys of the tables it was made from."),
+    ),
+    key=("table_name", "day", "content_key"),
 )
 
 PIPELINE_TABLES: tuple[Table, ...] = (
@@ -381,5 +444,9 @@ PIPELINE_TABLES: tuple[Table, ...] = (
     CLUSTER_INSIGHTS,
     LLM_CALLS,
     CLUSTER_TRANSITIONS,
+    PUBLISHED_FILES,
 )
+SNAPSHOT_TABLES: tuple[Table, ...] = tuple(table for table in PIPELINE_TABLES if table.made_from)
+"""The tables that are made for each snapshot and become visible together."""
+
 ROADMAP_TABLES: tuple[Table, ...] = (TEST_ROADMAP, TEST_ROADMAP_HISTORY, CLUSTER_NAMES)

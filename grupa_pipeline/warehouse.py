@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ PIPELINE_FILE = "grupa.duckdb"
 ROADMAP_FILE = "roadmap.duckdb"
 
 _KEEP_NEWEST = 5
+_KEEP_SHOWN = 3
 
 
 class NoWarehouseError(FileNotFoundError):
@@ -75,9 +76,8 @@ def publish(database: Path, *, keep_days: int = 7) -> Iterator[duckdb.DuckDBPyCo
     own = database.parent / "versions"
     own.mkdir(parents=True, exist_ok=True)
     with lock(database.with_name(f".{database.stem}.lock"), purpose=f"publishing {database.name}"):
-        for left_over in own.glob(f".{database.stem}-*"):
-            left_over.unlink()
         base = _own_copy(database)
+        _clear_left_overs(database, base)
         draft = own / f".{database.stem}-draft"
         try:
             if base is not None:
@@ -151,6 +151,16 @@ def _own_copy(database: Path) -> Path | None:
     return own
 
 
+def _clear_left_overs(database: Path, base: Path | None) -> None:
+    """Remove what a writer left that died before its version was shown: nobody was told of it."""
+    for draft in (database.parent / "versions").glob(f".{database.stem}-*"):
+        draft.unlink()
+    kept = versions(database)
+    if base in kept:
+        for unshown in kept[kept.index(base) + 1 :]:
+            unshown.unlink()
+
+
 def _next_number(database: Path) -> int:
     numbers = [int(path.stem.rsplit("-", 1)[1]) for path in versions(database)]
     return max(numbers, default=0) + 1
@@ -172,10 +182,9 @@ def _show(database: Path, made: Path) -> None:
     os.replace(link, database)
     for folder in (made.parent, shown, database.parent):
         _sync(folder)
-    for old in shown.glob(f"*{database.stem}-*"):
-        # A client that has an old one open keeps it: the file lives on until it is closed.
-        if old != copy:
-            old.unlink()
+    # A client that has an old one open keeps it until it closes it; a few stay for those who are just opening theirs.
+    for old in sorted(shown.glob(f"*{database.stem}-*"), key=lambda path: path.name.lstrip("."))[:-_KEEP_SHOWN]:
+        old.unlink()
 
 
 def _thin(database: Path, keep_days: int) -> None:
@@ -193,6 +202,10 @@ def _thin(database: Path, keep_days: int) -> None:
 
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
-    with suppress(OSError):  # some file systems cannot sync a folder; its files are synced all the same
+    try:
         os.fsync(descriptor)
-    os.close(descriptor)
+    except OSError:
+        if not path.is_dir():  # some file systems cannot sync a folder; a file that does not sync is a failure
+            raise
+    finally:
+        os.close(descriptor)
