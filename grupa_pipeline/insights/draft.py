@@ -1,10 +1,10 @@
 """The shape of what an analyst writes: names of all clusters, then one draft a cluster.
 
-The rules and a model hand back the same models, so everything after them is one way. Here belongs the shape alone; whether a
-draft is true (ids, directions, free numbers) is checked elsewhere, and its numbers are filled in by `text.py`.
+The rules and a model hand back the same models, so everything after them is one way. Here belongs the shape alone;
+whether a draft is true (ids, directions, free numbers) is checked elsewhere, and `text.py` fills in its numbers.
 
-Numbers in prose are placeholders: `{E3.cluster}`, `{E3.rest}`, `{E3.lift}`, `{E3.gap}`, where E3 is the alias of a piece of
-evidence of that cluster. No other digits stand in prose.
+Numbers in prose are placeholders: `{E3.cluster}`, `{E3.rest}`, `{E3.lift}`, `{E3.gap}`, where E3 is the alias of a
+piece of evidence of that cluster. No other digits stand in prose.
 """
 
 from typing import Literal

@@ -1,7 +1,7 @@
 """Numbers in prose: aliases of evidence, and placeholders filled in from the stored values.
 
-Whatever number a reader sees in a text comes from here, and from `cluster_evidence` alone, so a text can never disagree with
-the tables. Words belong to the analysts; which evidence is kept belongs to `evidence.py`.
+Whatever number a reader sees in a text comes from here, and from `cluster_evidence` alone, so a text can never disagree
+with the tables. Words belong to the analysts; which evidence is kept belongs to `evidence.py`.
 """
 
 import math
@@ -67,12 +67,12 @@ def shown(row: Evidence, part: str) -> str:
 
 
 def value(number: float, unit: str) -> str:
-    """A value in its unit: shares as a percentage, durations in the unit that reads best, all else as a plain number."""
+    """A value in its unit: shares as a percentage, durations in the unit that reads best, else a plain number."""
     if _is_share(unit):
         return f"{_plain(number * 100)}%"
     if unit in _HOURS:
         return duration(number * _HOURS[unit])
-    noun = unit.split("/")[0].strip()
+    noun = unit.split("/", maxsplit=1)[0].strip()
     per = f" per {unit.split('/')[1].strip()}" if "/" in unit else ""
     plain = _plain(number)
     if noun in ("", "ratio", "index", "score"):
