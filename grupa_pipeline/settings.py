@@ -12,6 +12,7 @@ DEFAULT_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
 """Model taken when only a key is given; in the order in which keys are looked for."""
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+BASE_URL_VARIABLES = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 
 
 class SettingError(ValueError):
@@ -25,6 +26,7 @@ class Settings:
     Attributes:
         warehouse: Folder that holds the DuckDB files, Parquet files and Dagster's own storage.
         llm: `provider:model` to ask, or None for the rule-based analyst.
+        llm_base_url: Address of that model's server; None for the provider's own.
         llm_warning: Why a model that was asked for cannot be used; None when nothing is wrong.
         min_events: Fewest events (outcome events not counted) that make a user's behaviour comparable.
         min_group: Smallest cluster that is described to a model, in users.
@@ -42,6 +44,7 @@ class Settings:
 
     warehouse: Path = Path("warehouse")
     llm: str | None = None
+    llm_base_url: str | None = None
     llm_warning: str | None = None
     min_events: int = 5
     min_group: int = 10
@@ -81,6 +84,7 @@ class Settings:
         return cls(
             warehouse=warehouse,
             llm=llm,
+            llm_base_url=_base_url(env, llm),
             llm_warning=llm_warning,
             min_events=_whole(env, "GRUPA_MIN_EVENTS", cls.min_events),
             min_group=_whole(env, "GRUPA_MIN_GROUP", cls.min_group),
@@ -114,10 +118,21 @@ def _llm(env: Mapping[str, str]) -> tuple[str | None, str | None]:
         return None, None
     provider, _, model = asked.partition(":")
     if not model:
-        return None, f"GRUPA_LLM is {asked!r}, not provider:model (for example openai:gpt-5.4-mini); rules wrote the insights."
+        return (
+            None,
+            f"GRUPA_LLM is {asked!r}, not provider:model (for example openai:gpt-5.4-mini); rules wrote the insights.",
+        )
     if provider in KEY_VARIABLES and not usable_key(env, provider):
-        return None, f"GRUPA_LLM asks for {asked}, but {KEY_VARIABLES[provider]} holds no key; rules wrote the insights."
+        return (
+            None,
+            f"GRUPA_LLM asks for {asked}, but {KEY_VARIABLES[provider]} holds no key; rules wrote the insights.",
+        )
     return asked, None
+
+
+def _base_url(env: Mapping[str, str], llm: str | None) -> str | None:
+    provider = (llm or "").partition(":")[0]
+    return env.get(BASE_URL_VARIABLES.get(provider, ""), "").strip() or None
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

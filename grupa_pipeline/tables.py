@@ -235,6 +235,11 @@ CLUSTERS = Table(
         ("first_seen", "DATE", "Snapshot in which the id was issued."),
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
         ("fallback_reason", "VARCHAR", "Why rules and not the model wrote its text; NULL when nothing failed."),
+        (
+            "written",
+            "JSON",
+            "The text as it was written, with placeholders for numbers, and what it was written from: kept while that holds.",
+        ),
     ),
     key=("snapshot_date", "cluster_id"),
     made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
