@@ -1,0 +1,143 @@
+"""Fills in a plan from a recommendation, so that "Plan test" opens with nothing left to type. Pure.
+
+Which metrics to measure is decided here; measuring them is for `dash_app/data.py` and `baseline.measure`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from dash_app.planning.baseline import Baseline, BaselineWindow
+from dash_app.planning.plan import DIRECTIONS, Arm, Guardrail, Plan
+from dash_app.planning.rice import default_confidence
+
+DEFAULT_EFFECT = 0.1
+"""Over the baseline: +10% or -10%."""
+
+DEFAULT_MARGIN = 0.1
+DEFAULT_MARGIN_SD = 0.1
+"""A guardrail's margin: a tenth of its baseline, or a tenth of its deviation between users if that is more.
+
+Half of what Cohen (1988) calls a small effect; so a guardrail left as it is never asks for more than about 1,240 users
+an arm at alpha .05 and power .8.
+"""
+
+_ROLE_ORDER = {"outcome": 0, "context": 1, "clustering": 2}
+_NAME_LENGTH = 120
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What a plan starts from: a row of `cluster_insights` and, of its cluster, the rule and stability."""
+
+    snapshot_date: date
+    cluster_id: str
+    insight_id: str
+    title: str
+    change: str
+    hypothesis: str
+    evidence_ids: tuple[str, ...]
+    target_metric: str
+    direction: str
+    population: str
+    stability: float | None = None
+
+
+def guardrail_candidates(catalog: Sequence[Mapping[str, Any]], primary_metric: str) -> list[str]:
+    """Metrics fit to be guardrails of a test on `primary_metric`, best first.
+
+    Those with a good direction, outcomes before the rest and harm (fewer is better) before benefit; without any, all
+    other metrics, so that a plan always has one to start with.
+
+    Args:
+        catalog: Rows of `feature_catalog`.
+        primary_metric: The plan's own metric, never among them.
+    """
+    others = [row for row in catalog if row["feature"] != primary_metric]
+    directed = [row for row in others if row["higher_is_better"] is not None]
+    ordered = sorted(directed or others, key=lambda row: (_ROLE_ORDER[row["role"]], bool(row["higher_is_better"])))
+    return [str(row["feature"]) for row in ordered]
+
+
+def default_guardrail(metric: str, baseline: Baseline, higher_is_better: bool | None) -> Guardrail:
+    """A guardrail on `metric` with a margin to start from; one without a good direction must not fall."""
+    rail = Guardrail(
+        metric=metric,
+        metric_kind=baseline.kind,
+        worse="increase" if higher_is_better is False else "decrease",
+        baseline=baseline.value,
+        baseline_sd=baseline.sd,
+        baseline_n=baseline.n,
+        margin_absolute=1.0,
+    )
+    return rail.with_margin(absolute=max(DEFAULT_MARGIN * abs(baseline.value), DEFAULT_MARGIN_SD * baseline.sd))
+
+
+def draft_plan(
+    recommendation: Recommendation,
+    baseline: Baseline,
+    window: BaselineWindow,
+    guardrails: Sequence[Guardrail],
+    *,
+    plan_id: str,
+    owner: str,
+    today: date,
+) -> Plan:
+    """A plan with every field filled in but the sizes, which `sizing.size_plan` adds.
+
+    Args:
+        recommendation: What to test.
+        baseline: Its target metric, measured on `window`.
+        window: The baseline's days.
+        guardrails: At least one, see `default_guardrail`.
+        plan_id: A new id.
+        owner: The person who plans.
+        today: The test starts on the next Monday after it.
+    """
+    plan = Plan(
+        plan_id=plan_id,
+        snapshot_date=recommendation.snapshot_date,
+        cluster_id=recommendation.cluster_id,
+        recommendation_id=recommendation.insight_id,
+        evidence_ids=recommendation.evidence_ids,
+        name=recommendation.title.strip()[:_NAME_LENGTH],
+        owner=owner,
+        hypothesis=recommendation.hypothesis,
+        population=recommendation.population,
+        variants=(Arm("control", description="As it is now."), Arm("treatment", description=recommendation.change)),
+        primary_metric=recommendation.target_metric,
+        metric_kind=baseline.kind,
+        direction=recommendation.direction,
+        baseline=baseline.value,
+        baseline_sd=baseline.sd,
+        baseline_n=baseline.n,
+        baseline_from=window.start,
+        baseline_to=window.end,
+        baseline_unseen=window.unseen,
+        exposure_days=window.exposure_days,
+        mde_absolute=1.0,
+        guardrails=tuple(guardrails),
+        start_date=today + timedelta(days=7 - today.weekday()),
+        rice_confidence=default_confidence(recommendation.stability, window.unseen),
+    )
+    return plan.with_effect(absolute=default_effect(baseline, recommendation.direction))
+
+
+def default_effect(baseline: Baseline, direction: str) -> float:
+    """The effect to start from, in the metric's unit: a tenth of the baseline, within the room that a share has.
+
+    From a baseline of 0 a relative effect means nothing: five points of a share, a fifth of a deviation otherwise.
+    """
+    if baseline.kind == "proportion":
+        room = 1 - baseline.value if DIRECTIONS[direction] > 0 else baseline.value
+        wished = DEFAULT_EFFECT * baseline.value or 0.05
+        return min(wished, room / 2) or wished
+    return DEFAULT_EFFECT * abs(baseline.value) or 0.2 * baseline.sd or 1.0
+
+
+def equal_arms(count: int) -> tuple[Arm, ...]:
+    """A control and `count - 1` treatments of equal weight."""
+    if count == 2:
+        return (Arm("control"), Arm("treatment"))
+    return (Arm("control"), *(Arm(f"treatment {number}") for number in range(1, count)))

@@ -1,0 +1,158 @@
+"""How long a test takes: how many different eligible users come within so many days, and the weeks that follow from it.
+
+Works on days and counts alone: which users are eligible on which days is for `dash_app/data.py` to ask of the log,
+without hindsight (a user counts from the first day on which what had happened until then made them eligible). Users a
+day times days is no way to count: it meets the same people again every day.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
+
+LONGEST_WEEKS = 8
+LEVEL_DAYS = 14
+"""The last days of the log set the level of the forecast; two whole weeks even out weekdays."""
+
+_RATES = 14
+_HORIZON_DAYS = 3660
+
+
+class DurationError(ValueError):
+    """A duration that cannot be worked out; the message says why."""
+
+
+class Enrolment(Protocol):
+    """Expected number of different eligible users within a number of days from the start of a test."""
+
+    def users_by(self, days: float) -> float:
+        """Different eligible users in the first `days` days; never falls, 0 at 0."""
+        ...
+
+    def days_until(self, users: float) -> float | None:
+        """Days until `users` different eligible users have come; None when that is beyond ten years."""
+        ...
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A curve of different users, `level * (inflow * t + sum of pools * (1 - exp(-t / tau)))`, fitted to a log.
+
+    The expected number of different users among people who each come at their own steady rate, with new ones joining,
+    is such a mixture (a Bernstein function), so the curve may be read beyond the log's own length.
+
+    Attributes:
+        inflow: New users a day who had not been there before.
+        pools: Users whose visits are about `taus` days apart.
+        taus: Days, shortest first.
+        level: The last two weeks of the log over its average.
+    """
+
+    inflow: float
+    pools: tuple[float, ...]
+    taus: tuple[float, ...]
+    level: float
+
+    def users_by(self, days: float) -> float:
+        """Different eligible users expected in the first `days` days of a test."""
+        pools = np.asarray(self.pools) * -np.expm1(-days / np.asarray(self.taus))
+        return self.level * (self.inflow * days + float(pools.sum()))
+
+    def days_until(self, users: float) -> float | None:
+        """Days until `users` different eligible users are expected; None when that is beyond ten years."""
+        low, high = 0.0, float(_HORIZON_DAYS)
+        if users > self.users_by(high):
+            return None
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.users_by(middle) < users else (low, middle)
+        return high
+
+
+@dataclass(frozen=True)
+class Duration:
+    """How long a test runs.
+
+    Attributes:
+        enrolment_days: Days until enough different users have come, before rounding; None when they never do.
+        days: Whole weeks of enrolment and exposure, in days; None when they never come.
+        feasible: Whether it ends within eight weeks.
+    """
+
+    enrolment_days: float | None
+    days: int | None
+    feasible: bool
+
+
+def distinct_curve(users: ArrayLike, days: ArrayLike, log_days: int) -> NDArray[np.float64]:
+    """Average number of different users within every span of 1, 2, ..., `log_days` days of the log.
+
+    Every span of t days is a test that might have started on its first day. They are counted through the gaps between
+    a user's days: a span misses the user when it lies within one (the average footprint of Xiang et al. 2011).
+
+    Args:
+        users: User codes (whole numbers), one an eligible day of a user; repeats do no harm.
+        days: The day of each, from 0 to `log_days - 1`.
+        log_days: Days the log covers.
+
+    Returns:
+        `log_days` numbers: element i is for spans of i + 1 days.
+    """
+    user, day = np.asarray(users, dtype=np.int64), np.asarray(days, dtype=np.int64)
+    if log_days < 1 or len(user) == 0:
+        raise DurationError("Nobody was eligible in this log, so a test would never fill.")
+    if day.min() < 0 or day.max() >= log_days:
+        raise DurationError(f"Eligible days must lie within the log's {log_days} days.")
+    pairs = np.unique(user * log_days + day)
+    user, day = pairs // log_days, pairs % log_days
+    first = np.append(True, user[1:] != user[:-1])
+    last = np.append(first[1:], True)
+    gaps = np.concatenate([day[first], log_days - 1 - day[last], (np.diff(day) - 1)[~first[1:]]])
+    count = np.bincount(gaps, minlength=log_days + 1).astype(float)
+    length = np.arange(log_days + 1)
+    longer = np.cumsum(count[::-1])[::-1]
+    total = np.cumsum((count * length)[::-1])[::-1]
+    span = length[1:]
+    missed = total[span] - (span - 1) * longer[span]
+    return np.asarray(first.sum() - missed / (log_days - span + 1), dtype=float)
+
+
+def forecast_enrolment(users: ArrayLike, days: ArrayLike, log_days: int) -> Forecast:
+    """Fit the curve of different eligible users of a log; arguments as `distinct_curve`'s."""
+    curve = distinct_curve(users, days, log_days)
+    span = np.arange(1, log_days + 1, dtype=float)
+    taus = np.geomspace(0.5, 4 * log_days, _RATES)
+    basis = np.column_stack([span, -np.expm1(-span[:, None] / taus)])
+    scale = basis[-1]
+    # Long spans are averages of few starts, and counts vary with their size.
+    weight = np.sqrt((log_days - span + 1) / np.maximum(curve, 1))
+    found, _ = nnls(basis / scale * weight[:, None], curve * weight)
+    inflow, *pools = (float(value) for value in found / scale)
+    even = Forecast(inflow, tuple(pools), tuple(float(tau) for tau in taus), 1.0)
+    recent = min(LEVEL_DAYS, log_days)
+    latest = len(np.unique(np.asarray(users)[np.asarray(days) >= log_days - recent]))
+    return Forecast(even.inflow, even.pools, even.taus, latest / even.users_by(recent))
+
+
+def duration_of(n_total: int, traffic_share: float, exposure_days: int, enrolment: Enrolment) -> Duration:
+    """Whole weeks until `n_total` different users have come and been exposed.
+
+    Args:
+        n_total: Users in all arms.
+        traffic_share: Share of the eligible users that takes part, above 0 up to 1.
+        exposure_days: Days in which the metric counts, after a user's first.
+        enrolment: How many different eligible users come.
+    """
+    enrolment_days = enrolment.days_until(n_total / traffic_share)
+    if enrolment_days is None:
+        return Duration(None, None, False)
+    weeks = max(1, ceil((enrolment_days + exposure_days) / 7 - 1e-9))
+    return Duration(enrolment_days, 7 * weeks, weeks <= LONGEST_WEEKS)
+
+
+def users_within(weeks: int, traffic_share: float, exposure_days: int, enrolment: Enrolment) -> float:
+    """Different users who take part in a test of `weeks` weeks and are exposed in full before its end."""
+    return traffic_share * enrolment.users_by(max(0.0, 7.0 * weeks - exposure_days))

@@ -1,0 +1,250 @@
+"""How many users a test needs, what effect a given number can show, and with what power.
+
+Formulas only: no tables, no dates, no text but the formulas' names. Each is named in `METHODS` and described with its
+source in `docs/planner.md`. Effects are signed and in the metric's own unit (0.02 is two points of a share); sample
+sizes are users.
+"""
+
+from dataclasses import dataclass
+from math import ceil, inf, isfinite, sqrt
+
+from scipy.optimize import brentq
+from scipy.special import nctdtr, ndtr, ndtri, stdtrit
+
+PROPORTION, MEAN, RATIO = "proportion", "mean", "ratio"
+METHODS = {
+    PROPORTION: "pooled two-proportion z-test",
+    MEAN: "two-sample t-test",
+    RATIO: "two-sample z-test, delta method",
+}
+NON_INFERIORITY = "non-inferiority z-test"
+SMALLEST_CELL = 10
+"""Expected users with, and without, the outcome in every arm below which the normal approximation is doubtful."""
+
+
+class SizeError(ValueError):
+    """A test that cannot be sized; the message says which number is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is known of a metric before the test.
+
+    Attributes:
+        kind: `proportion`, `mean` or `ratio`.
+        baseline: Its value now.
+        sd: Standard deviation between users; for a ratio that of the delta method (see `baseline.measure`). Not used
+            for a proportion, whose spread follows from its value.
+    """
+
+    kind: str
+    baseline: float
+    sd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in METHODS:
+            raise SizeError(f"A metric is a proportion, a mean or a ratio, not {self.kind!r}.")
+        if not isfinite(self.baseline):
+            raise SizeError("The baseline is not a number.")
+        if self.kind == PROPORTION and not 0 <= self.baseline <= 1:
+            raise SizeError("A share must lie between 0% and 100%; check the baseline.")
+        if self.kind != PROPORTION and not (self.sd is not None and isfinite(self.sd) and self.sd > 0):
+            raise SizeError("The metric does not vary between users, so no test can be sized; choose another metric.")
+
+    @property
+    def variance(self) -> float:
+        """Variance between users at the baseline."""
+        if self.kind == PROPORTION:
+            return self.baseline * (1 - self.baseline)
+        return (self.sd or 0.0) ** 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a test is run and read.
+
+    Attributes:
+        alpha: Chance of any false alarm among the comparisons with the control.
+        power: Chance to see the effect in an arm that has it.
+        sides: 1 (only the hoped-for direction counts) or 2.
+        weights: Each arm's share of the users, the control first, in any unit.
+    """
+
+    alpha: float = 0.05
+    power: float = 0.8
+    sides: int = 2
+    weights: tuple[float, ...] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise SizeError("Alpha must lie between 0 and 1; 0.05 is usual.")
+        if not 0 < self.power < 1:
+            raise SizeError("Power must lie between 0 and 1; 0.8 is usual.")
+        if self.sides not in (1, 2):
+            raise SizeError("A test has 1 or 2 sides.")
+        if len(self.weights) < 2 or not all(weight > 0 and isfinite(weight) for weight in self.weights):
+            raise SizeError("A test needs a control and at least one other arm, each with a weight above 0.")
+
+    @property
+    def comparisons(self) -> int:
+        """Arms compared with the control."""
+        return len(self.weights) - 1
+
+    @property
+    def alpha_each(self) -> float:
+        """Significance level of one comparison (Bonferroni)."""
+        return self.alpha / self.comparisons
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Each arm's share of the users, the control first; they add up to 1."""
+        return tuple(weight / sum(self.weights) for weight in self.weights)
+
+    @property
+    def smallest_ratio(self) -> float:
+        """Users of the smallest other arm for each user of the control: the comparison that needs most."""
+        return min(self.weights[1:]) / self.weights[0]
+
+
+@dataclass(frozen=True)
+class Size:
+    """Users a test needs: `arms` whole users each, the control first; `control` before rounding."""
+
+    control: float
+    arms: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Users in all arms."""
+        return sum(self.arms)
+
+
+def control_size(metric: Metric, effect: float, design: Design) -> float:
+    """Users in the control, before rounding, for the comparison that needs most.
+
+    Proportions: Fleiss, Levin & Paik (2003) eq. 4.14 without continuity correction, which for equal arms is R's
+    `power.prop.test`. Means: the non-central t distribution, as R's `power.t.test`. Ratios: Deng, Knoblich & Lu (2018).
+
+    Raises:
+        SizeError: There is no effect, or it leads out of the metric's range.
+    """
+    _check_effect(metric, effect)
+    ratio, tail = design.smallest_ratio, _tail(design)
+    z_alpha, z_power = -ndtri(tail), ndtri(design.power)
+    null, alternative = _deviations(metric, effect, ratio)
+    normal = ((z_alpha * null + z_power * alternative) / effect) ** 2
+    if metric.kind != MEAN:
+        return float(normal)
+    return _solve_t(abs(effect) / sqrt(metric.variance), ratio, design, start=normal)
+
+
+def size(metric: Metric, effect: float, design: Design) -> Size:
+    """Users in each arm, so that every comparison with the control has the planned power."""
+    return _arms(control_size(metric, effect, design), design)
+
+
+def non_inferiority_size(metric: Metric, margin: float, design: Design) -> Size:
+    """Users in each arm to show that a guardrail is worse by less than `margin`, when it has not moved.
+
+    One-sided at the design's alpha (shared among the arms); Chow, Shao, Wang & Lokhnygina (2018), sections 3.2.2 and
+    4.2.2.
+
+    Raises:
+        SizeError: The margin is not above 0.
+    """
+    if not (isfinite(margin) and margin > 0):
+        raise SizeError("A guardrail's margin must be above 0: how much worse would still be acceptable?")
+    z = ndtri(1 - design.alpha_each) + ndtri(design.power)
+    spread = metric.variance * (1 + 1 / design.smallest_ratio)
+    return _arms(float(z**2 * spread / margin**2), design)
+
+
+def achieved_power(metric: Metric, effect: float, control: float, design: Design) -> float:
+    """Chance that the comparison with fewest users sees `effect`, given `control` users in the control arm."""
+    ratio, tail = design.smallest_ratio, _tail(design)
+    if metric.kind == MEAN:
+        return _power_t(abs(effect) / sqrt(metric.variance), control, ratio, design)
+    null, alternative = _deviations(metric, effect, ratio)
+    if alternative == 0:
+        return 1.0
+    return float(ndtr((abs(effect) * sqrt(control) + ndtri(tail) * null) / alternative))
+
+
+def detectable_effect(metric: Metric, direction: int, control: float, design: Design) -> float | None:
+    """Smallest effect (signed, in the metric's unit) seen with the planned power by `control` users in the control.
+
+    `direction` is 1 or -1. None when even the largest possible effect would be missed.
+    """
+    if control < 2 or control * design.smallest_ratio < 2:
+        return None
+    if metric.kind == PROPORTION:
+        largest = (1 - metric.baseline if direction > 0 else metric.baseline) * (1 - 1e-9)
+    else:
+        largest = 1e3 * sqrt(metric.variance)
+
+    def missing(effect: float) -> float:
+        return achieved_power(metric, direction * effect, control, design) - design.power
+
+    smallest = largest * 1e-9
+    if largest <= 0 or missing(largest) < 0:
+        return None
+    return direction * float(brentq(missing, smallest, largest, xtol=smallest))
+
+
+def smallest_expected_cell(metric: Metric, effect: float, arms: tuple[int, ...]) -> float:
+    """Fewest users expected on either side of a proportion in any arm; infinite for other kinds."""
+    if metric.kind != PROPORTION:
+        return inf
+    rates = [metric.baseline, *[metric.baseline + effect] * (len(arms) - 1)]
+    return min(n * side for n, rate in zip(arms, rates, strict=True) for side in (rate, 1 - rate))
+
+
+def _check_effect(metric: Metric, effect: float) -> None:
+    if not isfinite(effect) or effect == 0:
+        raise SizeError("Give an effect to look for; it must not be 0.")
+    if metric.kind == PROPORTION and not 0 <= metric.baseline + effect <= 1:
+        raise SizeError(
+            f"From {metric.baseline:.1%}, a change of {effect * 100:+.1f} points would leave the range of 0% to 100%; "
+            "choose a smaller effect."
+        )
+
+
+def _tail(design: Design) -> float:
+    return design.alpha_each / design.sides
+
+
+def _deviations(metric: Metric, effect: float, ratio: float) -> tuple[float, float]:
+    """Deviations of the difference, times the root of the control's users: without and with the effect."""
+    if metric.kind != PROPORTION:
+        same = sqrt(metric.variance * (1 + 1 / ratio))
+        return same, same
+    p1, p2 = metric.baseline, min(max(metric.baseline + effect, 0.0), 1.0)
+    pooled = (p1 + ratio * p2) / (1 + ratio)
+    return sqrt(pooled * (1 - pooled) * (1 + 1 / ratio)), sqrt(p1 * (1 - p1) + p2 * (1 - p2) / ratio)
+
+
+def _power_t(standardized: float, control: float, ratio: float, design: Design) -> float:
+    freedom = control * (1 + ratio) - 2
+    shift = standardized * sqrt(control * ratio / (1 + ratio))
+    critical = stdtrit(freedom, 1 - _tail(design))
+    far = nctdtr(freedom, shift, -critical) if design.sides == 2 else 0.0
+    return float(1 - nctdtr(freedom, shift, critical) + far)
+
+
+def _solve_t(standardized: float, ratio: float, design: Design, start: float) -> float:
+    def missing(control: float) -> float:
+        return _power_t(standardized, control, ratio, design) - design.power
+
+    fewest = 3 / (1 + ratio)  # one degree of freedom
+    if missing(fewest) >= 0:
+        return fewest
+    # The t-test needs a little more than the normal approximation: about z^2/4 users an arm.
+    high = max(start, fewest) + 1
+    while missing(high) < 0:
+        high = 1.1 * high + 1
+    return float(brentq(missing, fewest, high, rtol=1e-9))
+
+
+def _arms(control: float, design: Design) -> Size:
+    arms = tuple(max(2, ceil(control * weight / design.weights[0] - 1e-9)) for weight in design.weights)
+    return Size(control, arms)

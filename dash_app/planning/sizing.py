@@ -1,0 +1,206 @@
+"""Sizes a plan: users in each arm, weeks, what binds, what shorter tests would show, and a way out when it is too long.
+
+Puts the formulas of `sample_size.py` and `duration.py` together for a `Plan`; pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil, floor, log10, sqrt
+
+from dash_app.planning.brief import decision_rule, write_brief
+from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, duration_of, users_within
+from dash_app.planning.plan import DIRECTIONS, Guardrail, Plan, PlanError, problems
+from dash_app.planning.rice import QUARTER_DAYS, rice_score
+from dash_app.planning.sample_size import (
+    METHODS,
+    SMALLEST_CELL,
+    Metric,
+    Size,
+    detectable_effect,
+    non_inferiority_size,
+    size,
+    smallest_expected_cell,
+)
+
+PREVIEW_WEEKS = (2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """What a test of `weeks` weeks would see: its users, and the smallest effect (above 0; None when there is none)."""
+
+    weeks: int
+    users: int
+    absolute: float | None
+    relative: float | None
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A way to a test that ends in time: in words, and as a plan to size; None when there is none with these users."""
+
+    text: str
+    plan: Plan | None
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A sized plan and what a person should know of it.
+
+    Attributes:
+        plan: The plan with arms, guardrails, users, days, dates, RICE score, decision rule and brief filled in.
+        binding: The metric, primary or guardrail, that needs most users.
+        detectable: The effect on the primary metric that 2, 4 and 8 weeks would show.
+        alternative: What to do instead when the test would last longer than eight weeks; None when it does not.
+        warnings: Sentences to show beside the numbers.
+    """
+
+    plan: Plan
+    binding: str
+    detectable: tuple[Detectable, ...]
+    alternative: Alternative | None
+    warnings: tuple[str, ...]
+
+
+def size_plan(plan: Plan, enrolment: Enrolment) -> Sizing:
+    """Size a plan.
+
+    Args:
+        plan: The plan with its effect, design and guardrails; what it held of sizes before is replaced.
+        enrolment: How many different eligible users come, for the plan's population.
+
+    Raises:
+        PlanError: The plan cannot be sized; one message a field.
+    """
+    found = problems(plan)
+    if found:
+        raise PlanError(found)
+    plan, binding = _with_users(plan)
+    plan = _with_days(plan, enrolment)
+    reach = enrolment.users_by(QUARTER_DAYS)
+    plan = replace(plan, rice_reach=round(reach, 1), method=METHODS[plan.metric_kind])
+    plan = replace(plan, rice_score=rice_score(reach, plan.rice_impact, plan.rice_confidence, plan.rice_effort))
+    plan = replace(plan, decision_rule=decision_rule(plan))
+    detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS)
+    alternative = None if plan.feasible else _alternative(plan, enrolment)
+    plan = replace(plan, brief=write_brief(plan))
+    return Sizing(plan, binding, detectable, alternative, tuple(_warnings(plan)))
+
+
+def _with_users(plan: Plan) -> tuple[Plan, str]:
+    """The plan with the most users that any of its metrics needs, and which metric that is."""
+    needed: dict[str, Size] = {plan.primary_metric: size(plan.metric, plan.effect, plan.design)}
+    rails = []
+    for rail in plan.guardrails:
+        need = non_inferiority_size(_metric(rail), rail.margin_absolute, plan.design)
+        needed[rail.metric] = need
+        rails.append(replace(rail, n_per_arm=need.arms[0], n_total=need.total))
+    binding = max(needed, key=lambda metric: needed[metric].total)
+    users = needed[binding]
+    arms = tuple(replace(arm, n=n) for arm, n in zip(plan.variants, users.arms, strict=True))
+    sized = replace(plan, variants=arms, guardrails=tuple(rails), n_per_arm=users.arms[0], n_total=users.total)
+    return sized, binding
+
+
+def _with_days(plan: Plan, enrolment: Enrolment) -> Plan:
+    duration = duration_of(plan.n_total or 0, plan.traffic_share, plan.exposure_days, enrolment)
+    end = plan.start_date + timedelta(days=duration.days - 1) if plan.start_date and duration.days else None
+    return replace(plan, duration_days=duration.days, feasible=duration.feasible, end_date=end)
+
+
+def _detectable(plan: Plan, weeks: int, enrolment: Enrolment) -> Detectable:
+    users = users_within(weeks, plan.traffic_share, plan.exposure_days, enrolment)
+    effect = detectable_effect(plan.metric, DIRECTIONS[plan.direction], users * plan.design.shares[0], plan.design)
+    absolute = None if effect is None else abs(effect)
+    relative = absolute / abs(plan.baseline) if absolute is not None and plan.baseline else None
+    return Detectable(weeks, floor(users), absolute, relative)
+
+
+def _alternative(plan: Plan, enrolment: Enrolment) -> Alternative:
+    """The first change that brings the test within eight weeks, the least costly first."""
+    for text, changed in _changes(plan, enrolment):
+        again, _ = _with_users(changed)
+        if _with_days(again, enrolment).feasible:
+            return Alternative(text, changed)
+    return Alternative(
+        "Too few of these users come for any test of eight weeks; plan it for a larger population, "
+        "or talk to some of them instead.",
+        None,
+    )
+
+
+def _changes(plan: Plan, enrolment: Enrolment) -> Iterator[tuple[str, Plan]]:
+    if plan.traffic_share < 1:
+        plan = replace(plan, traffic_share=1.0)
+        yield "Let all eligible users take part.", plan
+    if len(plan.variants) > 2:
+        plan = replace(plan, variants=tuple(replace(arm, weight=1.0) for arm in plan.variants[:2]))
+        yield f"Test only {plan.variants[1].name} against {plan.variants[0].name}.", plan
+    users = users_within(LONGEST_WEEKS, plan.traffic_share, plan.exposure_days, enrolment)
+    control = users * plan.design.shares[0] - len(plan.variants)
+    effect = detectable_effect(plan.metric, DIRECTIONS[plan.direction], control, plan.design)
+    if effect is None:
+        return
+    changed = plan
+    if abs(effect) > plan.mde_absolute:
+        changed = plan.with_effect(**_rounded(abs(effect), plan.baseline))
+    changed = replace(changed, guardrails=tuple(_widened(rail, control, plan) for rail in plan.guardrails))
+    if not problems(changed) and _within_reason(changed):
+        yield _relaxed(plan, changed), changed
+
+
+def _within_reason(plan: Plan) -> bool:
+    """Whether no effect or margin is more than the baseline itself: nobody plans for a doubling."""
+    sizes = [plan.mde_relative, *(rail.margin_relative for rail in plan.guardrails)]
+    return all(size is None or size <= 1 for size in sizes)
+
+
+def _widened(rail: Guardrail, control: float, plan: Plan) -> Guardrail:
+    """The guardrail with the smallest margin that `control` users can hold, if that is wider than its own."""
+    # Users needed fall with the square of the margin.
+    need = non_inferiority_size(_metric(rail), rail.margin_absolute, plan.design).control
+    if need <= control:
+        return rail
+    return rail.with_margin(**_rounded(rail.margin_absolute * sqrt(need / control), rail.baseline))
+
+
+def _relaxed(before: Plan, after: Plan) -> str:
+    parts = []
+    if after.mde_absolute > before.mde_absolute:
+        parts.append(f"look for an effect of {_size_of(after.mde_absolute, after.mde_relative)}")
+    for old, new in zip(before.guardrails, after.guardrails, strict=True):
+        if new.margin_absolute > old.margin_absolute:
+            parts.append(f"allow {new.metric} a margin of {_size_of(new.margin_absolute, new.margin_relative)}")
+    text = " and ".join(parts) + ", which eight weeks can show."
+    return text[0].upper() + text[1:]
+
+
+def _size_of(absolute: float, relative: float | None) -> str:
+    return f"{absolute:.3g}" if relative is None else f"{100 * relative:.3g}%"
+
+
+def _rounded(absolute: float, baseline: float) -> dict[str, float]:
+    """An effect as a person would type it: over the baseline where there is one, up to the next of two digits."""
+    return {"relative": _round_up(absolute / abs(baseline))} if baseline else {"absolute": _round_up(absolute)}
+
+
+def _round_up(value: float) -> float:
+    unit = 10.0 ** (floor(log10(value)) - 1)
+    return round(ceil(value / unit - 1e-9) * unit, 12)
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    arms = tuple(arm.n or 0 for arm in plan.variants)
+    if smallest_expected_cell(plan.metric, plan.effect, arms) < SMALLEST_CELL:
+        yield "Fewer than 10 users with or without the outcome are expected in an arm: the formula is only rough there."
+    if not plan.baseline_unseen:
+        yield "The baseline was measured on the same days that picked these users, so it may flatter."
+    if plan.duration_days is None:
+        yield "So many different users never come, by the log's own curve."
+    elif not plan.feasible:
+        yield f"The test would last {plan.duration_days // 7} weeks; beyond eight, users and product change under it."
+
+
+def _metric(rail: Guardrail) -> Metric:
+    return Metric(rail.metric_kind, rail.baseline, rail.baseline_sd)
