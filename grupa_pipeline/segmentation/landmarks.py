@@ -1,0 +1,40 @@
+"""Which rows are embedded and clustered when there are too many for all: a bounded sample in which small kinds
+survive."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+CELL_SAMPLE = 20_000
+
+
+def choose_landmarks(rows: np.ndarray, ids: Sequence[str], *, limit: int, cells: int, seed: int) -> np.ndarray:
+    """Return the sorted indices of at most `limit` of `rows` (n, columns); `ids` names each row.
+
+    The space is cut into `cells` by k-means on a bounded sample and a row's weight is 1 / sqrt(rows in its cell), so
+    that a sparsely settled region keeps more than its share (density-biased sampling, Palmer & Faloutsos 2000). The
+    draw is a priority sample on a hash of the id (Duffield, Lund & Thorup 2007): the same user is drawn again tomorrow.
+    """
+    if len(rows) <= limit:
+        return np.arange(len(rows))
+    cell = _cells(rows, cells, seed)
+    weight = 1 / np.sqrt(np.bincount(cell, minlength=cells)[cell])
+    priority = _hashed(ids, seed) / weight
+    return np.sort(np.argpartition(priority, limit)[:limit])
+
+
+def _cells(rows: np.ndarray, cells: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import KMeans
+
+    rng = np.random.default_rng(seed)
+    sample = rows if len(rows) <= CELL_SAMPLE else rows[np.sort(rng.choice(len(rows), CELL_SAMPLE, replace=False))]
+    model = KMeans(cells, n_init=1, max_iter=20, random_state=seed).fit(sample)
+    return model.predict(rows)
+
+
+def _hashed(ids: Sequence[str], seed: int) -> np.ndarray:
+    """A number in (0, 1] from each id, the same in every process and on every day."""
+    salt = seed.to_bytes(8, "big", signed=True)
+    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8, salt=salt).digest() for i in ids)
+    return (np.frombuffer(digests, dtype=">u8").astype(np.float64) + 1) / 2.0**64

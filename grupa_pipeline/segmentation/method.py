@@ -1,0 +1,53 @@
+"""Every number that shapes a segmentation, in one frozen object. No behaviour but its own derived sizes."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Method:
+    """Settings of `segment`; sizes are counts of distinct feature rows unless said otherwise.
+
+    `landmarks` bounds what is embedded and clustered, `trust_sample` what each null fit and each subsample fit works
+    on. `densities` are HDBSCAN's part of the grid: minimum cluster size as a share of the rows fitted, minimum samples,
+    selection method. `keep_margin` is how much better another candidate's score must be before yesterday's choice is
+    given up.
+    """
+
+    min_users: int = 50
+    landmarks: int = 3000
+    cells: int = 128
+    trust_sample: int = 1000
+    trust_share: float = 0.6
+    subsamples: int = 8
+    null_fits: int = 10
+    null_days: int = 7
+    dimensions: int = 5
+    epochs: int = 200
+    neighbors: tuple[int, ...] = (15, 30)
+    densities: tuple[tuple[float, int, str], ...] = (
+        (0.008, 5, "eom"),
+        (0.02, 5, "eom"),
+        (0.02, 15, "eom"),
+        (0.05, 15, "eom"),
+        (0.05, 10, "leaf"),
+    )
+    smallest_cluster: int = 5
+    min_clusters: int = 3
+    max_largest_share: float = 0.7
+    max_unassigned: float = 0.5
+    min_stability: float = 0.6
+    max_p_value: float = 0.01
+    keep_margin: float = 0.05
+    placing_neighbors: int = 10
+    history_days: int = 14
+    match_jaccard: float = 0.3
+    workers: int = 2
+
+    def trust_size(self, rows: int) -> int:
+        """Rows of one trust fit when `rows` distinct rows were made landmarks."""
+        return min(self.trust_sample, round(self.trust_share * rows))
+
+    def as_parameters(self) -> dict[str, Any]:
+        """The settings as JSON-ready values; `workers` is left out because it changes no result."""
+        return {name: value for name, value in asdict(self).items() if name != "workers"}

@@ -1,0 +1,82 @@
+"""Is there anything there? The same selection on rows without clusters, and how far the real score stands out."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from grupa_pipeline.segmentation.grid import Fit
+from grupa_pipeline.segmentation.method import Method
+
+
+@dataclass(frozen=True)
+class Null:
+    """Scores of the null fits, the day they were made, and what they hold for."""
+
+    scores: tuple[float, ...]
+    made_on: date
+    key: str
+
+    def as_parameters(self) -> dict[str, Any]:
+        """JSON-ready values, from which `kept_null` reads it back."""
+        return {"scores": list(self.scores), "made_on": self.made_on.isoformat(), "key": self.key}
+
+
+def structure_score(fits: Sequence[Fit], method: Method) -> float:
+    """The best density-based validity on the grid among groupings of enough clusters; 0 where there is none."""
+    return max((fit.dbcv for fit in fits if fit.cluster_count >= method.min_clusters), default=0.0)
+
+
+def draw_nulls(rows: np.ndarray, size: int, count: int, seed: int) -> list[np.ndarray]:
+    """Draw `count` tables (size, columns) with the margins and rank correlations of `rows`, and nothing else.
+
+    A Gaussian copula: normal scores of the ranks, their correlation, normals with it, and each column's own quantiles
+    (Nelsen 2006, An Introduction to Copulas, ch. 2; the null of parametric-bootstrap cluster tests, Hennig & Lin 2015).
+    Permuting columns alone would drop the correlations, and one activity factor would pass for clusters.
+    """
+    from scipy.stats import norm, rankdata
+
+    rng = np.random.default_rng(seed)
+    scores = norm.ppf(rankdata(rows, axis=0) / (len(rows) + 1))
+    scores = (scores - scores.mean(axis=0)) / np.maximum(scores.std(axis=0), 1e-12)
+    correlation = scores.T @ scores / len(rows)
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    ordered = np.sort(rows, axis=0)
+    nulls = []
+    for _ in range(count):
+        ranks = norm.cdf(rng.normal(size=(size, rows.shape[1])) @ root.T)
+        picks = np.minimum((ranks * len(rows)).astype(int), len(rows) - 1)
+        nulls.append(np.take_along_axis(ordered, picks, axis=0))
+    return nulls
+
+
+def tail_probability(score: float, scores: Sequence[float]) -> float:
+    """Chance that one more null score reaches `score`: Student's predictive tail from the mean and spread of
+    `scores`."""
+    from scipy.stats import t
+
+    values = np.asarray(scores)
+    spread = max(float(values.std(ddof=1)), 1e-3) * np.sqrt(1 + 1 / len(values))
+    return float(t.sf((score - values.mean()) / spread, df=len(values) - 1))
+
+
+def null_key(columns: Sequence[str], landmarks: int, method: Method) -> str:
+    """Fingerprint of what a null distribution depends on: the features, the number of landmarks and the method."""
+    told = json.dumps([list(columns), landmarks, method.as_parameters()], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def kept_null(previous: dict[str, Any] | None, key: str, today: date, method: Method) -> Null | None:
+    """The null distribution of an earlier snapshot's `parameters`, if it is for the same `key` and fresh enough."""
+    stored = (previous or {}).get("null")
+    if not stored or stored["key"] != key:
+        return None
+    made_on = date.fromisoformat(stored["made_on"])
+    if not 0 <= (today - made_on).days <= method.null_days:
+        return None
+    return Null(tuple(stored["scores"]), made_on, key)

@@ -1,0 +1,36 @@
+"""The map keeps its orientation from day to day: where to start it, and how to turn it back afterwards."""
+
+import numpy as np
+import pandas as pd
+
+FEWEST_SHARED = 10
+
+
+def map_start(own: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndarray:
+    """Start coordinates (n, 2): the earlier map's for users on it, `own` coordinates fitted to it for the others."""
+    if before is None:
+        return own
+    shared = ids.intersection(before.index)
+    if len(shared) < FEWEST_SHARED:
+        return own
+    start = align(own, ids, before)
+    start[ids.get_indexer(shared)] = before.loc[shared].to_numpy()
+    return start - start.mean(axis=0)
+
+
+def align(xy: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndarray:
+    """Shift, turn or mirror, and scale `xy` (n, 2) so that users on the earlier map come closest to where they were.
+
+    Ordinary Procrustes analysis with scaling (Gower 1975; Schönemann 1966). With fewer than `FEWEST_SHARED` users on
+    both maps there is nothing to hold on to and `xy` comes back as it is.
+    """
+    if before is None:
+        return xy
+    shared = ids.intersection(before.index)
+    if len(shared) < FEWEST_SHARED:
+        return xy
+    source, target = xy[ids.get_indexer(shared)], before.loc[shared].to_numpy()
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    left, singular, right = np.linalg.svd((source - source_mean).T @ (target - target_mean))
+    scale = singular.sum() / max(float(((source - source_mean) ** 2).sum()), 1e-12)
+    return (xy - source_mean) @ (left @ right) * scale + target_mean

@@ -1,0 +1,78 @@
+"""Which candidate of the grid makes the clusters, and what is said of the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grupa_pipeline.segmentation.grid import Fit
+from grupa_pipeline.segmentation.method import Method
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A fit with its clusters' stability, the verdict on it and its score."""
+
+    fit: Fit
+    stability: np.ndarray
+    verdict: str
+    score: float
+
+    @property
+    def median_stability(self) -> float:
+        """Median over the clusters; 0 where there is none."""
+        return float(np.median(self.stability)) if len(self.stability) else 0.0
+
+
+def judge(fit: Fit, stability: np.ndarray, method: Method) -> Judged:
+    """Give the verdict on a fit and its score: the mean of DBCV, stability and share assigned, each at most 1."""
+    median = float(np.median(stability)) if len(stability) else 0.0
+    score = float(np.mean([fit.dbcv, median, 1 - fit.unassigned_share]))
+    return Judged(fit, stability, _verdict(fit, median, method), score)
+
+
+def _verdict(fit: Fit, stability: float, method: Method) -> str:
+    if fit.cluster_count < method.min_clusters:
+        return "too_few_clusters"
+    if fit.largest_share >= method.max_largest_share:
+        return "one_big_cluster"
+    if fit.unassigned_share > method.max_unassigned:
+        return "too_much_noise"
+    return "unstable" if stability < method.min_stability else "passed"
+
+
+def choose(judged: Sequence[Judged], previous: dict[str, Any] | None, method: Method) -> Judged:
+    """Take the best that passed; yesterday's candidate unless another is clearly better; else the best of those with
+    clusters.
+
+    `previous` is the `parameters` of the last snapshot. Where none passed, the result's own verdict says so.
+    """
+    passed = [each for each in judged if each.verdict == "passed"]
+    pool = passed or [each for each in judged if each.fit.cluster_count >= 2] or list(judged)
+    best = max(pool, key=lambda each: each.score)
+    yesterday = (previous or {}).get("candidate")
+    for each in passed:
+        if each.fit.candidate.as_parameters() == yesterday and each.score >= best.score - method.keep_margin:
+            return each
+    return best
+
+
+def candidates_table(judged: Sequence[Judged], chosen: Judged) -> pd.DataFrame:
+    """The grid with its scores, one row a candidate, columns of the table of candidates less snapshot_date."""
+    return pd.DataFrame(
+        {
+            "candidate": number,
+            "parameters": each.fit.as_parameters(),
+            "cluster_count": each.fit.cluster_count,
+            "largest_share": each.fit.largest_share,
+            "unassigned_share": each.fit.unassigned_share,
+            "dbcv": each.fit.dbcv if each.fit.cluster_count > 1 else None,
+            "stability": each.median_stability if len(each.stability) else None,
+            "score": each.score,
+            "verdict": each.verdict,
+            "chosen": each is chosen,
+        }
+        for number, each in enumerate(judged, start=1)
+    )

@@ -1,0 +1,56 @@
+"""Who moved from which cluster to which since the last snapshot, and what that means for the clusters."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["from_snapshot", "to_snapshot", "from_cluster_id", "to_cluster_id", "users", "kind"]
+MAJORITY = 0.5
+
+
+def transitions_between(before: pd.Series, now: pd.Series, from_snapshot: date, to_snapshot: date) -> pd.DataFrame:
+    """Count moves between two labellings (user_id -> cluster_id or None) and name the links of clusters that changed.
+
+    After MONIC (Spiliopoulou et al. 2006): a cluster whose id lives on is a `continue`; a new one that took more than
+    half of its known users from one old cluster is its `split`; an old one that gave more than half of its remaining
+    users to one cluster is its `merge`; any other new or vanished cluster is a `birth` from or a `death` into NULL.
+    Other links are mere moves (kind NULL). NULL as a cluster is unassigned or absent; users absent from both are not
+    counted.
+    """
+    users = before.index.union(now.index)
+    pairs = pd.DataFrame({"from": before.reindex(users), "to": now.reindex(users)}).astype(object)
+    pairs = pairs.where(pairs.notna(), None)
+    counts: dict[tuple[str | None, str | None], int] = {
+        (_name(old), _name(new)): int(size) for (old, new), size in pairs.value_counts(dropna=False).items()
+    }
+    old_ids, new_ids = _ids(before), _ids(now)
+    kinds: dict[tuple[str | None, str | None], str] = {(name, name): "continue" for name in old_ids & new_ids}
+    for born in sorted(new_ids - old_ids):
+        parent = _majority({old: n for (old, new), n in counts.items() if new == born and old is not None})
+        kinds[(parent, born)] = "split" if parent else "birth"
+    for gone in sorted(old_ids - new_ids):
+        heir = _majority({new: n for (old, new), n in counts.items() if old == gone and new is not None})
+        kinds.setdefault((gone, heir), "merge" if heir else "death")
+    links = sorted({*counts, *kinds}, key=lambda link: (link[0] or "", link[1] or ""))
+    rows = [(from_snapshot, to_snapshot, *link, counts.get(link, 0), kinds.get(link)) for link in links]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def no_transitions() -> pd.DataFrame:
+    """The table when there is no earlier snapshot."""
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _ids(labels: pd.Series) -> set[str]:
+    return {value for value in np.asarray(labels, dtype=object) if isinstance(value, str)}
+
+
+def _majority(counts: dict[str | None, int]) -> str | None:
+    """The cluster that holds more than half of those counted, if one does."""
+    total = sum(counts.values())
+    return next((name for name, n in counts.items() if n > MAJORITY * total), None)

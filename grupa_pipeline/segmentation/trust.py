@@ -1,0 +1,58 @@
+"""The checks of trust on bounded samples: stability of every candidate, and the null. Orders `trials`, judges nothing
+alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from grupa_pipeline.segmentation.grid import Fit
+from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.null import Null, draw_nulls, kept_null, null_key, structure_score, tail_probability
+from grupa_pipeline.segmentation.selection import Judged, judge
+from grupa_pipeline.segmentation.stability import cluster_stability, draw_subsamples
+from grupa_pipeline.segmentation.trials import fit_samples
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Every candidate judged, the null, the real score that was held against it, and the null's tail beyond that
+    score."""
+
+    judged: list[Judged]
+    null: Null
+    real_score: float
+    p_value: float
+
+
+def check_trust(
+    rows: np.ndarray,
+    fits: Sequence[Fit],
+    columns: Sequence[str],
+    *,
+    today: date,
+    previous: dict[str, Any] | None,
+    method: Method,
+    seed: int,
+) -> Trust:
+    """Fit the grid anew on subsamples of the landmark `rows`, and on null tables of the same size unless some are kept.
+
+    The real score is the mean over the subsamples, never the score of all landmarks: validity depends on how many rows
+    there are, so like is compared with like.
+    """
+    size = method.trust_size(len(rows))
+    subsamples = draw_subsamples(len(rows), size, method.subsamples, seed)
+    key = null_key(columns, len(rows), method)
+    null = kept_null(previous, key, today, method)
+    nulls = [] if null else draw_nulls(rows, size, method.null_fits, seed)
+    trials = fit_samples([*(rows[index] for index in subsamples), *nulls], method, seed)
+    real, empty = trials[: len(subsamples)], trials[len(subsamples) :]
+    null = null or Null(tuple(structure_score(fit, method) for fit in empty), today, key)
+    judged = [
+        judge(fit, cluster_stability(fit.labels, subsamples, [trial[number].labels for trial in real]), method)
+        for number, fit in enumerate(fits)
+    ]
+    score = float(np.mean([structure_score(trial, method) for trial in real]))
+    return Trust(judged, null, score, tail_probability(score, null.scores))
