@@ -1,0 +1,53 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+
+BIN := .venv/bin
+# A stamp says which lock file and pyproject.toml the environment was made from: repeated makes do nothing.
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+PACKAGES := grupa_pipeline dash_app sample_data
+
+.PHONY: demo test check format docs audit lock
+
+demo: $(RUNTIME)
+	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo
+
+test: $(DEV)
+	tools/chromium
+	$(BIN)/python -m pytest
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(RUNTIME)
+	$(BIN)/python -m grupa_pipeline.tables_doc docs/tables.md
+
+audit: $(DEV)
+	$(BIN)/python tools/audit.py requirements.lock requirements-dev.lock
+
+# Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest of everything.
+lock: $(DEV)
+	$(LOCK) $(UPGRADE) --output-file requirements.lock pyproject.toml
+	$(LOCK) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+.venv/bin/python:
+	tools/venv .venv
+
+$(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing what Grupa needs into .venv (once; a few minutes on a slow line)"
+	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@echo "Installing what its tests need"
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@

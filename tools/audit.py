@@ -1,0 +1,45 @@
+"""Looks the locked packages up in the database of known vulnerabilities: `python tools/audit.py LOCK_FILE...`.
+
+Exit status 1 when a locked version has a known vulnerability. Where the database cannot be asked (a closed network), it
+says in one line that nothing was checked and exits 0: no network is no finding.
+"""
+
+import json
+import subprocess
+import sys
+
+AUDIT = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--format", "json", "--timeout", "15"]
+
+
+def verdict(report: str, errors: str) -> tuple[str, int]:
+    """What to print, and the exit status, for pip-audit's JSON `report` and what it said on stderr."""
+    if not report.strip():
+        reason = (errors.strip().splitlines() or ["no reason given"])[-1]
+        return f"KNOWN VULNERABILITIES: NOT CHECKED, the database could not be asked ({reason[:200]})", 0
+    packages = json.loads(report)["dependencies"]
+    audited = [package for package in packages if "skip_reason" not in package]
+    if not audited:
+        return f"KNOWN VULNERABILITIES: NOT CHECKED, the database knew none of {len(packages)} packages here", 0
+    found = [
+        f"{package['name']} {package['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version yet'}"
+        for package in audited
+        for flaw in package["vulns"]
+    ]
+    unknown = len(packages) - len(audited)
+    summary = f"KNOWN VULNERABILITIES: {len(found)} in {len(audited)} packages checked, {unknown} could not be"
+    return "\n".join([*found, summary]), int(bool(found))
+
+
+def main(lock_files: list[str]) -> int:
+    """Audit each of `lock_files`, and return the worst exit status."""
+    worst = 0
+    for lock_file in lock_files:
+        done = subprocess.run([*AUDIT, "--requirement", lock_file], capture_output=True, text=True, check=False)  # noqa: S603
+        said, status = verdict(done.stdout, done.stderr)
+        print(f"{lock_file}: {said}")
+        worst = max(worst, status)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
