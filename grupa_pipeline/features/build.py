@@ -1,0 +1,111 @@
+"""From a table of events to the features of a snapshot: the way through this room, in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from grupa_pipeline.features.catalog import Feature, Part, catalog_table, per_user, worth_keeping
+from grupa_pipeline.features.census import take_census
+from grupa_pipeline.features.engine import DuckDBEngine, Engine
+from grupa_pipeline.features.log import Log, count_users, open_log
+from grupa_pipeline.features.mix import mix
+from grupa_pipeline.features.paths import paths, times_between
+from grupa_pipeline.features.proposals import proposals
+from grupa_pipeline.features.rhythm import rhythm
+from grupa_pipeline.features.roles import Roles
+from grupa_pipeline.features.steps import take_steps
+from grupa_pipeline.features.usage import usage
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """What one window says of its users.
+
+    Attributes:
+        users: user_id, events, clustering_events (outcomes not counted): every user with an event in the window.
+        features: user_id, then one float64 column a feature, for users with enough events; sorted by user_id.
+        catalog: One row a column of `features`, in their order; columns of `tables.FEATURE_CATALOG`.
+        events: Events in the window.
+    """
+
+    users: pa.Table
+    features: pa.Table
+    catalog: pa.Table
+    events: int
+
+
+def build_features(
+    con: duckdb.DuckDBPyConnection,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: Roles,
+    min_events: int,
+    keep_actions: Sequence[str] = (),
+) -> FeatureSet:
+    """Measure every user with an event in `[window_start, window_end)` (naive UTC, whole days).
+
+    Args:
+        con: Connection that sees the events; nothing stays behind on it.
+        events: Name of a table or view with user_id, timestamp, action, metadata.
+        window_start: First instant of the window.
+        window_end: End of the window.
+        roles: Which actions are outcomes, proposal steps and feature use.
+        min_events: Fewest events, outcomes not counted, for a row in `features`.
+        keep_actions: Actions behind the `share_` columns of the snapshot before; they stay while still common.
+    """
+    with DuckDBEngine(con) as engine:
+        return measure(
+            engine,
+            events,
+            window_start=window_start,
+            window_end=window_end,
+            roles=roles,
+            min_events=min_events,
+            keep_actions=keep_actions,
+        )
+
+
+def measure(
+    engine: Engine,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: Roles,
+    min_events: int,
+    keep_actions: Sequence[str] = (),
+) -> FeatureSet:
+    """`build_features` on any engine."""
+    log = open_log(engine, events, window_start=window_start, window_end=window_end, roles=roles, min_events=min_events)
+    users = count_users(log)
+    total = pc.sum(users["events"]).as_py() or 0
+    if not len(users) or pc.max(users["clustering_events"]).as_py() < min_events:
+        return FeatureSet(users, pa.table({"user_id": pa.array([], pa.string())}), catalog_table([]), total)
+    features, values = _values(log, keep_actions)
+    return FeatureSet(users, values, catalog_table(features), total)
+
+
+def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Table]:
+    census = take_census(log, keep_actions)
+    steps = take_steps(log, census)
+    found = [
+        rhythm(log, steps),
+        proposals(log),
+        usage(log, census),
+        mix(log, census),
+        paths(log, census, steps),
+        times_between(log, census),
+    ]
+    parts: list[Part] = [part for part in found if part is not None and part.features]
+    tables = [log.engine.keep(per_user(part)) for part in parts]
+    joined = reduce(lambda left, right: left.inner_join(right, "user_id"), tables)
+    values = log.engine.fetch(joined.order_by("user_id"))
+    kept = worth_keeping([feature for part in parts for feature in part.features], values)
+    return kept, values.select(["user_id", *(feature.name for feature in kept)])

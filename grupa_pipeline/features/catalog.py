@@ -1,0 +1,87 @@
+"""What a feature is: a value a user and everything a reader must know of it; and which columns are worth keeping.
+
+The features themselves are defined in `rhythm`, `mix`, `paths`, `proposals` and `usage`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.expr import types as ir
+
+from grupa_pipeline.tables import FEATURE_CATALOG
+
+MOST_NULL = 0.2
+"""Share of users for whom a clustering column may be empty; above it the column is context."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature table.
+
+    `value` is an expression over the rows of its `Part`. `label` is a short name for a screen, `description` says what
+    is measured in words that fit a sentence, formula included. The others are the columns of `feature_catalog`; actions
+    in `source_action` stand one a line.
+    """
+
+    name: str
+    value: ir.Value
+    label: str
+    description: str
+    unit: str
+    role: Literal["clustering", "outcome", "context"]
+    metric_kind: Literal["proportion", "mean", "ratio"]
+    measure: Literal["proportion", "count", "path", "duration"]
+    numerator: str | None = None
+    denominator: str | None = None
+    higher_is_better: bool | None = None
+    source_action: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Features that come from the same rows, one row a user with enough events, with a column user_id."""
+
+    rows: ir.Table
+    features: Sequence[Feature]
+
+
+def per_user(part: Part) -> ir.Table:
+    """The part's features as float64 columns beside user_id."""
+    return part.rows.select("user_id", **{feature.name: feature.value.cast("float64") for feature in part.features})
+
+
+def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature]:
+    """Leave out columns that tell nothing, and make context of those that should not make clusters.
+
+    A column tells nothing when it is empty or, outcomes apart, the same for everyone. A clustering column becomes
+    context when it is sparse, or equal to an earlier one: what is said twice would weigh double.
+    """
+    kept = []
+    said: set[bytes] = set()
+    for feature in features:
+        column = values[feature.name]
+        lowest_highest = pc.min_max(column)
+        constant = len(column) > 1 and lowest_highest["min"] == lowest_highest["max"] and not column.null_count
+        if column.null_count == len(column) or (constant and feature.role != "outcome"):
+            continue
+        fingerprint = hashlib.sha256(column.to_numpy().tobytes()).digest()
+        demoted = column.null_count > MOST_NULL * len(column) or fingerprint in said
+        if feature.role == "clustering":
+            feature = replace(feature, role="context") if demoted else feature  # noqa: PLW2901
+            said.add(fingerprint)
+        kept.append(feature)
+    return kept
+
+
+def catalog_table(features: Sequence[Feature]) -> pa.Table:
+    """`features` as rows of `feature_catalog`, in their order."""
+    types = {"BOOLEAN": pa.bool_(), "VARCHAR": pa.string()}
+    schema = pa.schema([(column.name, types[column.type]) for column in FEATURE_CATALOG.columns])
+    rows = [
+        {name: getattr(feature, "name" if name == "feature" else name) for name in schema.names} for feature in features
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)

@@ -1,0 +1,38 @@
+"""How an action's name is read: its words, and the column-safe short form of it.
+
+What a word means is in `roles.py`; which actions get columns is in `census.py`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SLUG_LENGTH = 40
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Lower-case words of `name`, split where it is not alphanumeric and at the humps of camelCase."""
+    return tuple(word.lower() for run in _WORD.findall(name) for word in _CAMEL.split(run))
+
+
+def slug(name: str) -> str:
+    """Short form of `name` for a column: words in a-z and 0-9 joined by single underscores, at most 40 characters."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "_".join(words(plain))[:_SLUG_LENGTH].strip("_") or "unnamed"
+
+
+def unique_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Give every name its own slug; of names that fall together the first keeps it, the others are numbered from 2."""
+    slugs: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        base = candidate = slug(name)
+        number = 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{base}_{number}"
+        taken.add(candidate)
+        slugs[name] = candidate
+    return slugs

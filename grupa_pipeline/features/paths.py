@@ -1,0 +1,106 @@
+"""In what order users do things: two-step paths within a session, and the time from one action to another.
+
+All of it is context: it tells clusters apart on their cards and makes none. Outcome events are not seen here.
+"""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+from ibis.expr import types as ir
+
+from grupa_pipeline.features.catalog import Feature, Part
+from grupa_pipeline.features.census import Action, Census
+from grupa_pipeline.features.log import HOUR, MINUTE, Log
+from grupa_pipeline.features.mix import tells
+from grupa_pipeline.features.steps import OTHER, action_codes
+
+MOST_PATHS = 20
+MOST_TIMES = 12
+TIMED_ACTIONS = 8
+"""Times are looked for between the commonest actions only: their number grows with the square."""
+_TIMED_SHARE = 0.05
+"""Share of users who must have gone from one action to the other for its time to be a feature."""
+_SHORTEST_TIME = MINUTE
+"""Shortest mean time that is a feature: what follows within seconds was done by a machine."""
+
+
+def paths(log: Log, census: Census, steps: ir.Table) -> Part | None:
+    """Whether a user ever went straight from one action to another within a session, for the commonest such pairs."""
+    codes = action_codes(census)
+    base = len(codes) + 1
+    inside = steps.filter(
+        ~steps.starts_session, steps.code != steps.before_code, steps.code != OTHER, steps.before_code != OTHER
+    )
+    pairs = log.engine.keep(inside.select("user_id", pair=inside.before_code * base + inside.code).distinct())
+    counted = log.engine.fetch(pairs.group_by("pair").agg(users=pairs.count())).to_pylist()
+    ranked = sorted((-row["users"], row["pair"]) for row in counted if tells(row["users"], census.users))
+    chosen = [pair for _, pair in ranked[:MOST_PATHS]]
+    if not chosen:
+        return None
+    taken = pairs.group_by("user_id").agg(**{f"p{pair}": (pairs.pair == pair).any() for pair in chosen})
+    rows = log.spans.select("user_id").left_join(taken, "user_id")
+    action_of = {codes[action.name]: action for action in census.common}
+    return Part(rows, [_path(rows[f"p{pair}"], action_of[pair // base], action_of[pair % base]) for pair in chosen])
+
+
+def _path(taken: ir.Value, first: Action, then: Action) -> Feature:
+    return Feature(
+        f"path_{first.slug}__{then.slug}",
+        taken.fill_null(False).cast("int64"),
+        f"{first.name} then {then.name}",
+        f"users who went straight from {first.name} to {then.name} within a session",
+        "share",
+        "context",
+        "proportion",
+        "path",
+        f"users with {first.name} then {then.name}",
+        "users",
+        source_action=f"{first.name}\n{then.name}",
+    )
+
+
+def times_between(log: Log, census: Census) -> Part | None:
+    """Hours from a user's first time of one action to their first time of another, where that came later."""
+    timed = sorted(census.common, key=lambda action: (-action.users, -action.events, action.name))[:TIMED_ACTIONS]
+    if len(timed) < 2:
+        return None
+    seen = log.counts.semi_join(log.spans, "user_id")
+    rows = log.engine.keep(
+        seen.group_by("user_id").agg(
+            **{f"a{n}": seen.first_at.min(where=seen.action == action.name) for n, action in enumerate(timed)}
+        )
+    )
+    pairs = list(permutations(range(len(timed)), 2))
+    counted = log.engine.fetch(rows.agg(**_users_and_time(rows, pairs))).to_pylist()[0]
+    ranked = sorted(
+        (-counted[f"users_{a}_{b}"], timed[a].name, timed[b].name, a, b)
+        for a, b in pairs
+        if counted[f"users_{a}_{b}"] >= _TIMED_SHARE * census.users
+        and counted[f"time_{a}_{b}"] >= _SHORTEST_TIME * counted[f"users_{a}_{b}"]
+    )
+    chosen = [(a, b) for *_, a, b in ranked[:MOST_TIMES]]
+    return Part(rows, [_time(rows[f"a{a}"], rows[f"a{b}"], timed[a], timed[b]) for a, b in chosen])
+
+
+def _users_and_time(rows: ir.Table, pairs: Sequence[tuple[int, int]]) -> dict[str, ir.Value]:
+    """For each pair of actions, the users who did the second one later and the sum of their times."""
+    sums: dict[str, ir.Value] = {}
+    for a, b in pairs:
+        later = rows[f"a{a}"] < rows[f"a{b}"]
+        sums[f"users_{a}_{b}"] = later.sum().fill_null(0).cast("int64")
+        sums[f"time_{a}_{b}"] = (rows[f"a{b}"] - rows[f"a{a}"]).sum(where=later).fill_null(0).cast("float64")
+    return sums
+
+
+def _time(first_at: ir.Value, then_at: ir.Value, first: Action, then: Action) -> Feature:
+    return Feature(
+        f"hours_{first.slug}__{then.slug}",
+        (first_at < then_at).ifelse((then_at - first_at) / HOUR, None),
+        f"hours from {first.name} to {then.name}",
+        f"hours from the first {first.name} to the first {then.name}, of users who did both in this order",
+        "hours",
+        "context",
+        "mean",
+        "duration",
+        source_action=f"{first.name}\n{then.name}",
+    )

@@ -1,0 +1,136 @@
+"""Which features of the product a user uses, how many and how evenly. Absent where a log has no feature use."""
+
+from ibis.expr import types as ir
+
+from grupa_pipeline.features.catalog import Feature, Part
+from grupa_pipeline.features.census import Census
+from grupa_pipeline.features.log import Log
+from grupa_pipeline.features.mix import tells
+from grupa_pipeline.features.names import unique_slugs
+
+MOST_FEATURES = 8
+"""Features of the product with columns of their own."""
+
+
+def usage(log: Log, census: Census) -> Part | None:
+    """Feature use of each user with enough events; None where the log has none."""
+    actions = log.actions_of("feature_use")
+    if not actions:
+        return None
+    events = log.events_of(actions)
+    named_uses = events.select("user_id", used=log.engine.json_text(events.metadata, log.roles.feature_key))
+    uses = log.engine.keep(named_uses.group_by("user_id", "used").agg(n=named_uses.count()))
+    common = _common(log, uses)
+    counted = _count(uses, list(common))
+    joined = log.spans.left_join(counted, "user_id")
+    counts = {name: joined[name].fill_null(0) for name in counted.columns if name != "user_id"}
+    rows = joined.select("user_id", "days", **counts)
+    source = "\n".join(actions)
+    features = _overall(rows, source)
+    slugs = unique_slugs(sorted(common))
+    for number, (name, users) in enumerate(common.items()):
+        count = rows[f"n{number}"]
+        features.append(_share(count / rows.named.nullif(0), name, slugs[name], source))
+        if tells(users, census.users):
+            features.append(_used((count > 0).cast("int64"), name, slugs[name], source))
+    return Part(rows, features)
+
+
+def _common(log: Log, uses: ir.Table) -> dict[str, int]:
+    """The features used by most users, with their users."""
+    by_feature = (
+        uses.filter(uses.used.notnull()).group_by("used").agg(users=lambda use: use.count(), n=lambda use: use.n.sum())
+    )
+    ranked = log.engine.fetch(by_feature).to_pylist()
+    ranked.sort(key=lambda row: (-row["users"], -row["n"], row["used"]))
+    return {row["used"]: row["users"] for row in ranked[:MOST_FEATURES]}
+
+
+def _count(uses: ir.Table, common: list[str]) -> ir.Table:
+    """A row a user: uses, those whose feature is named, different features, their sum of squares, and n0, n1, ..."""
+    named = uses.used.notnull()
+    return uses.group_by("user_id").agg(
+        uses=uses.n.sum().cast("int64"),
+        named=uses.n.sum(where=named).cast("int64"),
+        different=uses.used.nunique(),
+        squares=(uses.n * uses.n).sum(where=named).cast("int64"),
+        **{f"n{number}": uses.n.sum(where=uses.used == name).cast("int64") for number, name in enumerate(common)},
+    )
+
+
+def _overall(rows: ir.Table, source: str) -> list[Feature]:
+    return [
+        Feature(
+            "feature_uses_per_week",
+            rows.uses / (rows.days / 7),
+            "feature uses a week",
+            "uses of the product's features a week, from the first event to the end of the window",
+            "uses/week",
+            "clustering",
+            "mean",
+            "count",
+            "feature uses",
+            "weeks",
+            True,
+            source,
+        ),
+        Feature(
+            "features_used",
+            rows.different,
+            "different features used",
+            "different features of the product used",
+            "features",
+            "clustering",
+            "mean",
+            "count",
+            "different features",
+            "users",
+            True,
+            source,
+        ),
+        # Herfindahl-Hirschman index of the user's uses over features (Hirschman 1945): 1/features used to 1.
+        Feature(
+            "feature_concentration",
+            rows.squares / (rows.named * rows.named).nullif(0),
+            "concentration on few features",
+            "chance that two of a user's feature uses are of the same feature (1: only ever one feature)",
+            "share",
+            "clustering",
+            "mean",
+            "count",
+            source_action=source,
+        ),
+    ]
+
+
+def _share(value: ir.Value, name: str, slug: str, source: str) -> Feature:
+    return Feature(
+        f"feature_share_{slug}",
+        value,
+        f"share of feature uses in {name}",
+        f"share of a user's feature uses that are of {name}",
+        "share",
+        "clustering",
+        "ratio",
+        "count",
+        f"uses of {name}",
+        "feature uses",
+        source_action=source,
+    )
+
+
+def _used(value: ir.Value, name: str, slug: str, source: str) -> Feature:
+    return Feature(
+        f"used_{slug}",
+        value,
+        f"used {name}",
+        f"users who used the feature {name}",
+        "share",
+        "context",
+        "proportion",
+        "proportion",
+        f"users with a use of {name}",
+        "users",
+        True,
+        source,
+    )
