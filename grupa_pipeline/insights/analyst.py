@@ -1,0 +1,159 @@
+"""The rule-based analyst: which of a cluster's gaps hurt most, told as pain points with a recommendation for each.
+
+Here gaps are ranked and put together with their texts; what kinds of pain there are and what one would try about them
+is in `pains.toml`, how metrics are spoken of in `wording.py`, names in `naming.py`. It says what was measured and never
+why: only a hypothesis says "because".
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from grupa_pipeline.insights.draft import ClusterDraft, Naming, PainPoint, Recommendation
+from grupa_pipeline.insights.evidence import is_large, weight
+from grupa_pipeline.insights.naming import choose_names
+from grupa_pipeline.insights.pains import Pain, pain_of, worse_side
+from grupa_pipeline.insights.text import Evidence, rows_by_alias
+from grupa_pipeline.insights.wording import Wording, spoken, usual_step
+
+MOST_PAINS = 3
+NEAR_TOP = 0.4
+"""A gap is a pain point of its own if it is at least this severe, relative to the cluster's most severe one."""
+HABIT = 0.5
+"""Kinds of at most this weight are habits: told only where nothing is measurably worse."""
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """A piece of evidence read as a pain."""
+
+    alias: str
+    row: Evidence
+    pain: Pain
+    severity: float
+
+    subject: tuple[str, str]
+    """Gaps of one subject are one pain."""
+
+
+def name_clusters(evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame) -> Naming:
+    """Name all `clusters` (one row each, cluster_id) together by what sets them apart, so that siblings differ.
+
+    `evidence` holds rows of `cluster_evidence`, each cluster's in the order of its aliases.
+    """
+    return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog))
+
+
+def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.DataFrame) -> ClusterDraft | None:
+    """Pain points and recommendations of one cluster, most severe first, at most MOST_PAINS of each.
+
+    `evidence` holds the cluster's rows in the order of their aliases, `cluster` its row of `clusters`. With fewer than
+    two pieces of evidence there is nothing to say: None.
+    """
+    rows = rows_by_alias(evidence)
+    if len(rows) < 2:
+        return None
+    wording, cluster_id = Wording(catalog), str(cluster["cluster_id"])
+    gaps = [_read(alias, row, wording) for alias, row in rows.items()]
+    chosen = _choose(gaps)
+    pain_points, recommendations, used = [], [], {gap.alias for gap in chosen}
+    for number, gap in enumerate(chosen, start=1):
+        support = _support(gap, gaps, used)
+        used.add(support.alias)
+        pain_points.append(_pain_point(gap, support, wording, cluster_id))
+        usual = usual_step(rows.values(), wording, besides=str(gap.row["metric"]))
+        cited = [gap.alias, support.alias]
+        recommendations.append(_recommendation(gap, wording, cluster_id, usual, addresses=[number], evidence_ids=cited))
+    return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
+
+
+def _read(alias: str, row: Evidence, wording: Wording) -> _Gap:
+    """Severity is the kind's weight, the size of the gap, and the share of the cluster that it concerns."""
+    pain = pain_of(row, wording.entry(str(row["metric"])))
+    size = weight(row) * (1.0 if is_large(row) else 0.5)
+    about = _matter(str(row["metric"]), wording) if pain.apart else ""
+    return _Gap(alias, row, pain, pain.weight * size * _concerned(row), (pain.pain, about))
+
+
+def _matter(metric: str, wording: Wording) -> str:
+    """What a metric is about: its actions, however they are counted and whatever letter is put before them."""
+    entry = wording.entry(metric)
+    return (
+        metric if pd.isna(entry["source_action"]) else " ".join(map(spoken, str(entry["source_action"]).splitlines()))
+    )
+
+
+def _concerned(row: Evidence) -> float:
+    """Share of the cluster on the far side of a gap: those who have (or lack) it, or a member's chance to be beyond."""
+    if row["measure"] in ("proportion", "path"):
+        return float(row["cluster_value"] if row["effect_size"] > 0 else 1 - row["cluster_value"])
+    return (1 + abs(float(row["effect_size"]))) / 2
+
+
+def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
+    """The most severe gap of each subject, as far as near the top; habits only where nothing else is there."""
+    ranked = sorted(gaps, key=lambda gap: (-gap.severity, gap.alias))
+    leading: dict[tuple[str, str], _Gap] = {}
+    for gap in ranked:
+        leading.setdefault(gap.subject, gap)
+    told = [gap for gap in leading.values() if gap.pain.weight > HABIT and is_large(gap.row)]
+    if not told:
+        told = list(leading.values())[:1]
+    return [gap for gap in told if gap.severity >= NEAR_TOP * told[0].severity][:MOST_PAINS]
+
+
+def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str]) -> _Gap:
+    """A second piece of evidence beside the first: of the same kind, else another bad one, else the heaviest."""
+    others = [other for other in gaps if other.alias != gap.alias]
+
+    def closeness(other: _Gap) -> tuple[bool, bool, bool, float]:
+        same_kind = other.pain.pain == gap.pain.pain and other.row["metric"] != gap.row["metric"]
+        return other.alias not in used, same_kind, other.pain.weight > HABIT, other.severity
+
+    return max(others, key=closeness)
+
+
+def _pain_point(gap: _Gap, support: _Gap, wording: Wording, cluster_id: str) -> PainPoint:
+    title = wording.say(_variant(gap.pain.title, cluster_id, gap), gap.row, gap.alias)
+    lead = wording.say(_variant(gap.pain.lead, cluster_id, gap), gap.row, gap.alias)
+    close = wording.say(_variant(gap.pain.close, cluster_id, gap), gap.row, gap.alias)
+    beside = _variant(("They also", "The same users", "Along with that, they"), cluster_id, gap)
+    also = f"{beside} {wording.clause(support.row, support.alias)}."
+    return PainPoint(title=title, body=f"{lead} {also} {close}", evidence_ids=[gap.alias, support.alias])
+
+
+def _recommendation(
+    gap: _Gap, wording: Wording, cluster_id: str, usual: str, *, addresses: list[int], evidence_ids: list[str]
+) -> Recommendation:
+    fix, metric = gap.pain.fix, str(gap.row["metric"])
+
+    def say(template: str) -> str:
+        return wording.say(template, gap.row, gap.alias).replace("<usual>", usual)
+
+    return Recommendation(
+        title=say(_variant(fix.title, cluster_id, gap)),
+        body=say(fix.body),
+        addresses=addresses,
+        evidence_ids=evidence_ids,
+        target_metric=metric,
+        direction=_better(gap, wording),
+        change=say(fix.change),
+        hypothesis=say(fix.hypothesis),
+    )
+
+
+def _better(gap: _Gap, wording: Wording) -> Any:
+    """The better way of the pain's metric; where the catalog knows none, the way back towards the others."""
+    worse = worse_side(wording.entry(str(gap.row["metric"])))
+    if worse is None:
+        worse = "higher" if gap.row["effect_size"] > 0 else "lower"
+    return "decrease" if worse == "higher" else "increase"
+
+
+def _variant(variants: Sequence[str], cluster_id: str, gap: _Gap) -> str:
+    """One of several wordings, the same one every day for the same cluster and pain."""
+    key = f"{cluster_id} {gap.pain.pain} {gap.row['metric']} {len(variants)}"
+    return variants[int(hashlib.sha256(key.encode()).hexdigest(), 16) % len(variants)]
