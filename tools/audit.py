@@ -1,7 +1,7 @@
 """Looks the locked packages up in the database of known vulnerabilities: `python tools/audit.py LOCK_FILE...`.
 
-Exit status 1 when a locked version has a known vulnerability. Where the database cannot be asked (a closed network), it
-says in one line that nothing was checked and exits 0: no network is no finding.
+Exit status 1 when a locked version has a known vulnerability, or the audit itself fails. Where the database cannot be
+asked (a closed network), it says in one line that nothing was checked and exits 0: no network is no finding.
 """
 
 import json
@@ -9,13 +9,17 @@ import subprocess
 import sys
 
 AUDIT = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--format", "json", "--timeout", "15"]
+UNREACHABLE = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "Max retries exceeded", "ProxyError")
+"""Words of the HTTP library that say nobody answered."""
 
 
 def verdict(report: str, errors: str) -> tuple[str, int]:
     """What to print, and the exit status, for pip-audit's JSON `report` and what it said on stderr."""
     if not report.strip():
-        reason = (errors.strip().splitlines() or ["no reason given"])[-1]
-        return f"KNOWN VULNERABILITIES: NOT CHECKED, the database could not be asked ({reason[:200]})", 0
+        reason = (errors.strip().splitlines() or ["no reason given"])[-1][:200]
+        if any(sign in errors for sign in UNREACHABLE):
+            return f"KNOWN VULNERABILITIES: NOT CHECKED, the database could not be asked ({reason})", 0
+        return f"KNOWN VULNERABILITIES: NOT CHECKED, the audit failed: {reason}", 1
     packages = json.loads(report)["dependencies"]
     audited = [package for package in packages if "skip_reason" not in package]
     if not audited:
