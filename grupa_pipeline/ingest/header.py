@@ -1,0 +1,114 @@
+"""The header of a log: which delimiter, which column is which, and what makes a file no event log.
+
+Knows one line of text. Reading records is `records.py`; the bytes below are `source.py`.
+"""
+
+import csv
+import difflib
+from collections import Counter
+from dataclasses import dataclass
+
+from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.source import Scan
+
+REQUIRED = ("user_id", "timestamp", "action")
+MAX_COLUMNS = 1_000
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a record. Columns are numbered from 0; `extras` maps a column to its key in metadata."""
+
+    delimiter: str
+    width: int
+    user_id: int
+    timestamp: int
+    action: int
+    metadata: int | None
+    extras: dict[int, str]
+    header_line: int
+
+
+def read_header(scan: Scan) -> Layout:
+    """Find the header, on the first line that is not blank, and what each column is.
+
+    The delimiter is the comma; semicolons, tabs or bars are taken only when the header then holds every required
+    column.
+
+    Raises:
+        UnusableFileError: No header that holds the required columns once each, or it is not UTF-8.
+    """
+    line_number, line = _first_line(scan)
+    by_delimiter = {delimiter: _split(line, delimiter) for delimiter in _DELIMITERS}
+    for delimiter, names in by_delimiter.items():
+        if set(REQUIRED) <= set(_words(names)):
+            return _layout(scan, names, delimiter, line_number)
+    raise _missing(scan, by_delimiter, line_number)
+
+
+def _first_line(scan: Scan) -> tuple[int, str]:
+    for number, raw in enumerate(scan.head.split(scan.newline), start=1):
+        if raw.strip():
+            try:
+                return number, raw.decode().strip("\r\n")
+            except UnicodeDecodeError as error:
+                problem = "its header is not UTF-8; save the file as CSV in UTF-8."
+                raise UnusableFileError(scan.name, problem, line=number) from error
+    raise UnusableFileError(scan.name, "the file is empty; export it again.")
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
+    except csv.Error:  # an odd quote: no header in this delimiter
+        return []
+
+
+def _words(names: list[str]) -> list[str]:
+    return [name.strip().lower() for name in names]
+
+
+def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> Layout:
+    words = _words(names)
+    if len(words) > MAX_COLUMNS:
+        problem = f"it has {len(words):,} columns, more than {MAX_COLUMNS:,}; keep the ones that matter."
+        raise UnusableFileError(scan.name, problem, line)
+    counts = Counter(words)
+    for name in (*REQUIRED, "metadata"):
+        if counts[name] > 1:
+            problem = f"the column {name} stands {counts[name]} times in the header; keep one of them."
+            raise UnusableFileError(scan.name, problem, line)
+    own = {name: words.index(name) for name in (*REQUIRED, "metadata") if name in words}
+    keys: dict[int, str] = {}
+    for column, name in enumerate(names):
+        if column not in own.values():
+            keys[column] = _unused(name.strip() or f"column_{column + 1}", set(keys.values()))
+    return Layout(
+        delimiter, len(names), own["user_id"], own["timestamp"], own["action"], own.get("metadata"), keys, line
+    )
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    candidates = (name if number == 1 else f"{name}_{number}" for number in range(1, len(taken) + 2))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _missing(scan: Scan, by_delimiter: dict[str, list[str]], line: int) -> UnusableFileError:
+    """The sentence for a header without a required column, judged by the delimiter that splits it into most names."""
+    delimiter = max(by_delimiter, key=lambda key: (len(by_delimiter[key]), key == ","))
+    names = by_delimiter[delimiter]
+    words = _words(names)
+    missing = [name for name in REQUIRED if name not in words]
+    found = ", ".join(repr(name[:40]) for name in names[:12]) or "no columns"
+    found += f" and {len(names) - 12:,} more" if len(names) > 12 else ""
+    hints = [
+        f"is {names[words.index(near[0])][:40]!r} the {name}?"
+        for name in missing
+        if (near := difflib.get_close_matches(name, [word[:40] for word in words[:MAX_COLUMNS]], n=1, cutoff=0.6))
+    ]
+    problem = (
+        f"the header lacks {' and '.join(missing)} (found, split at {_DELIMITERS[delimiter]}: {found}); "
+        f"rename the columns to {', '.join(REQUIRED)}" + (" - " + " ".join(hints) if hints else ".")
+    )
+    return UnusableFileError(scan.name, problem, line)

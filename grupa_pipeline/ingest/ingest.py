@@ -1,0 +1,156 @@
+"""Log files in, events out: the room's front door.
+
+Checks every file before anything is kept. Knows the order of steps; each step is a module of its own: `source`,
+`header`, `timestamps`, `records`, `metadata`, `judging`, `staging`, `settling`.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from grupa_pipeline.ingest.settling import settle_days
+from grupa_pipeline.ingest.staging import Staged, scratch_connection, stage_file
+
+MEMORY_LIMIT = "2GB"
+"""What DuckDB may use before it spills to disk."""
+
+
+@dataclass(frozen=True)
+class IngestedFile:
+    """What became of one file. rows_read = rows_accepted + rows_rejected + rows_duplicate.
+
+    Attributes:
+        file_sha256: SHA-256 of the bytes as given.
+        file_name: Name without its folder.
+        rows_read: Records below the header; blank lines are none.
+        rows_accepted: Records that became events.
+        rows_rejected: Records that cannot be used.
+        rows_duplicate: Records equal to an event already held.
+        first_event_at: Earliest accepted event, naive UTC; None when none was accepted.
+        last_event_at: Latest accepted event, naive UTC; None when none was accepted.
+        event_files: Parquet by UTC day, columns of tables.EVENTS, sorted by user_id, timestamp, action, metadata.
+        rejected: Columns of tables.REJECTED_ROWS, in line order.
+        already_ingested: The file's sha256 was known. It changes nothing, so that `event_files` and `rejected` are
+            empty; the counts say what is in it, and every good record counts as a duplicate.
+    """
+
+    file_sha256: str
+    file_name: str
+    rows_read: int
+    rows_accepted: int
+    rows_rejected: int
+    rows_duplicate: int
+    first_event_at: datetime | None
+    last_event_at: datetime | None
+    event_files: dict[date, Path]
+    rejected: pa.Table
+    already_ingested: bool = False
+
+
+def ingest_files(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    known: Callable[[date], list[Path]],
+    known_sha256: AbstractSet[str],
+    now: datetime,
+    timestamp_format: str | None = None,
+    memory_limit: str = MEMORY_LIMIT,
+) -> list[IngestedFile]:
+    """Take log files in, in the order given; nothing is kept unless all of them are usable.
+
+    Args:
+        paths: `.csv` files, gzip-compressed or not (told by their bytes).
+        out: Folder for the event files, made when missing; scratch files live there meanwhile.
+        known: Names the Parquet files of the events already held for a UTC day.
+        known_sha256: The files already taken in.
+        now: The clock, naive UTC; a timestamp more than 24 h after it is rejected.
+        timestamp_format: strptime format of the timestamps, for files not in ISO 8601 or epoch numbers.
+        memory_limit: What DuckDB may use before it spills to disk, such as `2GB`.
+
+    Returns:
+        One entry a path, in order.
+
+    Raises:
+        UnusableFileError: A file cannot be used as a whole; `out` holds nothing new.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".ingest-", dir=out) as folder:
+        scratch = Path(folder)
+        with scratch_connection(scratch, memory_limit) as con:
+            staged = [
+                stage_file(con, path, scratch / f"file-{number}", now=now, timestamp_format=timestamp_format)
+                for number, path in enumerate(paths)
+            ]
+            (scratch / "events").mkdir()
+            ingested = _settle_files(con, staged, scratch / "events", known, known_sha256)
+        return [_moved(file, out) for file in ingested]
+
+
+def _settle_files(
+    con: duckdb.DuckDBPyConnection,
+    staged: Sequence[Staged],
+    out: Path,
+    known: Callable[[date], list[Path]],
+    known_sha256: AbstractSet[str],
+) -> list[IngestedFile]:
+    ingested: list[IngestedFile] = []
+
+    def held(day: date) -> list[Path]:
+        return list(known(day)) + [file.event_files[day] for file in ingested if day in file.event_files]
+
+    for file in staged:
+        if file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}:
+            ingested.append(_already_ingested(file))
+        else:
+            ingested.append(_settle_file(con, file, out, held))
+        shutil.rmtree(file.folder)
+    return ingested
+
+
+def _settle_file(
+    con: duckdb.DuckDBPyConnection, staged: Staged, out: Path, held: Callable[[date], list[Path]]
+) -> IngestedFile:
+    days = settle_days(con, staged, out, held)
+    accepted = sum(day.rows for day in days.values())
+    rejected = staged.rejected.num_rows
+    return IngestedFile(
+        file_sha256=staged.scan.sha256,
+        file_name=staged.scan.name,
+        rows_read=staged.rows_read,
+        rows_accepted=accepted,
+        rows_rejected=rejected,
+        rows_duplicate=staged.rows_read - accepted - rejected,
+        first_event_at=min((day.first_event_at for day in days.values() if day.first_event_at), default=None),
+        last_event_at=max((day.last_event_at for day in days.values() if day.last_event_at), default=None),
+        event_files={key: day.path for key, day in days.items() if day.path},
+        rejected=staged.rejected,
+    )
+
+
+def _already_ingested(staged: Staged) -> IngestedFile:
+    rejected = staged.rejected.num_rows
+    return IngestedFile(
+        file_sha256=staged.scan.sha256,
+        file_name=staged.scan.name,
+        rows_read=staged.rows_read,
+        rows_accepted=0,
+        rows_rejected=rejected,
+        rows_duplicate=staged.rows_read - rejected,
+        first_event_at=None,
+        last_event_at=None,
+        event_files={},
+        rejected=staged.rejected.slice(0, 0),
+        already_ingested=True,
+    )
+
+
+def _moved(file: IngestedFile, out: Path) -> IngestedFile:
+    return replace(file, event_files={day: path.rename(out / path.name) for day, path in file.event_files.items()})

@@ -1,0 +1,87 @@
+"""What becomes of a record's other fields: one JSON text, and when two such texts say the same.
+
+SQL expressions and the two functions that DuckDB calls for what its JSON reader is too lenient for.
+"""
+
+import json
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import PythonUDFType
+from duckdb.sqltypes import BOOLEAN, VARCHAR
+
+from grupa_pipeline.ingest.header import Layout
+from grupa_pipeline.ingest.timestamps import quoted
+
+_LENIENT = r"(?i)(^|[:,\[])\s*-?(nan|inf)|,\s*[\]}]"
+"""Where DuckDB's JSON reader may accept what is not JSON: NaN, Infinity, a comma before a closing bracket."""
+
+
+def register_functions(con: duckdb.DuckDBPyConnection) -> None:
+    """Make `is_json(text)` and `canonical_json(text)` callable in SQL on `con`."""
+    con.create_function("is_json", _is_json, [VARCHAR], BOOLEAN, type=PythonUDFType.ARROW)
+    con.create_function("canonical_json", _canonical_json, [VARCHAR], VARCHAR, type=PythonUDFType.ARROW)
+
+
+def own_metadata_sql(layout: Layout) -> str:
+    """The metadata column's text: as it is when it is JSON, as a JSON string when not, NULL when there is nothing."""
+    if layout.metadata is None:
+        return "CAST(NULL AS VARCHAR)"
+    column = f"c{layout.metadata}"
+    own = f"trim({column}, ' \t\r\n')"
+    return (
+        f"CASE WHEN {own} = '' OR {own} = 'null' THEN NULL "
+        f"WHEN json_valid({own}) AND (NOT regexp_matches({own}, '{_LENIENT}') OR is_json({own})) THEN {own} "
+        f"ELSE CAST(to_json({column}) AS VARCHAR) END"
+    )
+
+
+def own_keys_sql(own: str) -> str:
+    """The keys that the own metadata (an expression) takes, so that no extra column may: a list of text."""
+    return f"CASE WHEN {own}[1] = '{{' THEN json_keys({own}) WHEN {own} IS NOT NULL THEN ['metadata'] ELSE [] END"
+
+
+def merged_metadata_sql(layout: Layout, own: str, own_keys: str) -> str:
+    """The metadata with the record's filled extra columns as keys; what is no object goes under `metadata`.
+
+    Args:
+        layout: Which columns are extra.
+        own: Expression of the own metadata, as `own_metadata_sql` gives it.
+        own_keys: Expression of its keys, as `own_keys_sql` gives them.
+    """
+    if not layout.extras:
+        return own
+    members = [
+        f"CASE WHEN c{column} <> '' AND NOT list_contains({own_keys}, {quoted(key)}) "
+        f"THEN {quoted(json.dumps(key, ensure_ascii=False) + ':')} || CAST(to_json(c{column}) AS VARCHAR) END"
+        for column, key in layout.extras.items()
+    ]
+    inner = f"CASE WHEN {own}[1] = '{{' THEN nullif(trim({own}[2:-2], ' \t\r\n'), '') ELSE '\"metadata\":' || {own} END"
+    merged = f"concat_ws(',', {inner}, {', '.join(members)})"
+    return f"CASE WHEN {own} IS NULL AND {merged} = '' THEN NULL ELSE '{{' || {merged} || '}}' END"
+
+
+def _is_json(texts: pa.Array) -> pa.Array:
+    return pa.array([text is not None and _parsed(text) is not None for text in texts.to_pylist()], pa.bool_())
+
+
+def _canonical_json(texts: pa.Array) -> pa.Array:
+    """Equal for texts that say the same: keys in order, no spaces, escapes resolved, numbers as they were written."""
+    return pa.array([None if text is None else _parsed(text) or text for text in texts.to_pylist()], pa.string())
+
+
+def _parsed(text: str) -> str | None:
+    """The canonical text, or None when `text` is not JSON as RFC 8259 has it (or too deep to be anyone's metadata)."""
+    try:
+        value = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _number(text: str) -> str:
+    return "\0" + text  # no string of a JSON text holds a raw NUL, so a number never equals a string
+
+
+def _refuse(text: str) -> str:
+    raise ValueError(text)

@@ -1,0 +1,63 @@
+"""What would become of a log file if it were taken in, for a person to see first. Keeps nothing."""
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from grupa_pipeline.ingest.errors import REASONS
+from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+
+_EVENT = ["user_id", "timestamp", "action", "metadata"]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A file as it would be taken in, by itself: duplicates of events already held are not known here.
+
+    Attributes:
+        file: The counts and times, as `ingest_files` would report them; its event files are gone.
+        reasons: How many records each reason rejects, the commonest first; `errors.REASONS` has the sentences.
+        accepted: The earliest events: user_id, timestamp, action, metadata (JSON text).
+        rejected: The first rejected records, columns of tables.REJECTED_ROWS and `sentence`, why in words.
+    """
+
+    file: IngestedFile
+    reasons: dict[str, int]
+    accepted: pa.Table
+    rejected: pa.Table
+
+
+def preview_file(path: Path, *, now: datetime, timestamp_format: str | None = None, rows: int = 20) -> Preview:
+    """Judge a whole file and show the first `rows` of what would be accepted and of what would be rejected.
+
+    Raises:
+        UnusableFileError: The file as a whole would be refused.
+    """
+    with tempfile.TemporaryDirectory(prefix="grupa-preview-") as folder:
+        [file] = ingest_files(
+            [path],
+            Path(folder),
+            known=lambda day: [],
+            known_sha256=frozenset(),
+            now=now,
+            timestamp_format=timestamp_format,
+        )
+        accepted = _first_events(file, rows)
+    rejected = file.rejected.slice(0, rows)
+    sentences = pa.array([REASONS[reason] for reason in rejected["reason"].to_pylist()], pa.string())
+    reasons = dict(Counter(file.rejected["reason"].to_pylist()).most_common())
+    return Preview(file, reasons, accepted, rejected.append_column("sentence", sentences))
+
+
+def _first_events(file: IngestedFile, rows: int) -> pa.Table:
+    tables: list[pa.Table] = []
+    for day in sorted(file.event_files):
+        tables.append(pq.ParquetFile(file.event_files[day]).read(_EVENT))
+        if sum(table.num_rows for table in tables) >= rows:
+            break
+    return pa.concat_tables(tables).sort_by([("timestamp", "ascending"), ("user_id", "ascending")]).slice(0, rows)

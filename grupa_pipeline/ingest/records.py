@@ -1,0 +1,208 @@
+"""Records read with care: the physical line and the very text of each, and what is wrong with the unreadable ones.
+
+The plain path is DuckDB's own reader (`staging.py`); this one serves files in which something is rejected, and agrees
+with it on every file that both can read: quotes as in RFC 4180, spaces around a quoted field dropped, an empty field
+after the last column ignored. A record whose quotes go wrong costs its own line alone: reading goes on with the next.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from grupa_pipeline.ingest.header import Layout
+from grupa_pipeline.ingest.source import MAX_RECORD
+
+_CHUNK = 4_000  # lines; small, so that one odd line makes few others go the slow way
+_OPEN = re.compile(r' *"')
+_CLOSE = re.compile(r'((?:[^"]++|"")*+)"')
+_LINE_PROBLEMS = ("bad_quotes", "bad_line_break", "too_long_record")  # where a record ends is then unknown
+csv.field_size_limit(MAX_RECORD)  # the csv module's own limit is shorter than a record may be
+
+
+def schema(layout: Layout) -> pa.Schema:
+    """Columns of the batches: line_number, raw, problem, then c0, c1, ... as text."""
+    fields = [("line_number", pa.int64()), ("raw", pa.string()), ("problem", pa.string())]
+    return pa.schema(fields + [(f"c{column}", pa.string()) for column in range(layout.width)])
+
+
+def read_records(blocks: Iterable[bytes], layout: Layout, newline: bytes) -> Iterator[pa.RecordBatch]:
+    """The records below the header. Blank lines are none.
+
+    Args:
+        blocks: The file's text as UTF-8 blocks.
+        layout: What the header says.
+        newline: What ends a line: `\\n` or `\\r`.
+
+    Yields:
+        Batches of `schema(layout)`. `problem` is a word of `errors.REASONS`, or NULL when the fields could be read.
+    """
+    lines = _split_lines(blocks, newline)
+    for _ in range(layout.header_line):
+        next(lines, b"")
+    number = layout.header_line + 1
+    pending: list[bytes] = []
+    while pending := pending + list(islice(lines, max(0, _CHUNK - len(pending)))):
+        batch = _read_quickly(pending, number, layout)
+        taken = len(pending)
+        if batch is None:
+            batch, taken = _read_carefully(pending, lines, number, layout)
+        if batch.num_rows:
+            yield batch
+        number += taken
+        pending = pending[taken:]
+
+
+def _split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
+    """Lines with their ends; one longer than MAX_RECORD is cut just above it, so that memory stays bounded."""
+    carry = b""
+    for block in blocks:
+        lines = (carry + block).split(newline)
+        carry = lines.pop()[: MAX_RECORD + 1]
+        for line in lines:
+            yield line[: MAX_RECORD + 1] + newline
+    if carry:
+        yield carry
+
+
+def _read_quickly(lines: list[bytes], number: int, layout: Layout) -> pa.RecordBatch | None:
+    """The chunk through Python's csv module; None unless each line is one good record that any reader sees alike."""
+    if max(map(len, lines)) > MAX_RECORD or any(b"\0" in line for line in lines):
+        return None
+    try:
+        texts = [line.decode() for line in lines]
+        rows = list(csv.reader(texts, delimiter=layout.delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    if len(rows) != len(lines) or set(map(len, rows)) != {layout.width}:
+        return None
+    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    if any(pc.any(pc.match_substring_regex(column, '^ +"')).as_py() for column in columns):
+        return None
+    numbers = pa.array(range(number, number + len(lines)), pa.int64())
+    raw = pa.array([text.rstrip("\r\n") for text in texts], pa.string())
+    return pa.record_batch([numbers, raw, pa.nulls(len(lines), pa.string()), *columns], schema(layout))
+
+
+def _read_carefully(
+    pending: list[bytes], lines: Iterator[bytes], number: int, layout: Layout
+) -> tuple[pa.RecordBatch, int]:
+    """The chunk record by record. A record open at its end takes further lines, which are added to `pending`.
+
+    Returns:
+        The records, and how many lines of `pending` they took.
+    """
+    rows: list[tuple[object, ...]] = []
+    unread: list[str | None] = [None] * layout.width
+    plain = re.compile(f"[^{re.escape(layout.delimiter)}]*")
+    at, end = 0, len(pending)
+    while at < end:
+        reader = _Lines(pending, at, lines)
+        if reader.text.strip(" \r\n"):
+            fields, problem = _fields(reader, plain, layout.width)
+            used = 1 if problem in _LINE_PROBLEMS else reader.used
+            raw = b"".join(pending[at : at + used]).rstrip(b"\r\n")
+            problem = problem or _text_problem(raw)
+            rows.append((number + at, raw.decode(errors="replace"), problem, *(fields or unread)))
+            at += used
+        else:
+            at += 1
+    table = pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema(layout), strict=True)]
+        if rows
+        else [pa.array([], field.type) for field in schema(layout)],
+        schema=schema(layout),
+    )
+    return table.combine_chunks().to_batches()[0] if rows else pa.RecordBatch.from_pylist([], schema(layout)), at
+
+
+class _Lines:
+    """The lines of one record, the next one fetched when a quoted field goes on."""
+
+    def __init__(self, pending: list[bytes], start: int, more: Iterator[bytes]) -> None:
+        self._pending, self._start, self._more = pending, start, more
+        self.used, self.size = 1, len(pending[start])
+        self.text = self._decoded(start)
+
+    def next(self) -> str:
+        """The record's next line.
+
+        Raises:
+            _BadRecordError: The file ends, or the record is too long.
+        """
+        index = self._start + self.used
+        if index == len(self._pending):
+            line = next(self._more, None)
+            if line is None:
+                raise _BadRecordError("bad_quotes")
+            self._pending.append(line)
+        self.used += 1
+        self.size += len(self._pending[index])
+        if self.size > MAX_RECORD:
+            raise _BadRecordError("too_long_record")
+        return self._decoded(index)
+
+    def _decoded(self, index: int) -> str:
+        return self._pending[index].decode(errors="surrogateescape")
+
+
+class _BadRecordError(Exception):
+    """A record that cannot be split into fields; the argument is a word of `errors.REASONS`."""
+
+
+def _fields(lines: _Lines, plain: re.Pattern[str], width: int) -> tuple[list[str] | None, str | None]:
+    """The record's fields, or None and what is wrong with it."""
+    try:
+        if lines.size > MAX_RECORD:
+            raise _BadRecordError("too_long_record")
+        fields = _split_fields(lines, plain)
+    except _BadRecordError as bad:
+        return None, str(bad)
+    if len(fields) == width + 1 and not fields[-1]:
+        del fields[-1]
+    return (fields, None) if len(fields) == width else (None, "wrong_column_count")
+
+
+def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
+    fields, line, at = [], lines.text, 0
+    while True:
+        opening = _OPEN.match(line, at)
+        if opening:
+            value, line, at = _quoted(lines, line, opening.end())
+            rest = plain.match(line, at)
+            if rest is None or rest[0].strip(" \r\n"):
+                raise _BadRecordError("bad_quotes")
+        else:
+            rest = plain.match(line, at)
+            value = rest[0] if rest else ""
+            if rest and rest.end() == len(line):
+                value = value.rstrip("\r\n")
+            if "\r" in value or "\n" in value:
+                raise _BadRecordError("bad_line_break")
+        fields.append(value)
+        at = rest.end() + 1 if rest else len(line) + 1
+        if at > len(line):
+            return fields
+
+
+def _quoted(lines: _Lines, line: str, at: int) -> tuple[str, str, int]:
+    """The text up to the closing quote, the line that quote stands on, and where it ends."""
+    parts = []
+    while not (closing := _CLOSE.match(line, at)):
+        parts.append(line[at:])
+        line, at = lines.next(), 0
+    parts.append(closing[1])
+    return "".join(parts).replace('""', '"'), line, closing.end()
+
+
+def _text_problem(raw: bytes) -> str | None:
+    if b"\0" in raw:
+        return "nul_byte"
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "bad_encoding"
+    return None

@@ -1,0 +1,194 @@
+"""A log file as a bounded stream of UTF-8 blocks: gzip, UTF-16 and damage are dealt with here.
+
+Knows bytes and lines, not columns: what the header says is `header.py`, what a record says is `records.py`.
+"""
+
+import codecs
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grupa_pipeline.ingest.errors import UnusableFileError
+
+GZIP = b"\x1f\x8b"
+BLOCK = 1 << 20
+"""Bytes read, or decompressed, at a time."""
+MAX_RECORD = 1 << 20
+"""Longest record in bytes; also the longest first line."""
+_BOMB_BYTES, _BOMB_RATIO = 256 << 20, 250  # real logs compress 10 to 60 times; gzip can reach 1,032
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF",
+    b"\x28\xb5\x2f\xfd": "zstd-compressed",
+    b"BZh": "bzip2-compressed",
+    b"\xfd7zXZ": "xz-compressed",
+}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one pass over a file's bytes says of it.
+
+    `head` is the start of the text (at most one block, UTF-8, without a byte order mark). `plain` is true when any CSV
+    reader sees the same records in it: valid UTF-8, no NUL, no lone carriage return.
+    """
+
+    path: Path
+    sha256: str
+    gzip: bool
+    head: bytes
+    newline: bytes
+    plain: bool
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.path.name
+
+
+def scan(path: Path) -> Scan:
+    """Read the file once: fingerprint it and refuse what is no text.
+
+    Raises:
+        UnusableFileError: The file is missing, no file, unreadable, empty, binary, a corrupt gzip or a gzip bomb.
+    """
+    _require_file(path)
+    digest = hashlib.sha256()
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    head, carry, plain = b"", b"", True
+    for block in text_blocks(path, digest.update):
+        if len(head) < BLOCK:
+            head += block[: BLOCK - len(head)]
+        if plain:
+            plain = b"\0" not in block and _is_utf8(utf8, block) and not _lone_return(carry + block)
+            carry = b"\r" if block.endswith(b"\r") else b""
+    _require_text(path, head)
+    with path.open("rb") as file:
+        start = file.read(2)
+    plain = plain and not carry and not utf8.getstate()[0] and start not in _UTF16
+    newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
+    return Scan(path, digest.hexdigest(), start == GZIP, head, newline, plain)
+
+
+def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
+    """The file's text as UTF-8 blocks without a byte order mark; `on_raw` is given the bytes as they stand in it."""
+    blocks = _decompressed(path, on_raw)
+    first = next(blocks, b"")
+    encoding = _UTF16.get(first[:2])
+    if encoding:
+        yield from _transcoded(first[2:], blocks, encoding)
+        return
+    yield first.removeprefix(codecs.BOM_UTF8)
+    yield from blocks
+
+
+def _decompressed(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes]:
+    with path.open("rb") as file:
+
+        def read() -> bytes:
+            raw = file.read(BLOCK)
+            on_raw(raw)
+            return raw
+
+        raw = read()
+        if raw.startswith(GZIP):
+            yield from _gunzip(path, raw, read)
+            return
+        while raw:
+            yield raw
+            raw = read()
+
+
+def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Members of a gzip file one after the other, never more than a block at once in memory."""
+    inflater = zlib.decompressobj(wbits=31)
+    taken = given = 0
+    while raw:
+        taken += len(raw)
+        while raw:
+            if inflater.eof:  # another member, or the zeros that some tools pad with
+                inflater = zlib.decompressobj(wbits=31)
+                raw = raw.lstrip(b"\0")
+            try:
+                block = inflater.decompress(raw, BLOCK) if raw else b""
+            except zlib.error as error:
+                problem = f"its gzip data is damaged ({error}); export or copy it again."
+                raise UnusableFileError(path.name, problem) from error
+            given += len(block)
+            _refuse_bomb(path, taken, given)
+            if block:
+                yield block
+            raw = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        raw = read()
+    while not inflater.eof:
+        block = inflater.decompress(b"", BLOCK)
+        if not block:
+            problem = "its gzip data ends too early (an interrupted copy?); export or copy it again."
+            raise UnusableFileError(path.name, problem)
+        yield block
+
+
+def _refuse_bomb(path: Path, taken: int, given: int) -> None:
+    if given > _BOMB_BYTES and given > _BOMB_RATIO * taken:
+        problem = (
+            f"it unpacks to more than {_BOMB_RATIO} times its size, unlike any log; if it is one, unpack it first."
+        )
+        raise UnusableFileError(path.name, problem)
+
+
+def _transcoded(first: bytes, blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    yield decoder.decode(first).encode()
+    for block in blocks:
+        yield decoder.decode(block).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _require_file(path: Path) -> None:
+    try:
+        if not path.exists():
+            raise UnusableFileError(path.name, f"there is no such file in {path.parent}; check the path.")
+        if not path.is_file():
+            raise UnusableFileError(path.name, "it is no file but a folder or device; name a .csv or .csv.gz file.")
+        with path.open("rb") as file:
+            start = file.read(6)
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror}); check its permissions."
+        raise UnusableFileError(path.name, problem) from error
+    if not start:
+        raise UnusableFileError(path.name, "the file is empty; export it again.")
+    for magic, kind in _FOREIGN.items():
+        if start.startswith(magic):
+            raise UnusableFileError(path.name, f"it is {kind}, not a CSV; export or unpack it to .csv or .csv.gz.")
+
+
+def _require_text(path: Path, head: bytes) -> None:
+    first_line = head.lstrip(b"\r\n").split(b"\n", 1)[0]
+    if not head.strip():
+        raise UnusableFileError(path.name, "the file is empty; export it again.")
+    if b"\0" in first_line:
+        problem = "its first line holds NUL bytes, so it is no text in UTF-8; save it as CSV in UTF-8."
+        raise UnusableFileError(path.name, problem, line=1)
+    if len(first_line) >= BLOCK and b"\r" not in first_line:
+        raise UnusableFileError(
+            path.name, "its first line is longer than 1 MiB, so it holds no header of a log.", line=1
+        )
+
+
+def _is_utf8(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
+    if block.isascii() and not decoder.getstate()[0]:
+        return True
+    try:
+        decoder.decode(block)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lone_return(block: bytes) -> bool:
+    """Whether a carriage return stands anywhere but before a line feed (the block's last byte is not judged)."""
+    return b"\r" in block and block.count(b"\r", 0, -1) != block.count(b"\r\n")

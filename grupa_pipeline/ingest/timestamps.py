@@ -1,0 +1,141 @@
+"""How a file writes its timestamps, and the SQL that reads them: UTC, or NULL when a text is no timestamp.
+
+A file's style is decided once, from its first records. ISO 8601 is always read; numbers are seconds, milliseconds,
+microseconds or nanoseconds since 1970 by their magnitude; anything else (day or month first) is never guessed.
+"""
+
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from grupa_pipeline.ingest.errors import UnusableFileError
+
+_EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+_EPOCH_SECONDS = (10**8, 10**11)  # March 1973 to the year 5138: in this range no two units can be confused
+_EPOCH = re.compile(r"\d{9,19}(\.\d+)?")
+_SHORT_DATE = re.compile(
+    r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(,?[T ]+)?(\d{1,2}:\d{2}(:\d{2})?)?( ?[AaPp][Mm])?"
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a file's timestamps are read: by `format` (strptime) if given, else ISO 8601 and numbers in `epoch_unit`."""
+
+    format: str | None = None
+    epoch_unit: str | None = None
+
+    def sql(self, text: str) -> str:
+        """An expression for the TIMESTAMP in UTC of the SQL expression `text`; the session's TimeZone must be UTC.
+
+        A time without a zone counts as UTC. Years other than 1000 to 9999 are NULL: they come from two-digit ones.
+        """
+        if self.format is not None:
+            parsed = f"try_strptime({text}, {quoted(self.format)})"
+        else:
+            parsed = f"coalesce(try_cast({text} AS TIMESTAMPTZ), {self._slow(text)})"
+        return (
+            f"CASE WHEN {text} <> 'epoch' AND {parsed} >= TIMESTAMP '1000-01-01' "
+            f"AND {parsed} <= TIMESTAMP '9999-12-31 23:59:59' THEN CAST({parsed} AS TIMESTAMP) END"
+        )
+
+    def _slow(self, text: str) -> str:
+        """ISO 8601 that DuckDB's cast does not read (blanks, `z`, decimal comma, whole hours, basic form); numbers."""
+        iso = f"upper(trim({text}))"
+        for pattern, replacement in (
+            (r"^(\d{4})(\d{2})(\d{2})(T\d{2}.*)?$", r"\1-\2-\3\4"),
+            (r"T(\d{2})(\d{2})(\d{2})?([.,Z+-].*)?$", r"T\1:\2:\3\4"),
+            (r"(\d{2}:\d{2}):([Z+-].*)?$", r"\1:00\2"),
+            (r"^(\S{10}[T ]\d{2})([Z+-].*)?$", r"\1:00:00\2"),
+            (r"(:\d{2}),(\d+)", r"\1.\2"),
+            (r"(\d) ([+-]\d{2})", r"\1\2"),
+        ):
+            iso = f"regexp_replace({iso}, '{pattern}', '{replacement}')"
+        parsed = f"try_cast({iso} AS TIMESTAMPTZ)"
+        if self.epoch_unit is None:
+            return parsed
+        unit = _EPOCH_UNITS[self.epoch_unit]
+        low, high = (bound * unit for bound in _EPOCH_SECONDS)
+        number = f"CASE WHEN regexp_full_match({text}, '{_EPOCH.pattern}') THEN CAST({text} AS DECIMAL(38, 6)) END"
+        micros = f"CAST(floor({number} * {10**6} / {unit}) AS BIGINT)"
+        epoch = f"CASE WHEN {number} >= {low} AND {number} < {high} THEN make_timestamptz({micros}) END"
+        return f"coalesce({parsed}, {epoch})"
+
+
+def decide_style(file: str, texts: Sequence[str], timestamp_format: str | None) -> Style:
+    """The style of a file whose first records hold `texts` as timestamps.
+
+    Raises:
+        UnusableFileError: The format given is none, or fewer than half of the texts can be read without one.
+    """
+    filled = [text for text in texts if text.strip()]
+    if timestamp_format is not None:
+        _require_format(file, timestamp_format)
+        return Style(format=timestamp_format)
+    numbers = [float(text) for text in filled if _EPOCH.fullmatch(text)]
+    style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
+    unread = _unread(style, filled)
+    if unread and 2 * len(unread) > len(filled):
+        raise UnusableFileError(file, unread_problem(unread))
+    return style
+
+
+def unread_problem(texts: Sequence[str]) -> str:
+    """The sentence that asks for a format, with the one that the texts suggest."""
+    suggestions = _suggest_formats(texts)
+    if len(suggestions) == 1:
+        advice = f"say how it is written, as in --timestamp-format '{suggestions[0]}'."
+    elif suggestions:
+        advice = (
+            f"say which comes first: --timestamp-format '{suggestions[0]}' when it is the day, "
+            f"'{suggestions[1]}' when it is the month."
+        )
+    else:
+        advice = "say how it is written (strptime), as in --timestamp-format '%d.%m.%Y %H:%M'."
+    return f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed; {advice}"
+
+
+def quoted(text: str) -> str:
+    """`text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _epoch_unit(median: float) -> str:
+    return next((name for name, unit in _EPOCH_UNITS.items() if median < _EPOCH_SECONDS[1] * unit), "nanoseconds")
+
+
+def _unread(style: Style, texts: Sequence[str]) -> list[str]:
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        rows = con.execute(f"SELECT x FROM (SELECT unnest(?) AS x) WHERE ({style.sql('x')}) IS NULL", [list(texts)])
+        return [text for (text,) in rows.fetchall()]
+
+
+def _require_format(file: str, timestamp_format: str) -> None:
+    with duckdb.connect() as con:
+        try:
+            con.execute(f"SELECT try_strptime('', {quoted(timestamp_format)})")
+        except duckdb.InvalidInputException as error:
+            problem = f"--timestamp-format {timestamp_format!r} is no strptime format; write it like '%d/%m/%y, %H:%M'."
+            raise UnusableFileError(file, problem) from error
+
+
+def _suggest_formats(texts: Sequence[str]) -> list[str]:
+    """Formats of the day-first or month-first dates among `texts`: one when some number above 12 tells, else both."""
+    matches = [match for text in texts if (match := _SHORT_DATE.fullmatch(text.strip()))]
+    if not matches:
+        return []
+    _, separator, _, year, gap, time, seconds, half = matches[0].groups()
+    clock = "" if not time else ("%I:%M" if half else "%H:%M") + (":%S" if seconds else "")
+    clock += "" if not half else " %p" if half.startswith(" ") else "%p"
+    tail = f"{separator}{'%Y' if len(year) == 4 else '%y'}{gap or ''}{clock}"
+    day_first = f"%d{separator}%m{tail}"
+    month_first = f"%m{separator}%d{tail}"
+    if any(int(match[1]) > 12 for match in matches):
+        return [day_first]
+    if any(int(match[3]) > 12 for match in matches):
+        return [month_first]
+    return [day_first, month_first]
