@@ -22,9 +22,9 @@ MOST_NULL = 0.2
 class Feature:
     """One column of the feature table.
 
-    `value` is an expression over the rows of its `Part`. `label` is a short name for a screen, `description` says what
-    is measured in words that fit a sentence, formula included. The others are the columns of `feature_catalog`; actions
-    in `source_action` stand one a line.
+    `value` is an expression over the rows of its `Part`, divided by `per` where there is one (NULL for 0). `label` is a
+    short name for a screen, `description` says what is measured in words that fit a sentence, formula included. The
+    others are the columns of `feature_catalog`; actions in `source_action` stand one a line.
     """
 
     name: str
@@ -39,6 +39,13 @@ class Feature:
     denominator: str | None = None
     higher_is_better: bool | None = None
     source_action: str | None = None
+    per: ir.Value | None = None
+
+    @property
+    def column(self) -> ir.Value:
+        """The feature as it is stored: float64, NULL where it does not apply."""
+        value = self.value.cast("float64")
+        return value if self.per is None else value / self.per.cast("float64").nullif(0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Part:
 
 def per_user(part: Part) -> ir.Table:
     """The part's features as float64 columns beside user_id."""
-    return part.rows.select("user_id", **{feature.name: feature.value.cast("float64") for feature in part.features})
+    return part.rows.select("user_id", **{feature.name: feature.column for feature in part.features})
 
 
 def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature]:

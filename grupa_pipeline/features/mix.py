@@ -43,7 +43,7 @@ def tells(users: int, everyone: int) -> bool:
 def _share(rows: ir.Table, count: ir.Value, action: Action) -> Feature:
     return Feature(
         f"share_{action.slug}",
-        count / rows.n,
+        count,
         f"share of {action.name}",
         f"share of a user's events that are {action.name} (outcomes not counted)",
         "share",
@@ -53,6 +53,7 @@ def _share(rows: ir.Table, count: ir.Value, action: Action) -> Feature:
         f"events of {action.name}",
         "events",
         source_action=action.name,
+        per=rows.n,
     )
 
 
@@ -91,7 +92,7 @@ def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool) -> lis
         return [had]
     weekly = Feature(
         f"{action.slug}_per_week",
-        count / (rows.days / 7),
+        count,
         f"{action.name} a week",
         f"{action.name} a week, from the first event to the end of the window",
         "events/week",
@@ -102,5 +103,6 @@ def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool) -> lis
         "weeks",
         good,
         action.name,
+        per=rows.days / 7,
     )
     return [had, weekly]

@@ -76,7 +76,7 @@ def _weekly(rows: ir.Table, step: str, actions: list[str]) -> Feature:
     what = "revisions of proposals" if step == "revise" else f"proposals {done}"
     return Feature(
         f"proposals_{done}_per_week",
-        rows[done] / (rows.days / 7),
+        rows[done],
         f"{what} a week",
         f"{what} a week, from the first event to the end of the window",
         "proposals/week",
@@ -87,6 +87,7 @@ def _weekly(rows: ir.Table, step: str, actions: list[str]) -> Feature:
         "weeks",
         {"submit": True, "withdraw": False}.get(step),
         "\n".join(actions),
+        per=rows.days / 7,
     )
 
 
@@ -95,7 +96,7 @@ def _completion(rows: ir.Table, actions: str) -> list[Feature]:
     return [
         Feature(
             "proposals_abandoned_per_week",
-            left / (rows.days / 7),
+            left,
             "proposals abandoned a week",
             "proposals created but not submitted within the window, a week",
             "proposals/week",
@@ -106,10 +107,11 @@ def _completion(rows: ir.Table, actions: str) -> list[Feature]:
             "weeks",
             False,
             actions,
+            per=rows.days / 7,
         ),
         Feature(
             "proposal_submit_share",
-            rows.completed / rows.created.nullif(0),
+            rows.completed,
             "share of proposals submitted",
             "share of the proposals a user created that were submitted, of users who created one",
             "share",
@@ -120,6 +122,7 @@ def _completion(rows: ir.Table, actions: str) -> list[Feature]:
             "proposals created",
             True,
             actions,
+            per=rows.created,
         ),
         Feature(
             "abandoned_a_proposal",

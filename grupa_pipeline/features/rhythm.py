@@ -24,7 +24,7 @@ def _sessions(rows: ir.Table) -> list[Feature]:
     return [
         Feature(
             "sessions_per_week",
-            rows.sessions / (rows.days / 7),
+            rows.sessions,
             "sessions a week",
             "sessions a week (one ends after 30 idle minutes), from the first event to the end of the window",
             "sessions/week",
@@ -34,10 +34,11 @@ def _sessions(rows: ir.Table) -> list[Feature]:
             "sessions",
             "weeks",
             True,
+            per=rows.days / 7,
         ),
         Feature(
             "events_per_session",
-            rows.n / rows.sessions,
+            rows.n,
             "events a session",
             "events a session",
             "events/session",
@@ -46,10 +47,11 @@ def _sessions(rows: ir.Table) -> list[Feature]:
             "count",
             "events",
             "sessions",
+            per=rows.sessions,
         ),
         Feature(
             "minutes_per_session",
-            rows.active / MINUTE / rows.sessions,
+            rows.active / MINUTE,
             "minutes a session",
             "minutes from the first to the last event of a session, on average",
             "minutes",
@@ -58,6 +60,7 @@ def _sessions(rows: ir.Table) -> list[Feature]:
             "duration",
             "minutes in sessions",
             "sessions",
+            per=rows.sessions,
         ),
     ]
 
@@ -67,7 +70,7 @@ def _regularity(rows: ir.Table, length: int) -> list[Feature]:
     return [
         Feature(
             "active_days_share",
-            rows.active_days / rows.days,
+            rows.active_days,
             "share of days active",
             "share of days with an event, of the days from the first event to the end of the window",
             "share",
@@ -77,6 +80,7 @@ def _regularity(rows: ir.Table, length: int) -> list[Feature]:
             "active days",
             "days",
             True,
+            per=rows.days,
         ),
         Feature(
             "median_gap_days",

@@ -27,23 +27,23 @@ def usage(log: Log, census: Census) -> Part | None:
     rows = joined.select("user_id", "days", **counts)
     source = "\n".join(actions)
     features = _overall(rows, source)
-    slugs = unique_slugs(sorted(common))
+    slugs = unique_slugs(common)
     for number, (name, users) in enumerate(common.items()):
         count = rows[f"n{number}"]
-        features.append(_share(count / rows.named.nullif(0), name, slugs[name], source))
+        features.append(_share(count, rows.named, name, slugs[name], source))
         if tells(users, census.users):
             features.append(_used((count > 0).cast("int64"), name, slugs[name], source))
     return Part(rows, features)
 
 
 def _common(log: Log, uses: ir.Table) -> dict[str, int]:
-    """The features used by most users, with their users."""
+    """The features used by most users, by name, with their users."""
     by_feature = (
         uses.filter(uses.used.notnull()).group_by("used").agg(users=lambda use: use.count(), n=lambda use: use.n.sum())
     )
     ranked = log.engine.fetch(by_feature).to_pylist()
     ranked.sort(key=lambda row: (-row["users"], -row["n"], row["used"]))
-    return {row["used"]: row["users"] for row in ranked[:MOST_FEATURES]}
+    return dict(sorted((row["used"], row["users"]) for row in ranked[:MOST_FEATURES]))
 
 
 def _count(uses: ir.Table, common: list[str]) -> ir.Table:
@@ -62,7 +62,7 @@ def _overall(rows: ir.Table, source: str) -> list[Feature]:
     return [
         Feature(
             "feature_uses_per_week",
-            rows.uses / (rows.days / 7),
+            rows.uses,
             "feature uses a week",
             "uses of the product's features a week, from the first event to the end of the window",
             "uses/week",
@@ -73,6 +73,7 @@ def _overall(rows: ir.Table, source: str) -> list[Feature]:
             "weeks",
             True,
             source,
+            per=rows.days / 7,
         ),
         Feature(
             "features_used",
@@ -91,7 +92,7 @@ def _overall(rows: ir.Table, source: str) -> list[Feature]:
         # Herfindahl-Hirschman index of the user's uses over features (Hirschman 1945): 1/features used to 1.
         Feature(
             "feature_concentration",
-            rows.squares / (rows.named * rows.named).nullif(0),
+            rows.squares,
             "concentration on few features",
             "chance that two of a user's feature uses are of the same feature (1: only ever one feature)",
             "share",
@@ -99,11 +100,12 @@ def _overall(rows: ir.Table, source: str) -> list[Feature]:
             "mean",
             "count",
             source_action=source,
+            per=rows.named * rows.named,
         ),
     ]
 
 
-def _share(value: ir.Value, name: str, slug: str, source: str) -> Feature:
+def _share(value: ir.Value, per: ir.Value, name: str, slug: str, source: str) -> Feature:
     return Feature(
         f"feature_share_{slug}",
         value,
@@ -116,6 +118,7 @@ def _share(value: ir.Value, name: str, slug: str, source: str) -> Feature:
         f"uses of {name}",
         "feature uses",
         source_action=source,
+        per=per,
     )
 
 
