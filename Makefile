@@ -31,7 +31,7 @@ docs: $(RUNTIME)
 	$(BIN)/python -m grupa_pipeline.tables_doc docs/tables.md
 
 audit: $(DEV)
-	$(BIN)/python tools/audit.py requirements.lock requirements-dev.lock
+	$(BIN)/python tools/audit.py requirements-dev.lock
 
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest of everything.
 lock: $(DEV)

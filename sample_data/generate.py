@@ -26,7 +26,7 @@ BLOCK_USERS = 5_000
 STAGES = ("search", "onboarding", "pricing")
 
 
-def generate(
+def write_log(
     out: Path,
     *,
     users: int = USERS,
@@ -143,7 +143,7 @@ def main() -> None:
     """Write a log as the command line asks."""
     asked = vars(_arguments().parse_args())
     begun = datetime.now(UTC)
-    events = generate(asked.pop("out"), **asked)
+    events = write_log(asked.pop("out"), **asked)
     print(f"{events:,} events of {asked['users']:,} users in {(datetime.now(UTC) - begun).total_seconds():.1f} s")
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sample_data.generate import generate
+from sample_data.generate import write_log
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with log.csv and labels.csv of the sample log as `make demo` writes it."""
     folder = tmp_path_factory.mktemp("sample")
-    generate(folder / "log.csv", labels=folder / "labels.csv")
+    write_log(folder / "log.csv", labels=folder / "labels.csv")
     return folder
 
 

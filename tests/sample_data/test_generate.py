@@ -10,7 +10,7 @@ import pytest
 
 from sample_data import generate as generate_module
 from sample_data.behaviour import ACTIONS, FEATURES
-from sample_data.generate import END, generate, write_truth
+from sample_data.generate import END, write_log, write_truth
 
 
 def test_the_sample_log_has_the_size_that_was_asked_for(log: duckdb.DuckDBPyConnection) -> None:
@@ -69,7 +69,7 @@ def test_a_proposal_is_one_users_and_is_created_before_all_else(log: duckdb.Duck
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        generate(tmp_path / name, users=200, days=14, seed=seed)
+        write_log(tmp_path / name, users=200, days=14, seed=seed)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
 
@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
 def test_the_first_users_do_not_depend_on_how_many_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate_module, "BLOCK_USERS", 100)
     for name, users in (("small", 150), ("large", 320)):
-        generate(tmp_path / f"{name}.csv", users=users, days=14, labels=tmp_path / f"{name}.labels.csv")
+        write_log(tmp_path / f"{name}.csv", users=users, days=14, labels=tmp_path / f"{name}.labels.csv")
     first_150 = "SELECT * FROM '{}' WHERE user_id < 'user_0000150' ORDER BY ALL"
     for kind in ("csv", "labels.csv"):
         small, large = (
@@ -88,14 +88,14 @@ def test_the_first_users_do_not_depend_on_how_many_follow(tmp_path: Path, monkey
 
 
 def test_more_activity_means_more_events_of_the_same_users(tmp_path: Path) -> None:
-    calm = generate(tmp_path / "calm.csv", users=300, activity=0.5, labels=tmp_path / "calm.labels")
-    busy = generate(tmp_path / "busy.csv", users=300, activity=2.0, labels=tmp_path / "busy.labels")
+    calm = write_log(tmp_path / "calm.csv", users=300, activity=0.5, labels=tmp_path / "calm.labels")
+    busy = write_log(tmp_path / "busy.csv", users=300, activity=2.0, labels=tmp_path / "busy.labels")
     assert 3 < busy / calm < 5
     assert (tmp_path / "calm.labels").read_bytes() == (tmp_path / "busy.labels").read_bytes()
 
 
 def test_the_log_ends_where_it_is_told_to(tmp_path: Path) -> None:
-    generate(tmp_path / "log.csv", users=300, days=7, end=date(2024, 3, 3))
+    write_log(tmp_path / "log.csv", users=300, days=7, end=date(2024, 3, 3))
     assert duckdb.execute(
         f"SELECT min(timestamp)::DATE, max(timestamp)::DATE FROM '{tmp_path}/log.csv'"
     ).fetchone() == (
@@ -105,8 +105,8 @@ def test_the_log_ends_where_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_gz_is_compressed_and_holds_the_same_log(tmp_path: Path) -> None:
-    generate(tmp_path / "log.csv", users=50, days=7)
-    generate(tmp_path / "log.csv.gz", users=50, days=7)
+    write_log(tmp_path / "log.csv", users=50, days=7)
+    write_log(tmp_path / "log.csv.gz", users=50, days=7)
     assert gzip.decompress((tmp_path / "log.csv.gz").read_bytes()) == (tmp_path / "log.csv").read_bytes()
 
 
