@@ -39,12 +39,13 @@ class Settings:
         trust_proxy: Whether a proxy in front of the app authenticates.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
+        own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL told of failed runs and checks; None tells nobody.
     """
 
     warehouse: Path = Path("warehouse")
     llm: str | None = None
-    llm_base_url: str | None = None
+    llm_base_url: str | None = field(default=None, repr=False)
     llm_warning: str | None = None
     min_events: int = 5
     min_group: int = 10
@@ -57,6 +58,7 @@ class Settings:
     trust_proxy: bool = False
     seed: int = 42
     timestamp_format: str | None = None
+    own_dagster_home: Path | None = None
     webhook: str | None = field(default=None, repr=False)
 
     @property
@@ -66,8 +68,8 @@ class Settings:
 
     @property
     def dagster_home(self) -> Path:
-        """Dagster's own storage, unless `DAGSTER_HOME` says otherwise."""
-        return self.warehouse / ".dagster"
+        """Dagster's own storage: in the warehouse, unless `DAGSTER_HOME` says otherwise."""
+        return self.own_dagster_home or self.warehouse / ".dagster"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -97,6 +99,7 @@ class Settings:
             trust_proxy=(env.get("GRUPA_TRUST_PROXY") or "0").lower() in ("1", "true", "yes"),
             seed=_whole(env, "GRUPA_SEED", cls.seed, least=0),
             timestamp_format=env.get("GRUPA_TIMESTAMP_FORMAT") or None,
+            own_dagster_home=_path(env, "DAGSTER_HOME"),
             webhook=env.get("GRUPA_WEBHOOK") or None,
         )
 

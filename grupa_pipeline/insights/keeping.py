@@ -1,14 +1,13 @@
 """No new text without need: when what was written earlier still says what is true, and only its numbers are new.
 
-The window slides, so exact numbers change every day; meaning does not. A text is kept while the evidence it cites stays in the
-same direction and band of magnitude, no piece too strong to be left out has come up, and the prompts, the schema, the model and
-the words for its metrics are the same. Today's numbers are filled into it by `text.py`; who writes a new text is decided in
-`write.py`.
+The window slides, so exact numbers change every day; meaning does not. A text is kept while the evidence it cites
+stays in the same direction and band of magnitude, no piece too strong to be left out has come up, and the prompts,
+the schema, the model and the words for its metrics are the same. Today's numbers are filled into it by `text.py`;
+who writes a new text is decided in `write.py`.
 """
 
 import hashlib
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,12 +15,12 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from grupa_pipeline.insights.draft import ClusterDraft, ClusterName, Naming
+from grupa_pipeline.insights.draft import ClusterDraft, ClusterName, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.text import PLACEHOLDER
 
 BAND_EDGES = (1.5, 2.25)
-"""Edges of the bands of magnitude, on the scale of `evidence.weight`; a piece in the last band is too strong to leave out."""
+"""Edges of the bands of magnitude on the scale of `evidence.weight`; what is in the last is too strong to leave out."""
 
 LEAST_MARGIN = 0.25
 """How far past an edge a weight must be at least before the band is left, however narrow its interval is."""
@@ -98,15 +97,14 @@ def still_says_the_truth(written: Written, evidence: pd.DataFrame, descriptions:
 
 def cited_ids(written: Written) -> list[str]:
     """Evidence ids that a text names, in lists or in placeholders, in order of alias."""
-    return [
-        written.evidence[alias] for alias in cited_aliases(written.name, written.draft) if alias in written.evidence
-    ]
+    cited = cited_aliases(written.name, written.draft)
+    return [written.evidence[alias] for alias in cited if alias in written.evidence]
 
 
 def cited_aliases(name: ClusterName, draft: ClusterDraft | None) -> list[str]:
     """Aliases that a text names, in lists or in placeholders."""
-    parts = [*draft.pain_points, *draft.recommendations] if draft else []
-    listed = {alias for part in [name, *parts] for alias in part.evidence_ids}
+    parts: list[PainPoint | Recommendation] = [*draft.pain_points, *draft.recommendations] if draft else []
+    listed = set(name.evidence_ids).union(*(part.evidence_ids for part in parts))
     prose = " ".join([name.model_dump_json(), *(part.model_dump_json() for part in parts)])
     listed |= {match.group(1) for match in PLACEHOLDER.finditer(prose)}
     return sorted(listed, key=lambda alias: (len(alias), alias))
@@ -118,11 +116,6 @@ def metrics_named(draft: ClusterDraft | None, evidence: pd.DataFrame, cited: Ite
     spoken = set(evidence.loc[evidence["evidence_id"].isin(list(cited)), "metric"].astype(str))
     spoken |= {recommendation.target_metric for recommendation in draft.recommendations} if draft else set()
     return sorted(spoken)
-
-
-def words_of(text: str) -> set[str]:
-    """Lower-case words of a line."""
-    return set(re.findall(r"[^\W\d_]+", text.lower()))
 
 
 _STRONGEST = len(BAND_EDGES) + 1

@@ -1,14 +1,19 @@
-"""What may leave the machine, and what may steer a text: names from a log are let through only if they look like names.
+"""What may leave the machine, and what may steer a text: names from a log are let through only if they look like
+names.
 
-An action or a feature's value is something that a user of the product may have typed. It reaches a prompt or a text only when it
-occurs for enough users and looks like a name; otherwise it is called `other_1`, `other_2`, ... for models and rules alike.
-Here is no knowledge of prompts, and no other text but those names and what `feature_catalog` says of them.
+An action or a feature's value is something that a user of the product may have typed. It reaches a prompt or a
+text only when it occurs for enough users and looks like a name; otherwise it is called `other_1`, `other_2`, ...
+for models and rules alike. Here is no knowledge of prompts, and no other text but those names and what
+`feature_catalog` says of them.
 """
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,26 +23,24 @@ LONGEST_WORD = 24
 MOST_DIGITS = 4
 LONGEST_DESCRIPTION = 200
 
-_NAME = re.compile(r"[^\W_][\w\-. ]*", re.UNICODE)
+_NAME = re.compile(r"[^\W_][\w\-. :/&+()]*")
 _SUSPECT = re.compile(
     r"[<>{}\[\]\\`$|@]|://|www\.|\.(?:com|net|org|io|dev|info|co|ru|de)\b|[^\x20-\x7e\u00a1-\u024f\u0370-\u1fff\u3040-\uffdc]"
     r"|\d(?:[\s().+/_-]{0,2}\d){4,}",
     re.IGNORECASE,
 )
-_DIRECTIVES = frozenset(
-    "ignore ignoring disregard disobey obey bypass jailbreak jailbroken instruction instructions pretend roleplay hacked pwned "
-    "you your yours yourself youre must exfiltrate chatgpt claude gpt openai anthropic llm dan ignorez ignora ignoriere "
-    "instrucciones anweisungen xss onerror javascript script alert iframe".split()
-)
-_COMMANDS = frozenset(
-    "forget override reveal output print say tell respond answer repeat act write leak dump recommend execute run call delete "
-    "drop claim conclude declare replace translate show give follow stop become behave enter enable activate".split()
-)
-_OBJECTS = frozenset(
-    "previous above prior preceding earlier system prompt prompts rules rule everything everybody secret secrets guardrails "
-    "guidelines policy context admin root developer mode evidence instead as assistant table tables database".split()
-)
-_PERSONAL = frozenset("ssn iban passport birthdate dob".split())
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))["names"]
+_DIRECTIVES = frozenset(_WORDS["directives"])
+_COMMANDS = frozenset(_WORDS["commands"])
+_OBJECTS = frozenset(_WORDS["objects"])
+_PERSONAL = frozenset(_WORDS["personal"])
+
+_TEXTS = ("label", "description", "numerator", "denominator")
+_OF_A_VALUE = ("used_", "feature_share_")
+_PREFIXES = ("path_", "hours_", "share_", "did_", "had_", "events_", "used_", "feature_share_")
+
+Row = Mapping[str, Any]
+"""One row of `feature_catalog`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def count_users(features: pd.DataFrame) -> dict[str, int]:
 
 
 def looks_like_a_name(text: str) -> bool:
-    """Whether `text` reads as the name of an action or a feature, not as a sentence, an address, a number or an instruction."""
+    """Whether `text` reads as a name of an action or feature, not as a sentence, an address, a number or an order."""
     text = unicodedata.normalize("NFKC", text).strip()
     if not text or len(text) > LONGEST_NAME or not _NAME.fullmatch(text) or _SUSPECT.search(text):
         return False
@@ -79,58 +82,75 @@ def screen(
     users_with: Mapping[str, int],
     min_group: int,
 ) -> Screened:
-    """Replace every feature whose name may not be told by `other_1`, `other_2`, ..., in evidence, rules and the catalog.
+    """Call every action or feature that may not be told `other_1`, `other_2`, ..., in evidence, rules and the catalog.
 
-    A feature is told when its action and description look like names and at least `min_group` users have it (`users_with`).
+    It may be told when it looks like a name, what the catalog says of it is clean, and at least `min_group` users have it.
     """
-    hidden = [
-        str(row["feature"])
-        for row in catalog.sort_values("feature").to_dict("records")
-        if not _may_be_told({str(k): v for k, v in row.items()}, users_with, min_group)
-    ]
-    alias = {metric: f"other_{number}" for number, metric in enumerate(hidden, start=1)}
+    rows = [{str(key): value for key, value in row.items()} for row in catalog.to_dict("records")]
+    users = _users_of_actions(rows, users_with)
+    hidden = {str(row["feature"]): names for row in rows if (names := _hidden(row, users, users_with, min_group))}
+    other = {name: f"other_{number}" for number, name in enumerate(sorted(set().union(*hidden.values())), start=1)}
+    seen_as: dict[str, str] = {}
+    for metric in sorted(hidden):
+        stem = f"{_prefix(metric)}{other[hidden[metric][0]]}"
+        same = sum(name == stem or name.startswith(f"{stem}_") for name in seen_as.values())
+        seen_as[metric] = stem if same == 0 else f"{stem}_{same + 1}"
     return Screened(
-        evidence=evidence.assign(metric=evidence["metric"].map(lambda metric: alias.get(metric, metric))),
-        clusters=clusters.assign(rule=[_screened_rule(rule, catalog, alias) for rule in clusters["rule"]]),
-        catalog=_screened_catalog(catalog, alias),
-        metric_of={alias.get(metric, metric): metric for metric in map(str, catalog["feature"])},
+        evidence=evidence.assign(metric=evidence["metric"].map(lambda metric: seen_as.get(metric, metric))),
+        clusters=clusters.assign(rule=[_screened_rule(rule, rows, seen_as) for rule in clusters["rule"]]),
+        catalog=pd.DataFrame([_screened_row(row, seen_as, other) for row in rows], columns=catalog.columns),
+        metric_of={seen_as.get(str(row["feature"]), str(row["feature"])): str(row["feature"]) for row in rows},
     )
 
 
-def _may_be_told(row: Mapping[str, object], users_with: Mapping[str, int], min_group: int) -> bool:
+def _users_of_actions(rows: Sequence[Row], users_with: Mapping[str, int]) -> dict[str, int]:
+    """Users who did each action, by the features that are of this action alone."""
+    users: dict[str, int] = {}
+    for row in rows:
+        actions = _actions(row)
+        if len(actions) == 1:
+            users[actions[0]] = max(users.get(actions[0], 0), users_with.get(str(row["feature"]), 0))
+    return users
+
+
+def _hidden(row: Row, users: Mapping[str, int], users_with: Mapping[str, int], min_group: int) -> list[str]:
+    """What of a feature may not be told: its actions, or its own name where that is made from a value; empty if all may."""
     feature = str(row["feature"])
-    if not _is_clean(feature) or _gives_orders(_words(feature)) or len(feature) > 2 * LONGEST_NAME:
-        return False
-    texts = [str(row[key]) for key in ("description", "numerator", "denominator") if _given(row[key])]
-    if any(not _is_clean(text) or len(text) > LONGEST_DESCRIPTION for text in texts):
-        return False
-    if not _given(row["source_action"]):
-        return True
-    names = [name for name in re.split(r"\s*(?:,|;|->|→|\|)\s*", str(row["source_action"])) if name]
-    return users_with.get(feature, 0) >= min_group and all(looks_like_a_name(name) for name in names)
+    hidden = [name for name in _actions(row) if users.get(name, 0) < min_group or not looks_like_a_name(name)]
+    if hidden:
+        return hidden
+    rare = feature.startswith(_OF_A_VALUE) and users_with.get(feature, 0) < min_group
+    texts = [feature, *(str(row[column]) for column in _TEXTS if column in row and _given(row[column]))]
+    unclean = any(not _is_clean(text) or len(text) > LONGEST_DESCRIPTION for text in texts)
+    return [feature] if rare or unclean or _gives_orders(_words(feature)) else []
 
 
-def _screened_catalog(catalog: pd.DataFrame, alias: Mapping[str, str]) -> pd.DataFrame:
-    screened = catalog.copy()
-    for column in ("description", "numerator", "denominator", "source_action"):
-        screened[column] = screened[column].astype(object)
-    for index, metric in catalog["feature"].items():
-        if metric not in alias:
-            continue
-        screened.loc[index, "feature"] = alias[metric]
-        screened.loc[index, "description"] = f"activity {alias[metric]}"
-        for column in ("numerator", "denominator", "source_action"):
-            if _given(catalog.loc[index, column]):
-                screened.loc[index, column] = alias[metric]
-    return screened
+def _screened_row(row: Row, seen_as: Mapping[str, str], other: Mapping[str, str]) -> dict[str, Any]:
+    metric = str(row["feature"])
+    if metric not in seen_as:
+        return dict(row)
+    alias = seen_as[metric]
+    told = {column: "a step or feature left unnamed" for column in _TEXTS if _given(row.get(column))}
+    actions = "\n".join(other.get(name, name) for name in _actions(row))
+    return {**row, **told, "feature": alias, "source_action": actions or None}
 
 
-def _screened_rule(rule: object, catalog: pd.DataFrame, alias: Mapping[str, str]) -> str | None:
+def _prefix(metric: str) -> str:
+    return next((prefix for prefix in _PREFIXES if metric.startswith(prefix)), "")
+
+
+def _actions(row: Row) -> list[str]:
+    """The log's own action names behind a feature; they stand one a line."""
+    return [name for name in str(row["source_action"]).splitlines() if name] if _given(row["source_action"]) else []
+
+
+def _screened_rule(rule: object, rows: Sequence[Row], seen_as: Mapping[str, str]) -> str | None:
     """The rule, unless it tells what may not be told: then none."""
     if not _given(rule):
         return None
-    rows = catalog[catalog["feature"].isin(list(alias))]
-    texts = [str(text) for column in ("feature", "description", "source_action") for text in rows[column].dropna()]
+    hidden = [row for row in rows if str(row["feature"]) in seen_as]
+    texts = [str(row[column]) for row in hidden for column in ("feature", *_TEXTS) if _given(row.get(column))]
+    texts += [name for row in hidden for name in _actions(row) if not looks_like_a_name(name)]
     return None if any(text in str(rule) for text in texts) or not _is_clean(str(rule), signs="<>") else str(rule)
 
 
@@ -155,4 +175,4 @@ def _gives_orders(words: list[str]) -> bool:
 
 
 def _given(value: object) -> bool:
-    return value is not None and not pd.isna(value) and str(value) != ""  # type: ignore[call-overload]
+    return value is not None and not pd.isna(value) and str(value) != ""

@@ -19,7 +19,7 @@ INSIGHT_COLUMNS = tuple(name for name in tables.CLUSTER_INSIGHTS.column_names if
 def rows_behind(written: Written, evidence: pd.DataFrame) -> dict[str, Evidence]:
     """Today's rows of evidence under the aliases of the text; pieces that are gone are left out."""
     today = {str(row["evidence_id"]): row for row in evidence.to_dict("records")}
-    return {alias: today[name] for alias, name in written.evidence.items() if name in today}  # type: ignore[misc]
+    return {alias: today[name] for alias, name in written.evidence.items() if name in today}
 
 
 def can_be_filled(written: Written, evidence: pd.DataFrame) -> bool:
@@ -53,7 +53,7 @@ def insight_rows(
     rows = rows_behind(written, evidence)
     pain_ids = _pain_ids(written, written.draft)
     told = [
-        _row(written, pain, insight_id, "pain_point", rank, rows)
+        _row(written, pain, rows, insight_id=insight_id, rank=rank)
         for rank, (pain, insight_id) in enumerate(zip(written.draft.pain_points, pain_ids, strict=True), start=1)
     ]
     seen: list[str] = []
@@ -63,7 +63,7 @@ def insight_rows(
         insight_id = _insight_id(written.cluster_id, "R", [*sorted(addresses), metric, recommendation.direction], seen)
         seen.append(insight_id)
         told.append(
-            _row(written, recommendation, insight_id, "recommendation", rank, rows)
+            _row(written, recommendation, rows, insight_id=insight_id, rank=rank)
             | {
                 "addresses": addresses,
                 "target_metric": metric,
@@ -76,17 +76,12 @@ def insight_rows(
 
 
 def _row(
-    written: Written,
-    part: PainPoint | Recommendation,
-    insight_id: str,
-    kind: str,
-    rank: int,
-    rows: Mapping[str, Evidence],
+    written: Written, part: PainPoint | Recommendation, rows: Mapping[str, Evidence], *, insight_id: str, rank: int
 ) -> dict[str, Any]:
     return {
         "cluster_id": written.cluster_id,
         "insight_id": insight_id,
-        "kind": kind,
+        "kind": "pain_point" if isinstance(part, PainPoint) else "recommendation",
         "title": fill(part.title, rows),
         "body": fill(part.body, rows),
         "evidence_ids": [written.evidence[alias] for alias in part.evidence_ids],
