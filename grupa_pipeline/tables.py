@@ -167,7 +167,11 @@ FEATURE_CATALOG = Table(
         ("numerator", "VARCHAR", "What is counted, for a ratio or proportion."),
         ("denominator", "VARCHAR", "What it is divided by, for a ratio or proportion."),
         ("higher_is_better", "BOOLEAN", "Which way is good; NULL when neither is."),
-        ("source_action", "VARCHAR", "The log's own action name behind it, several one a line; NULL when it covers all."),
+        (
+            "source_action",
+            "VARCHAR",
+            "The log's own action name behind it, several one a line; NULL when it covers all.",
+        ),
     ),
     key=("feature",),
     made_from=("events",),

@@ -1,0 +1,33 @@
+"""The only place where things are wired: assets, checks, automation and resources become one Dagster code location."""
+
+from typing import Any
+
+import dagster as dg
+
+from grupa_pipeline import assets, automation, checks
+from grupa_pipeline.io_manager import WarehouseIOManager
+from grupa_pipeline.resources import WarehouseResource
+from grupa_pipeline.settings import Settings
+
+
+def build_defs(settings: Settings | None = None, resource_overrides: dict[str, Any] | None = None) -> dg.Definitions:
+    """Fresh definitions for `settings` (default: the environment's); tests put other resources in place of ours."""
+    settings = settings or Settings.from_env()
+    warehouse = WarehouseResource.of(settings)
+    resources: dict[str, Any] = {
+        "warehouse": warehouse,
+        "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
+    }
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([assets]),
+        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        jobs=[automation.ingest_job, automation.snapshot_job],
+        schedules=[automation.daily_schedule(settings)],
+        sensors=[automation.inbox_sensor(settings)],
+        resources=resources | (resource_overrides or {}),
+        # One process a run: a step of ours is longer than the start of a process, and the run holds one lock.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,229 @@
+"""From tables to the thinking rooms and back: what an asset calls to make its tables for the days of its run.
+
+Each function makes the days in order, since a day's clusters are matched to those of the days before it, and gives back
+`{table name: {snapshot date: rows}}`. No Dagster; what is thought is thought in the rooms.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from grupa_pipeline import history, tables
+from grupa_pipeline.features.build import FeatureSet, build_features
+from grupa_pipeline.insights.evidence import measure_evidence
+from grupa_pipeline.insights.privacy import count_users
+from grupa_pipeline.insights.write import Kept, write_insights
+from grupa_pipeline.resources import WarehouseResource
+from grupa_pipeline.schema import show_files
+from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.rules import describe_clusters
+from grupa_pipeline.segmentation.segment import segment
+from grupa_pipeline.staging import TOGETHER, conform, content_key
+from grupa_pipeline.tables import Table
+
+Made = dict[str, dict[date, pa.Table]]
+Loaded = Mapping[date, pa.Table]
+
+
+def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
+    """`user_features` and `feature_catalog` of each day, from the events in its window."""
+    made: Made = {}
+    keep_actions: Sequence[str] | None = None
+    for day in sorted(days):
+        if keep_actions is None:
+            keep_actions = history.actions_before(warehouse.publication, day)
+        found = window_features(warehouse, day, keep_actions)
+        keep_actions = history.action_columns(found.catalog)
+        _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: found.catalog})
+    return made
+
+
+def window_features(warehouse: WarehouseResource, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
+    """Features of the users with enough events in the window of `day`."""
+    start, end = warehouse.window(day)
+    with duckdb.connect() as con:
+        show_files(con, tables.EVENTS, warehouse.publication.event_files(start.date(), end.date()))
+        return build_features(
+            con,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=warehouse.roles(),
+            min_events=warehouse.min_events,
+            keep_actions=keep_actions,
+        )
+
+
+def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: Loaded) -> Made:
+    """Everything that one segmentation gives: its status, grid, map, labels, identities and transitions, for each day."""
+    made: Made = {}
+    publication = warehouse.publication
+    issued = history.issued_ids(publication)
+    in_run: dict[date, Segmentation] = {}
+    for day in sorted(features):
+        catalog, users = catalogs[day].to_pandas(), features[day].to_pandas().set_index("user_id")
+        clustering = [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
+        before = {found.snapshot_date: found for found in history.published_before(publication, day)}
+        before |= {
+            earlier: _as_snapshot(earlier, in_run[earlier])
+            for earlier in in_run
+            if day - earlier <= timedelta(days=history.HISTORY_DAYS)
+        }
+        last = max(before, default=None)
+        if last is None:
+            previous_parameters = None
+        elif last in in_run:
+            previous_parameters = in_run[last].parameters
+        else:
+            previous_parameters = history.parameters_of(publication, last)
+        in_run[day] = segment(
+            users[clustering],
+            seed=warehouse.seed,
+            snapshot_date=day,
+            history=[before[earlier] for earlier in sorted(before)],
+            issued_ids=issued,
+            reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day)),
+            previous_parameters=previous_parameters,
+        )
+        issued |= set(in_run[day].identities["cluster_id"])
+        _add(made, day, _segmentation_tables(warehouse, day, in_run[day], _users_in_window(warehouse, day)))
+    return made
+
+
+def make_evidence(features: Loaded, catalogs: Loaded, labels: Loaded) -> Made:
+    """`cluster_evidence` of each day."""
+    made: Made = {}
+    for day in sorted(features):
+        users, catalog = features[day].to_pandas().set_index("user_id"), catalogs[day].to_pandas()
+        assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
+        columns = users[[name for name in catalog["feature"] if name in users]]
+        _add(made, day, {tables.CLUSTER_EVIDENCE: measure_evidence(columns, assigned, catalog)})
+    return made
+
+
+def make_insights(
+    warehouse: WarehouseResource,
+    evidence: Loaded,
+    features: Loaded,
+    catalogs: Loaded,
+    labels: Loaded,
+    identities: Loaded,
+) -> tuple[Made, list[str]]:
+    """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
+    made: Made = {}
+    warnings = [warehouse.llm_warning] if warehouse.llm_warning else []
+    before: pd.DataFrame | None = None
+    for day in sorted(evidence):
+        users, catalog = features[day].to_pandas().set_index("user_id"), catalogs[day].to_pandas()
+        clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas())
+        before = history.clusters_before(warehouse.publication, day) if before is None else before
+        insights = write_insights(
+            evidence[day].to_pandas(),
+            clusters,
+            catalog,
+            users_with=count_users(users),
+            llm=warehouse.llm,
+            min_group=warehouse.min_group,
+            kept=Kept(before=before, same=history.clusters_of(warehouse.publication, day)),
+            now=datetime.now(UTC).replace(tzinfo=None),
+        )
+        before = clusters.merge(insights.names, on="cluster_id", how="left")
+        warnings += insights.warnings
+        _add(
+            made,
+            day,
+            {
+                tables.CLUSTERS: before,
+                tables.CLUSTER_INSIGHTS: insights.insights,
+                tables.LLM_CALLS: insights.calls,
+            },
+        )
+    return made, warnings
+
+
+def _describe(
+    users: pd.DataFrame, catalog: pd.DataFrame, labels: pd.DataFrame, identities: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a cluster with its size, share, stability and rule."""
+    by_user = labels.set_index("user_id")["cluster_id"]
+    sizes = by_user.value_counts().rename("size").rename_axis("cluster_id").reset_index()
+    clustering = [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
+    rules = describe_clusters(users[clustering], by_user.reindex(users.index), catalog)
+    clusters = (
+        identities.drop(columns="snapshot_date").merge(sizes, on="cluster_id").merge(rules, on="cluster_id", how="left")
+    )
+    return clusters.assign(share=clusters["size"] / max(len(by_user), 1)).sort_values("cluster_id", ignore_index=True)
+
+
+def _segmentation_tables(
+    warehouse: WarehouseResource, day: date, segmentation: Segmentation, counts: pd.Series
+) -> dict[Table, pd.DataFrame]:
+    """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
+    users = segmentation.users.reindex(counts.index.rename("user_id"))
+    few = ~counts.index.isin(segmentation.users.index)
+    users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
+    start, end = warehouse.window(day)
+    summary = {
+        "status": segmentation.status,
+        "reason": segmentation.reason,
+        "window_start": start,
+        "window_end": end,
+        "users": len(users),
+        "events": int(counts.sum()),
+        "cluster_count": segmentation.cluster_count,
+        "unassigned_share": float(users["cluster_id"].isna().mean()) if len(users) else 0.0,
+        "dbcv": segmentation.dbcv,
+        "stability": segmentation.stability,
+        "null_p_value": segmentation.null_p_value,
+        "parameters": json.dumps(segmentation.parameters | {"window_days": warehouse.window_days}, sort_keys=True),
+        "seed": warehouse.seed,
+        "input_sha256": warehouse.input_sha256(day),
+        "code_version": version("grupa"),
+        "created_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    return {
+        tables.SEGMENTATIONS: pd.DataFrame([summary]),
+        tables.SEGMENTATION_CANDIDATES: segmentation.candidates.assign(
+            parameters=[json.dumps(tried, sort_keys=True) for tried in segmentation.candidates["parameters"]]
+        ),
+        tables.USER_EMBEDDINGS: segmentation.embedding.rename_axis("user_id").reset_index(),
+        tables.USER_CLUSTERS: users.reset_index(),
+        tables.CLUSTER_IDENTITIES: segmentation.identities,
+        tables.CLUSTER_TRANSITIONS: segmentation.transitions,
+    }
+
+
+def _users_in_window(warehouse: WarehouseResource, day: date) -> pd.Series:
+    """Events by user in the window of `day`, outcome events included."""
+    start, end = warehouse.window(day)
+    with duckdb.connect() as con:
+        show_files(con, tables.EVENTS, warehouse.publication.event_files(start.date(), end.date()))
+        counted = con.execute("SELECT user_id, count(*) AS events FROM events GROUP BY user_id ORDER BY user_id").df()
+    return counted.set_index("user_id")["events"]
+
+
+def _add(made: Made, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
+    """Add one day's tables of one asset, marked as made together: they are shown together or not at all."""
+    conformed = {table: conform(table, _with_snapshot(table, day, given)) for table, given in rows.items()}
+    together = hashlib.sha256(
+        "".join(content_key(found) for table, found in conformed.items() if table is not tables.LLM_CALLS).encode()
+    ).hexdigest()
+    for table, found in conformed.items():
+        made.setdefault(table.name, {})[day] = found.replace_schema_metadata({TOGETHER: together})
+
+
+def _with_snapshot(table: Table, day: date, rows: pa.Table | pd.DataFrame) -> pa.Table:
+    found = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
+    if table.snapshot_column == "snapshot_date" and "snapshot_date" not in found.column_names:
+        found = found.append_column("snapshot_date", pa.repeat(pa.scalar(day), found.num_rows))
+    return found
+
+
+def _as_snapshot(day: date, segmentation: Segmentation) -> Snapshot:
+    return Snapshot(day, segmentation.users["cluster_id"], segmentation.embedding, segmentation.identities)

@@ -1,0 +1,138 @@
+"""What assets have made and nobody sees yet: a snapshot's tables, staged as Parquet files until all of them agree.
+
+Each staged table carries the key of its content and the keys of the tables it was made from. A snapshot's tables agree when
+each was made from the others as they are now, staged or published. Holds no DuckDB connection; publishes nothing.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
+
+_ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "JSON": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+TOGETHER = b"made_together"
+"""Key in a table's Arrow metadata: what one asset made at once carries the same value, and is shown together or not at all."""
+
+_CHANGES_WITH_EVERY_MAKING = ("latency_ms", "call_id")
+
+
+class WrongTableError(TypeError):
+    """An asset returned rows that are not of its table's columns."""
+
+
+@dataclass(frozen=True)
+class TableState:
+    """One table of one snapshot: the key of its content, and the keys of what it was made from."""
+
+    content_key: str
+    inputs: Mapping[str, str]
+    rows: int
+    path: Path | None = None
+
+    def same_as(self, other: "TableState | None") -> bool:
+        """Whether both hold the same content made from the same inputs."""
+        return other is not None and (self.content_key, dict(self.inputs)) == (other.content_key, dict(other.inputs))
+
+
+def conform(table: Table, rows: pa.Table) -> pa.Table:
+    """`rows` with the columns and types of `table`, in key order; further columns follow.
+
+    Raises:
+        WrongTableError: A column is missing, or does not have the type of the contract.
+    """
+    missing = [name for name in table.column_names if name not in rows.column_names]
+    if missing:
+        raise WrongTableError(f"{table.name} lacks {', '.join(missing)}")
+    arrays = {}
+    for column in table.columns:
+        try:
+            arrays[column.name] = rows[column.name].cast(_ARROW_TYPES[column.type])
+        except pa.ArrowInvalid as error:
+            raise WrongTableError(f"{table.name}.{column.name} is not {column.type}: {error}") from error
+    others = [name for name in rows.column_names if name not in arrays]
+    if others and not table.open_ended:
+        raise WrongTableError(f"{table.name} has no column {', '.join(others)}")
+    arrays |= {name: rows[name].cast(pa.float64()) for name in others}
+    return pa.table(arrays).sort_by([(name, "ascending") for name in table.key]).replace_schema_metadata(None)
+
+
+def content_key(rows: pa.Table) -> str:
+    """SHA-256 of `rows` (in key order), the columns that change with every making left out."""
+    kept = [n for n in rows.column_names if n not in _CHANGES_WITH_EVERY_MAKING and not n.endswith("_at")]
+    sink = io.BytesIO()
+    pq.write_table(rows.select(kept).combine_chunks(), sink, compression="none", store_schema=False)
+    return hashlib.sha256(sink.getbuffer()).hexdigest()
+
+
+def stage(folder: Path, table: Table, snapshot: date, rows: pa.Table, inputs: Mapping[str, str]) -> TableState:
+    """Write `rows` of `table` for `snapshot` into the staging folder of the warehouse `folder`, atomically."""
+    rows = conform(table, rows)
+    home = _home(folder, snapshot)
+    home.mkdir(parents=True, exist_ok=True)
+    state = TableState(content_key(rows), dict(inputs), rows.num_rows, home / f"{table.name}.parquet")
+    _replace(home / f"{table.name}.parquet", lambda path: pq.write_table(rows, path, compression="zstd"))
+    noted = {"content_key": state.content_key, "inputs": state.inputs, "rows": state.rows}
+    _replace(home / f"{table.name}.json", lambda path: path.write_text(json.dumps(noted)))
+    return state
+
+
+def staged(folder: Path, snapshot: date) -> dict[str, TableState]:
+    """What is staged for `snapshot`, by table name."""
+    states = {}
+    for table in SNAPSHOT_TABLES:
+        note = _home(folder, snapshot) / f"{table.name}.json"
+        if note.exists():
+            states[table.name] = TableState(**json.loads(note.read_text()), path=note.with_suffix(".parquet"))
+    return states
+
+
+def discard(folder: Path, snapshot: date) -> None:
+    """Forget what is staged for `snapshot`: it has been published."""
+    home = _home(folder, snapshot)
+    # A note goes before its rows, so that a note never speaks of rows that are not there.
+    for path in sorted(home.glob("*.json")) + sorted(home.glob("*.parquet")):
+        path.unlink()
+    if home.exists() and not any(home.iterdir()):
+        home.rmdir()
+
+
+def disagreements(states: Mapping[str, TableState]) -> list[str]:
+    """Why the tables of a snapshot cannot be shown together, in words; empty when they agree."""
+    reasons = [f"{table.name} has not been made" for table in SNAPSHOT_TABLES if table.name not in states]
+    outside: dict[str, set[str]] = {}
+    for name, state in states.items():
+        for source, key in state.inputs.items():
+            if source not in states:
+                outside.setdefault(source, set()).add(key)
+            elif states[source].content_key != key:
+                reasons.append(f"{name} was made from another {source}")
+    reasons += [f"its tables come from different {source}" for source, keys in outside.items() if len(keys) > 1]
+    return reasons
+
+
+def _home(folder: Path, snapshot: date) -> Path:
+    return folder / "staging" / snapshot.isoformat()
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    draft = path.with_name(f".{path.name}")
+    write(draft)
+    os.replace(draft, path)
