@@ -6,7 +6,7 @@ why: only a hypothesis says "because".
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from grupa_pipeline.insights.evidence import is_large, weight
 from grupa_pipeline.insights.naming import choose_names
 from grupa_pipeline.insights.pains import Pain, pain_of, worse_side
 from grupa_pipeline.insights.text import Evidence, rows_by_alias
-from grupa_pipeline.insights.wording import Wording, spoken, usual_step
+from grupa_pipeline.insights.wording import Wording, beside, capital, favourite_feature, spoken, usual_step
 
 MOST_PAINS = 3
 NEAR_TOP = 0.4
@@ -35,8 +35,13 @@ class _Gap:
     pain: Pain
     severity: float
 
-    subject: tuple[str, str]
-    """Gaps of one subject are one pain."""
+    about: str
+    """The actions it is about, or the metric itself where it covers all."""
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Gaps of one subject are one pain."""
+        return self.pain.pain, self.about if self.pain.apart else ""
 
 
 def name_clusters(evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame) -> Naming:
@@ -63,10 +68,9 @@ def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.Data
     for number, gap in enumerate(chosen, start=1):
         support = _support(gap, gaps, used)
         used.add(support.alias)
-        pain_points.append(_pain_point(gap, support, wording, cluster_id))
-        usual = usual_step(rows.values(), wording, besides=str(gap.row["metric"]))
-        cited = [gap.alias, support.alias]
-        recommendations.append(_recommendation(gap, wording, cluster_id, usual, addresses=[number], evidence_ids=cited))
+        say = _speaker(gap, list(rows.values()), wording, cluster_id)
+        pain_points.append(_pain_point(gap, support, say, wording))
+        recommendations.append(_recommendation(gap, support, number, say, wording))
     return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
 
 
@@ -74,8 +78,7 @@ def _read(alias: str, row: Evidence, wording: Wording) -> _Gap:
     """Severity is the kind's weight, the size of the gap, and the share of the cluster that it concerns."""
     pain = pain_of(row, wording.entry(str(row["metric"])))
     size = weight(row) * (1.0 if is_large(row) else 0.5)
-    about = _matter(str(row["metric"]), wording) if pain.apart else ""
-    return _Gap(alias, row, pain, pain.weight * size * _concerned(row), (pain.pain, about))
+    return _Gap(alias, row, pain, pain.weight * size * _concerned(row), _matter(str(row["metric"]), wording))
 
 
 def _matter(metric: str, wording: Wording) -> str:
@@ -108,37 +111,43 @@ def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
 def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str]) -> _Gap:
     """A second piece of evidence beside the first: of the same kind, else another bad one, else the heaviest."""
     others = [other for other in gaps if other.alias != gap.alias]
+    others = [other for other in others if other.about != gap.about or gap.pain.role != "outcome"] or others
 
     def closeness(other: _Gap) -> tuple[bool, bool, bool, float]:
-        same_kind = other.pain.pain == gap.pain.pain and other.row["metric"] != gap.row["metric"]
+        same_kind = other.pain.pain == gap.pain.pain
         return other.alias not in used, same_kind, other.pain.weight > HABIT, other.severity
 
     return max(others, key=closeness)
 
 
-def _pain_point(gap: _Gap, support: _Gap, wording: Wording, cluster_id: str) -> PainPoint:
-    title = wording.say(_variant(gap.pain.title, cluster_id, gap), gap.row, gap.alias)
-    lead = wording.say(_variant(gap.pain.lead, cluster_id, gap), gap.row, gap.alias)
-    close = wording.say(_variant(gap.pain.close, cluster_id, gap), gap.row, gap.alias)
-    beside = _variant(("They also", "The same users", "Along with that, they"), cluster_id, gap)
-    also = f"{beside} {wording.clause(support.row, support.alias)}."
-    return PainPoint(title=title, body=f"{lead} {also} {close}", evidence_ids=[gap.alias, support.alias])
+def _speaker(gap: _Gap, rows: Sequence[Evidence], wording: Wording, cluster_id: str) -> Callable[..., str]:
+    """Turns a text of `pains.toml`, or one of several wordings of it, into a sentence about this gap."""
+    favourite = favourite_feature(rows, wording)
+    usual = usual_step(rows, wording, besides=str(gap.row["metric"]))
+
+    def say(*variants: str) -> str:
+        text = wording.say(_variant(variants, cluster_id, gap), gap.row, gap.alias).replace("<usual>", usual)
+        return text.replace("<favourite>", favourite).replace("<Favourite>", capital(favourite))
+
+    return say
 
 
-def _recommendation(
-    gap: _Gap, wording: Wording, cluster_id: str, usual: str, *, addresses: list[int], evidence_ids: list[str]
-) -> Recommendation:
-    fix, metric = gap.pain.fix, str(gap.row["metric"])
+def _pain_point(gap: _Gap, support: _Gap, say: Callable[..., str], wording: Wording) -> PainPoint:
+    also = beside(
+        wording.clause(support.row, support.alias), say("They also", "The same users", "Along with that, they")
+    )
+    body = f"{say(*gap.pain.lead)} {also} {say(*gap.pain.close)}"
+    return PainPoint(title=say(*gap.pain.title), body=body, evidence_ids=[gap.alias, support.alias])
 
-    def say(template: str) -> str:
-        return wording.say(template, gap.row, gap.alias).replace("<usual>", usual)
 
+def _recommendation(gap: _Gap, support: _Gap, number: int, say: Callable[..., str], wording: Wording) -> Recommendation:
+    fix = gap.pain.fix
     return Recommendation(
-        title=say(_variant(fix.title, cluster_id, gap)),
+        title=say(*fix.title),
         body=say(fix.body),
-        addresses=addresses,
-        evidence_ids=evidence_ids,
-        target_metric=metric,
+        addresses=[number],
+        evidence_ids=[gap.alias, support.alias],
+        target_metric=str(gap.row["metric"]),
         direction=_better(gap, wording),
         change=say(fix.change),
         hypothesis=say(fix.hypothesis),

@@ -12,7 +12,7 @@ import pandas as pd
 from grupa_pipeline.insights.draft import ClusterName, Naming
 from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.text import Evidence, rows_by_alias
-from grupa_pipeline.insights.wording import UNNAMED, Wording, capital
+from grupa_pipeline.insights.wording import UNNAMED, Wording, beside, capital
 
 LONGEST_NAME = 40
 SHARED_WORD = 4.0
@@ -116,7 +116,7 @@ def _named(cluster_id: str, offer: _Offer, rows: dict[str, Evidence], wording: W
     elif len(clauses) == 1:
         summary = f"These users {clauses[0]}."
     else:
-        summary = f"These users {clauses[0]}. They also {' and '.join(clauses[1:])}."
+        summary = f"These users {clauses[0]}. {beside(' and '.join(clauses[1:]), 'They also')}"
     return ClusterName(cluster_id=cluster_id, name=capital(offer.name), summary=summary, evidence_ids=aliases)
 
 

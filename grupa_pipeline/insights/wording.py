@@ -44,12 +44,21 @@ class MetricWords:
 @cache
 def vocabulary() -> tuple[MetricWords, ...]:
     """The entries in the order of the file; the last one fits any metric."""
-    with Path(__file__).with_name("vocabulary.toml").open("rb") as file:
-        entries = tomllib.load(file)["metric"]
+    entries = _vocabulary_file()["metric"]
     return tuple(
         MetricWords(**entry | {"name_high": tuple(entry["name_high"]), "name_low": tuple(entry["name_low"])})
         for entry in entries
     )
+
+
+@cache
+def _vocabulary_file() -> dict[str, Any]:
+    with Path(__file__).with_name("vocabulary.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def _agent_nouns() -> dict[str, str]:
+    return _vocabulary_file()["agents"]
 
 
 def spoken(action: str, *, whole: bool = False) -> str:
@@ -88,6 +97,13 @@ def comparison(row: Evidence, alias: str) -> str:
 def _actions(entry: Mapping[str, Any]) -> list[str]:
     source = entry["source_action"]
     return [] if pd.isna(source) else [name for name in str(source).splitlines() if name]
+
+
+def _agents(step: str) -> str | None:
+    """Those who do a step: `message send` -> message senders; None where the verb is not known."""
+    *others, last = step.split()
+    agents = _agent_nouns().get(last)
+    return None if agents is None else " ".join([*others, agents])
 
 
 def quoted(step: str) -> str:
@@ -149,13 +165,15 @@ class Wording:
         return self._with_steps(text, metric).replace("<gap>", comparison(row, alias))
 
     def name(self, template: str, metric: str) -> str | None:
-        """A name from the vocabulary, its steps without quotation marks; None where a step has to stay unnamed."""
-        steps = self.steps(metric)
-        if UNNAMED in steps or ("<label>" in template and len(self.label(metric)) > LONGEST_LABEL):
+        """A name from the vocabulary, its steps without quotation marks; None where a step has no name to be used."""
+        steps, label = self.steps(metric), self.label(metric)
+        agents = _agents(steps[0]) if steps else None
+        if UNNAMED in steps or ("<label>" in template and len(label) > LONGEST_LABEL):
             return None
-        return capital(
-            self._filled(template.replace("<label>", self.label(metric)), metric, steps, self.feature(metric))
-        )
+        if "<Agents>" in template and agents is None:
+            return None
+        text = template.replace("<label>", label).replace("<Agents>", capital(agents or ""))
+        return capital(self._filled(text, metric, steps, self.feature(metric)))
 
     def _with_steps(self, text: str, metric: str) -> str:
         return self._filled(text, metric, [quoted(step) for step in self.steps(metric)], quoted(self.feature(metric)))
@@ -178,9 +196,27 @@ def usual_step(rows: Iterable[Evidence], wording: Wording, *, besides: str) -> s
     The largest share first; never the action behind the metric `besides`.
     """
     taken = wording.steps(besides)
-    shares = [row for row in rows if str(row["metric"]).startswith("share_") and row["effect_size"] > 0]
-    for row in sorted(shares, key=lambda row: -float(row["cluster_value"])):
+    for row in _larger(rows, "share_"):
         step = wording.steps(str(row["metric"]))[0]
         if step not in taken and step != UNNAMED:
             return quoted(step)
     return "the step they do most"
+
+
+def favourite_feature(rows: Iterable[Evidence], wording: Wording) -> str:
+    """The feature that takes up most of their feature use and more than others', for use in a sentence."""
+    named = [wording.feature(str(row["metric"])) for row in _larger(rows, "feature_share_")]
+    return quoted(named[0]) if named else "a single feature"
+
+
+def _larger(rows: Iterable[Evidence], prefix: str) -> list[Evidence]:
+    """Rows of the metrics with this prefix that are higher in the cluster, the largest value first."""
+    found = [row for row in rows if str(row["metric"]).startswith(prefix) and row["effect_size"] > 0]
+    return sorted(found, key=lambda row: -float(row["cluster_value"]))
+
+
+def beside(clause: str, opening: str) -> str:
+    """A sentence that adds a clause about the same users: `They also come back less often`, `They are also ...`."""
+    if opening == "They also" and clause.startswith("are "):
+        return f"They are also {clause.removeprefix('are ')}."
+    return f"{opening} {clause}."
