@@ -142,9 +142,7 @@ def _ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> Baseline:
     x, y = x[known], y[known]
     _check_count(len(x))
     if y.mean() == 0:
-        raise BaselineError(
-            "Nobody has anything in this ratio's denominator on the baseline's days; choose another metric."
-        )
+        raise BaselineError("The ratio's denominator is 0 for everyone on the baseline's days; choose another metric.")
     value = float(x.sum() / y.sum())
     sd = float(np.std(x - value * y, ddof=1) / abs(y.mean()))
     half = float(ndtri((1 + _LEVEL) / 2)) * sd / sqrt(len(x))

@@ -28,8 +28,8 @@ def changes(before: Plan, after: Plan) -> tuple[Change, ...]:
     )
 
 
-def cluster_since(cluster_id: str, planned_from: date, transitions: Iterable[Mapping[str, Any]]) -> str | None:
-    """What became of a plan's cluster after its snapshot, in a sentence; None when it lives on unchanged.
+def cluster_since(cluster_id: str, planned_from: date, transitions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What became of a plan's cluster after its snapshot, one sentence an event, oldest first; empty when nothing did.
 
     Args:
         cluster_id: The plan's cluster.
@@ -37,25 +37,20 @@ def cluster_since(cluster_id: str, planned_from: date, transitions: Iterable[Map
         transitions: Rows of `cluster_transitions`, any order.
     """
     later = sorted(
-        (row for row in transitions if row["from_snapshot"] >= planned_from and row["from_cluster_id"] == cluster_id),
-        key=lambda row: row["to_snapshot"],
+        (row for row in transitions if row["from_snapshot"] >= planned_from and row["kind"] is not None),
+        key=lambda row: (row["to_snapshot"], row["to_cluster_id"] or ""),
     )
-    for row in later:
-        if row["kind"] == "death":
-            return f"{cluster_id} is gone since {row['to_snapshot']}: its users no longer make a group."
-        if row["kind"] == "split":
-            parts = sorted({other["to_cluster_id"] for other in later if _same_split(row, other)})
-            return f"{cluster_id} split into {', '.join(parts)} on {row['to_snapshot']}; check who the test is for."
-        if row["kind"] == "merge":
-            return (
-                f"{cluster_id} merged into {row['to_cluster_id']} on {row['to_snapshot']}; check who the test is for."
-            )
+    return tuple(text for row in later if (text := _sentence(cluster_id, row)))
+
+
+def _sentence(cluster_id: str, row: Mapping[str, Any]) -> str | None:
+    came, went, day = row["from_cluster_id"], row["to_cluster_id"], row["to_snapshot"]
+    if row["kind"] == "death" and came == cluster_id:
+        return f"{cluster_id} is gone since {day}: its users no longer make a group."
+    if row["kind"] == "split" and came == cluster_id:
+        return f"{went} split from {cluster_id} on {day}; check who the test is for."
+    if row["kind"] == "merge" and came == cluster_id:
+        return f"{cluster_id} merged into {went} on {day}; check who the test is for."
+    if row["kind"] == "merge" and went == cluster_id:
+        return f"{came} merged into {cluster_id} on {day}; check who the test is for."
     return None
-
-
-def _same_split(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(
-        other["kind"] in ("split", "continue")
-        and other["to_snapshot"] == row["to_snapshot"]
-        and other["to_cluster_id"] is not None
-    )

@@ -177,18 +177,21 @@ def detectable_effect(metric: Metric, direction: int, control: float, design: De
     """
     if control < 2 or control * design.smallest_ratio < 2:
         return None
-    if metric.kind == PROPORTION:
-        largest = (1 - metric.baseline if direction > 0 else metric.baseline) * (1 - 1e-9)
-    else:
-        largest = 1e3 * sqrt(metric.variance)
 
     def missing(effect: float) -> float:
         return achieved_power(metric, direction * effect, control, design) - design.power
 
+    if metric.kind == PROPORTION:
+        largest = (1 - metric.baseline if direction > 0 else metric.baseline) * (1 - 1e-9)
+        if largest <= 0 or missing(largest) < 0:
+            return None
+    else:
+        spread = metric.variance * (1 + 1 / design.smallest_ratio) / control
+        largest = (ndtri(design.power) - ndtri(_tail(design))) * sqrt(spread)
+        while missing(largest) < 0:
+            largest *= 1.2
     smallest = largest * 1e-9
-    if largest <= 0 or missing(largest) < 0:
-        return None
-    return direction * float(brentq(missing, smallest, largest, xtol=smallest))
+    return direction * float(brentq(missing, smallest, largest * (1 + 1e-9), xtol=smallest))
 
 
 def smallest_expected_cell(metric: Metric, effect: float, arms: tuple[int, ...]) -> float:
@@ -227,7 +230,8 @@ def _power_t(standardized: float, control: float, ratio: float, design: Design) 
     freedom = control * (1 + ratio) - 2
     shift = standardized * sqrt(control * ratio / (1 + ratio))
     critical = stdtrit(freedom, 1 - _tail(design))
-    far = nctdtr(freedom, shift, -critical) if design.sides == 2 else 0.0
+    # Beyond a shift of 6 a significant result in the wrong direction has a chance below 1e-9, and SciPy gives NaN.
+    far = nctdtr(freedom, shift, -critical) if design.sides == 2 and shift < 6 else 0.0
     return float(1 - nctdtr(freedom, shift, critical) + far)
 
 

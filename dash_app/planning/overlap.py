@@ -1,0 +1,95 @@
+"""Finds plans that would test the same users on the same metric at the same time, and how many users they would share.
+
+Warns, never forbids. Pure; works on plans alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+
+from dash_app.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Two plans that meet.
+
+    Attributes:
+        plan_id: One plan.
+        other_id: The other; the one that starts first comes first.
+        metric: What both are decided by.
+        first_day: First day on which both run.
+        last_day: Last day on which both run.
+        shared_users: Users expected in both tests at once, when each draws its users independently.
+    """
+
+    plan_id: str
+    other_id: str
+    metric: str
+    first_day: date
+    last_day: date
+    shared_users: int
+
+    @property
+    def text(self) -> str:
+        """The warning, without the plans' names."""
+        return (
+            f"Same users and metric ({self.metric}) from {self.first_day} to {self.last_day}: about "
+            f"{self.shared_users:,} users would be in both."
+        )
+
+
+def find_overlaps(plans: Iterable[Plan]) -> list[Overlap]:
+    """Every pair of plans on the same cluster and primary metric whose days meet, soonest first.
+
+    Archived, removed and undated plans meet nobody. Each user of the cluster is taken to be in a test with the same
+    chance, whichever other test has them, so the users in both are (users in one) * (users in the other) / (eligible
+    users).
+    """
+    groups: dict[tuple[str, str], list[Plan]] = defaultdict(list)
+    for plan in plans:
+        if plan.status != "archived" and plan.deleted_at is None and plan.start_date and plan.end_date:
+            groups[plan.cluster_id, plan.primary_metric].append(plan)
+    found = [overlap for group in groups.values() for overlap in _meetings(group)]
+    return sorted(found, key=lambda overlap: (overlap.first_day, overlap.plan_id, overlap.other_id))
+
+
+def overlaps_by_plan(plans: Iterable[Plan]) -> dict[str, list[Overlap]]:
+    """The same, by the id of each plan concerned; plans that meet nobody are not in it."""
+    by_plan: dict[str, list[Overlap]] = defaultdict(list)
+    for overlap in find_overlaps(plans):
+        by_plan[overlap.plan_id].append(overlap)
+        by_plan[overlap.other_id].append(overlap)
+    return dict(by_plan)
+
+
+def _meetings(group: list[Plan]) -> Iterator[Overlap]:
+    ordered = sorted(group, key=lambda plan: (plan.start_date or date.max, plan.plan_id))
+    for one, other in combinations(ordered, 2):
+        first = max(one.start_date or date.max, other.start_date or date.max)
+        last = min(one.end_date or date.min, other.end_date or date.min)
+        if first <= last:
+            shared = _shared_users(one, other, last)
+            yield Overlap(one.plan_id, other.plan_id, one.primary_metric, first, last, shared)
+
+
+def _shared_users(one: Plan, other: Plan, last: date) -> int:
+    pool = max(one.rice_reach or 0.0, other.rice_reach or 0.0, _drawn_from(one), _drawn_from(other))
+    if pool == 0:
+        return 0
+    return round(_enrolled_by(one, last) * _enrolled_by(other, last) / pool)
+
+
+def _drawn_from(plan: Plan) -> float:
+    """Eligible users behind a plan's own."""
+    return (plan.n_total or 0) / plan.traffic_share
+
+
+def _enrolled_by(plan: Plan, day: date) -> float:
+    """Users in a plan's test by the end of `day`, coming evenly while there is still time for their whole exposure."""
+    if plan.start_date is None or plan.end_date is None or plan.n_total is None:
+        return 0.0
+    enrolment = max(1, (plan.end_date - plan.start_date).days + 1 - plan.exposure_days)
+    return plan.n_total * min(1.0, ((day - plan.start_date).days + 1) / enrolment)
