@@ -1,1 +1,14 @@
+"""The pages by address. Each is a pure function of the services' answers: `page(services, snapshot, cluster) -> Component`."""
 
+from collections.abc import Callable
+
+from dash.development.base_component import Component
+
+from dash_app.data.snapshot import Snapshot
+from dash_app.pages import clusters
+from dash_app.services import Services
+
+PAGES: dict[str, Callable[[Services, Snapshot | None, str | None], Component]] = {
+    "/": clusters.build,
+}
+"""What builds each page, from the services, the chosen snapshot (None: there is none) and the open cluster's id."""

@@ -1,0 +1,113 @@
+/* What happens in the browser alone: the selection in the address, dimming, themes. No data is fetched here. */
+(() => {
+  /* This file runs before Dash's own scripts, which keep what is already there. */
+  const own = (window.dash_clientside = window.dash_clientside || {});
+  const kept = () => own.no_update;
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const unless = (value, current) => (same(value, current) ? kept() : value);
+  const wanted = (search) => new URLSearchParams(search || "");
+  const address = (changes, search) => {
+    const params = wanted(search);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value) params.set(name, value);
+      else params.delete(name);
+    }
+    const text = params.toString();
+    return unless(text ? `?${text}` : "", search || "");
+  };
+  const triggered = () => {
+    const found = own.callback_context.triggered.filter((each) => each.value);
+    return found.length ? found[0] : null;
+  };
+  const idOf = (trigger) => JSON.parse(trigger.prop_id.slice(0, trigger.prop_id.lastIndexOf(".")));
+
+  own.grupa = {
+    /* The address, taken apart; each part changes only when it says something else. */
+    where: (path, search, changed, current) =>
+      path ? unless({ path, snapshot: wanted(search).get("snapshot"), changed }, current) : kept(),
+    selection: (search, current) => unless({ cluster: wanted(search).get("cluster") || "" }, current),
+    planning: (search, current) => unless({ plan: wanted(search).get("plan") || "" }, current),
+
+    /* A click on a point, label, card, name or row opens a cluster. */
+    open: (clicks, point, label, rows, search, figure) => {
+      const trigger = triggered();
+      if (!trigger) return [kept(), kept()];
+      const source = trigger.prop_id;
+      if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), kept()];
+      if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), kept()];
+      if (source === "map.clickData") {
+        const at = point.points[0];
+        const [user, cluster] = Array.isArray(at.customdata) ? at.customdata : [at.customdata, figure.data[at.curveNumber].meta];
+        return [cluster ? address({ cluster }, search) : kept(), { id: user }];
+      }
+      return [rows && rows.length ? address({ cluster: rows[0].cluster }, search) : kept(), kept()];
+    },
+
+    /* Everything that shows what is open without asking the server: others are dimmed, not hidden. */
+    show: (selection, figure, cards) => {
+      const open = (selection && selection.cluster) || "";
+      const ids = (figure.data || []).map((trace) => trace.meta).filter((id) => id);
+      const known = ids.includes(open) || cards.some((card) => card.cluster === open);
+      const data = figure.data.map((trace) => {
+        if (trace.type !== "scattergl" || typeof trace.marker.opacity !== "number") return trace;
+        const lit = !known || trace.meta === open;
+        const opacity = lit ? (trace.meta ? 0.8 : 0.45) : 0.12;
+        return { ...trace, marker: { ...trace.marker, opacity } };
+      });
+      return [
+        { ...figure, data },
+        known ? "panel open" : "panel",
+        cards.map((card) => (card.cluster === open ? "true" : "false")),
+        known ? { ids: [open] } : [],
+      ];
+    },
+
+    /* The lasso's outline, thinned to 100 corners: the server asks who of all users is inside. */
+    area: (selected) => {
+      const outline = selected && selected.lassoPoints;
+      if (!outline) return null;
+      const step = Math.max(1, Math.ceil(outline.x.length / 100));
+      const thin = (values) => values.filter((_, at) => at % step === 0).map((each) => Number(each.toPrecision(6)));
+      return { x: thin(outline.x), y: thin(outline.y) };
+    },
+
+    /* Dash also calls this when the picker is put on the page: then nothing was picked. */
+    pick_snapshot: (day, days, search) => {
+      const shown = wanted(search).get("snapshot") || (days.length && days[0].value);
+      return day && day !== shown ? address({ snapshot: day, cluster: "", plan: "" }, search) : kept();
+    },
+    /* What the dialog is asked to show; the server is only asked when somebody asked. */
+    ask: (clicks, other, selection) => {
+      const trigger = triggered();
+      if (!trigger) return kept();
+      const asked = trigger.prop_id.startsWith("{") ? idOf(trigger) : { what: "compare", of: `${selection.cluster} ${other}` };
+      return { what: asked.what, of: asked.of, at: Date.now() };
+    },
+    plan: (clicks, search) => {
+      const trigger = triggered();
+      return trigger ? address({ plan: `new:${idOf(trigger).recommendation}` }, search) : kept();
+    },
+    open_plan: (clicks, search) => {
+      const trigger = triggered();
+      return trigger ? address({ plan: idOf(trigger).plan }, search) : kept();
+    },
+    close_plan: (opened, search) => (opened === false ? address({ plan: "" }, search) : kept()),
+
+    /* Links keep the snapshot, and the one of this page is marked. */
+    rail: (path, search, ids) => {
+      const snapshot = wanted(search).get("snapshot");
+      return [
+        ids.map((id) => id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
+        ids.map((id) => (id.path === path ? "rail-link here" : "rail-link")),
+      ];
+    },
+
+    /* Light and dark: what was chosen before, else what the system asks for. */
+    scheme: (stored) => {
+      const dark = stored ? stored === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+      document.body.dataset.agThemeMode = dark ? "dark" : "light";
+      return dark ? "dark" : "light";
+    },
+    switch_scheme: (clicks, now) => (clicks ? (now === "dark" ? "light" : "dark") : kept()),
+  };
+})();

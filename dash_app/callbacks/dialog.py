@@ -1,0 +1,115 @@
+"""The dialog: the numbers behind a chip, what the model saw, why a user is here, two clusters side by side, a new name."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+
+from dash_app.callbacks.navigation import as_day
+from dash_app.components import details
+from dash_app.components import users as user_parts
+from dash_app.data import calls, users
+from dash_app.data.snapshot import Snapshot
+from dash_app.services import Services
+
+Content = tuple[str, Component]
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the dialog."""
+    app.callback(
+        Output("dialog", "opened"),
+        Output("dialog", "title"),
+        Output("dialog", "children"),
+        Input("asked", "data"),
+        State("where", "data"),
+        prevent_initial_call=True,
+    )(partial(show, services))
+    app.clientside_callback(
+        ClientsideFunction("grupa", "ask"),
+        Output("asked", "data"),
+        Input({"type": "show", "what": ALL, "of": ALL, "at": ALL}, "n_clicks"),
+        Input("compare-with", "value"),
+        State("selection", "data"),
+        prevent_initial_call=True,
+    )
+    app.callback(
+        Output("changed", "data", allow_duplicate=True),
+        Output("dialog", "opened", allow_duplicate=True),
+        Output("notifications", "sendNotifications", allow_duplicate=True),
+        Input({"type": "rename", "cluster": ALL}, "n_clicks"),
+        State({"type": "new-name", "cluster": ALL}, "value"),
+        State("changed", "data"),
+        prevent_initial_call=True,
+    )(partial(rename, services))
+
+
+def show(services: Services, asked: dict[str, str], where: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Open the dialog with what was asked for: `what` kind of content, `of` which thing."""
+    snapshot = services.snapshot(as_day(where["snapshot"]))
+    make = CONTENTS.get(asked["what"])
+    content = make(services, snapshot, asked["of"]) if snapshot and make else None
+    return (True, *content) if content else (no_update, no_update, no_update)
+
+
+def rename(services: Services, clicks: list[int | None], names: list[str | None], changed: int) -> tuple[Any, Any, Any]:
+    """Keep a person's name for a cluster; an empty one gives the pipeline's back."""
+    if not any(clicks) or not ctx.triggered_id:
+        return no_update, no_update, no_update
+    services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.user())
+    told = "The name is kept." if (names[0] or "").strip() else "The pipeline's name is back."
+    return changed + 1, False, [details.told("rename", told)]
+
+
+def _evidence(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    cluster_id, _, evidence_id = of.partition(" ")
+    cluster = snapshot.cluster(cluster_id)
+    found = next((each for each in cluster.evidence if each.evidence_id == evidence_id), None) if cluster else None
+    return ("The numbers behind it", details.evidence(found, cluster, snapshot)) if cluster and found else None
+
+
+def _differences(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    cluster = snapshot.cluster(of)
+    return (f"What sets {cluster.name} apart", details.differences(cluster)) if cluster else None
+
+
+def _model(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    cluster = snapshot.cluster(of)
+    if cluster is None:
+        return None
+    found = services.gate.ask(calls.load_calls, snapshot.day, of)
+    return "What did the model see?", details.model_calls(cluster, found)
+
+
+def _user(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    user = services.gate.ask(users.load_user, snapshot.day, of)
+    return (f"Why is {of} here?", user_parts.why_here(user, snapshot)) if user else None
+
+
+def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    cluster = snapshot.cluster(of)
+    return (
+        ("Rename the cluster", details.rename(cluster, services.roadmap.cluster_name_history(of))) if cluster else None
+    )
+
+
+def _compare(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    one, _, other = of.partition(" ")
+    left, right = snapshot.cluster(one), snapshot.cluster(other)
+    if left is None or right is None:
+        return None
+    found = services.gate.ask(users.compare, snapshot.day, one, other)
+    return f"{left.name} and {right.name}", details.compare(left, right, found, snapshot)
+
+
+CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {
+    "evidence": _evidence,
+    "differences": _differences,
+    "model": _model,
+    "user": _user,
+    "rename": _rename,
+    "compare": _compare,
+}
+"""What each button of type `show` opens, by its `what`."""

@@ -1,0 +1,81 @@
+"""Which page is shown, the facts in the header, the theme: callbacks of the shell."""
+
+import logging
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State
+from dash.development.base_component import Component
+
+from dash_app.components import empty, shell
+from dash_app.pages import PAGES
+from dash_app.services import Services
+from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the shell."""
+    browser = partial(ClientsideFunction, "grupa")
+    url = (Input("url", "pathname"), Input("url", "search"))
+    app.clientside_callback(
+        browser("where"), Output("where", "data"), *url, Input("changed", "data"), State("where", "data")
+    )
+    for store in ("selection", "planning"):
+        app.clientside_callback(browser(store), Output(store, "data"), Input("url", "search"), State(store, "data"))
+    rail = {"type": "rail", "path": ALL}
+    app.clientside_callback(browser("rail"), Output(rail, "href"), Output(rail, "className"), *url, State(rail, "id"))
+    app.clientside_callback(browser("scheme"), Output("theme", "forceColorScheme"), Input("scheme", "data"))
+    app.clientside_callback(
+        browser("switch_scheme"),
+        Output("scheme", "data"),
+        Input("scheme-switch", "n_clicks"),
+        State("theme", "forceColorScheme"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("pick_snapshot"),
+        Output("url", "search", allow_duplicate=True),
+        Input("snapshot-picker", "value"),
+        State("snapshot-picker", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    app.callback(
+        Output("page", "children"),
+        Output("header-facts", "children"),
+        Input("where", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )(partial(show_page, services))
+
+
+def show_page(
+    services: Services, where: dict[str, Any] | None, search: str | None
+) -> tuple[Component, list[Component]]:
+    """The page at an address and the header's facts; what is missing or damaged is said on the page."""
+    build = PAGES.get((where or {}).get("path", "/"))
+    try:
+        days = services.days()
+        snapshot = services.snapshot(as_day((where or {}).get("snapshot")))
+    except NoWarehouseError:
+        days, snapshot = (), None
+    except DamagedWarehouseError as error:
+        log.exception("the warehouse does not open")
+        return empty.damaged(str(error)), []
+    header = shell.header_facts(snapshot, days, datetime.now(UTC).replace(tzinfo=None))
+    if build is None:
+        return empty.no_such_page(), header
+    wanted = parse_qs((search or "").lstrip("?"))
+    return build(services, snapshot, wanted.get("cluster", [None])[0]), header
+
+
+def as_day(text: str | None) -> date | None:
+    """The day that an address names; None when it names none or nonsense, which then means the newest."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,214 @@
+"""One cluster on the screen: its card in the list, and the open card in the panel. Pure functions on `Cluster`."""
+
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.components.parts import aria
+from dash_app.data.snapshot import Cluster, Insight
+from dash_app.palette import look
+
+_SHOWN = 5
+
+
+def card(cluster: Cluster, selected: bool) -> Component:
+    """The cluster in the list below the map: a button that opens it."""
+    lead = [
+        html.Li(
+            f"{formats.capital(each.description)}: {formats.quantity(each.cluster_value, each.unit)}, "
+            f"others {formats.quantity(each.rest_value, each.unit)}"
+        )
+        for each in cluster.evidence[:2]
+    ]
+    pains, ideas = len(cluster.pain_points), len(cluster.recommendations)
+    return html.Button(
+        [
+            html.Span(
+                [parts.mark(cluster.color_slot), html.Span(cluster.name, className="card-name")], className="card-head"
+            ),
+            html.Span(parts.share_line(cluster), className="card-size"),
+            html.Ul(lead),
+            html.Span(f"{_number_of(pains, 'pain point')} · {_number_of(ideas, 'recommendation')}", className="quiet"),
+        ],
+        id={"type": "open", "cluster": cluster.cluster_id, "at": "card"},
+        className="card",
+        n_clicks=0,
+        style={"borderTopColor": look(cluster.color_slot).color},
+        **aria(pressed="true" if selected else "false", controls="panel"),
+    )
+
+
+def open_card(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:
+    """The open cluster; `export` is the address of its users as CSV."""
+    return html.Article(
+        [
+            _head(cluster),
+            html.P(cluster.summary, className="summary"),
+            _rule(cluster),
+            _fallback(cluster),
+            _section("What sets them apart", _differences(cluster)),
+            _section(
+                "Pain points",
+                [_pain(each, cluster) for each in cluster.pain_points],
+                "No pain point stands out from the numbers.",
+            ),
+            _section(
+                "Recommendations",
+                [_recommendation(each, cluster) for each in cluster.recommendations],
+                "Nothing to recommend from these numbers.",
+            ),
+            _section("How they end up", _outcomes(cluster)),
+            _tools(cluster, others, export),
+        ],
+        className="open-card",
+        **aria(label=f"Cluster {cluster.name}"),
+    )
+
+
+def _head(cluster: Cluster) -> Component:
+    return html.Header(
+        [
+            html.Div(
+                [
+                    parts.mark(cluster.color_slot),
+                    html.H2(cluster.name),
+                    parts.icon_button(
+                        "edit",
+                        "Rename this cluster",
+                        {"type": "show", "what": "rename", "of": cluster.cluster_id, "at": "head"},
+                    ),
+                    parts.icon_button("close", "Close this cluster", {"type": "open", "cluster": "", "at": "close"}),
+                ],
+                className="open-head",
+            ),
+            html.Div(
+                [
+                    html.Span(parts.share_line(cluster), className="strong"),
+                    parts.trend(cluster),
+                ],
+                className="facts",
+            ),
+            html.Div(
+                [
+                    parts.stability_badge(cluster.stability),
+                    *([parts.badge("named by a person", "")] if cluster.named_by_person else []),
+                    *_sources(cluster),
+                ],
+                className="badges",
+            ),
+        ]
+    )
+
+
+def _sources(cluster: Cluster) -> list[Component]:
+    written = {(each.source, each.model) for each in (*cluster.pain_points, *cluster.recommendations)}
+    return [parts.source_badge(source, model) for source, model in sorted(written, key=str)]
+
+
+def _rule(cluster: Cluster) -> Component | None:
+    if not cluster.rule:
+        return None
+    fit = (
+        ""
+        if cluster.rule_f1 is None
+        else f" This picks them out with F1 {formats.number(cluster.rule_f1)} (1 is exactly)."
+    )
+    return html.P([html.Strong("In one rule: "), f"{cluster.rule}.{fit}"], className="quiet")
+
+
+def _fallback(cluster: Cluster) -> Component | None:
+    if not cluster.fallback_reason:
+        return None
+    return parts.notice(
+        "The model did not write this", f"Rules wrote it instead: {cluster.fallback_reason}", kind="warning"
+    )
+
+
+def _differences(cluster: Cluster) -> list[Component]:
+    shown = [each for each in cluster.evidence if each.role != "outcome"][:_SHOWN] or list(cluster.evidence[:_SHOWN])
+    if not shown:
+        return []
+    more = len(cluster.evidence)
+    everything = html.Button(
+        f"All {more} measured differences",
+        id={"type": "show", "what": "differences", "of": cluster.cluster_id, "at": "card"},
+        className="link",
+        n_clicks=0,
+    )
+    return [parts.difference_bars(shown, look(cluster.color_slot).color), everything]
+
+
+def _outcomes(cluster: Cluster) -> list[Component]:
+    found = [each for each in cluster.evidence if each.role == "outcome"][:_SHOWN]
+    return [parts.difference_bars(found, look(cluster.color_slot).color)] if found else []
+
+
+def _pain(insight: Insight, cluster: Cluster) -> Component:
+    return html.Div([html.H4(insight.title), html.P(insight.body), _chips(insight, cluster)], className="insight")
+
+
+def _recommendation(insight: Insight, cluster: Cluster) -> Component:
+    plan = dmc.Button(
+        "Plan test",
+        id={"type": "plan", "recommendation": insight.insight_id},
+        n_clicks=0,
+        size="sm",
+        **aria(label=f"Plan test: {insight.title}"),
+    )
+    return html.Div(
+        [
+            html.H4(insight.title),
+            html.P(insight.body),
+            html.Div([plan, _chips(insight, cluster)], className="insight-foot"),
+        ],
+        className="insight recommendation",
+    )
+
+
+def _chips(insight: Insight, cluster: Cluster) -> Component:
+    return html.Span(
+        [parts.evidence_chip(each, cluster.cluster_id) for each in cluster.evidence_of(insight)], className="chips"
+    )
+
+
+def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:
+    compare = dmc.Select(
+        id="compare-with",
+        label="Compare with",
+        placeholder="another cluster",
+        data=[
+            {"value": each.cluster_id, "label": each.name} for each in others if each.cluster_id != cluster.cluster_id
+        ],
+        size="sm",
+        comboboxProps={"withinPortal": True},
+    )
+    seen = dmc.Button(
+        "What did the model see?",
+        id={"type": "show", "what": "model", "of": cluster.cluster_id, "at": "card"},
+        variant="default",
+        size="sm",
+        n_clicks=0,
+    )
+    users = dmc.Anchor(
+        "Users as CSV",
+        href=export,
+        className="button",
+        refresh=True,
+        target="_blank",
+        **aria(label=f"Download the users of {cluster.name} as CSV"),
+    )
+    return html.Footer([compare, seen, users], className="tools")
+
+
+def _section(title: str, content: Sequence[Component], otherwise: str | None = None) -> Component | None:
+    if not content and otherwise is None:
+        return None
+    return html.Section([html.H3(title), *(content or [html.P(otherwise, className="quiet")])])
+
+
+def _number_of(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

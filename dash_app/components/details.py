@@ -1,0 +1,151 @@
+"""What the dialog shows, and notifications. Pure functions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.components import users as user_parts
+from dash_app.data.calls import Call
+from dash_app.data.snapshot import Cluster, Evidence, Snapshot
+from dash_app.data.users import Difference
+from dash_app.palette import look
+from dash_app.roadmap import ClusterName
+
+_MEASURES = {
+    "proportion": "share of users",
+    "count": "median a user",
+    "path": "share of users who take these steps",
+    "duration": "median time",
+}
+
+
+def told(notification_id: str, message: Any, title: str = "Done", color: str = "indigo") -> dict[str, Any]:
+    """A notification."""
+    return {"action": "show", "id": notification_id, "title": title, "message": message, "color": color}
+
+
+def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component:
+    """One measured difference: values, effect and interval, on how many users, and how to read it."""
+    proportion = found.measure in ("proportion", "path")
+    effect = "difference of shares" if proportion else "Cliff's delta"
+    shown = (lambda value: f"{100 * value:+.1f} points") if proportion else (lambda value: f"{value:+.2f}")
+    note = (
+        "This feature helped to make the clusters, so the difference describes them; it tests nothing."
+        if found.descriptive
+        else "This feature did not help to make the clusters."
+    )
+    rows = [
+        (f"{cluster.name} ({formats.users(found.n_cluster)})", formats.quantity(found.cluster_value, found.unit)),
+        (f"Everyone else ({formats.users(found.n_rest)})", formats.quantity(found.rest_value, found.unit)),
+        ("Times the others' value", formats.number(found.lift)),
+        (
+            f"Effect ({effect})",
+            f"{shown(found.effect_size)}, 95% interval {shown(found.ci_low)} to {shown(found.ci_high)}",
+        ),
+    ]
+    lines = [html.Tr([html.Th(name, scope="row"), html.Td(value)]) for name, value in rows]
+    return html.Div(
+        [
+            html.P(
+                [html.Strong(formats.capital(found.description)), f" ({_MEASURES.get(found.measure, found.measure)})"]
+            ),
+            user_parts.table(("", "Value"), lines),
+            html.P(note),
+            html.P(
+                [
+                    "Measured from ",
+                    formats.day(snapshot.window_start),
+                    " to ",
+                    formats.day(snapshot.day),
+                    " as ",
+                    html.Code(found.metric),
+                    ".",
+                ],
+                className="quiet",
+            ),
+        ]
+    )
+
+
+def differences(cluster: Cluster) -> Component:
+    """All evidence of a cluster as bars."""
+    return parts.difference_bars(cluster.evidence, look(cluster.color_slot).color)
+
+
+def model_calls(cluster: Cluster, calls: Sequence[Call]) -> Component:
+    """What was sent to the model about a cluster and what came back."""
+    if not calls:
+        return html.P("No model was asked about this cluster: rules wrote its text from the measured differences.")
+    return html.Div(
+        [
+            html.P("Only sums over at least a minimum of users are sent, never a user's id or events."),
+            *(_call(each) for each in calls),
+        ]
+    )
+
+
+def rename(cluster: Cluster, edits: Sequence[ClusterName]) -> Component:
+    """A field for a cluster's name, and the names it had."""
+    past = [
+        html.Li(
+            f"{edit.name or 'the pipeline’s name'}, {edit.edited_by or 'somebody'}, {formats.moment(edit.edited_at)}"
+        )
+        for edit in edits
+    ]
+    return html.Div(
+        [
+            dmc.TextInput(
+                id={"type": "new-name", "cluster": cluster.cluster_id},
+                value=cluster.name,
+                label="Name",
+                description="Everyone sees it. Leave it empty to go back to the pipeline's name.",
+                maxLength=80,
+            ),
+            dmc.Button("Keep the name", id={"type": "rename", "cluster": cluster.cluster_id}, mt="md", n_clicks=0),
+            html.Section([html.H4("Names given before"), html.Ul(past)]) if past else None,
+        ]
+    )
+
+
+def compare(left: Cluster, right: Cluster, found: Sequence[Difference], snapshot: Snapshot) -> Component:
+    """Two clusters side by side."""
+    sides = html.Div([_side(left), _side(right)], className="sides")
+    return html.Div(
+        [
+            sides,
+            html.H4("Where they differ most"),
+            user_parts.differences_table(found, snapshot, (left.name, right.name)),
+        ]
+    )
+
+
+def _side(cluster: Cluster) -> Component:
+    pains = [html.Li(each.title) for each in cluster.pain_points] or [html.Li("none stands out")]
+    return html.Div(
+        [
+            html.H4([parts.mark(cluster.color_slot), cluster.name]),
+            html.P(parts.share_line(cluster)),
+            html.P(cluster.summary),
+            html.H5("Pain points"),
+            html.Ul(pains),
+        ]
+    )
+
+
+def _call(call: Call) -> Component:
+    return html.Details(
+        [
+            html.Summary(f"{call.model}, {formats.moment(call.created_at)}: {call.outcome}"),
+            html.P(call.error, className="quiet") if call.error else None,
+            html.H5("Sent"),
+            html.Pre(call.prompt, tabIndex="0"),
+            html.H5("Came back"),
+            html.Pre(call.response or "nothing", tabIndex="0"),
+        ],
+        open=True,
+    )

@@ -1,0 +1,46 @@
+"""What is shown when there is nothing to show: each says how things are and what to do next."""
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dash_app.components import parts
+
+
+def no_warehouse() -> Component:
+    """Nothing has been published yet."""
+    return _page(
+        "No log has been read yet",
+        "Grupa finds groups of users in an event log: a CSV with the columns user_id, timestamp and action (metadata is optional).",
+        html.P(
+            [
+                dcc.Link("Drop a log on the Data page", href="/data"),
+                ", or run ",
+                html.Code("grupa run LOG.csv"),
+                " in a terminal.",
+            ]
+        ),
+        html.P(["To see it with a sample log, run ", html.Code("grupa demo"), "."]),
+    )
+
+
+def no_such_snapshot() -> Component:
+    """The address names a day that has no snapshot."""
+    return _page(
+        "There is no snapshot of that day", "Choose another one.", html.P(dcc.Link("Show the newest", href="/"))
+    )
+
+
+def no_such_page() -> Component:
+    """The address names no page."""
+    return _page(
+        "There is no such page", "The address may be misspelt.", html.P(dcc.Link("Go to the clusters", href="/"))
+    )
+
+
+def damaged(message: str) -> Component:
+    """The published file does not open."""
+    return _page("The warehouse does not open", message, kind="error")
+
+
+def _page(title: str, text: str, *children: Component, kind: str = "info") -> Component:
+    return html.Div(parts.notice(title, text, *children, kind=kind), className="empty")

@@ -1,0 +1,137 @@
+"""The panel when no cluster is open, the notices over a snapshot, and the map's legend. Pure functions on `Snapshot`."""
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.components.parts import aria
+from dash_app.data.snapshot import Change, Snapshot
+from dash_app.data.users import Points
+
+_KINDS = {
+    "birth": "New",
+    "death": "Gone",
+    "split": "Split",
+    "merge": "Merged",
+}
+
+
+def overview(snapshot: Snapshot) -> Component:
+    """What there is to see: clusters, unassigned users and why, what changed, and what to click."""
+    assigned = [
+        html.Li(
+            [
+                parts.mark(each.color_slot),
+                _opener(each.cluster_id, each.name),
+                html.Span(formats.percent(each.share), className="figure"),
+            ]
+        )
+        for each in snapshot.clusters
+    ]
+    return html.Div(
+        [
+            structure_notice(snapshot),
+            html.H2(_headline(snapshot)),
+            html.P(
+                "Each dot on the map is a user; users close together behave alike. Click a dot, a label or a name to see who"
+                " they are, what hurts them and what to test."
+                if snapshot.clusters
+                else "There is no group to open, but the map and the table still show the users.",
+            ),
+            html.Ul(assigned, className="cluster-list", **aria(label="Clusters")),
+            _unassigned(snapshot),
+            _changes(snapshot),
+        ],
+        className="overview",
+    )
+
+
+def structure_notice(snapshot: Snapshot) -> Component | None:
+    """The banner of a snapshot whose clusters are not to be trusted; None when they are."""
+    if snapshot.status == "ok":
+        return None
+    titles = {
+        "weak_structure": "Weak structure: read these groups as a description only",
+        "too_few_users": "Too few users to look for groups",
+    }
+    return parts.notice(titles.get(snapshot.status, snapshot.status), snapshot.reason or "", kind="warning")
+
+
+def legend(snapshot: Snapshot, points: Points) -> Component:
+    """What dots, colours and distances mean, and how many of the users are drawn."""
+    drawn = (
+        f"{formats.count(len(points.user_id))} of {formats.users(points.placed)} drawn, shading shows where all of them are"
+        if points.density is not None
+        else f"{formats.users(points.placed)}, one dot each"
+    )
+    absent = snapshot.users - points.placed
+    left_out = f"; {formats.count(absent)} more did too little to be placed" if absent > 0 else ""
+    return html.P(
+        [
+            f"{drawn}{left_out}. Colour and shape show the cluster, ",
+            html.Span("grey", className="grey-word"),
+            " is unassigned. Near dots behave alike; distances between far clusters mean little.",
+        ],
+        className="legend",
+    )
+
+
+def _headline(snapshot: Snapshot) -> str:
+    clusters = len(snapshot.clusters)
+    if not clusters:
+        return f"No clusters among {formats.users(snapshot.users)}"
+    return f"{clusters} cluster{'' if clusters == 1 else 's'} of users who behave alike"
+
+
+def _opener(cluster_id: str, name: str) -> Component:
+    return html.Button(name, id={"type": "open", "cluster": cluster_id, "at": "overview"}, className="link", n_clicks=0)
+
+
+def _unassigned(snapshot: Snapshot) -> Component | None:
+    if not snapshot.unassigned:
+        return None
+    reasons = [
+        html.Li([html.Span(formats.count(users), className="figure"), f" {formats.REASONS.get(reason, reason)}"])
+        for reason, users in snapshot.unassigned
+    ]
+    total = sum(users for _, users in snapshot.unassigned)
+    heading: list[Any] = [
+        parts.mark(None),
+        f"{formats.users(total)} unassigned ({formats.percent(snapshot.unassigned_share)})",
+    ]
+    return html.Section([html.H3(heading), html.Ul(reasons, className="reasons")])
+
+
+def _changes(snapshot: Snapshot) -> Component:
+    if snapshot.previous is None:
+        return html.Section(
+            [html.H3("What changed"), html.P("This is the first snapshot to compare from.", className="quiet")]
+        )
+    names = {each.cluster_id: each.name for each in snapshot.clusters}
+    changes = [html.Li(change_line(each, names)) for each in snapshot.changes]
+    sizes = [
+        html.Li([html.Span(each.name), " ", parts.trend(each)]) for each in snapshot.clusters if len(each.trend) > 1
+    ]
+    return html.Section(
+        [
+            html.H3(f"Since {formats.day(snapshot.previous)}"),
+            html.Ul(changes or [html.Li("No cluster was born, split, merged or lost.")], className="changes"),
+            html.Ul(sizes, className="changes"),
+        ]
+    )
+
+
+def change_line(change: Change, names: dict[str, str]) -> str:
+    """A change in words, such as `Split: Drafters into Shoppers (10 users)`."""
+    source, target = (
+        names.get(each, each) if each else None for each in (change.from_cluster_id, change.to_cluster_id)
+    )
+    kind = _KINDS.get(change.kind, formats.capital(change.kind))
+    if change.kind == "birth":
+        return f"{kind}: {target} ({formats.users(change.users)})"
+    if change.kind == "death":
+        return f"{kind}: {source}"
+    return f"{kind}: {source or 'unassigned'} into {target or 'unassigned'} ({formats.users(change.users)})"

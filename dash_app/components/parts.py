@@ -1,0 +1,144 @@
+"""Small parts that many screens share: icons, marks, badges, notices, bars. Pure functions from values to components."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.data.snapshot import Cluster, Evidence
+from dash_app.palette import look
+
+
+def aria(**words: str) -> dict[str, Any]:
+    """Attributes for assistive technology: `aria(label="Close")` gives `aria-label="Close"`."""
+    return {f"aria-{name}": word for name, word in words.items()}
+
+
+def icon(name: str) -> Component:
+    """A picture from the style sheet; it says nothing to a screen reader, the control's label does."""
+    return html.Span(className=f"icon icon-{name}", **aria(hidden="true"))
+
+
+def mark(color_slot: int | None) -> Component:
+    """The coloured mark of a cluster, as on the map."""
+    own = look(color_slot)
+    return html.Span(own.mark, className="mark", style={"color": own.color}, **aria(hidden="true"))
+
+
+def icon_button(picture: str, label: str, button_id: Any, **props: Any) -> Component:
+    """A button that shows only a picture; `label` is its name and its tooltip."""
+    button = dmc.ActionIcon(
+        icon(picture),
+        id=button_id,
+        variant="subtle",
+        color="gray",
+        size="lg",
+        n_clicks=0,
+        **aria(label=label),
+        **props,
+    )
+    return dmc.Tooltip(button, label=label)
+
+
+def notice(title: str, text: str, *children: Component, kind: str = "info") -> Component:
+    """A calm box that says how things are and what to do; `kind` is info, warning or error."""
+    body = [html.P(text), *children]
+    return html.Div([html.H3(title), *body], className=f"notice notice-{kind}", role="status")
+
+
+def stability_badge(stability: float | None) -> Component:
+    """How well the cluster came back in subsamples, in a word and a number (thresholds of Hennig 2007)."""
+    if stability is None:
+        return badge("stability not measured", "")
+    word, tone = (
+        ("stable", "good") if stability >= 0.75 else ("fairly stable", "") if stability >= 0.6 else ("unstable", "bad")
+    )
+    return dmc.Tooltip(
+        badge(f"{word} · {formats.number(stability)}", tone),
+        label="How much of the cluster came back when it was made again from samples of the users: 1 is all of it."
+        " 0.75 and more is stable, below 0.6 is not.",
+        multiline=True,
+        w=280,
+    )
+
+
+def source_badge(source: str, model: str | None) -> Component:
+    """Who wrote a text: a model (which) or the rules."""
+    if source == "llm":
+        return badge(f"written by {model or 'a model'}", "")
+    return badge("written by rules, not by a model", "")
+
+
+def badge(text: str, tone: str) -> Component:
+    """A short fact in a box; `tone` is good, bad or nothing."""
+    return html.Span(text, className=f"badge {tone}".strip())
+
+
+def share_line(cluster: Cluster) -> str:
+    """`140 users, 42% of all`."""
+    return f"{formats.users(cluster.size)}, {formats.percent(cluster.share)} of all"
+
+
+def trend(cluster: Cluster) -> Component | None:
+    """The cluster's size in the last snapshots as bars, with the change in words; None when there is but one."""
+    if len(cluster.trend) < 2:
+        return None
+    recent = cluster.trend[-12:]
+    most = max(size for _, size in recent) or 1
+    bars = [html.Span(style={"height": f"{max(2, round(100 * size / most))}%"}) for _, size in recent]
+    (before, then), (_, now) = recent[-2:]
+    moved = now - then
+    words = f"{'+' if moved > 0 else ''}{formats.count(moved)} since {formats.day(before)}" if moved else "as before"
+    return html.Span([html.Span(bars, className="trend", **aria(hidden="true")), words], className="trend-line")
+
+
+def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
+    """Each piece of evidence as two bars, the cluster's and the rest's; every row opens its numbers."""
+    rows = [_difference_row(each, color) for each in evidence]
+    key = html.Div(
+        [
+            html.Span(className="swatch", style={"background": color}),
+            "this cluster",
+            html.Span(className="swatch rest"),
+            "everyone else",
+        ],
+        className="bar-key",
+    )
+    return html.Div([key, *rows], className="bars")
+
+
+def evidence_chip(evidence: Evidence, cluster_id: str) -> Component:
+    """A small button that shows a measured difference and opens the numbers behind it."""
+    return html.Button(
+        versus(evidence),
+        id={"type": "show", "what": "evidence", "of": f"{cluster_id} {evidence.evidence_id}", "at": "chip"},
+        className="chip",
+        n_clicks=0,
+        title=formats.capital(evidence.description),
+    )
+
+
+def versus(evidence: Evidence) -> str:
+    """`67 hours vs 15 hours`."""
+    ours, theirs = (formats.quantity(each, evidence.unit) for each in (evidence.cluster_value, evidence.rest_value))
+    return f"{ours} vs {theirs}"
+
+
+def _difference_row(evidence: Evidence, color: str) -> Component:
+    most = max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
+    ours, theirs = (
+        html.Div(
+            [
+                html.Span(className="bar", style={"width": f"{max(1, 62 * abs(value) / most):.0f}%"} | paint),
+                html.Span(formats.quantity(value, evidence.unit), className="bar-value"),
+            ],
+            className="bar-line",
+        )
+        for value, paint in ((evidence.cluster_value, {"background": color}), (evidence.rest_value, {}))
+    )
+    return html.Div(
+        [html.Div(formats.capital(evidence.description), className="bar-name"), ours, theirs], className="bar-row"
+    )

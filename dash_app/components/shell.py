@@ -1,0 +1,122 @@
+"""What stands around every page: rail, header, drawer, dialog, notifications, and the stores that hold the selection."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.components.parts import aria
+from dash_app.data.snapshot import Snapshot
+
+THEME = {
+    "primaryColor": "indigo",
+    "primaryShade": {"light": 7, "dark": 4},
+    "autoContrast": True,
+    "luminanceThreshold": 0.35,
+    "defaultRadius": "md",
+    "fontFamily": "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
+}
+RAIL = (
+    ("/", "Clusters", "map"),
+    ("/roadmap", "Roadmap", "board"),
+    ("/history", "History", "history"),
+    ("/data", "Data", "data"),
+)
+
+
+def shell() -> Component:
+    """The frame; the page, header facts and drawer are filled by callbacks."""
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="where"),
+            dcc.Store(id="selection"),
+            dcc.Store(id="planning"),
+            dcc.Store(id="changed", data=0),
+            dcc.Store(id="area"),
+            dcc.Store(id="picked"),
+            dcc.Store(id="asked"),
+            dcc.Store(id="scheme", storage_type="local"),
+            dmc.NotificationContainer(id="notifications", position="bottom-left", autoClose=12_000),
+            html.A("Skip to the page", href="#page", className="skip"),
+            html.Div([_rail(), _header(), html.Main(_waiting(), id="page", tabIndex="-1")], className="frame"),
+            dmc.Drawer(
+                id="drawer",
+                position="right",
+                size="min(46rem, 100vw)",
+                padding="lg",
+                title=html.Span("Plan a test", className="drawer-title"),
+                closeButtonProps={"aria-label": "Close the planner"},
+                children=html.Div(id="planner"),
+            ),
+            dmc.Modal(id="dialog", size="lg", title="", children=[], closeButtonProps={"aria-label": "Close"}),
+        ],
+        id="theme",
+        theme=THEME,
+        forceColorScheme="light",
+    )
+
+
+def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
+    """Which snapshot is shown."""
+    return dmc.Select(
+        id="snapshot-picker",
+        data=[{"value": each.isoformat(), "label": formats.day(each)} for each in days],
+        value=chosen.isoformat() if chosen else None,
+        allowDeselect=False,
+        size="sm",
+        w=150,
+        comboboxProps={"withinPortal": True},
+        **aria(label="Snapshot"),
+    )
+
+
+def header_facts(snapshot: Snapshot | None, days: Sequence[date], now: datetime) -> list[Component]:
+    """The snapshot picker, how fresh it is, and who wrote the insights."""
+    if snapshot is None:
+        return [html.Span("No snapshot yet", className="quiet")]
+    models = snapshot.models
+    writer = f"Insights by {', '.join(models)}" if models else "Insights by rules, no model was asked"
+    fresh = f"{formats.users(snapshot.users)}, events to {formats.day(snapshot.day)}, made {formats.age(snapshot.created_at, now)}"
+    return [
+        snapshot_picker(days, snapshot.day),
+        html.Span(fresh, className="quiet fresh"),
+        html.Span([parts.icon("spark" if models else "rules"), writer], className="badge writer"),
+    ]
+
+
+def _rail() -> Component:
+    links = [
+        dcc.Link(
+            [parts.icon(picture), html.Span(label)], href=path, id={"type": "rail", "path": path}, className="rail-link"
+        )
+        for path, label, picture in RAIL
+    ]
+    return html.Nav(
+        [html.Span("g", className="logo", **aria(hidden="true")), *links],
+        className="rail",
+        **aria(label="Pages"),
+    )
+
+
+def _header() -> Component:
+    return html.Header(
+        [
+            html.Div(id="header-facts", className="header-facts"),
+            html.Span("Planning only: nothing goes live", className="quiet promise"),
+            parts.icon_button("theme", "Switch between light and dark", "scheme-switch"),
+        ],
+        className="header",
+    )
+
+
+def _waiting() -> Component:
+    return html.Div(
+        [dmc.Skeleton(height=28, width="30%"), dmc.Skeleton(height="60vh", mt="md")],
+        className="waiting",
+        **aria(busy="true"),
+    )

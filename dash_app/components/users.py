@@ -1,0 +1,126 @@
+"""Single users and ad-hoc groups on the screen: search results, why a user is where they are, an area of the map."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.data.snapshot import Snapshot
+from dash_app.data.users import Difference
+
+_SHOWN = 6
+
+
+def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> Component:
+    """Search results: each user's cluster and a button that explains it."""
+    if not users:
+        return html.P(f"No user of this snapshot has an id like {asked}.", className="quiet")
+    return html.Ul([_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users], className="found-list")
+
+
+def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
+    """Why a user is in their cluster, or in none: their numbers beside the cluster's and everyone else's."""
+    cluster = snapshot.cluster(user["cluster_id"])
+    if cluster is None:
+        reason = formats.REASONS.get(user["unassigned_reason"] or "noise", str(user["unassigned_reason"]))
+        text = f"Unassigned: users like this {reason}."
+        return html.Div([html.P(text), _nearest(user, snapshot), _numbers(user, snapshot)])
+    sure = f"They belong to {cluster.name} with strength {formats.number(user['probability'])} (1 is its core)."
+    rule = html.P([html.Strong("The cluster in one rule: "), f"{cluster.rule}."]) if cluster.rule else None
+    rows = [
+        html.Tr(
+            [
+                html.Th(formats.capital(each.description), scope="row"),
+                html.Td(formats.quantity(user["features"].get(each.metric), each.unit)),
+                html.Td(formats.quantity(each.cluster_value, each.unit)),
+                html.Td(formats.quantity(each.rest_value, each.unit)),
+            ]
+        )
+        for each in cluster.evidence
+        if each.measure != "path" and each.metric in user["features"]
+    ][:8]
+    return html.Div(
+        [html.P(sure), _nearest(user, snapshot), rule, table(("", "This user", "Their cluster", "Everyone else"), rows)]
+    )
+
+
+def area(users: int, differences: Sequence[Difference], snapshot: Snapshot) -> Component:
+    """How the users inside a lasso differ from everyone else."""
+    if not users:
+        return html.P("Nobody is inside that outline.", className="quiet")
+    heading = html.H3(f"{formats.users(users)} selected, against everyone else")
+    return html.Div(
+        [heading, differences_table(differences, snapshot, ("Selected", "Everyone else"))],
+        className="area",
+        role="status",
+    )
+
+
+def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sides: tuple[str, str]) -> Component:
+    """The features whose averages differ most between two groups."""
+    rows = []
+    for each in differences[:_SHOWN]:
+        feature = snapshot.catalog.get(each.feature)
+        unit = feature.unit if feature else ""
+        rows.append(
+            html.Tr(
+                [
+                    html.Th(formats.capital(feature.description if feature else each.feature), scope="row"),
+                    html.Td(formats.quantity(each.left, unit)),
+                    html.Td(formats.quantity(each.right, unit)),
+                    html.Td(f"{each.distance:+.1f}"),
+                ]
+            )
+        )
+    return table(("Average of", *sides, "Apart (in standard deviations)"), rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Component]) -> Component:
+    """A plain table with its heads."""
+    return html.Div(
+        html.Table(
+            [html.Thead(html.Tr([html.Th(each, scope="col") for each in heads])), html.Tbody(list(rows))],
+            className="facts-table",
+        ),
+        className="scroll-x",
+    )
+
+
+def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Component:
+    cluster = snapshot.cluster(cluster_id)
+    place: Any = (
+        html.Button(
+            cluster.name,
+            id={"type": "open", "cluster": cluster.cluster_id, "at": f"user {user_id}"},
+            className="link",
+            n_clicks=0,
+        )
+        if cluster
+        else "unassigned"
+    )
+    why = html.Button(
+        "Why is this user here?",
+        id={"type": "show", "what": "user", "of": user_id, "at": "found"},
+        className="link",
+        n_clicks=0,
+    )
+    return html.Li([parts.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, why])
+
+
+def _nearest(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
+    nearest = snapshot.cluster(user["nearest_cluster_id"])
+    return html.P(f"The nearest other cluster is {nearest.name}.", className="quiet") if nearest else None
+
+
+def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
+    rows = [
+        html.Tr(
+            [html.Th(formats.capital(feature.description), scope="row"), html.Td(formats.quantity(value, feature.unit))]
+        )
+        for name, value in user["features"].items()
+        if (feature := snapshot.catalog.get(name)) and value is not None
+    ][:12]
+    return table(("", "This user"), rows) if rows else None

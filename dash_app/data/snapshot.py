@@ -1,0 +1,276 @@
+"""What the app shows of one snapshot: its state, clusters, evidence and insights, read once and held as plain objects.
+
+Only tables with few rows; everything with a row a user is in `users.py`.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+
+SOURCES = ("llm", "rules")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One row of feature_catalog."""
+
+    feature: str
+    description: str
+    unit: str
+    role: str
+    metric_kind: str
+    higher_is_better: bool | None
+    source_action: str | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One row of cluster_evidence, with the words of its metric. Shares are 0 to 1."""
+
+    evidence_id: str
+    metric: str
+    measure: str
+    unit: str
+    cluster_value: float
+    rest_value: float
+    lift: float | None
+    effect_size: float
+    ci_low: float
+    ci_high: float
+    n_cluster: int
+    n_rest: int
+    descriptive: bool
+    description: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Insight:
+    """One row of cluster_insights."""
+
+    insight_id: str
+    cluster_id: str
+    kind: str
+    title: str
+    body: str
+    evidence_ids: tuple[str, ...]
+    addresses: tuple[str, ...]
+    target_metric: str | None
+    direction: str | None
+    change: str | None
+    hypothesis: str | None
+    source: str
+    model: str | None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as a card shows it; `trend` is its size in each snapshot up to this one, oldest first."""
+
+    cluster_id: str
+    name: str
+    summary: str
+    size: int
+    share: float
+    stability: float | None
+    rule: str | None
+    rule_f1: float | None
+    first_seen: date | None
+    color_slot: int
+    fallback_reason: str | None
+    evidence: tuple[Evidence, ...] = ()
+    pain_points: tuple[Insight, ...] = ()
+    recommendations: tuple[Insight, ...] = ()
+    trend: tuple[tuple[date, int], ...] = ()
+    named_by_person: bool = False
+
+    def evidence_of(self, insight: Insight) -> tuple[Evidence, ...]:
+        """The evidence that `insight` cites, in its order."""
+        by_id = {item.evidence_id: item for item in self.evidence}
+        return tuple(by_id[each] for each in insight.evidence_ids if each in by_id)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A link between the clusters of two snapshots that is more than a mere move of users."""
+
+    kind: str
+    from_cluster_id: str | None
+    to_cluster_id: str | None
+    users: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot. `unassigned` counts users in no cluster by reason; `previous` is the snapshot before, if any."""
+
+    day: date
+    status: str
+    reason: str | None
+    window_start: datetime
+    window_end: datetime
+    users: int
+    events: int
+    unassigned_share: float
+    stability: float | None
+    null_p_value: float | None
+    created_at: datetime
+    clusters: tuple[Cluster, ...]
+    unassigned: tuple[tuple[str, int], ...]
+    previous: date | None
+    changes: tuple[Change, ...]
+    catalog: Mapping[str, Feature]
+
+    def cluster(self, cluster_id: str | None) -> Cluster | None:
+        """The cluster of that id; None when this snapshot has none."""
+        return next((each for each in self.clusters if each.cluster_id == cluster_id), None)
+
+    def insight(self, insight_id: str | None) -> tuple[Cluster, Insight] | None:
+        """The insight of that id with its cluster; None when this snapshot has none."""
+        for cluster in self.clusters:
+            for each in (*cluster.pain_points, *cluster.recommendations):
+                if each.insight_id == insight_id:
+                    return cluster, each
+        return None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that wrote insights here, without repetition; empty when rules wrote all."""
+        insights = [each for cluster in self.clusters for each in (*cluster.pain_points, *cluster.recommendations)]
+        return tuple(sorted({each.model or "a model" for each in insights if each.source == "llm"}))
+
+    def renamed(self, names: Mapping[str, str]) -> "Snapshot":
+        """The same snapshot with people's names for clusters over the pipeline's."""
+        if not any(cluster.cluster_id in names for cluster in self.clusters):
+            return self
+        clusters = (
+            replace(each, name=names[each.cluster_id], named_by_person=True) if each.cluster_id in names else each
+            for each in self.clusters
+        )
+        return replace(self, clusters=tuple(clusters))
+
+
+def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
+    """Days of all snapshots, newest first."""
+    return tuple(row[0] for row in con.execute("SELECT snapshot_date FROM segmentations ORDER BY 1 DESC").fetchall())
+
+
+def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
+    """Everything of the snapshot of `day` that has few rows; None when there is no such snapshot."""
+    found = _rows(
+        con,
+        "SELECT status, reason, window_start, window_end, users, events, unassigned_share, stability, null_p_value, created_at"
+        " FROM segmentations WHERE snapshot_date = ?",
+        day,
+    )
+    if not found:
+        return None
+    catalog = load_catalog(con)
+    previous = con.execute("SELECT max(from_snapshot) FROM cluster_transitions WHERE to_snapshot = ?", [day]).fetchone()
+    return Snapshot(
+        day=day,
+        clusters=_clusters(con, day, catalog),
+        unassigned=_unassigned(con, day),
+        previous=previous[0] if previous else None,
+        changes=_changes(con, day),
+        catalog=catalog,
+        **found[0],
+    )
+
+
+def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
+    """What every feature means, by name."""
+    rows = _rows(
+        con,
+        "SELECT feature, description, unit, role, metric_kind, higher_is_better, source_action"
+        " FROM feature_catalog ORDER BY feature",
+    )
+    return {row["feature"]: Feature(**row) for row in rows}
+
+
+def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature]) -> tuple[Cluster, ...]:
+    evidence, insights = _evidence(con, day, catalog), _insights(con, day)
+    trends: dict[str, list[tuple[date, int]]] = defaultdict(list)
+    for cluster_id, at, size in con.execute(
+        "SELECT cluster_id, snapshot_date, size FROM clusters WHERE snapshot_date <= ? ORDER BY snapshot_date", [day]
+    ).fetchall():
+        trends[cluster_id].append((at, size))
+    rows = _rows(
+        con,
+        "SELECT cluster_id, name, summary, size, share, stability, rule, rule_f1, first_seen, color_slot, fallback_reason"
+        " FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
+        day,
+    )
+    return tuple(
+        Cluster(
+            evidence=tuple(evidence[row["cluster_id"]]),
+            pain_points=tuple(insights[row["cluster_id"], "pain_point"]),
+            recommendations=tuple(insights[row["cluster_id"], "recommendation"]),
+            trend=tuple(trends[row["cluster_id"]]),
+            **row,
+        )
+        for row in rows
+    )
+
+
+def _evidence(
+    con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature]
+) -> defaultdict[str, list[Evidence]]:
+    """Evidence by cluster, the strongest first."""
+    found: defaultdict[str, list[Evidence]] = defaultdict(list)
+    for row in _rows(
+        con,
+        "SELECT cluster_id, evidence_id, metric, measure, unit, cluster_value, rest_value, lift, effect_size, ci_low, ci_high,"
+        " n_cluster, n_rest, descriptive FROM cluster_evidence WHERE snapshot_date = ? ORDER BY abs(effect_size) DESC, evidence_id",
+        day,
+    ):
+        feature = catalog.get(row["metric"])
+        words: dict[str, Any] = {
+            "description": feature.description if feature else row["metric"],
+            "role": feature.role if feature else "",
+        }
+        found[row.pop("cluster_id")].append(Evidence(**row, **words))
+    return found
+
+
+def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[str, str], list[Insight]]:
+    """Insights by cluster and kind, in their rank."""
+    found: defaultdict[tuple[str, str], list[Insight]] = defaultdict(list)
+    for row in _rows(
+        con,
+        "SELECT insight_id, cluster_id, kind, title, body, evidence_ids, addresses, target_metric, direction, change, hypothesis,"
+        " source, model FROM cluster_insights WHERE snapshot_date = ? ORDER BY rank, insight_id",
+        day,
+    ):
+        lists: dict[str, Any] = {name: tuple(row.pop(name) or ()) for name in ("evidence_ids", "addresses")}
+        found[row["cluster_id"], row["kind"]].append(Insight(**row, **lists))
+    return found
+
+
+def _unassigned(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, int], ...]:
+    rows = con.execute(
+        "SELECT coalesce(unassigned_reason, 'noise'), count(*) FROM user_clusters"
+        " WHERE snapshot_date = ? AND cluster_id IS NULL GROUP BY 1 ORDER BY 2 DESC, 1",
+        [day],
+    ).fetchall()
+    return tuple((reason, users) for reason, users in rows)
+
+
+def _changes(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Change, ...]:
+    rows = _rows(
+        con,
+        "SELECT kind, from_cluster_id, to_cluster_id, users FROM cluster_transitions"
+        " WHERE to_snapshot = ? AND kind IS NOT NULL AND kind <> 'continue' ORDER BY kind, users DESC, 2, 3",
+        day,
+    )
+    return tuple(Change(**row) for row in rows)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+    found = con.execute(sql, list(parameters))
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,244 @@
+"""Questions with a row a user behind them: the map's points, search, one user, an area of the map, and the export.
+
+Counts and averages always come from all users; only the points drawn on the map are a sample.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+MAP_LIMIT = 20_000
+"""Most points drawn: more would not be told apart on a screen and cost megabytes."""
+_LEAST_OF_A_CLUSTER = 150
+_GRID = 96
+
+
+@dataclass(frozen=True)
+class Points:
+    """The map: a sample of the users (all of them up to `MAP_LIMIT`) and the density of all.
+
+    Attributes:
+        user_id, cluster_id: One entry a point; cluster_id is None for unassigned.
+        x, y: Map coordinates of the points, float32.
+        placed: Users on the map in all, drawn or not.
+        centres: Each cluster's label position, the median of all its users: (cluster_id, x, y).
+        density: Users a cell, (rows, columns), with the cells' centres; None when every user is drawn.
+    """
+
+    user_id: tuple[str, ...]
+    cluster_id: tuple[str | None, ...]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    placed: int
+    centres: tuple[tuple[str, float, float], ...]
+    density: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the averages of one feature differ between two groups; `distance` is in standard deviations of all users."""
+
+    feature: str
+    left: float
+    right: float
+    distance: float
+
+
+def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMIT) -> Points:
+    """The points of the snapshot's map: a sample that is the same each time and keeps some of every cluster."""
+    rows = con.execute(
+        """
+        WITH placed AS (
+          SELECT e.user_id, e.x, e.y, c.cluster_id,
+                 row_number() OVER (PARTITION BY c.cluster_id ORDER BY hash(e.user_id), e.user_id) AS turn,
+                 count(*) OVER (PARTITION BY c.cluster_id) AS size, count(*) OVER () AS placed
+          FROM user_embeddings e JOIN user_clusters c USING (snapshot_date, user_id) WHERE e.snapshot_date = ?)
+        SELECT user_id, cluster_id, x::FLOAT AS x, y::FLOAT AS y, placed FROM placed
+        WHERE placed <= ? OR turn <= greatest(?, size * ? / placed) ORDER BY cluster_id NULLS FIRST, turn""",
+        [day, limit, _LEAST_OF_A_CLUSTER, limit],
+    ).fetchnumpy()
+    users = [str(each) for each in rows["user_id"]]
+    placed = int(rows["placed"][0]) if users else 0
+    return Points(
+        user_id=tuple(users),
+        cluster_id=tuple(_texts(rows["cluster_id"])),
+        x=np.asarray(rows["x"], dtype=np.float32),
+        y=np.asarray(rows["y"], dtype=np.float32),
+        placed=placed,
+        centres=_centres(con, day),
+        density=_density(con, day) if placed > limit else None,
+    )
+
+
+def load_values(con: duckdb.DuckDBPyConnection, day: date, feature: str, limit: int = MAP_LIMIT) -> NDArray[np.float64]:
+    """`feature` of each point of `load_points`, in its order; NaN where it does not apply.
+
+    Raises:
+        KeyError: There is no such feature.
+    """
+    if feature not in feature_names(con):
+        raise KeyError(feature)
+    points = load_points(con, day, limit)
+    found = con.execute(
+        f"SELECT user_id, {quoted(feature)} AS value FROM user_features WHERE snapshot_date = ?", [day]
+    ).fetchall()
+    values = dict(found)
+    return np.array([np.nan if (value := values.get(user)) is None else value for user in points.user_id], dtype=float)
+
+
+def find_users(
+    con: duckdb.DuckDBPyConnection, day: date, text: str, most: int = 8
+) -> tuple[tuple[str, str | None], ...]:
+    """Users whose id is, starts with or contains `text`, in that order: (user_id, cluster_id)."""
+    return tuple(
+        con.execute(
+            "SELECT user_id, cluster_id FROM user_clusters WHERE snapshot_date = $day AND contains(lower(user_id), lower($text))"
+            " ORDER BY user_id <> $text, NOT starts_with(lower(user_id), lower($text)), length(user_id), user_id LIMIT $most",
+            {"day": day, "text": text, "most": most},
+        ).fetchall()
+    )
+
+
+def load_user(con: duckdb.DuckDBPyConnection, day: date, user_id: str) -> dict[str, Any] | None:
+    """One user: cluster_id, probability, unassigned_reason, nearest_cluster_id, x, y and `features` by name; None if absent."""
+    found = con.execute(
+        "SELECT cluster_id, probability, unassigned_reason, nearest_cluster_id, x, y FROM user_clusters"
+        " LEFT JOIN user_embeddings USING (snapshot_date, user_id) WHERE snapshot_date = ? AND user_id = ?",
+        [day, user_id],
+    )
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    if row is None:
+        return None
+    features = con.execute("SELECT * FROM user_features WHERE snapshot_date = ? AND user_id = ?", [day, user_id])
+    columns = [column[0] for column in features.description or ()]
+    values = features.fetchone() or ()
+    named = {
+        name: value for name, value in zip(columns, values, strict=False) if name not in ("snapshot_date", "user_id")
+    }
+    return {**dict(zip(names, row, strict=True)), "user_id": user_id, "features": named}
+
+
+def inside(con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]) -> tuple[str, ...]:
+    """Ids of all users, drawn or not, whose place lies in the polygon with corners (`xs`, `ys`)."""
+    rows = con.execute(
+        "SELECT user_id, x, y FROM user_embeddings WHERE snapshot_date = ? AND x BETWEEN ? AND ? AND y BETWEEN ? AND ?"
+        " ORDER BY user_id",
+        [day, min(xs), max(xs), min(ys), max(ys)],
+    ).fetchnumpy()
+    hit = in_polygon(np.asarray(rows["x"]), np.asarray(rows["y"]), np.array(xs), np.array(ys))
+    return tuple(str(each) for each in rows["user_id"][hit])
+
+
+def in_polygon(
+    x: NDArray[np.float64], y: NDArray[np.float64], xs: NDArray[np.float64], ys: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which of the points lie in the polygon: an odd number of its sides cross the ray to the right (even-odd rule)."""
+    hit = np.zeros(len(x), dtype=bool)
+    for x0, y0, x1, y1 in zip(xs, ys, np.roll(xs, -1), np.roll(ys, -1), strict=True):
+        if y0 != y1:
+            hit ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return hit
+
+
+def compare(con: duckdb.DuckDBPyConnection, day: date, left: str, right: str | None = None) -> tuple[Difference, ...]:
+    """How the users of cluster `left` differ from those of `right` (None: from everyone else), the farthest first."""
+    other = "cluster_id = $right" if right else "cluster_id IS DISTINCT FROM $left"
+    sides = f"CASE WHEN cluster_id = $left THEN 'left' WHEN {other} THEN 'right' END"
+    source = f"(SELECT f.*, {sides} AS side FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id))"
+    return _differences(con, source, {"day": day, "left": left} | ({"right": right} if right else {}))
+
+
+def compare_users(con: duckdb.DuckDBPyConnection, day: date, users: Sequence[str]) -> tuple[Difference, ...]:
+    """How `users` differ from everyone else, the farthest first."""
+    source = (
+        "(SELECT f.*, CASE WHEN p.user_id IS NULL THEN 'right' ELSE 'left' END AS side FROM user_features f"
+        " LEFT JOIN (SELECT unnest($users) AS user_id) p USING (user_id))"
+    )
+    return _differences(con, source, {"day": day, "users": list(users)})
+
+
+def export_users(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str | None) -> Iterator[tuple[Any, ...]]:
+    """Rows of a cluster's users (None: the unassigned), the heading first, with all their features."""
+    names = ", ".join(f"f.{quoted(name)}" for name in feature_names(con))
+    found = con.execute(
+        f"SELECT c.user_id, c.cluster_id, c.probability, c.unassigned_reason, c.nearest_cluster_id{', ' + names if names else ''}"
+        " FROM user_clusters c LEFT JOIN user_features f USING (snapshot_date, user_id)"
+        " WHERE c.snapshot_date = ? AND c.cluster_id IS NOT DISTINCT FROM ? ORDER BY c.user_id",
+        [day, cluster_id],
+    )
+    yield tuple(column[0] for column in found.description or ())
+    while rows := found.fetchmany(5_000):
+        yield from rows
+
+
+def feature_names(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Names of the feature columns of user_features."""
+    columns = con.execute("SELECT * FROM user_features LIMIT 0").description or ()
+    return tuple(column[0] for column in columns if column[0] not in ("snapshot_date", "user_id"))
+
+
+def quoted(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, Any]) -> tuple[Difference, ...]:
+    names = feature_names(con)
+    if not names:
+        return ()
+    asked = ", ".join(
+        f"avg({each}) FILTER (side = 'left'), avg({each}) FILTER (side = 'right'), stddev_pop({each})"
+        for each in map(quoted, names)
+    )
+    row = (
+        con.execute(f"SELECT {asked} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL", values).fetchone()
+        or ()
+    )
+    found = []
+    for place, name in enumerate(names):
+        left, right, spread = row[3 * place : 3 * place + 3]
+        if left is not None and right is not None and spread:
+            found.append(Difference(name, left, right, (left - right) / spread))
+    return tuple(sorted(found, key=lambda each: (-abs(each.distance), each.feature)))
+
+
+def _centres(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, float, float], ...]:
+    return tuple(
+        con.execute(
+            "SELECT cluster_id, median(x), median(y) FROM user_embeddings JOIN user_clusters USING (snapshot_date, user_id)"
+            " WHERE snapshot_date = ? AND cluster_id IS NOT NULL GROUP BY 1 ORDER BY 1",
+            [day],
+        ).fetchall()
+    )
+
+
+def _density(
+    con: duckdb.DuckDBPyConnection, day: date
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    bounds = con.execute(
+        "SELECT min(x), max(x), min(y), max(y) FROM user_embeddings WHERE snapshot_date = ?", [day]
+    ).fetchone()
+    if bounds is None or bounds[0] is None or bounds[0] == bounds[1] or bounds[2] == bounds[3]:
+        return None
+    x0, x1, y0, y1 = bounds
+    cells = con.execute(
+        "SELECT least(floor((x - $x0) / ($x1 - $x0) * $n), $n - 1)::INT, least(floor((y - $y0) / ($y1 - $y0) * $n), $n - 1)::INT,"
+        " count(*) FROM user_embeddings WHERE snapshot_date = $day GROUP BY 1, 2",
+        {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "n": _GRID, "day": day},
+    ).fetchall()
+    grid = np.zeros((_GRID, _GRID))
+    for column, row, users in cells:
+        grid[row, column] = users
+    middles = (np.arange(_GRID) + 0.5) / _GRID
+    return x0 + middles * (x1 - x0), y0 + middles * (y1 - y0), grid
+
+
+def _texts(values: Any) -> list[str | None]:
+    """Strings of a column that DuckDB may give as a masked array; None for NULL."""
+    return [None if each is None or each is np.ma.masked else str(each) for each in values.tolist()]

@@ -1,0 +1,107 @@
+"""What every answer and every write must hold to: Host, Origin, content policy and other headers.
+
+Knows nothing of pages or tables. Sign-in is not here: the app listens on loopback unless a proxy in front of it, or a
+file of users, lets people in.
+"""
+
+import gzip
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from dash import Dash
+from flask import Flask, Request, Response, abort, request
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LARGEST_BODY = 2 * 1024 * 1024
+_WORTH_PACKING = 1_024
+_PACKED_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
+
+
+def protect(app: Dash, *, trust_proxy: bool = False, hosts: Sequence[str] = ()) -> None:
+    """Put the checks and headers on `app`; call it after its layout and callbacks are set, whose scripts are hashed.
+
+    Args:
+        app: The app.
+        trust_proxy: A proxy in front authenticates and decides which Host is right; without it only loopback names are.
+        hosts: Further host names that are right.
+    """
+    server: Flask = app.server
+    server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    allowed = LOCAL_HOSTS | {each.lower() for each in hosts}
+    policy = content_policy(app.csp_hashes())
+
+    @server.before_request
+    def refuse_strangers() -> None:
+        if not trust_proxy and host_name(request.host) not in allowed:
+            abort(421, "This app answers only under its own name; open it at the address that `grupa serve` printed.")
+        if request.method not in _SAFE_METHODS and is_cross_site(request):
+            abort(403, "This request came from another site.")
+
+    @server.after_request
+    def harden(response: Response) -> Response:
+        return _pack(_with_headers(response, policy))
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port: `[::1]:8050` is `::1`."""
+    return (urlsplit(f"//{host}").hostname or "").lower()
+
+
+def is_cross_site(asked: Request) -> bool:
+    """Whether a browser says that another site made this request. Programs that send neither header are no browser."""
+    site = asked.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in ("same-origin", "none"):
+        return True
+    origin = asked.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != asked.host.lower()
+
+
+def content_policy(script_hashes: Sequence[str]) -> str:
+    """A content security policy under which Dash, Mantine, AG Grid and plotly run: own files and hashed inline scripts only.
+
+    Styles may be inline (all four write style elements); nothing may be framed or fetched from elsewhere. Plotly's WebGL
+    renderer makes its shaders' code with `Function`, so evaluation must be allowed; inline and foreign scripts are not.
+    """
+    scripts = " ".join(["'self'", "'unsafe-eval'", *script_hashes])
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {scripts}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _with_headers(response: Response, policy: str) -> Response:
+    response.headers["Content-Security-Policy"] = policy
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _pack(response: Response) -> Response:
+    """Compress what is text and large enough to be worth it, for browsers that ask for it."""
+    asked = "gzip" in request.headers.get("Accept-Encoding", "")
+    fit = (response.mimetype or "").startswith(_PACKED_TYPES) and "Content-Encoding" not in response.headers
+    if not (asked and fit) or response.is_streamed or response.status_code != 200:
+        return response
+    body = response.get_data()
+    if len(body) >= _WORTH_PACKING:
+        response.set_data(gzip.compress(body, compresslevel=5))
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+    return response
