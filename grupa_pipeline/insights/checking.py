@@ -154,4 +154,4 @@ def _faults_of_prose(part: str, text: str, cited: list[str], ground: Ground) -> 
 
 
 def _better(value: object) -> bool | None:
-    return None if value is None or pd.isna(value) else bool(value)  # type: ignore[call-overload]
+    return None if value is None or pd.isna(value) else bool(value)
