@@ -203,8 +203,6 @@ def _undated(plan: Plan) -> bool:
 
 
 def _check_formulas(plan: Plan) -> list[Problem]:
-    if plan.metric_kind not in METHODS or plan.direction not in DIRECTIONS:
-        return [Problem("metric_kind", "The metric must be a proportion, a mean or a ratio, with a direction.")]
     found = []
     for field, build in (("baseline", lambda: plan.metric), ("variants", lambda: plan.design)):
         try:
@@ -213,20 +211,18 @@ def _check_formulas(plan: Plan) -> list[Problem]:
             found.append(Problem(_field_of(plan, field), str(error)))
     if not plan.mde_absolute > 0:
         found.append(Problem("mde_relative", "The minimum detectable effect must be above 0."))
-    elif plan.metric_kind == "proportion" and not 0 <= plan.baseline + plan.effect <= 1:
-        found.append(
-            Problem(
-                "mde_relative",
-                f"From {plan.baseline:.1%} there is no room for {100 * plan.effect:+.1f} points; choose less.",
-            )
-        )
+    elif plan.metric_kind == "proportion" and 0 <= plan.baseline <= 1 and plan.direction in DIRECTIONS:
+        points = 100 * plan.effect
+        if not 0 <= plan.baseline + plan.effect <= 1:
+            text = f"From {plan.baseline:.1%} there is no room for {points:+.1f} points; choose less."
+            found.append(Problem("mde_relative", text))
     return found
 
 
 def _field_of(plan: Plan, field: str) -> str:
     """The field behind an impossible design, so that the message stands where the person typed."""
-    if field != "variants":
-        return field
+    if field == "baseline":
+        return "baseline" if plan.metric_kind in METHODS else "metric_kind"
     if not 0 < plan.alpha < 1:
         return "alpha"
     if not 0 < plan.power < 1:
