@@ -111,6 +111,12 @@ def quoted(step: str) -> str:
     return step if step == UNNAMED else f"“{step}”"
 
 
+def by_how_much(row: Evidence, alias: str) -> str:
+    """The same as the end of a clause: `, 2.3 times the others (41% against 18%)` or ` (30% against 0% for the others)`."""
+    text = comparison(row, alias)
+    return f", {text}" if text.endswith(")") else f" ({text})"
+
+
 @dataclass(frozen=True)
 class Wording:
     """What the catalog and the vocabulary together know of how to speak of a metric."""
@@ -162,7 +168,11 @@ class Wording:
         metric = str(row["metric"])
         label = self.label(metric)
         text = template.replace("<label>", label).replace("<Label>", capital(label))
-        return self._with_steps(text, metric).replace("<gap>", comparison(row, alias))
+        return (
+            self._with_steps(text, metric)
+            .replace("<gap>", comparison(row, alias))
+            .replace("<how>", by_how_much(row, alias))
+        )
 
     def name(self, template: str, metric: str) -> str | None:
         """A name from the vocabulary, its steps without quotation marks; None where a step has no name to be used."""
