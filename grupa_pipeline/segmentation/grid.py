@@ -1,12 +1,12 @@
 """One fit of the whole grid: embed, cluster with every candidate, score. Used alike on real rows, subsamples and
 nulls."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from grupa_pipeline.segmentation.belonging import check_belonging
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
 from grupa_pipeline.segmentation.method import Method
 
@@ -27,11 +27,18 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a candidate made of some rows: labels (-1 unassigned) and strengths (n,), and its density-based validity."""
+    """What a candidate made of some rows: labels (-1 unassigned) and strengths (n,), and its density-based validity.
+
+    `raw_labels` are HDBSCAN's own, before the check of who belongs nowhere; `reach` is how far from its fellows a
+    member of each cluster may be; `dbcv` is hdbscan's relative validity of the
+    clusters in the embedding (Moulavi et al. 2014), -1 where there are fewer than two.
+    """
 
     candidate: Candidate
     labels: np.ndarray
+    raw_labels: np.ndarray
     strengths: np.ndarray
+    reach: np.ndarray
     min_cluster_size: int
     dbcv: float
 
@@ -43,6 +50,12 @@ class Fit:
             "min_samples": self.candidate.min_samples,
             "cluster_selection_method": self.candidate.selection,
         }
+
+    def unchecked(self) -> "Fit":
+        """The same fit with HDBSCAN's own labels: what there is to show where no group is denser than its
+        surroundings."""
+        reach = np.full(int(self.raw_labels.max()) + 1, np.inf)
+        return replace(self, labels=self.raw_labels, reach=reach)
 
     @property
     def cluster_count(self) -> int:
@@ -70,31 +83,34 @@ def candidates(method: Method) -> list[Candidate]:
     ]
 
 
-def fit_grid(rows: np.ndarray, method: Method, seed: int) -> list[Fit]:
-    """Fit every candidate on `rows` (n, columns): an embedding for each number of neighbours, then HDBSCAN on it."""
+def fit_grid(rows: np.ndarray, axes: np.ndarray, method: Method, seed: int) -> list[Fit]:
+    """Fit every candidate on `rows` (n, columns), embedded along `axes` (columns, kept).
+
+    An embedding for each number of neighbours, HDBSCAN on it, then the check in the feature space itself.
+    """
     grid = candidates(method)
-    neighbors = exact_neighbors(rows, max(method.neighbors) + 1)
-    start = principal_coordinates(rows, method.dimensions)
+    signal = rows @ axes
+    neighbors = exact_neighbors(signal, max(method.neighbors) + 1)
+    around = exact_neighbors(rows, method.fellow_neighbors + 1)
+    start = principal_coordinates(signal, method.dimensions)
     fits = []
     for count in method.neighbors:
         points = embed(neighbors, start, n_neighbors=count, epochs=method.epochs, seed=seed, spread=0.0)
-        fits += _cluster(points, [c for c in grid if c.n_neighbors == count], method)
+        fits += [_fit(points, candidate, around, method) for candidate in grid if candidate.n_neighbors == count]
     return fits
 
 
-def _cluster(points: np.ndarray, grid: Iterable[Candidate], method: Method) -> list[Fit]:
+def _fit(points: np.ndarray, candidate: Candidate, around: tuple[np.ndarray, np.ndarray], method: Method) -> Fit:
     import hdbscan
 
-    fits = []
-    for candidate in grid:
-        size = max(method.smallest_cluster, round(candidate.cluster_fraction * len(points)))
-        model = hdbscan.HDBSCAN(
-            min_cluster_size=size,
-            min_samples=min(candidate.min_samples, len(points) - 1),
-            cluster_selection_method=candidate.selection,
-            gen_min_span_tree=True,
-            core_dist_n_jobs=1,
-        ).fit(points)
-        dbcv = float(model.relative_validity_) if model.labels_.max() >= 1 else -1.0
-        fits.append(Fit(candidate, model.labels_, model.probabilities_, size, dbcv))
-    return fits
+    size = max(method.smallest_cluster, round(candidate.cluster_fraction * len(points)))
+    model = hdbscan.HDBSCAN(
+        min_cluster_size=size,
+        min_samples=min(candidate.min_samples, len(points) - 1),
+        cluster_selection_method=candidate.selection,
+        gen_min_span_tree=True,
+        core_dist_n_jobs=1,
+    ).fit(points)
+    dbcv = float(model.relative_validity_) if model.labels_.max() >= 1 else -1.0
+    belonging = check_belonging(model.labels_, around)
+    return Fit(candidate, belonging.labels, model.labels_, model.probabilities_, belonging.reach, size, dbcv)

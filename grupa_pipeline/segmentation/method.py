@@ -23,8 +23,10 @@ class Method:
     null_fits: int = 10
     null_days: int = 7
     dimensions: int = 5
-    epochs: int = 200
-    neighbors: tuple[int, ...] = (15, 30)
+    epochs: int = 100
+    map_epochs: int = 200
+    neighbors: tuple[int, ...] = (15, 40)
+    fellow_neighbors: int = 50
     densities: tuple[tuple[float, int, str], ...] = (
         (0.008, 5, "eom"),
         (0.02, 5, "eom"),
@@ -39,7 +41,7 @@ class Method:
     min_stability: float = 0.6
     max_p_value: float = 0.01
     keep_margin: float = 0.05
-    placing_neighbors: int = 10
+    placing_neighbors: int = 15
     history_days: int = 14
     match_jaccard: float = 0.3
     workers: int = 2

@@ -12,6 +12,9 @@ import numpy as np
 from grupa_pipeline.segmentation.grid import Fit
 from grupa_pipeline.segmentation.method import Method
 
+SMALLEST_SPREAD = 0.05
+"""Null scores may all be 0; so few of them cannot show a spread below this."""
+
 
 @dataclass(frozen=True)
 class Null:
@@ -27,8 +30,9 @@ class Null:
 
 
 def structure_score(fits: Sequence[Fit], method: Method) -> float:
-    """The best density-based validity on the grid among groupings of enough clusters; 0 where there is none."""
-    return max((fit.dbcv for fit in fits if fit.cluster_count >= method.min_clusters), default=0.0)
+    """The best density-based validity times share assigned on the grid, among groupings of enough clusters; else 0."""
+    worth = (fit.dbcv * (1 - fit.unassigned_share) for fit in fits if fit.cluster_count >= method.min_clusters)
+    return max(worth, default=0.0)
 
 
 def draw_nulls(rows: np.ndarray, size: int, count: int, seed: int) -> list[np.ndarray]:
@@ -61,7 +65,7 @@ def tail_probability(score: float, scores: Sequence[float]) -> float:
     from scipy.stats import t
 
     values = np.asarray(scores)
-    spread = max(float(values.std(ddof=1)), 1e-3) * np.sqrt(1 + 1 / len(values))
+    spread = max(float(values.std(ddof=1)), SMALLEST_SPREAD) * np.sqrt(1 + 1 / len(values))
     return float(t.sf((score - values.mean()) / spread, df=len(values) - 1))
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grupa_pipeline.segmentation.belonging import fifth_distance
+from grupa_pipeline.segmentation.grid import Fit
+
 CHUNK = 50_000
 
 
@@ -16,37 +19,38 @@ class Placed:
     xy: np.ndarray
 
 
-def place(
-    rows: np.ndarray,
-    landmarks: np.ndarray,
-    *,
-    labels: np.ndarray,
-    strengths: np.ndarray,
-    xy: np.ndarray,
-    neighbors: int,
-) -> Placed:
-    """Place `rows` (n, columns) among `landmarks` (indices into rows) with `labels`, `strengths` and `xy` of the
-    landmarks.
+def place(rows: np.ndarray, landmarks: np.ndarray, *, fit: Fit, xy: np.ndarray, neighbors: int) -> Placed:
+    """Place `rows` (n, columns) among `landmarks` (indices into rows) that have the labels of `fit` and the places
+    `xy`.
 
-    A row that is no landmark takes the label that most of its nearest landmarks carry, weighted by closeness, and is
-    unassigned when that is 'unassigned' or no label has half of the weight; its strength is that weight.
+    A row that is no landmark takes the label that its nearest landmarks carry, weighted by closeness; its strength is
+    the weight of that label. It is unassigned when no label has half of the weight, when that label is 'unassigned', or
+    when it is beyond the cluster's reach, as a landmark would be. Costs one search among the landmarks for each row.
     """
     from sklearn.neighbors import NearestNeighbors
 
     count = min(neighbors, len(landmarks))
     finder = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(rows[landmarks])
-    all_labels = np.empty(len(rows), dtype=int)
-    all_strengths, all_xy = np.empty(len(rows)), np.empty((len(rows), 2))
-    for begin in range(0, len(rows), CHUNK):
-        part = slice(begin, begin + CHUNK)
+    labels, strengths, places = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
+    others = np.setdiff1d(np.arange(len(rows)), landmarks)
+    for begin in range(0, len(others), CHUNK):
+        part = others[begin : begin + CHUNK]
         distances, indices = finder.kneighbors(rows[part])
         weights = 1 / (distances + distances.mean(axis=1, keepdims=True) * 0.1 + 1e-12)
         weights /= weights.sum(axis=1, keepdims=True)
-        all_labels[part], all_strengths[part] = _vote(labels[indices], weights, int(labels.max()) + 1)
-        all_xy[part] = np.einsum("nk,nkd->nd", weights, xy[indices])
-    all_labels[landmarks], all_strengths[landmarks], all_xy[landmarks] = labels, strengths, xy
-    all_strengths[all_labels < 0] = 0.0
-    return Placed(all_labels, all_strengths, all_xy)
+        winner, strengths[part] = _vote(fit.labels[indices], weights, fit.cluster_count)
+        labels[part] = _within_reach(winner, fit, indices, distances)
+        places[part] = np.einsum("nk,nkd->nd", weights, xy[indices])
+    labels[landmarks], strengths[landmarks], places[landmarks] = fit.labels, fit.strengths, xy
+    return Placed(labels, np.where(labels >= 0, strengths, 0.0), places)
+
+
+def _within_reach(labels: np.ndarray, fit: Fit, indices: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """`labels`, but -1 for rows whose fifth nearest landmark of that label is beyond the cluster's reach or not
+    listed."""
+    own = fifth_distance(fit.labels[indices] == labels[:, None], distances, np.inf)
+    reach = np.append(fit.reach, -np.inf)[labels]
+    return np.where(own <= reach, labels, -1)
 
 
 def _vote(labels: np.ndarray, weights: np.ndarray, clusters: int) -> tuple[np.ndarray, np.ndarray]:

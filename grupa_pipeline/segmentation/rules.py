@@ -1,5 +1,6 @@
 """A short rule for each cluster: a shallow decision tree on named features, in the units of the catalog."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 DEPTH = 3
 USERS_AT_MOST = 20_000
+WORTH = 0.02
 SHARE_UNITS = {"share", "proportion"}
 
 
@@ -37,20 +39,21 @@ def describe_clusters(features: pd.DataFrame, labels: pd.Series, catalog: pd.Dat
 
 
 def _branches(features: pd.DataFrame, inside: np.ndarray) -> list[list[_Condition]]:
-    """The tree's paths that together pick out the cluster best, most useful first, at most two."""
+    """The tree's paths that together pick out the cluster best, at most two; a longer one must be worth its words."""
     sample = _sample(inside)
     filled = features.fillna(features.median()).fillna(0.0)
-    paths = _tree_paths(filled.iloc[sample], inside[sample])
+    paths = sorted(_tree_paths(filled.iloc[sample], inside[sample]), key=len)
     chosen: list[list[_Condition]] = []
     best = 0.0
     for _ in range(2):
-        scored = [
-            (_f1(_matches(features, [*chosen, path]), inside), i) for i, path in enumerate(paths) if path not in chosen
-        ]
-        score, index = max(scored, default=(0.0, -1), key=lambda pair: (pair[0], -pair[1]))
-        if score <= best + (0.03 if chosen else 0.0):
+        found = None
+        for path in paths:
+            score = _f1(_matches(features, [*chosen, path]), inside)
+            if score > best + WORTH:
+                found, best = path, score
+        if found is None:
             break
-        chosen, best = [*chosen, paths[index]], score
+        chosen = [*chosen, found]
     return chosen
 
 
@@ -128,6 +131,7 @@ def _phrase(condition: _Condition, words: pd.DataFrame) -> str:
     """One condition in words: the feature's description, a comparison, and the threshold in its unit."""
     known = condition.feature in words.index
     description = str(words.at[condition.feature, "description"]) if known else condition.feature
+    description = re.sub(r"\s*\([^()]*\)", "", description)  # asides make a rule too long to read
     unit = str(words.at[condition.feature, "unit"]) if known else ""
     comparison = "more than" if condition.above else "at most"
     if unit in SHARE_UNITS:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grupa_pipeline.segmentation.axes import signal_axes
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
 from grupa_pipeline.segmentation.grid import fit_grid
 from grupa_pipeline.segmentation.identity import identify
@@ -93,19 +94,26 @@ def _with_clusters(asked: _Asked, prepared: Prepared) -> Segmentation:
     method, rows, today = asked.method, prepared.rows, asked.snapshot_date
     row_ids = asked.features.index[prepared.user_of_row]
     landmarks = choose_landmarks(rows, list(row_ids), limit=method.landmarks, cells=method.cells, seed=asked.seed)
-    fits = fit_grid(rows[landmarks], method, asked.seed)
+    axes = signal_axes(rows[landmarks], method.dimensions, asked.seed)
+    fits = fit_grid(rows[landmarks], axes, method, asked.seed)
     previous = asked.previous_parameters
     trust = check_trust(
-        rows[landmarks], fits, prepared.columns, today=today, previous=previous, method=method, seed=asked.seed
+        rows[landmarks],
+        axes,
+        fits,
+        columns=prepared.columns,
+        today=today,
+        previous=previous,
+        method=method,
+        seed=asked.seed,
     )
     chosen = choose(trust.judged, previous, method)
     status, reason = _verdict(chosen, trust, method)
-    xy = _landmark_map(rows[landmarks], row_ids[landmarks], chosen, asked)
+    xy = _landmark_map(rows[landmarks] @ axes, row_ids[landmarks], chosen, asked)
     placed = place(
         rows,
         landmarks,
-        labels=chosen.fit.labels,
-        strengths=chosen.fit.strengths,
+        fit=chosen.fit,
         xy=xy,
         neighbors=method.placing_neighbors,
     )
@@ -157,7 +165,11 @@ def _with_clusters(asked: _Asked, prepared: Prepared) -> Segmentation:
 def _verdict(chosen: Judged, trust: Trust, method: Method) -> tuple[str, str | None]:
     """The snapshot's status, and its reason in words for someone who decides about a product."""
     if chosen.verdict == "too_few_clusters":
-        return "weak_structure", f"No way of grouping these users gave {method.min_clusters} groups or more."
+        return (
+            "weak_structure",
+            f"No way of grouping these users gave {method.min_clusters} groups set apart from their surroundings: "
+            "users differ by degree rather than in kind. What is shown are regions of a continuum.",
+        )
     if chosen.verdict == "one_big_cluster":
         return (
             "weak_structure",
@@ -210,7 +222,7 @@ def _landmark_map(rows: np.ndarray, ids: pd.Index, chosen: Judged, asked: _Asked
         exact_neighbors(rows, count + 1),
         start,
         n_neighbors=count,
-        epochs=asked.method.epochs,
+        epochs=asked.method.map_epochs,
         seed=asked.seed,
         spread=MAP_SPREAD,
     )

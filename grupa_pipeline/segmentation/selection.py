@@ -27,9 +27,11 @@ class Judged:
 
 
 def judge(fit: Fit, stability: np.ndarray, method: Method) -> Judged:
-    """Give the verdict on a fit and its score: the mean of DBCV, stability and share assigned, each at most 1."""
+    """Give the verdict on a fit and its score: the mean of DBCV, median stability and the share in stable clusters."""
     median = float(np.median(stability)) if len(stability) else 0.0
-    score = float(np.mean([fit.dbcv, median, 1 - fit.unassigned_share]))
+    sizes = np.bincount(fit.labels[fit.labels >= 0], minlength=len(stability))
+    shown = float(sizes[stability >= method.min_stability].sum() / len(fit.labels))
+    score = float(np.mean([fit.dbcv, median, shown]))
     return Judged(fit, stability, _verdict(fit, median, method), score)
 
 
@@ -50,7 +52,7 @@ def choose(judged: Sequence[Judged], previous: dict[str, Any] | None, method: Me
     `previous` is the `parameters` of the last snapshot. Where none passed, the result's own verdict says so.
     """
     passed = [each for each in judged if each.verdict == "passed"]
-    pool = passed or [each for each in judged if each.fit.cluster_count >= 2] or list(judged)
+    pool = passed or [each for each in judged if each.fit.cluster_count >= method.min_clusters] or list(judged)
     best = max(pool, key=lambda each: each.score)
     yesterday = (previous or {}).get("candidate")
     for each in passed:

@@ -10,18 +10,18 @@ from grupa_pipeline.segmentation.grid import Fit, fit_grid
 from grupa_pipeline.segmentation.method import Method
 
 
-def fit_samples(samples: Sequence[np.ndarray], method: Method, seed: int) -> list[list[Fit]]:
+def fit_samples(samples: Sequence[np.ndarray], axes: np.ndarray, method: Method, seed: int) -> list[list[Fit]]:
     """Fit the grid on each of `samples` (rows, columns). Sample i is seeded with seed + i, so workers change no
     result."""
     from joblib import Parallel, delayed
 
     workers = max(1, min(method.workers, os.cpu_count() or 1, len(samples)))
-    jobs = (delayed(_fit_one)(rows, method, seed + index) for index, rows in enumerate(samples))
+    jobs = (delayed(_fit_one)(rows, axes, method, seed + index) for index, rows in enumerate(samples))
     return list(Parallel(n_jobs=workers, backend="loky", inner_max_num_threads=1)(jobs))
 
 
-def _fit_one(rows: np.ndarray, method: Method, seed: int) -> list[Fit]:
+def _fit_one(rows: np.ndarray, axes: np.ndarray, method: Method, seed: int) -> list[Fit]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        return fit_grid(rows, method, seed)
+        return fit_grid(rows, axes, method, seed)

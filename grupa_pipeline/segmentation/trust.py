@@ -2,7 +2,7 @@
 alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -29,9 +29,10 @@ class Trust:
 
 def check_trust(
     rows: np.ndarray,
+    axes: np.ndarray,
     fits: Sequence[Fit],
-    columns: Sequence[str],
     *,
+    columns: Sequence[str],
     today: date,
     previous: dict[str, Any] | None,
     method: Method,
@@ -39,20 +40,31 @@ def check_trust(
 ) -> Trust:
     """Fit the grid anew on subsamples of the landmark `rows`, and on null tables of the same size unless some are kept.
 
-    The real score is the mean over the subsamples, never the score of all landmarks: validity depends on how many rows
-    there are, so like is compared with like.
+    Where no candidate has enough clusters, all are judged by HDBSCAN's own labels, so that the best grouping found can
+    be shown, and each keeps the verdict that says there are too few. The real score is the mean over the subsamples,
+    never the score of all landmarks: validity depends on how many rows there are, so like is compared with like.
     """
     size = method.trust_size(len(rows))
     subsamples = draw_subsamples(len(rows), size, method.subsamples, seed)
     key = null_key(columns, len(rows), method)
     null = kept_null(previous, key, today, method)
     nulls = [] if null else draw_nulls(rows, size, method.null_fits, seed)
-    trials = fit_samples([*(rows[index] for index in subsamples), *nulls], method, seed)
+    trials = fit_samples([*(rows[index] for index in subsamples), *nulls], axes, method, seed)
     real, empty = trials[: len(subsamples)], trials[len(subsamples) :]
     null = null or Null(tuple(structure_score(fit, method) for fit in empty), today, key)
-    judged = [
-        judge(fit, cluster_stability(fit.labels, subsamples, [trial[number].labels for trial in real]), method)
-        for number, fit in enumerate(fits)
-    ]
+    judged = _judge_all(fits, real, subsamples, method)
+    if all(each.fit.cluster_count < method.min_clusters for each in judged):
+        bare = [[fit.unchecked() for fit in trial] for trial in real]
+        loose = _judge_all([fit.unchecked() for fit in fits], bare, subsamples, method)
+        judged = [replace(each, verdict="too_few_clusters") for each in loose]
     score = float(np.mean([structure_score(trial, method) for trial in real]))
     return Trust(judged, null, score, tail_probability(score, null.scores))
+
+
+def _judge_all(
+    fits: Sequence[Fit], trials: Sequence[Sequence[Fit]], subsamples: Sequence[np.ndarray], method: Method
+) -> list[Judged]:
+    return [
+        judge(fit, cluster_stability(fit.labels, subsamples, [trial[number].labels for trial in trials]), method)
+        for number, fit in enumerate(fits)
+    ]
