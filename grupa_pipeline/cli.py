@@ -1,13 +1,17 @@
 """`grupa`: the command line. Reads arguments and prints; what it runs are the assets that Dagster's UI shows."""
 
 import argparse
+import dataclasses
 import json
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+
+from grupa_pipeline.settings import SettingError, Settings
 
 EXIT_DONE, EXIT_FAILED, EXIT_UNUSABLE = 0, 1, 2
 
@@ -18,8 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("grupa").setLevel(logging.INFO)
     warnings.simplefilter("ignore")  # those of libraries speak to developers; ours are logged
-    from grupa_pipeline.settings import SettingError
-
     try:
         return arguments.command(arguments)
     except SettingError as error:
@@ -132,12 +134,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _settings(arguments: argparse.Namespace):
-    import dataclasses
-    import os
-
-    from grupa_pipeline.settings import Settings
-
+def _settings(arguments: argparse.Namespace) -> Settings:
     given = {
         name: value
         for name in ("window_days", "timestamp_format", "seed")

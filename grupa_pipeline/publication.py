@@ -155,6 +155,7 @@ class Publication:
                 ready[snapshot] = {name: state for name, state in new.items() if not state.same_as(old.get(name))}
         if any(ready.values()):
             self._publish_snapshots(ready)
+            self._clear_out()
         for snapshot in ready:
             staging.discard(self.folder, snapshot)
         return outcome
@@ -178,6 +179,16 @@ class Publication:
                     )
             self._forget_old_snapshots(con)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
+
+    def _clear_out(self) -> None:
+        """Remove Parquet files that no version that is kept names any more, and what killed writers left."""
+        named: set[Path] = set()
+        for path in warehouse.versions(self.database):
+            with duckdb.connect(str(path), read_only=True) as con:
+                rows = con.execute(f"SELECT path FROM {PUBLISHED_FILES.name} WHERE path IS NOT NULL").fetchall()
+            named |= {self.folder / name for (name,) in rows}
+        for file in set((self.folder / "data").glob("*/*/*.parquet")) - named:
+            file.unlink()
 
     def _forget_old_snapshots(self, con: duckdb.DuckDBPyConnection) -> None:
         """Let go of the per-user tables of all but the newest snapshots."""

@@ -128,8 +128,8 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
         failure = event.step_failure_data
         told = failure.user_failure_data
         if told and "file" in told.metadata:
-            line = told.metadata["line"].value
-            raise UnusableInputError(told.description or "", str(told.metadata["file"].value), int(line or 0) or None)  # type: ignore[call-overload]
+            line = str(told.metadata["line"].value)
+            raise UnusableInputError(told.description or "", str(told.metadata["file"].value), int(line) or None)
         cause = failure.error.cause or failure.error if failure.error else None
         reason = (told.description if told else None) or (cause.message.strip() if cause else "it failed")
         raise RunFailedError(f"{event.step_key} failed: {reason} (run {result.run_id}; Dagster's UI shows the details)")

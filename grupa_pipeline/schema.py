@@ -24,7 +24,7 @@ def ensure_tables(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> No
         NewerSchemaError: A later version of grupa wrote the file.
     """
     con.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-    found = con.execute("SELECT max(version) FROM schema_version").fetchone()[0]
+    [(found,)] = con.execute("SELECT max(version) FROM schema_version").fetchall()
     if found is not None and found > SCHEMA_VERSION:
         raise NewerSchemaError(
             f"The file has schema version {found}, this grupa knows {SCHEMA_VERSION}; install a newer one."

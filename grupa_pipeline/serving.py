@@ -1,0 +1,151 @@
+"""`grupa serve`: the app, Dagster's UI and Dagster's daemon as three child processes that start and stop together."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from grupa_pipeline.instance import prepare_home
+from grupa_pipeline.settings import Settings
+
+logger = logging.getLogger("grupa")
+
+_APP_WORKERS = ("--workers", "2", "--threads", "4", "--timeout", "120", "--log-level", "warning")
+
+START_SECONDS = 120
+STOP_SECONDS = 20
+EXIT_FAILED, EXIT_UNUSABLE = 1, 2
+
+
+def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
+    """Serve until interrupted or until one of the processes ends; returns the exit status."""
+    problem = _refusal(settings, host) or _taken(host, port) or _taken("127.0.0.1", dagster_port)
+    if problem:
+        logger.error("grupa: %s", problem)
+        return EXIT_UNUSABLE
+    env = _environment(settings)
+    processes = {
+        "the app": _start(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "dash_app.app:create_server()",
+                "--bind",
+                _address(host, port),
+                *_APP_WORKERS,
+            ],
+            env,
+        ),
+        "Dagster's UI": _start([sys.executable, "-m", "grupa_pipeline.dagster_ui", "--port", str(dagster_port)], env),
+        "Dagster's daemon": _start(
+            [sys.executable, "-m", "dagster._daemon", "run", "-m", "grupa_pipeline.definitions"], env
+        ),
+    }
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _announce(
+            processes,
+            {"the app": f"http://{_address(host, port)}/", "Dagster's UI": f"http://127.0.0.1:{dagster_port}/"},
+        )
+        return _watch(processes)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(processes)
+
+
+def _refusal(settings: Settings, host: str) -> str | None:
+    """Why the app may not listen on `host`: nobody signs in, unless a proxy in front sees to it."""
+    try:
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if local or settings.trust_proxy:
+        return None
+    return (
+        f"--host {host} would let anyone on the network in. Keep 127.0.0.1, or put a proxy that signs people in before the app "
+        "and set GRUPA_TRUST_PROXY=1 (docs/operations.md)."
+    )
+
+
+def _taken(host: str, port: int) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or --dagster-port."
+    return None
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    own = {
+        "GRUPA_WAREHOUSE": str(settings.warehouse),
+        "GRUPA_WINDOW_DAYS": str(settings.window_days),
+        "DAGSTER_HOME": str(prepare_home(settings)),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    return os.environ | own
+
+
+def _start(command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # Its own session, so that an interrupt at the terminal reaches us alone and we stop the children in order.
+    return subprocess.Popen(command, env=dict(env), start_new_session=True)  # noqa: S603 - our own command
+
+
+def _announce(processes: Mapping[str, subprocess.Popen[bytes]], addresses: Mapping[str, str]) -> None:
+    """Print each address when it answers."""
+    waiting, give_up = dict(addresses), time.monotonic() + START_SECONDS
+    while waiting and time.monotonic() < give_up and all(process.poll() is None for process in processes.values()):
+        for name, address in list(waiting.items()):
+            if _answers(address):
+                print(f"{name[0].upper()}{name[1:]}: {address}", flush=True)
+                del waiting[name]
+        time.sleep(0.2)
+    for name, address in waiting.items():
+        logger.error("%s does not answer at %s.", name, address)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - an address of ours
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> int:
+    """Wait until one of them ends, which none should."""
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                logger.error("%s ended with status %s; stopping the others.", name, process.returncode)
+                return EXIT_FAILED
+        time.sleep(0.5)
+
+
+def _stop(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    for process in processes.values():
+        if process.poll() is None:
+            process.terminate()
+    give_up = time.monotonic() + STOP_SECONDS
+    for process in processes.values():
+        try:
+            process.wait(max(0.1, give_up - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
