@@ -11,8 +11,9 @@ PACKAGES := grupa_pipeline dash_app sample_data
 
 .PHONY: demo test check format docs audit lock
 
+# Other ports: make demo ARGS="--port 8060 --dagster-port 3060"
 demo: $(RUNTIME)
-	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo
+	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo $(ARGS)
 
 test: $(DEV)
 	tools/chromium

@@ -1,0 +1,28 @@
+"""What tests of several rooms share: one warehouse, made from the sample log by the pipeline itself."""
+
+from pathlib import Path
+
+import pytest
+
+from grupa_pipeline.running import Summary, run
+from grupa_pipeline.settings import Settings
+from sample_data.generate import write_log
+
+SAMPLE_USERS = 900
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+    """A warehouse segmented from 900 users of the sample log (labels.csv beside it), and the run's summary. Read only."""
+    folder = tmp_path_factory.mktemp("sample_warehouse")
+    write_log(folder / "log.csv", users=SAMPLE_USERS, labels=folder / "labels.csv")
+    warehouse = folder / "warehouse"
+    return warehouse, run(
+        Settings.from_env({"GRUPA_LLM": "none", "GRUPA_WAREHOUSE": str(warehouse)}), [folder / "log.csv"]
+    )
+
+
+@pytest.fixture(scope="session")
+def sample_warehouse(sample_run: tuple[Path, Summary]) -> Path:
+    """The folder of that warehouse."""
+    return sample_run[0]
