@@ -32,7 +32,7 @@ class Recorder(dict[str, str]):
 
 def pins(lock_file: str) -> dict[str, str]:
     lines = (ROOT / lock_file).read_text().splitlines()
-    return dict(re.match(r"([\w.-]+)==(\S+)", line).groups() for line in lines if re.match(r"[\w.-]+==", line))
+    return dict(re.match(r"([\w.-]+)(?:\[.*?\])?==(\S+)", line).groups() for line in lines if "==" in line)
 
 
 def example() -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_a_lock_file_names_no_registry_and_hashes_everything(lock_file: str) -> 
     text = (ROOT / lock_file).read_text()
     assert "://" not in text
     assert not re.search(r"^--|(?:^|\s)/", text.replace("--hash", ""), re.MULTILINE)
-    for requirement in re.findall(r"^[\w.-]+==[^\\\n]*(?:\\\n[^\\\n]*)*", text, re.MULTILINE):
+    for requirement in re.findall(r"^[\w.-]+(?:\[.*?\])?==[^\\\n]*(?:\\\n[^\\\n]*)*", text, re.MULTILINE):
         assert "--hash=sha256:" in requirement, requirement
 
 
