@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from grupa_pipeline.insights.calls import Caller, NoAnswerError
+from grupa_pipeline.insights.calls import Caller, Heard, Messages, NoAnswerError
 from grupa_pipeline.insights.checking import Ground, faults_of_draft, faults_of_naming
 from grupa_pipeline.insights.draft import ClusterDraft, ClusterName, Naming
 from grupa_pipeline.insights.scene import Scene
@@ -31,7 +31,6 @@ MOST_FAULTS = 20
 
 _PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION
 
-Messages = list[tuple[str, str]]
 A = TypeVar("A", bound=BaseModel)
 
 
@@ -102,27 +101,28 @@ def _exchange(
 
     Gives the last answer that could be read, and the first of its faults, or why there is no answer.
     """
-    asked: Messages = [("system", _prompt("system")), ("human", question)]
+    asked = [("system", _prompt("system")), ("human", question)]
+
+    def read(text: str) -> tuple[A | None, list[str]]:
+        return _read(text, shape, check)
+
     try:
-        first = caller.ask(asked, shape, cluster_id=cluster_id)
+        first = caller.ask(asked, shape, read, cluster_id=cluster_id)
     except NoAnswerError as none:
         if not none.worth_repair:
             return None, str(none)
-        answer, faults, said = None, [str(none)], []
-    else:
-        answer, faults = _read(first, shape, check)
-        said = [("ai", first)]
-    if not faults:
-        return answer, None
-    listed = "\n".join(f"- {fault}" for fault in faults[:MOST_FAULTS])
+        first = Heard("", None, [str(none)])
+    if not first.faults:
+        return first.answer, None
+    said = [("ai", first.text)] if first.text else []
+    listed = "\n".join(f"- {fault}" for fault in first.faults[:MOST_FAULTS])
+    again = _joined([*asked, *said, ("human", _prompt("repair", faults=listed))])
     try:
-        second = caller.ask(
-            _joined([*asked, *said, ("human", _prompt("repair", faults=listed))]), shape, cluster_id=cluster_id
-        )
+        second = caller.ask(again, shape, read, cluster_id=cluster_id)
     except NoAnswerError as none:
-        return answer, f"{faults[0]} (and on asking again: {none})"
-    repaired, faults = _read(second, shape, check)
-    return (repaired if repaired is not None else answer), (faults[0] if faults else None)
+        return first.answer, f"{first.faults[0]} (on asking again: {none})"
+    best = second.answer if second.answer is not None else first.answer
+    return best, second.faults[0] if second.faults else None
 
 
 def _read(text: str, shape: type[A], check: Callable[[A], list[str]]) -> tuple[A | None, list[str]]:
@@ -135,9 +135,9 @@ def _read(text: str, shape: type[A], check: Callable[[A], list[str]]) -> tuple[A
     return answer, check(answer)
 
 
-def _joined(messages: Messages) -> Messages:
+def _joined(messages: Messages) -> list[tuple[str, str]]:
     """Messages with neighbours of one speaker made one, as some providers demand."""
-    joined: Messages = []
+    joined: list[tuple[str, str]] = []
     for role, text in messages:
         if joined and joined[-1][0] == role:
             joined[-1] = (role, f"{joined[-1][1]}\n\n{text}")

@@ -10,13 +10,19 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from grupa_pipeline.insights.providers import Failure, Model, Outcome, Reply
 
 T = TypeVar("T")
+
+Messages = Sequence[tuple[str, str]]
+"""Who speaks (system, human, ai) and what they say."""
+
+Reader = Callable[[str], tuple[T | None, list[str]]]
+"""Reads an answer's text: what it says, None if that cannot be read, and its faults."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,15 @@ class NoAnswerError(Exception):
         self.worth_repair = worth_repair
 
 
+@dataclass(frozen=True)
+class Heard(Generic[T]):
+    """An answer as it came, what it says (None: unreadable) and its faults."""
+
+    text: str
+    answer: T | None
+    faults: list[str]
+
+
 class Caller:
     """Asks one model on behalf of a whole run; several threads may ask at once."""
 
@@ -73,25 +88,26 @@ class Caller:
         """Why nothing more is asked; None while asking goes on."""
         return self._stopped
 
-    def ask(self, messages: Sequence[tuple[str, str]], shape: type[BaseModel], *, cluster_id: str | None) -> str:
-        """The text of the model's answer; every call is recorded in `calls`, whatever comes of it.
+    def ask(self, messages: Messages, shape: type[BaseModel], read: Reader[T], *, cluster_id: str | None) -> Heard[T]:
+        """The model's answer, read and judged by `read`; every call is recorded in `calls`, whatever comes of it.
 
         Raises NoAnswerError when there is none, and at once when a limit is reached or the provider said to stop.
         """
         self._take_a_turn()
         started = time.monotonic()
-        try:
-            reply, failure = self._try(messages, shape)
-        except BaseException:
-            self._record(messages, cluster_id, started, None, Failure("final", "asking was interrupted"))
-            raise
-        self._record(messages, cluster_id, started, reply, failure)
-        if failure is not None:
-            if failure.kind == "stop":
-                self._stopped = self._stopped or failure.reason
-            raise NoAnswerError(failure.reason, worth_repair=failure.outcome in ("invalid", "refused"))
-        assert reply is not None  # noqa: S101 - one of the two is always there
-        return reply.text
+        reply, failure = self._try(messages, shape)
+        heard = None
+        if reply is not None and failure is None:
+            answer, faults = read(reply.text)
+            heard = Heard(reply.text, answer, faults)
+            failure = Failure("final", faults[0], "invalid") if faults else None
+        self._record(messages, cluster_id, time.monotonic() - started, reply, failure)
+        if heard is not None:
+            return heard
+        failure = failure or Failure("final", "nothing came back")
+        if failure.kind == "stop":
+            self._stopped = self._stopped or failure.reason
+        raise NoAnswerError(failure.reason, worth_repair=failure.outcome in ("invalid", "refused"))
 
     def _take_a_turn(self) -> None:
         with self._lock:
@@ -105,7 +121,7 @@ class Caller:
                 raise NoAnswerError(self._stopped)
             self._asked += 1
 
-    def _try(self, messages: Sequence[tuple[str, str]], shape: type[BaseModel]) -> tuple[Reply | None, Failure | None]:
+    def _try(self, messages: Messages, shape: type[BaseModel]) -> tuple[Reply | None, Failure | None]:
         failure = Failure("final", "nothing was asked")
         for attempt in range(self._limits.attempts):
             allowed = min(self._limits.call_seconds, self._left())
@@ -132,9 +148,9 @@ class Caller:
 
     def _record(
         self,
-        messages: Sequence[tuple[str, str]],
+        messages: Messages,
         cluster_id: str | None,
-        started: float,
+        seconds: float,
         reply: Reply | None,
         failure: Failure | None,
     ) -> None:
@@ -150,7 +166,7 @@ class Caller:
             "response": reply.text if reply else None,
             "input_tokens": reply.input_tokens if reply else None,
             "output_tokens": reply.output_tokens if reply else None,
-            "latency_ms": round((time.monotonic() - started) * 1000),
+            "latency_ms": round(seconds * 1000),
             "outcome": outcome,
             "error": failure.reason if failure else None,
             "created_at": self._now,

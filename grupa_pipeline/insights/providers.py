@@ -4,7 +4,6 @@ One question, one HTTP request: clients retry nothing. Whether to ask again, and
 """
 
 import email.utils
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -93,9 +92,8 @@ class Model:
     def understand(self, error: BaseException) -> Failure:
         """What an error of `ask` means for asking on."""
         status = getattr(error, "status_code", None)
-        said = self._said(error)
-        if isinstance(status, int) and not isinstance(status, bool) and status >= 400:
-            return self._of_status(status, said, _retry_after(error))
+        if isinstance(status, int) and status >= 400:
+            return self._of_status(status, self._said(error), _retry_after(error))
         name = " ".join(kind.__name__ for kind in type(error).__mro__)
         if "Timeout" in name:
             return Failure("retry", f"{self.provider} did not answer in time", "timeout")
@@ -105,7 +103,7 @@ class Model:
             return Failure("final", "the answer was cut off at the limit of output tokens", "invalid")
         if "ContentFilter" in name:
             return Failure("final", "the provider's content filter held the answer back", "refused")
-        return Failure("final", f"{self.provider} answered with something other than a reply ({said})", "invalid")
+        return Failure("final", f"{self.provider} answered with something other than a reply", "invalid")
 
     def _of_status(self, status: int, said: str, retry_after: float | None) -> Failure:
         if _EXHAUSTED.search(said) and status in (400, 402, 403, 429):
@@ -118,9 +116,12 @@ class Model:
         return Failure("final", f"{self.provider} did not accept the request ({status}: {said})")
 
     def _said(self, error: BaseException) -> str:
+        """The provider's own words and code, without secrets."""
         body = getattr(error, "body", None)
-        text = f"{error} {json.dumps(body, default=str)}" if isinstance(body, dict) else str(error)
-        return _SECRET.sub("[...]", self.without_secrets(" ".join(text.split())))[:300] or type(error).__name__
+        inner = body.get("error", body) if isinstance(body, dict) else None
+        told = [str(inner.get(key) or "") for key in ("message", "code", "type")] if isinstance(inner, dict) else []
+        text = " ".join(dict.fromkeys(told)) if any(told) else str(error)
+        return _SECRET.sub("[...]", self.without_secrets(" ".join(text.split())))[:200]
 
 
 def _reply(message: Any, scrub: Any) -> Reply:
