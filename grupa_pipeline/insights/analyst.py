@@ -97,25 +97,31 @@ def _concerned(row: Evidence) -> float:
 
 
 def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
-    """The most severe gap of each subject, as far as near the top; habits only where nothing else is there."""
+    """The most severe gap of each subject, as far as near the top, less what a more severe one covers.
+
+    Habits are told only where nothing else is there.
+    """
     ranked = sorted(gaps, key=lambda gap: (-gap.severity, gap.alias))
     leading: dict[tuple[str, str], _Gap] = {}
     for gap in ranked:
         leading.setdefault(gap.subject, gap)
-    told = [gap for gap in leading.values() if gap.pain.weight > HABIT and is_large(gap.row)]
-    if not told:
-        told = list(leading.values())[:1]
+    told: list[_Gap] = []
+    for gap in leading.values():
+        covered = any(gap.pain.pain in other.pain.covers for other in told)
+        if gap.pain.weight > HABIT and is_large(gap.row) and not covered:
+            told.append(gap)
+    told = told or list(leading.values())[:1]
     return [gap for gap in told if gap.severity >= NEAR_TOP * told[0].severity][:MOST_PAINS]
 
 
 def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str]) -> _Gap:
-    """A second piece of evidence beside the first: of the same kind, else another bad one, else the heaviest."""
+    """A second piece of evidence beside the first: of its kind or covered by it, else another bad one, else the heaviest."""
     others = [other for other in gaps if other.alias != gap.alias]
     others = [other for other in others if other.about != gap.about or gap.pain.role != "outcome"] or others
 
     def closeness(other: _Gap) -> tuple[bool, bool, bool, float]:
-        same_kind = other.pain.pain == gap.pain.pain
-        return other.alias not in used, same_kind, other.pain.weight > HABIT, other.severity
+        near = other.pain.pain == gap.pain.pain or other.pain.pain in gap.pain.covers
+        return other.alias not in used, near, other.pain.weight > HABIT, other.severity
 
     return max(others, key=closeness)
 

@@ -38,6 +38,7 @@ class Pain:
     role: str | None = None
     side: str | None = None
     apart: bool = False
+    covers: tuple[str, ...] = ()
 
     def fits(self, row: Evidence, entry: Mapping[str, Any]) -> bool:
         """Whether this piece of evidence, with its row of the catalog, shows the pain."""
@@ -74,5 +75,5 @@ def pain_of(row: Evidence, entry: Mapping[str, Any]) -> Pain:
 
 def _pain(entry: dict[str, Any]) -> Pain:
     fix = entry.pop("fix")
-    texts = {key: tuple(entry[key]) for key in ("title", "lead", "close")}
+    texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers")}
     return Pain(**entry | texts | {"fix": Fix(**fix | {"title": tuple(fix["title"])})})
