@@ -9,9 +9,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grupa_pipeline.features.catalog import Feature, Part, catalog_table, per_user, worth_keeping
+from grupa_pipeline.features.catalog import Feature, Part, catalog_table, in_layout, per_user, worth_keeping
 from grupa_pipeline.features.census import take_census
 from grupa_pipeline.features.engine import DuckDBEngine, Engine
+from grupa_pipeline.features.layout import read_layout
 from grupa_pipeline.features.log import Log, count_users, open_log
 from grupa_pipeline.features.mix import mix
 from grupa_pipeline.features.paths import paths, times_between
@@ -48,6 +49,7 @@ def build_features(
     roles: Roles,
     min_events: int,
     keep_actions: Sequence[str] = (),
+    like: pa.Table | None = None,
 ) -> FeatureSet:
     """Measure every user with an event in `[window_start, window_end)` (naive UTC, whole days).
 
@@ -57,8 +59,10 @@ def build_features(
         window_start: First instant of the window.
         window_end: End of the window.
         roles: Which actions are outcomes, proposal steps and feature use.
-        min_events: Fewest events, outcomes not counted, for a row in `features`.
+        min_events: Fewest events, outcomes not counted, for a row in `features`; 0 takes users with outcomes alone too.
         keep_actions: Actions behind the `share_` columns of the snapshot before; they stay while still common.
+        like: A catalog: then exactly its columns are measured, whatever is common now. What nobody did is 0, or NULL
+            where it does not apply.
     """
     with DuckDBEngine(con) as engine:
         return measure(
@@ -69,6 +73,7 @@ def build_features(
             roles=roles,
             min_events=min_events,
             keep_actions=keep_actions,
+            like=like,
         )
 
 
@@ -81,18 +86,33 @@ def measure(
     roles: Roles,
     min_events: int,
     keep_actions: Sequence[str] = (),
+    like: pa.Table | None = None,
 ) -> FeatureSet:
     """`build_features` on any engine."""
-    log = open_log(engine, events, window_start=window_start, window_end=window_end, roles=roles, min_events=min_events)
+    layout = None if like is None else read_layout(like)
+    log = open_log(
+        engine,
+        events,
+        window_start=window_start,
+        window_end=window_end,
+        roles=roles,
+        min_events=min_events,
+        layout=layout,
+    )
     users = count_users(log)
     total = pc.sum(users["events"]).as_py() or 0
-    if not len(users) or pc.max(users["clustering_events"]).as_py() < min_events:
-        return FeatureSet(users, pa.table({"user_id": pa.array([], pa.string())}), catalog_table([]), total)
-    features, values = _values(log, keep_actions)
-    return FeatureSet(users, values, catalog_table(features), total)
+    features: list[Feature] = []
+    values = pa.table({"user_id": pa.array([], pa.string())})
+    if len(users) and pc.max(users["clustering_events"]).as_py() >= min_events:
+        features, values = _values(log, keep_actions)
+    if like is not None and layout is not None:
+        return FeatureSet(users, in_layout(values, layout), like, total)
+    kept = worth_keeping(features, values)
+    return FeatureSet(users, values.select(["user_id", *(each.name for each in kept)]), catalog_table(kept), total)
 
 
 def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Table]:
+    """Every feature that the log allows, and its values."""
     census = take_census(log, keep_actions)
     steps = take_steps(log, census)
     found = [
@@ -107,5 +127,4 @@ def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Ta
     tables = [log.engine.keep(per_user(part)) for part in parts]
     joined = reduce(lambda left, right: left.inner_join(right, "user_id"), tables)
     values = log.engine.fetch(joined.order_by("user_id"))
-    kept = worth_keeping([feature for part in parts for feature in part.features], values)
-    return kept, values.select(["user_id", *(feature.name for feature in kept)])
+    return [feature for part in parts for feature in part.features], values

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.expr import types as ir
 
+from grupa_pipeline.features.layout import Layout
 from grupa_pipeline.tables import FEATURE_CATALOG
 
 MOST_NULL = 0.2
@@ -82,6 +83,13 @@ def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature
             said.add(fingerprint)
         kept.append(feature)
     return kept
+
+
+def in_layout(values: pa.Table, layout: Layout) -> pa.Table:
+    """`values` in the columns of an earlier catalog; one that could not be measured at all is empty."""
+    empty = pa.nulls(len(values), pa.float64())
+    columns = [values[name] if name in values.column_names else empty for name in layout.columns]
+    return pa.table([values["user_id"], *columns], names=["user_id", *layout.columns])
 
 
 def catalog_table(features: Sequence[Feature]) -> pa.Table:

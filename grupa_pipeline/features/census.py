@@ -1,8 +1,9 @@
 """Which actions get columns of their own, and under which short name. Small tables and plain Python only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from grupa_pipeline.features.layout import Layout
 from grupa_pipeline.features.log import Log
 from grupa_pipeline.features.names import unique_slugs
 
@@ -13,6 +14,9 @@ ENTER_SHARE = 0.01
 STAY_SHARE = 0.005
 STAY_RANK = 45
 """An action that was in stays while it is above this share and within this rank, so that columns do not come and go."""
+
+RARE = 0.01
+"""A yes-or-no feature that tells fewer than this share of users from the others tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,19 @@ class Action:
 
 @dataclass(frozen=True)
 class Census:
-    """What users with enough events do: `common` actions in the order of their slugs, `outcomes` likewise."""
+    """What users with enough events do: `common` actions in the order of their slugs, `outcomes` likewise.
+
+    `layout` holds the columns of an earlier catalog where those are to be measured; None where they are chosen.
+    """
 
     users: int
     common: Sequence[Action]
     outcomes: Sequence[Action]
+    layout: Layout | None = None
+
+    def tells(self, users: int) -> bool:
+        """Whether a yes-or-no feature that holds for `users` is worth a column."""
+        return self.layout is not None or RARE * self.users <= users <= (1 - RARE) * self.users
 
 
 def take_census(log: Log, keep_actions: Sequence[str]) -> Census:
@@ -42,15 +54,20 @@ def take_census(log: Log, keep_actions: Sequence[str]) -> Census:
         seen.group_by("action", "outcome").agg(users=seen.count(), events=seen.n.sum().cast("int64"))
     ).to_pylist()
     rows.sort(key=lambda row: (-row["users"], -row["events"], row["action"]))
-    behaviour = {row["action"]: row for row in rows if not row["outcome"]}
-    outcomes = {row["action"]: row for row in [row for row in rows if row["outcome"]][:MOST_ACTIONS]}
-    common = choose_actions([(name, row["users"]) for name, row in behaviour.items()], users, keep_actions)
-    slugs = unique_slugs([*common, *sorted(outcomes)])
-    return Census(
-        users,
-        [Action(name, slugs[name], behaviour[name]["users"], behaviour[name]["events"]) for name in common],
-        [Action(name, slugs[name], outcomes[name]["users"], outcomes[name]["events"]) for name in sorted(outcomes)],
-    )
+    counted = {row["action"]: (row["users"], row["events"]) for row in rows}
+    if log.layout:
+        common, outcomes = (_by_slug(actions, counted) for actions in (log.layout.actions, log.layout.outcomes))
+        return Census(users, common, outcomes, log.layout)
+    ranked = [(row["action"], row["users"]) for row in rows if not row["outcome"]]
+    chosen = choose_actions(ranked, users, keep_actions)
+    ended = sorted([row["action"] for row in rows if row["outcome"]][:MOST_ACTIONS])
+    slugs = unique_slugs([*chosen, *ended])
+    common, outcomes = (_by_slug({slugs[name]: name for name in names}, counted) for names in (chosen, ended))
+    return Census(users, common, outcomes)
+
+
+def _by_slug(names: Mapping[str, str], counted: Mapping[str, tuple[int, int]]) -> list[Action]:
+    return [Action(name, slug, *counted.get(name, (0, 0))) for slug, name in names.items()]
 
 
 def choose_actions(ranked: Sequence[tuple[str, int]], users: int, keep: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ibis.expr import types as ir
 
 from grupa_pipeline.features.engine import Engine
+from grupa_pipeline.features.layout import Layout
 from grupa_pipeline.features.roles import Role, Roles
 
 MINUTE = 60 * 1_000_000
@@ -35,6 +36,7 @@ class Log:
         length: Microseconds from the window's start to its end.
         assigned: Role of each action that has one.
         roles: What the roles were assigned from.
+        layout: Columns to measure; None to choose them.
     """
 
     engine: Engine
@@ -44,6 +46,7 @@ class Log:
     length: int
     assigned: Mapping[str, Role]
     roles: Roles
+    layout: Layout | None
 
     def actions_of(self, *roles: Role) -> list[str]:
         """Actions that have one of `roles`, sorted."""
@@ -55,7 +58,14 @@ class Log:
 
 
 def open_log(
-    engine: Engine, events: str, *, window_start: datetime, window_end: datetime, roles: Roles, min_events: int
+    engine: Engine,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: Roles,
+    min_events: int,
+    layout: Layout | None = None,
 ) -> Log:
     """Read the window of `events` once for its actions and once for the counts. Times are naive UTC."""
     table = engine.events(events)
@@ -66,7 +76,7 @@ def open_log(
     start = _micros(window_start)
     window = inside.select("user_id", "action", "metadata", at=engine.micros(inside.timestamp) - start)
     names = engine.fetch(window.select("action").distinct())["action"].to_pylist()
-    assigned = roles.assign(sorted(names))
+    assigned = roles.assign(sorted({*names, *(layout.sources if layout else ())}))
     outcomes = sorted(action for action, role in assigned.items() if role in ("good", "bad"))
     counts = engine.keep(
         window.group_by("user_id", "action")
@@ -75,7 +85,7 @@ def open_log(
     )
     length = _micros(window_end) - start
     spans = engine.keep(_spans(counts, length, min_events))
-    return Log(engine, window, counts, spans, length, assigned, roles)
+    return Log(engine, window, counts, spans, length, assigned, roles, layout)
 
 
 def count_users(log: Log) -> pa.Table:
@@ -89,13 +99,18 @@ def count_users(log: Log) -> pa.Table:
 
 
 def _spans(counts: ir.Table, length: int, min_events: int) -> ir.Table:
-    behaviour = counts.filter(~counts.outcome)
-    spans = behaviour.group_by("user_id").agg(
-        n=behaviour.n.sum().cast("int64"), first_at=behaviour.first_at.min(), last_at=behaviour.last_at.max()
+    behaviour = ~counts.outcome
+    spans = counts.group_by("user_id").agg(
+        n=counts.n.sum(where=behaviour).fill_null(0).cast("int64"),
+        first_at=counts.first_at.min(where=behaviour),
+        last_at=counts.last_at.max(where=behaviour),
+        came_at=counts.first_at.min(),
     )
-    # Calendar days from the day of the first event to the end of the window, both counted.
-    days = (length - spans.first_at // DAY * DAY + DAY - 1) // DAY
-    return spans.filter(spans.n >= min_events).mutate(days=ibis.greatest(days, LEAST_DAYS))
+    # Calendar days from the day of the first event to the end of the window, both counted. Only who did nothing but
+    # have outcomes is seen from the first of those.
+    first_day = spans.first_at.fill_null(spans.came_at) // DAY * DAY
+    days = ibis.greatest((length - first_day + DAY - 1) // DAY, LEAST_DAYS)
+    return spans.filter(spans.n >= min_events).select("user_id", "n", "first_at", "last_at", days=days)
 
 
 def _micros(moment: datetime) -> int:

@@ -9,35 +9,29 @@ from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
 from grupa_pipeline.features.log import Log
 
-RARE = 0.01
-"""A yes-or-no feature that tells fewer than this share of users from the others tells nothing."""
-
 
 def mix(log: Log, census: Census) -> Part:
     """Shares of actions, actions ever done, and outcomes of each user with enough events."""
     seen = log.counts.semi_join(log.spans, "user_id")
     actions = {f"n{number}": action for number, action in enumerate([*census.common, *census.outcomes])}
     per_user = seen.group_by("user_id").agg(
+        seen=seen.n.sum().cast("int64"),
         **{
             column: seen.n.sum(where=seen.action == action.name).fill_null(0).cast("int64")
             for column, action in actions.items()
-        }
+        },
     )
     rows = log.spans.inner_join(per_user, "user_id")
     features: list[Feature] = []
     for column, action in actions.items():
         if action in census.outcomes:
-            features += _outcome(rows, rows[column], action, log.assigned[action.name] == "good")
+            repeats = census.layout is not None or action.events >= 2 * action.users
+            features += _outcome(rows, rows[column], action, log.assigned[action.name] == "good", repeats)
         else:
             features.append(_share(rows, rows[column], action))
-            if tells(action.users, census.users):
+            if census.tells(action.users):
                 features.append(_did(rows[column], action))
     return Part(rows, features)
-
-
-def tells(users: int, everyone: int) -> bool:
-    """Whether a yes-or-no feature that holds for `users` of `everyone` tells users apart."""
-    return RARE * everyone <= users <= (1 - RARE) * everyone
 
 
 def _share(rows: ir.Table, count: ir.Value, action: Action) -> Feature:
@@ -73,7 +67,7 @@ def _did(count: ir.Value, action: Action) -> Feature:
     )
 
 
-def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool) -> list[Feature]:
+def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool, repeats: bool) -> list[Feature]:
     had = Feature(
         f"had_{action.slug}",
         (count > 0).cast("int64"),
@@ -88,7 +82,7 @@ def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool) -> lis
         good,
         action.name,
     )
-    if action.events < 2 * action.users:
+    if not repeats:
         return [had]
     weekly = Feature(
         f"{action.slug}_per_week",

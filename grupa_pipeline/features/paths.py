@@ -11,7 +11,6 @@ from ibis.expr import types as ir
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
 from grupa_pipeline.features.log import HOUR, MINUTE, Log
-from grupa_pipeline.features.mix import tells
 from grupa_pipeline.features.steps import OTHER, action_codes
 
 MOST_PATHS = 20
@@ -32,15 +31,24 @@ def paths(log: Log, census: Census, steps: ir.Table) -> Part | None:
         ~steps.starts_session, steps.code != steps.before_code, steps.code != OTHER, steps.before_code != OTHER
     )
     pairs = log.engine.keep(inside.select("user_id", pair=inside.before_code * base + inside.code).distinct())
-    counted = log.engine.fetch(pairs.group_by("pair").agg(users=pairs.count())).to_pylist()
-    ranked = sorted((-row["users"], row["pair"]) for row in counted if tells(row["users"], census.users))
-    chosen = [pair for _, pair in ranked[:MOST_PATHS]]
+    action_of = {codes[action.name]: action for action in census.common}
+    if census.layout:
+        code_of = {action.slug: code for code, action in action_of.items()}
+        asked = [pair for pair in census.layout.paths if code_of.keys() >= set(pair)]
+        chosen = [code_of[first] * base + code_of[then] for first, then in asked]
+    else:
+        chosen = _commonest(log, census, pairs)
     if not chosen:
         return None
     taken = pairs.group_by("user_id").agg(**{f"p{pair}": (pairs.pair == pair).any() for pair in chosen})
     rows = log.spans.select("user_id").left_join(taken, "user_id")
-    action_of = {codes[action.name]: action for action in census.common}
     return Part(rows, [_path(rows[f"p{pair}"], action_of[pair // base], action_of[pair % base]) for pair in chosen])
+
+
+def _commonest(log: Log, census: Census, pairs: ir.Table) -> list[int]:
+    counted = log.engine.fetch(pairs.group_by("pair").agg(users=pairs.count())).to_pylist()
+    ranked = sorted((-row["users"], row["pair"]) for row in counted if census.tells(row["users"]))
+    return [pair for _, pair in ranked[:MOST_PATHS]]
 
 
 def _path(taken: ir.Value, first: Action, then: Action) -> Feature:
@@ -61,7 +69,12 @@ def _path(taken: ir.Value, first: Action, then: Action) -> Feature:
 
 def times_between(log: Log, census: Census) -> Part | None:
     """Hours from a user's first time of one action to their first time of another, where that came later."""
-    timed = sorted(census.common, key=lambda action: (-action.users, -action.events, action.name))[:TIMED_ACTIONS]
+    timed = sorted(census.common, key=lambda action: (-action.users, -action.events, action.name))
+    if census.layout:
+        in_pair = {slug for pair in census.layout.times for slug in pair}
+        timed = [action for action in timed if action.slug in in_pair]
+    else:
+        timed = timed[:TIMED_ACTIONS]
     if len(timed) < 2:
         return None
     seen = log.counts.semi_join(log.spans, "user_id")
@@ -70,6 +83,15 @@ def times_between(log: Log, census: Census) -> Part | None:
             **{f"a{n}": seen.first_at.min(where=seen.action == action.name) for n, action in enumerate(timed)}
         )
     )
+    if census.layout:
+        number = {action.slug: n for n, action in enumerate(timed)}
+        chosen = [(number[a], number[b]) for a, b in census.layout.times if number.keys() >= {a, b}]
+    else:
+        chosen = _commonest_in_order(log, census, timed, rows)
+    return Part(rows, [_time(rows[f"a{a}"], rows[f"a{b}"], timed[a], timed[b]) for a, b in chosen])
+
+
+def _commonest_in_order(log: Log, census: Census, timed: Sequence[Action], rows: ir.Table) -> list[tuple[int, int]]:
     pairs = list(permutations(range(len(timed)), 2))
     counted = log.engine.fetch(rows.agg(**_users_and_time(rows, pairs))).to_pylist()[0]
     ranked = sorted(
@@ -78,8 +100,7 @@ def times_between(log: Log, census: Census) -> Part | None:
         if counted[f"users_{a}_{b}"] >= _TIMED_SHARE * census.users
         and counted[f"time_{a}_{b}"] >= _SHORTEST_TIME * counted[f"users_{a}_{b}"]
     )
-    chosen = [(a, b) for *_, a, b in ranked[:MOST_TIMES]]
-    return Part(rows, [_time(rows[f"a{a}"], rows[f"a{b}"], timed[a], timed[b]) for a, b in chosen])
+    return [(a, b) for *_, a, b in ranked[:MOST_TIMES]]
 
 
 def _users_and_time(rows: ir.Table, pairs: Sequence[tuple[int, int]]) -> dict[str, ir.Value]:

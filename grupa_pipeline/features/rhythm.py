@@ -16,7 +16,9 @@ def rhythm(log: Log, steps: ir.Table) -> Part:
         median_gap=gap.quantile(0.5, where=steps.starts_session),
         active=gap.sum(where=~steps.starts_session).fill_null(0).cast("int64"),
     )
-    rows = log.spans.inner_join(per_user, "user_id")
+    joined = log.spans.left_join(per_user, "user_id")
+    never = {name: joined[name].fill_null(0) for name in ("sessions", "active_days", "active")}
+    rows = joined.select("user_id", "n", "first_at", "last_at", "days", "median_gap", **never)
     return Part(rows, [*_sessions(rows), *_regularity(rows, log.length), *_totals(rows)])
 
 

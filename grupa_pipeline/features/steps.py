@@ -26,7 +26,9 @@ def take_steps(log: Log, census: Census) -> ir.Table:
     Columns: user_id, at, code, before_at, before_code (NULL for a user's first event), starts_session.
     """
     codes = action_codes(census)
-    lookup = log.engine.keep(pa.table({"action": list(codes), "code": pa.array(codes.values(), pa.int64())}))
+    lookup = log.engine.keep(
+        pa.table({"action": pa.array(codes, pa.string()), "code": pa.array(codes.values(), pa.int64())})
+    )
     outcomes = log.actions_of("good", "bad")
     events = log.events.filter(~log.events.action.isin(outcomes)) if outcomes else log.events
     coded = events.semi_join(log.spans, "user_id").left_join(lookup, "action")

@@ -1,11 +1,13 @@
 """Which features of the product a user uses, how many and how evenly. Absent where a log has no feature use."""
 
+from collections.abc import Mapping
+
 from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Census
+from grupa_pipeline.features.layout import USES_OF
 from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.mix import tells
 from grupa_pipeline.features.names import unique_slugs
 
 MOST_FEATURES = 8
@@ -20,30 +22,37 @@ def usage(log: Log, census: Census) -> Part | None:
     events = log.events_of(actions)
     named_uses = events.select("user_id", used=log.engine.json_text(events.metadata, log.roles.feature_key))
     uses = log.engine.keep(named_uses.group_by("user_id", "used").agg(n=named_uses.count()))
-    common = _common(log, uses)
-    counted = _count(uses, list(common))
+    users = _users_by_feature(log, uses)
+    slugs = _slugs(users, census)
+    counted = _count(uses, list(slugs))
     joined = log.spans.left_join(counted, "user_id")
     counts = {name: joined[name].fill_null(0) for name in counted.columns if name != "user_id"}
     rows = joined.select("user_id", "days", **counts)
     source = "\n".join(actions)
     features = _overall(rows, source)
-    slugs = unique_slugs(common)
-    for number, (name, users) in enumerate(common.items()):
+    for number, (name, slug) in enumerate(slugs.items()):
         count = rows[f"n{number}"]
-        features.append(_share(count, rows.named, name, slugs[name], source))
-        if tells(users, census.users):
-            features.append(_used((count > 0).cast("int64"), name, slugs[name], source))
+        features.append(_share(count, rows.named, name, slug, source))
+        if census.tells(users.get(name, 0)):
+            features.append(_used((count > 0).cast("int64"), name, slug, source))
     return Part(rows, features)
 
 
-def _common(log: Log, uses: ir.Table) -> dict[str, int]:
-    """The features used by most users, by name, with their users."""
+def _slugs(users: Mapping[str, int], census: Census) -> dict[str, str]:
+    """Features of the product that get columns, by name, with their slugs."""
+    if census.layout:
+        return {name: slug for slug, name in census.layout.used.items()}
+    return unique_slugs(sorted(list(users)[:MOST_FEATURES]))
+
+
+def _users_by_feature(log: Log, uses: ir.Table) -> dict[str, int]:
+    """Users of each feature, the commonest first."""
     by_feature = (
         uses.filter(uses.used.notnull()).group_by("used").agg(users=lambda use: use.count(), n=lambda use: use.n.sum())
     )
     ranked = log.engine.fetch(by_feature).to_pylist()
     ranked.sort(key=lambda row: (-row["users"], -row["n"], row["used"]))
-    return dict(sorted((row["used"], row["users"]) for row in ranked[:MOST_FEATURES]))
+    return {row["used"]: row["users"] for row in ranked}
 
 
 def _count(uses: ir.Table, common: list[str]) -> ir.Table:
@@ -115,7 +124,7 @@ def _share(value: ir.Value, per: ir.Value, name: str, slug: str, source: str) ->
         "clustering",
         "ratio",
         "count",
-        f"uses of {name}",
+        f"{USES_OF}{name}",
         "feature uses",
         source_action=source,
         per=per,

@@ -123,7 +123,7 @@ def check_sound(found: FeatureSet) -> None:
         if row["metric_kind"] != "mean":
             assert row["numerator"]
             assert row["denominator"]
-        assert row["label"] and row["description"] and row["unit"]  # noqa: PT018
+        assert row["label"] and row["description"] and row["unit"]
 
 
 def test_users_with_outcomes_alone_are_users() -> None:
