@@ -1,0 +1,187 @@
+"""The rows of the table: which log, which measure, which goal. One function a row or a few that share their runs."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.segmentation import days, measures, planted, real
+from grupa_pipeline.segmentation.results import Segmentation
+from grupa_pipeline.segmentation.rules import describe_clusters
+
+STRUCTURED: dict[str, Callable[[int], planted.Planted]] = {
+    "separable": planted.separable,
+    "overlapping": planted.overlapping,
+    "unequal": planted.unequal,
+    "long tail": planted.long_tail,
+    "heavy noise": planted.heavy_noise,
+}
+STRUCTURELESS: dict[str, Callable[[int], planted.Planted]] = {
+    "independent": planted.independent,
+    "one kind": planted.one_kind,
+    "one factor": planted.factors,
+    "two factors": lambda seed: planted.factors(seed, count=2),
+    "heavy-tailed factor": lambda seed: planted.factors(seed, heavy=True),
+}
+NO_CATALOG = pd.DataFrame(columns=["feature", "description", "unit"])
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: what, the goal in words, the figure in words, and whether the goal is met (None: no goal)."""
+
+    name: str
+    goal: str
+    value: str
+    met: bool | None
+
+
+@cache
+def _log(name: str, seed: int) -> planted.Planted:
+    return {**STRUCTURED, **STRUCTURELESS}[name](seed)
+
+
+@cache
+def _run(name: str, seed: int) -> Segmentation:
+    return measures.run(_log(name, seed), seed)
+
+
+def collapsed(seeds: range) -> Iterator[Figure]:
+    runs = [_run(name, seed) for name in STRUCTURED for seed in seeds]
+    bad = sum(measures.collapsed(result) for result in runs)
+    yield Figure("collapsed runs on structured logs", "0", f"{bad} of {len(runs)}", bad == 0)
+    weak = sum(result.status != "ok" for result in runs)
+    yield Figure("structured logs not reported as ok", "", f"{weak} of {len(runs)}", None)
+
+
+def structureless(seeds: range) -> Iterator[Figure]:
+    total = []
+    for name in STRUCTURELESS:
+        weak = [_run(name, seed).status == "weak_structure" for seed in seeds]
+        total += weak
+        yield Figure(f"reported weak: {name}", "", f"{sum(weak)} of {len(weak)}", None)
+    yield Figure("structureless logs reported weak", ">= 95%", f"{np.mean(total):.0%}", bool(np.mean(total) >= 0.95))
+
+
+def recovered(seeds: range) -> Iterator[Figure]:
+    for name, goal, share_goal in (("separable", 0.95, 0.95), ("overlapping", 0.75, 0.80)):
+        rows = [_compared(name, seed) for seed in seeds]
+        ours, kmeans, nmf, everyone, share = np.median(rows, axis=0)
+        yield Figure(f"ARI over assigned users: {name}", f">= {goal}", f"{ours:.3f}", bool(ours >= goal))
+        best = max(kmeans, nmf)
+        told = f"k-means {kmeans:.3f}, NMF {nmf:.3f}"
+        close = bool(ours >= best - 0.02)
+        yield Figure(f"  beside k-means and NMF (true k): {name}", f">= {best - 0.02:.3f}", told, close)
+        yield Figure(f"  over all users: {name}", "", f"{everyone:.3f}", None)
+        yield Figure(f"share assigned: {name}", f">= {share_goal}", f"{share:.3f}", bool(share >= share_goal))
+    for name in ("unequal", "long tail"):
+        ours, kmeans, nmf, everyone, share = np.median([_compared(name, seed) for seed in seeds], axis=0)
+        told = f"{ours:.3f} (k-means {kmeans:.3f}, NMF {nmf:.3f}; all users {everyone:.3f}; assigned {share:.3f})"
+        yield Figure(f"ARI over assigned users: {name}", "", told, None)
+
+
+@cache
+def _compared(name: str, seed: int) -> tuple[float, float, float, float, float]:
+    log, result = _log(name, seed), _run(name, seed)
+    labels = result.users["cluster_id"]
+    assigned = labels[labels.notna()].index
+    rivals = measures.rivals(log, seed)
+    return (
+        measures.agreement(log.truth, labels, assigned_only=True),
+        *(measures.agreement(log.truth[assigned], rivals[r], assigned_only=True) for r in ("k-means", "NMF")),
+        measures.agreement(log.truth, labels, assigned_only=False),
+        float(labels.notna().mean()),
+    )
+
+
+def repeated(seeds: range) -> Iterator[Figure]:
+    for name, goal in (("separable", 0.95), ("overlapping", 0.80)):
+        value = float(np.median([measures.subsample_agreement(_log(name, seed), seed) for seed in seeds]))
+        yield Figure(f"agreement of two 80% subsamples: {name}", f">= {goal}", f"{value:.3f}", value >= goal)
+
+
+def stable(seeds: range) -> Iterator[Figure]:
+    shown = [_run(name, seed).identities["stability"] for name in STRUCTURED for seed in seeds]
+    least, middle = float(pd.concat(shown).min()), float(pd.concat(shown).median())
+    yield Figure("bootstrap Jaccard of clusters shown: least", ">= 0.60", f"{least:.3f}", least >= 0.6)
+    yield Figure("bootstrap Jaccard of clusters shown: median", ">= 0.80", f"{middle:.3f}", middle >= 0.8)
+    for name in STRUCTURED:
+        share = float(np.mean([measures.kinds_shown(_log(name, seed), _run(name, seed)) for seed in seeds]))
+        yield Figure(f"share of planted kinds shown: {name}", ">= 0.95", f"{share:.3f}", share >= 0.95)
+
+
+def noise(seeds: range) -> Iterator[Figure]:
+    gaps, planted_shares = [], []
+    for seed in seeds:
+        truth, labels = _log("heavy noise", seed).truth, _run("heavy noise", seed).users["cluster_id"]
+        planted_shares.append(float((truth < 0).mean()))
+        gaps.append(float(labels.isna().mean()) - planted_shares[-1])
+    gap = float(np.median(gaps))
+    told = f"{gap:+.3f} (planted {np.median(planted_shares):.3f})"
+    yield Figure("unassigned less planted noise", "within 0.05", told, abs(gap) <= 0.05)
+
+
+def same_ids(seeds: range) -> Iterator[Figure]:
+    value = float(np.median([measures.ids_right(measures.follow(days.drifting_days(s), s)) for s in seeds]))
+    yield Figure("ids right over 30 days, 5% replaced daily, drift", ">= 98%", f"{value:.1%}", value >= 0.98)
+
+
+def changes(seeds: range) -> Iterator[Figure]:
+    for change in ("split", "merge"):
+        followed = [measures.follow(days.changing_days(seed, change), seed) for seed in seeds]
+        early = float(np.mean([measures.named_within(each, change, 14) for each in followed]))
+        late = float(np.mean([measures.named_within(each, change, days.WINDOW_DAYS) for each in followed]))
+        yield Figure(
+            f"{change} named right within 14 days", ">= 90%", f"{early:.0%} (within 28: {late:.0%})", early >= 0.9
+        )
+
+
+def rules(seeds: range) -> Iterator[Figure]:
+    scores = [
+        describe_clusters(_log(name, seed).features, _run(name, seed).users["cluster_id"], NO_CATALOG)["rule_f1"]
+        for name in STRUCTURED
+        for seed in seeds
+    ]
+    value = float(pd.concat(scores).median())
+    yield Figure("rule F1, median", ">= 0.85", f"{value:.3f}", value >= 0.85)
+
+
+def equal_repeats(seeds: range) -> Iterator[Figure]:
+    """Each seed once again in this process, with users and columns in another order, and once in a new process."""
+    again = elsewhere = 0
+    for seed in seeds:
+        log = planted.overlapping(seed, users=400)
+        first = measures.fingerprint(measures.run(log, seed))
+        shuffled = log.features.sample(frac=1, random_state=seed)[sorted(log.features, reverse=True)]
+        again += first == measures.fingerprint(measures.run(planted.Planted(shuffled, log.truth, log.kinds), seed))
+        code = (
+            "from benchmarks.segmentation import measures, planted; "
+            f"print(measures.fingerprint(measures.run(planted.overlapping({seed}, users=400), {seed})))"
+        )
+        output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        elsewhere += first == output.strip()
+    told = f"{again} of {len(seeds)}, in another process {elsewhere} of {len(seeds)}"
+    yield Figure("equal tables on repeats", "all", told, again == elsewhere == len(seeds))
+
+
+def real_log(seeds: range) -> Iterator[Figure]:
+    yield from (Figure(name, "", value, None) for name, value in real.loans(seeds[0]))
+
+
+ROWS: dict[str, Callable[[range], Iterator[Figure]]] = {
+    "collapsed": collapsed,
+    "structureless": structureless,
+    "recovered": recovered,
+    "repeated": repeated,
+    "stable": stable,
+    "noise": noise,
+    "ids": same_ids,
+    "changes": changes,
+    "rules": rules,
+    "equal": equal_repeats,
+    "real": real_log,
+}

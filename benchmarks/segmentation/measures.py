@@ -1,0 +1,147 @@
+"""What is measured on one segmentation or one history of them: numbers only, no goals."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.decomposition import NMF
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import minmax_scale
+
+from benchmarks.segmentation.days import Day
+from benchmarks.segmentation.planted import Planted
+from grupa_pipeline.segmentation.prepare import prepare
+from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.segment import segment
+
+FIRST_DAY = date(2026, 1, 1)
+
+
+def run(planted: Planted, seed: int) -> Segmentation:
+    return segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
+
+
+def agreement(truth: pd.Series, labels: pd.Series, *, assigned_only: bool) -> float:
+    """Adjusted Rand index of two labellings of the same users; None counts as a label of its own unless left out."""
+    labels = labels.reindex(truth.index)
+    keep = labels.notna() if assigned_only else pd.Series(True, index=truth.index)
+    return float(adjusted_rand_score(truth[keep], labels[keep].fillna("-").astype(str))) if keep.any() else 0.0
+
+
+def collapsed(result: Segmentation) -> bool:
+    """Fewer than three clusters, or one of 70% of the users or more."""
+    largest = result.users["cluster_id"].value_counts(normalize=False).max() if result.cluster_count else 0
+    return result.cluster_count < 3 or largest >= 0.7 * len(result.users)
+
+
+def kinds_shown(planted: Planted, result: Segmentation) -> float:
+    """Share of the planted kinds of which some cluster holds most users and in which they are the majority."""
+    table = pd.crosstab(planted.truth, result.users["cluster_id"])
+    table = table.reindex(index=range(planted.kinds), fill_value=0)
+    if table.empty:
+        return 0.0
+    sizes = planted.truth.value_counts().reindex(range(planted.kinds)).to_numpy()
+    of_kind = table.to_numpy() / sizes[:, None]
+    of_cluster = table.to_numpy() / table.sum(axis=0).to_numpy()
+    return float(((of_kind > 0.5) & (of_cluster > 0.5)).any(axis=1).mean())
+
+
+def rivals(planted: Planted, seed: int) -> dict[str, pd.Series]:
+    """k-means on our scaled features and NMF on min-max scaled ones, both told the true number of kinds."""
+    features = planted.features.sort_index()
+    prepared = prepare(features)
+    rows = prepared.rows[prepared.row_of_user]
+    kmeans = KMeans(planted.kinds, n_init=10, random_state=seed).fit_predict(rows)
+    parts = NMF(planted.kinds, init="nndsvda", max_iter=500, random_state=seed).fit_transform(
+        minmax_scale(features.fillna(features.median()))
+    )
+    index = features.index
+    return {"k-means": pd.Series(kmeans, index), "NMF": pd.Series(parts.argmax(axis=1), index)}
+
+
+def subsample_agreement(planted: Planted, seed: int) -> float:
+    """ARI between runs on two random 80% of the users, over the users that both assigned."""
+    labels = []
+    for part in (1, 2):
+        features = planted.features.sample(frac=0.8, random_state=seed * 100 + part)
+        labels.append(segment(features, seed=seed + part, snapshot_date=FIRST_DAY).users["cluster_id"].dropna())
+    shared = labels[0].index.intersection(labels[1].index)
+    return float(adjusted_rand_score(labels[0][shared], labels[1][shared])) if len(shared) else 0.0
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A history of segmentations: each day's labels, truth and transitions."""
+
+    days: list[Day]
+    results: list[Segmentation]
+
+
+def follow(days: Iterable[Day], seed: int) -> Followed:
+    """Segment day after day as the pipeline does: history of 14 days, ids issued so far, the last day's parameters."""
+    seen, results = [], []
+    history: list[Snapshot] = []
+    issued: set[str] = set()
+    previous: dict[str, Any] | None = None
+    for day in days:
+        today = FIRST_DAY + timedelta(days=day.number)
+        recent = [snapshot for snapshot in history if (today - snapshot.snapshot_date).days <= 14]
+        result = segment(
+            day.features,
+            seed=seed,
+            snapshot_date=today,
+            history=recent,
+            issued_ids=issued,
+            previous_parameters=previous,
+        )
+        labels, identities = result.users["cluster_id"], result.identities
+        known = identities[["cluster_id", "first_seen", "color_slot"]]
+        history.append(Snapshot(today, labels, result.embedding, known))
+        issued |= set(identities["cluster_id"])
+        previous = result.parameters
+        seen.append(day)
+        results.append(result)
+    return Followed(seen, results)
+
+
+def ids_right(followed: Followed) -> float:
+    """Share of (day, kind) after the first day on which most of the kind's users carry the id that they did then."""
+    majorities = [
+        result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_most_common)
+        for day, result in zip(followed.days, followed.results, strict=True)
+    ]
+    return float(np.mean([(later == majorities[0]).mean() for later in majorities[1:]]))
+
+
+def _most_common(values: pd.Series) -> str:
+    counts = values.fillna("-").value_counts()
+    return str(counts.index[0])
+
+
+def named_within(followed: Followed, change: str, days: int) -> bool:
+    """Whether a `change` (split or merge) was told within `days`, of the right clusters and no other.
+
+    Of a split, the new cluster holds mostly the users who moved (kind 5); of a merge, the surviving one holds kind 1.
+    """
+    told = []
+    for day, result in zip(followed.days, followed.results, strict=True):
+        links = result.transitions[result.transitions["kind"] == change] if len(result.transitions) else []
+        if len(links) == 0:
+            continue
+        truth = day.truth.reindex(result.users.index)
+        for cluster in links["to_cluster_id"]:
+            members = truth[result.users["cluster_id"] == cluster]
+            told.append((day.number, (members == (5 if change == "split" else 1)).mean() > 0.5))
+    return bool(told) and all(right for _, right in told) and min(number for number, _ in told) <= days
+
+
+def fingerprint(result: Segmentation) -> str:
+    """A hash of every table of a segmentation, for comparing repeats."""
+    tables = (result.candidates.astype(str), result.embedding, result.users, result.identities.astype(str))
+    text = "".join(table.to_csv() for table in tables) + repr((result.dbcv, result.null_p_value, result.parameters))
+    return hashlib.sha256(text.encode()).hexdigest()
