@@ -40,7 +40,8 @@ def proposals(log: Log) -> Part | None:
     )
     features = [_weekly(rows, step, names) for step, names in actions.items() if names]
     if actions["create"] and actions["submit"]:
-        features += _completion(rows, "\n".join(actions["create"] + actions["submit"]))
+        source = "\n".join(actions["create"] + actions["submit"])
+        features += _completion(rows, source) + _abandonment(rows, source)
     return Part(rows, features)
 
 
@@ -92,6 +93,40 @@ def _weekly(rows: ir.Table, step: str, actions: list[str]) -> Feature:
 
 
 def _completion(rows: ir.Table, actions: str) -> list[Feature]:
+    return [
+        Feature(
+            "proposal_submit_share",
+            rows.completed,
+            "share of proposals submitted",
+            "share of the proposals a user created that were submitted, of users who created one",
+            "share",
+            "clustering",
+            "ratio",
+            "count",
+            "proposals submitted",
+            "proposals created",
+            True,
+            actions,
+            per=rows.created,
+        ),
+        Feature(
+            "hours_to_submit",
+            rows.hours_to_submit,
+            "hours from create to submit",
+            "median hours from creating a proposal to submitting it, of users who did both",
+            "hours",
+            "clustering",
+            "mean",
+            "duration",
+            None,
+            None,
+            False,
+            actions,
+        ),
+    ]
+
+
+def _abandonment(rows: ir.Table, actions: str) -> list[Feature]:
     left = rows.created - rows.completed
     return [
         Feature(
@@ -110,21 +145,6 @@ def _completion(rows: ir.Table, actions: str) -> list[Feature]:
             per=rows.days / 7,
         ),
         Feature(
-            "proposal_submit_share",
-            rows.completed,
-            "share of proposals submitted",
-            "share of the proposals a user created that were submitted, of users who created one",
-            "share",
-            "clustering",
-            "ratio",
-            "count",
-            "proposals submitted",
-            "proposals created",
-            True,
-            actions,
-            per=rows.created,
-        ),
-        Feature(
             "abandoned_a_proposal",
             (left > 0).cast("int64"),
             "abandoned a proposal",
@@ -135,20 +155,6 @@ def _completion(rows: ir.Table, actions: str) -> list[Feature]:
             "proportion",
             "users with an abandoned proposal",
             "users",
-            False,
-            actions,
-        ),
-        Feature(
-            "hours_to_submit",
-            rows.hours_to_submit,
-            "hours from create to submit",
-            "median hours from creating a proposal to submitting it, of users who did both",
-            "hours",
-            "clustering",
-            "mean",
-            "duration",
-            None,
-            None,
             False,
             actions,
         ),
