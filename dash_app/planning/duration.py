@@ -5,7 +5,7 @@ without hindsight (a user counts from the first day on which what had happened u
 day times days is no way to count: it meets the same people again every day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
 
@@ -15,7 +15,10 @@ from scipy.optimize import nnls
 
 LONGEST_WEEKS = 8
 LEVEL_DAYS = 14
-"""The last days of the log set the level of the forecast; two whole weeks even out weekdays."""
+"""The last days of the log say whether more or fewer users come by now; two whole weeks even out weekdays."""
+
+MOST_LEVEL = 2.0
+"""Two weeks may double or halve a forecast at most: a holiday is not the end of the product."""
 
 _RATES = 14
 _HORIZON_DAYS = 3660
@@ -48,7 +51,7 @@ class Forecast:
         inflow: New users a day who had not been there before.
         pools: Users whose visits are about `taus` days apart.
         taus: Days, shortest first.
-        level: The last two weeks of the log over its average.
+        level: What the log's last two weeks, and its trend, make of its average.
     """
 
     inflow: float
@@ -132,9 +135,31 @@ def forecast_enrolment(users: ArrayLike, days: ArrayLike, log_days: int) -> Fore
     found, _ = nnls(basis / scale * weight[:, None], curve * weight)
     inflow, *pools = (float(value) for value in found / scale)
     even = Forecast(inflow, tuple(pools), tuple(float(tau) for tau in taus), 1.0)
+    return replace(even, level=_level(np.asarray(users), np.asarray(days), log_days, even))
+
+
+def _level(users: NDArray[np.int64], days: NDArray[np.int64], log_days: int, even: Forecast) -> float:
+    """The last two weeks over the log's average, as far as a steady trend explains the log's weeks (its R squared).
+
+    Without a trend the last two weeks are noise around the average; in a growing log they are the best guess.
+    """
     recent = min(LEVEL_DAYS, log_days)
-    latest = len(np.unique(np.asarray(users)[np.asarray(days) >= log_days - recent]))
-    return Forecast(even.inflow, even.pools, even.taus, latest / even.users_by(recent))
+    latest = len(np.unique(users[days >= log_days - recent])) / even.users_by(recent)
+    latest = min(max(latest, 1 / MOST_LEVEL), MOST_LEVEL)
+    weeks = log_days // 7
+    if weeks < 4:
+        return float(latest**0.5)
+    week = (days - log_days % 7) // 7
+    each = [len(np.unique(users[week == number])) for number in range(weeks)]
+    sizes = np.log(np.maximum(each, 1))
+    return float(latest ** _trend(sizes))
+
+
+def _trend(values: NDArray[np.float64]) -> float:
+    """Share of the variance that a straight line explains; 0 when there is none."""
+    if np.ptp(values) == 0:
+        return 0.0
+    return float(np.corrcoef(np.arange(len(values)), values)[0, 1] ** 2)
 
 
 def duration_of(n_total: int, traffic_share: float, exposure_days: int, enrolment: Enrolment) -> Duration:

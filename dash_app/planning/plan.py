@@ -211,12 +211,15 @@ def _check_formulas(plan: Plan) -> list[Problem]:
             found.append(Problem(_field_of(plan, field), str(error)))
     if not plan.mde_absolute > 0:
         found.append(Problem("mde_relative", "The minimum detectable effect must be above 0."))
-    elif plan.metric_kind == "proportion" and 0 <= plan.baseline <= 1 and plan.direction in DIRECTIONS:
-        points = 100 * plan.effect
-        if not 0 <= plan.baseline + plan.effect <= 1:
-            text = f"From {plan.baseline:.1%} there is no room for {points:+.1f} points; choose less."
-            found.append(Problem("mde_relative", text))
+    elif plan.metric_kind == "proportion" and plan.direction in DIRECTIONS and _leaves_range(plan):
+        text = f"From {plan.baseline:.1%} there is no room for {100 * plan.effect:+.1f} points; choose less."
+        found.append(Problem("mde_relative", text))
     return found
+
+
+def _leaves_range(plan: Plan) -> bool:
+    """Whether the effect, and not already the baseline, is outside 0% to 100%."""
+    return 0 <= plan.baseline <= 1 and not 0 <= plan.baseline + plan.effect <= 1
 
 
 def _field_of(plan: Plan, field: str) -> str:

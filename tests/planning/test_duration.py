@@ -65,11 +65,22 @@ def test_forecast_of_passers_by_is_a_straight_line():
     assert found.days_until(8000) == pytest.approx(80, rel=0.1)
 
 
-def test_forecast_follows_the_last_two_weeks():
+def test_forecast_follows_growth_but_not_a_holiday():
     rng = np.random.default_rng(6)
-    days = np.r_[rng.integers(0, 56, 2800), rng.integers(56, 70, 2100)]
-    found = forecast_enrolment(np.arange(len(days)), days, 70)
-    assert found.users_by(14) == pytest.approx(2100, rel=0.05)
+    weeks = np.repeat(np.arange(10), np.geomspace(200, 400, 10).astype(int))
+    days = 7 * weeks + rng.integers(0, 7, len(weeks))
+    growing = forecast_enrolment(np.arange(len(days)), days, 70)
+    assert growing.users_by(14) == pytest.approx(np.sum(days >= 56), rel=0.05)
+    even = rng.integers(0, 70, 2800)
+    kept = even[(even < 63) | (rng.random(2800) < 0.1)]
+    holiday = forecast_enrolment(np.arange(len(kept)), kept, 70)
+    assert holiday.users_by(14) == pytest.approx(560, rel=0.25)
+
+
+def test_an_empty_end_of_the_log_does_not_stop_the_forecast():
+    found = forecast_enrolment(np.arange(300), np.arange(300) % 30, 60)
+    assert found.level >= 0.5
+    assert found.days_until(100) < 60
 
 
 def test_forecast_never_falls_and_inverts():

@@ -1,0 +1,73 @@
+"""Prints every figure of the planner, in Markdown."""
+
+import os
+import platform
+from importlib.metadata import version
+
+import numpy as np
+
+from benchmarks.planner import durations, formulas, overlaps, power
+
+
+def main() -> None:
+    """Measure and print."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "statsmodels", "duckdb"))
+    print(f"Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {packages}.\n")
+    _print_formulas()
+    _print_power()
+    _print_durations()
+    _print_overlaps()
+
+
+def _print_formulas() -> None:
+    print(f"## Formulas against statsmodels, {formulas.CASES:,} random cases each\n")
+    print("| formula | largest difference in users | goal |\n|---|---|---|")
+    for kind, worst in formulas.compare().items():
+        print(f"| {kind} | {worst:.2e} | at most 1e-3 |")
+
+
+def _print_power() -> None:
+    print(f"\n## {power.TESTS:,} simulated tests a case\n")
+    print("| case | users | power planned | achieved | alpha | false alarms (any arm) |\n|---|---|---|---|---|---|")
+    for case in power.cases():
+        found = power.simulate(case)
+        design = case.design
+        print(
+            f"| {case.name} | {found.users:,} | {design.power:.3f} | {found.power:.3f} | {design.alpha:.3f} "
+            f"| {found.false_alarms:.3f} |",
+            flush=True,
+        )
+
+
+def _print_durations() -> None:
+    print("\n## Days to enough different users: median relative error before rounding\n")
+    print(f"| log | forecasts | ours | {' | '.join(f'linear, {rule}' for rule in durations.LINEAR)} |")
+    print("|---|---|---|---|---|")
+    for title, logs in (("planted", durations.planted()), ("real", durations.real())):
+        together: dict[str, list[float]] = {}
+        for name, log in logs.items():
+            errors = durations.errors(log)
+            _print_errors(name, errors)
+            for rule, values in errors.items():
+                together.setdefault(rule, []).extend(values)
+        if together:
+            _print_errors(f"**all {title}**", together)
+
+
+def _print_errors(name: str, errors: dict[str, list[float]]) -> None:
+    cells = " | ".join(f"{np.median(values):.1%}" for values in errors.values())
+    print(f"| {name} | {len(errors['forecast'])} | {cells} |", flush=True)
+
+
+def _print_overlaps() -> None:
+    made, planted = overlaps.plans(50)
+    found = overlaps.found(made)
+    many, _ = overlaps.plans(200)
+    print("\n## Overlaps\n")
+    print("| planted among 50 plans | found | false | 200 plans checked in |\n|---|---|---|---|")
+    print(
+        f"| {len(planted)} | {len(found & planted)} | {len(found - planted)} | {overlaps.fastest_check(many):.1f} ms |"
+    )
+
+
+main()
