@@ -141,15 +141,20 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--churn", type=float, default=0.05)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--users", type=int, default=1400)
     parser.add_argument("--rules", action="store_true", help="let the rules write instead of a model")
     arguments = parser.parse_args()
     os.environ.setdefault("OPENAI_API_KEY", "not-needed-on-loopback")
-    print("| seed | calls on day 1 | median calls a day after | all calls after | rewordings | worst cluster and week |")
+    print(
+        "| seed | calls on day 1 | median calls a day after | all calls after | rewordings | worst cluster and week |"
+    )
     print("|---|---|---|---|---|---|")
     for seed in range(1, arguments.seeds + 1):
         with ModelServer() as server:
             asked = None if arguments.rules else server
-            days = list(simulate(days=arguments.days, churn=arguments.churn, seed=seed, server=asked))
+            days = list(
+                simulate(days=arguments.days, churn=arguments.churn, users=arguments.users, seed=seed, server=asked)
+            )
         later = [day.calls for day in days[1:]]
         rewordings = sum(len(day.reworded) for day in days)
         print(

@@ -45,7 +45,7 @@ class Answers:
 
 def ask_for_texts(scene: Scene, asked: Sequence[str], taken: Mapping[str, str], caller: Caller) -> Answers:
     """Ask for names and drafts of the clusters in `asked`; `taken` are the names of the others. Never raises."""
-    grounds = {cluster_id: Ground.of(scene.of(cluster_id), scene.catalog) for cluster_id in asked}
+    grounds = {cluster_id: Ground.of(scene.offered_of(cluster_id), scene.catalog) for cluster_id in asked}
     names, reasons = _ask_for_names(scene, grounds, taken, caller)
     drafts: dict[str, ClusterDraft] = {}
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
@@ -148,7 +148,7 @@ def _joined(messages: Messages) -> list[tuple[str, str]]:
 
 def _told(cluster: Mapping[str, Any], scene: Scene, most: int | None) -> dict[str, Any]:
     """One cluster as a prompt tells it: its size and evidence, numbers as a person reads them."""
-    evidence = scene.of(str(cluster["cluster_id"]))
+    evidence = scene.offered_of(str(cluster["cluster_id"]))
     ground = Ground.of(evidence, scene.catalog)
     descriptions = scene.descriptions()
     pieces = [

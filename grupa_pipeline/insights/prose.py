@@ -86,8 +86,9 @@ def _swapped(sentence: str, place: re.Match[str]) -> str | None:
     before = sentence[: place.start()]
     if part == "rest" and not first_of(_WORDS["others"], before):
         return f"{{{alias}.rest}} is the others' number; say so before it (against {{{alias}.rest}} of the others)"
-    last_words = "" if before.rstrip().endswith("(") else " ".join(re.findall(r"[^\W_]+", before)[-2:])
-    if part == "cluster" and first_of(_WORDS["comparing"], last_words):
+    words = [] if before.rstrip().endswith(("(", ",", ":")) else re.findall(r"[^\W_]+", before)
+    others = first_of(_WORDS["comparing"], " ".join(words[-2:])) or first_of(_WORDS["elsewhere"], " ".join(words[-1:]))
+    if part == "cluster" and others:
         return f"{{{alias}.cluster}} is the cluster's own number, not the others'"
     return None
 

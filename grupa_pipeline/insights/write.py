@@ -140,7 +140,7 @@ def _write_the_rest(
         draft = answers.drafts.get(cluster_id)
         writer, version = (llm, PROMPT_VERSION) if draft else (None, RULES_VERSION)
         if draft is None:
-            draft = analyst.analyse(scene.of(cluster_id), clusters[cluster_id], scene.catalog)
+            draft = analyst.analyse(scene.offered_of(cluster_id), clusters[cluster_id], scene.catalog)
         written[cluster_id] = drafted(scene, names[cluster_id], draft, model=writer, prompt_version=version)
     return {
         name: text.model_copy(update={"fallback_reason": answers.reasons.get(name)}) for name, text in written.items()
@@ -152,7 +152,7 @@ def _names(scene: Scene, cluster_ids: Sequence[str], answers: Answers) -> dict[s
     by_model = {name: answers.names[name] for name in cluster_ids if name in answers.names}
     if len(by_model) == len(cluster_ids):
         return by_model
-    naming = analyst.name_clusters(scene.evidence, scene.clusters, scene.catalog)
+    naming = analyst.name_clusters(scene.offered, scene.clusters, scene.catalog)
     by_rules = {name.cluster_id: name for name in naming.clusters}
     lacking = [name for name in cluster_ids if name not in by_model]
     said = set().union(*(content_words(name.name) for name in by_model.values()))

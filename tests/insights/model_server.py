@@ -71,32 +71,40 @@ def good_answer(prompt: str) -> str:
 
 
 def good_draft(prompt: str) -> dict[str, Any]:
-    """Pain points and recommendations that hold, for the one cluster of the prompt."""
+    """Up to three pain points, and a recommendation for each, that hold for the one cluster of the prompt."""
     (cluster,) = data_of(prompt)
     pieces = cluster["evidence"]
-    worst = next((piece for piece in pieces if piece["standing"] == "worse"), None) or next(
-        piece for piece in pieces if piece["standing"] != "better"
-    )
-    other = next(piece for piece in pieces if piece["id"] != worst["id"])
+    worse = [piece for piece in pieces if piece["standing"] == "worse"]
+    leading = (worse or [piece for piece in pieces if piece["standing"] != "better"])[:3]
     target, direction = re.findall(r"^- (\S+) \(.*\); better direction: (\w+)$", prompt, re.MULTILINE)[0]
-    one, two = worst["id"], other["id"]
-    pain = {
-        "title": "A measured gap to everyone else",
+    pains, recommendations = [], []
+    for number, piece in enumerate(leading, start=1):
+        one, two = piece["id"], next(other["id"] for other in pieces[number:] + pieces if other != piece)
+        pains.append(_pain(number, one, two))
+        recommendations.append(_recommendation(number, one, target, direction))
+    return {"pain_points": pains, "recommendations": recommendations}
+
+
+def _pain(number: int, one: str, two: str) -> dict[str, Any]:
+    return {
+        "title": f"{('First', 'Next', 'Last')[number - 1]} measured gap to everyone else",
         "body": f"On what matters here they show {{{one}.cluster}} against {{{one}.rest}} of the others. "
         f"Beside that they show {{{two}.cluster}} against {{{two}.rest}} of the others.",
         "evidence_ids": [one, two],
     }
-    recommendation = {
-        "title": "Try a shorter way",
+
+
+def _recommendation(number: int, one: str, target: str, direction: str) -> dict[str, Any]:
+    return {
+        "title": f"Try a shorter way, {('first', 'next', 'last')[number - 1]}",
         "body": "Offer these users a shorter way through the step that differs.",
-        "addresses": [1],
+        "addresses": [number],
         "evidence_ids": [one],
         "target_metric": target,
         "direction": direction,
         "change": "The step is offered in one screen.",
         "hypothesis": f"If the step is shorter then the metric will {direction} because less is asked of them.",
     }
-    return {"pain_points": [pain], "recommendations": [recommendation]}
 
 
 class ModelServer:
@@ -157,12 +165,13 @@ class ModelServer:
 
 def _name(cluster: dict[str, Any]) -> dict[str, Any]:
     number = int(cluster["cluster_id"][1:])
-    first = cluster["evidence"][0]["id"]
+    told = [piece["id"] for piece in cluster["evidence"][:3]]
+    gaps = " and ".join(f"{{{alias}.cluster}} against {{{alias}.rest}} of the others" for alias in told)
     return {
         "cluster_id": cluster["cluster_id"],
         "name": f"{_FIRST[number % len(_FIRST)]} {_LAST[number % len(_LAST)]}",
-        "summary": f"What sets them apart most is {{{first}.cluster}} against {{{first}.rest}} of the others.",
-        "evidence_ids": [first],
+        "summary": f"What sets them apart most is {gaps}.",
+        "evidence_ids": told,
     }
 
 
@@ -183,11 +192,11 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
             return self._fail(answer, prompt, openai)
 
         def _fail(self, answer: str, prompt: str, openai: bool) -> None:
-            if answer in STATUSES:
-                return self._send(int(answer), _error(int(answer), openai))
-            if answer.startswith("429-"):
-                wait = {"soon": "0.05", "hour": "3600", "date": "Fri, 31 Dec 2100 23:59:59 GMT"}[answer[4:]]
-                return self._send(429, _error(429, openai), {"Retry-After": wait})
+            if answer[:3] in STATUSES:
+                wait = {"soon": "0.05", "hour": "3600", "date": "Fri, 31 Dec 2100 23:59:59 GMT"}.get(answer[4:])
+                return self._send(
+                    int(answer[:3]), _error(int(answer[:3]), openai), {"Retry-After": wait} if wait else None
+                )
             if answer == "quota":
                 return self._send(429 if openai else 400, _out_of_quota(openai))
             if answer == "drop":
