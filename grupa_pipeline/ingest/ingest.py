@@ -1,10 +1,9 @@
 """Log files in, events out: the room's front door.
 
 Checks every file before anything is kept. Knows the order of steps; each step is a module of its own: `source`,
-`header`, `timestamps`, `records`, `metadata`, `judging`, `staging`, `settling`.
+`header`, `timestamps`, `records`, `metadata`, `judging`, `staging`, `event_files`.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from grupa_pipeline.ingest.settling import settle_days
+from grupa_pipeline.ingest.event_files import EventFile, without_held
 from grupa_pipeline.ingest.staging import Staged, scratch_connection, stage_file
 
 MEMORY_LIMIT = "2GB"
@@ -85,41 +84,38 @@ def ingest_files(
     with tempfile.TemporaryDirectory(prefix=".ingest-", dir=out) as folder:
         scratch = Path(folder)
         with scratch_connection(scratch, memory_limit) as con:
-            staged = [
-                stage_file(con, path, scratch / f"file-{number}", now=now, timestamp_format=timestamp_format)
-                for number, path in enumerate(paths)
-            ]
-            (scratch / "events").mkdir()
-            ingested = _settle_files(con, staged, scratch / "events", known, known_sha256)
+            staged = []
+            for number, path in enumerate(paths):
+                (scratch / f"file-{number}").mkdir()
+                staged.append(
+                    stage_file(con, path, scratch / f"file-{number}", now=now, timestamp_format=timestamp_format)
+                )
+            ingested = _settle(con, staged, known, known_sha256)
         return [_moved(file, out) for file in ingested]
 
 
-def _settle_files(
+def _settle(
     con: duckdb.DuckDBPyConnection,
     staged: Sequence[Staged],
-    out: Path,
     known: Callable[[date], list[Path]],
     known_sha256: AbstractSet[str],
 ) -> list[IngestedFile]:
+    """What each file adds to what is held, by the warehouse and by the files before it."""
     ingested: list[IngestedFile] = []
-
-    def held(day: date) -> list[Path]:
-        return list(known(day)) + [file.event_files[day] for file in ingested if day in file.event_files]
-
     for file in staged:
-        if file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}:
-            ingested.append(_already_ingested(file))
-        else:
-            ingested.append(_settle_file(con, file, out, held))
-        shutil.rmtree(file.folder)
+        added: dict[date, EventFile] = {}
+        again = file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}
+        for day, events in file.event_files.items() if not again else ():
+            held = [*known(day), *(earlier.event_files[day] for earlier in ingested if day in earlier.event_files)]
+            left = without_held(con, events, file.scan.sha256, held) if held else events
+            if left is not None:
+                added[day] = left
+        ingested.append(_ingested_file(file, added, already_ingested=again))
     return ingested
 
 
-def _settle_file(
-    con: duckdb.DuckDBPyConnection, staged: Staged, out: Path, held: Callable[[date], list[Path]]
-) -> IngestedFile:
-    days = settle_days(con, staged, out, held)
-    accepted = sum(day.rows for day in days.values())
+def _ingested_file(staged: Staged, added: dict[date, EventFile], *, already_ingested: bool) -> IngestedFile:
+    accepted = sum(events.rows for events in added.values())
     rejected = staged.rejected.num_rows
     return IngestedFile(
         file_sha256=staged.scan.sha256,
@@ -128,27 +124,11 @@ def _settle_file(
         rows_accepted=accepted,
         rows_rejected=rejected,
         rows_duplicate=staged.rows_read - accepted - rejected,
-        first_event_at=min((day.first_event_at for day in days.values() if day.first_event_at), default=None),
-        last_event_at=max((day.last_event_at for day in days.values() if day.last_event_at), default=None),
-        event_files={key: day.path for key, day in days.items() if day.path},
-        rejected=staged.rejected,
-    )
-
-
-def _already_ingested(staged: Staged) -> IngestedFile:
-    rejected = staged.rejected.num_rows
-    return IngestedFile(
-        file_sha256=staged.scan.sha256,
-        file_name=staged.scan.name,
-        rows_read=staged.rows_read,
-        rows_accepted=0,
-        rows_rejected=rejected,
-        rows_duplicate=staged.rows_read - rejected,
-        first_event_at=None,
-        last_event_at=None,
-        event_files={},
-        rejected=staged.rejected.slice(0, 0),
-        already_ingested=True,
+        first_event_at=min((events.first_event_at for events in added.values()), default=None),
+        last_event_at=max((events.last_event_at for events in added.values()), default=None),
+        event_files={day: events.path for day, events in added.items()},
+        rejected=staged.rejected.slice(0, 0) if already_ingested else staged.rejected,
+        already_ingested=already_ingested,
     )
 
 

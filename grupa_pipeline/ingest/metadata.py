@@ -1,6 +1,6 @@
 """What becomes of a record's other fields: one JSON text, and when two such texts say the same.
 
-SQL expressions and the two functions that DuckDB calls for what its JSON reader is too lenient for.
+SQL expressions, and Python for what DuckDB's JSON reader is too lenient for.
 """
 
 import json
@@ -23,16 +23,20 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     con.create_function("canonical_json", _canonical_json, [VARCHAR], VARCHAR, type=PythonUDFType.ARROW)
 
 
+def canonical_json(text: str | None) -> str | None:
+    """Equal for texts that say the same: keys in order, no spaces, escapes resolved, numbers as they were written."""
+    return None if text is None else _parsed(text) or text
+
+
 def own_metadata_sql(layout: Layout) -> str:
     """The metadata column's text: as it is when it is JSON, as a JSON string when not, NULL when there is nothing."""
     if layout.metadata is None:
         return "CAST(NULL AS VARCHAR)"
     column = f"c{layout.metadata}"
-    own = f"trim({column}, ' \t\r\n')"
     return (
-        f"CASE WHEN {own} = '' OR {own} = 'null' THEN NULL "
-        f"WHEN json_valid({own}) AND (NOT regexp_matches({own}, '{_LENIENT}') OR is_json({own})) THEN {own} "
-        f"ELSE CAST(to_json({column}) AS VARCHAR) END"
+        f"CASE WHEN json_valid({column}) AND (NOT regexp_matches({column}, '{_LENIENT}') OR is_json({column})) "
+        f"THEN CASE WHEN strlen({column}) > 16 OR trim({column}, ' \t\r\n') <> 'null' THEN {column} END "
+        f"WHEN trim({column}, ' \t\r\n') <> '' THEN CAST(to_json({column}) AS VARCHAR) END"
     )
 
 
@@ -66,8 +70,7 @@ def _is_json(texts: pa.Array) -> pa.Array:
 
 
 def _canonical_json(texts: pa.Array) -> pa.Array:
-    """Equal for texts that say the same: keys in order, no spaces, escapes resolved, numbers as they were written."""
-    return pa.array([None if text is None else _parsed(text) or text for text in texts.to_pylist()], pa.string())
+    return pa.array([canonical_json(text) for text in texts.to_pylist()], pa.string())
 
 
 def _parsed(text: str) -> str | None:

@@ -1,13 +1,12 @@
-"""One log file, parsed and judged: its good records as unsorted Parquet by day in a scratch folder, its bad ones a table.
+"""One log file, parsed and judged: its good records as event files in a scratch folder, its bad ones as a table.
 
 Two readers give the same records: DuckDB's, parallel and out of core, and the careful one (`records.py`) for a file in
 which anything is rejected, because only that one knows the line and text of each record. Both are judged by the same SQL
-(`judging.py`). Sorting and duplicates are `settling.py`.
+(`judging.py`) and sorted out of core; files and duplicates are `event_files.py`.
 """
 
-import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,37 +14,36 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest import metadata
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
+from grupa_pipeline.ingest.event_files import BATCH_ROWS, EVENT_KEY, ORDER, EventFile, write_event_files
 from grupa_pipeline.ingest.header import Layout, read_header
 from grupa_pipeline.ingest.judging import Judge
 from grupa_pipeline.ingest.records import read_records, schema
 from grupa_pipeline.ingest.source import MAX_RECORD, Scan, scan, text_blocks
 from grupa_pipeline.ingest.timestamps import decide_style, quoted, unread_problem
 
+REJECTED = pa.schema(
+    [("file_sha256", pa.string()), ("line_number", pa.int64()), ("reason", pa.string()), ("raw", pa.string())]
+)
+HEAD_BYTES = 256 << 10
+"""How much of a file's start decides how its timestamps are written."""
 RAW_BYTES = 4096
 """How much of a rejected record is kept."""
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A file whose records have been judged.
+    """A file whose records have been judged and whose events stand in scratch files, each once.
 
-    `folder` holds `day=YYYY-MM-DD/*.parquet` with user_id, timestamp, action, metadata (JSON text): good records,
-    unsorted, duplicates included; `days` counts them. `rejected` has the columns of tables.REJECTED_ROWS.
+    `rejected` has the columns of tables.REJECTED_ROWS; `rows_read` counts duplicates too.
     """
 
     scan: Scan
-    folder: Path
-    days: dict[date, int]
+    rows_read: int
+    event_files: dict[date, EventFile]
     rejected: pa.Table
-
-    @property
-    def rows_read(self) -> int:
-        """Records below the header."""
-        return sum(self.days.values()) + self.rejected.num_rows
 
 
 @contextmanager
@@ -60,7 +58,7 @@ def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.Duck
 def stage_file(
     con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, timestamp_format: str | None
 ) -> Staged:
-    """Parse and judge one file into `folder`, which must not exist.
+    """Parse and judge one file; its events go to files in `folder`, which exists and is empty.
 
     Raises:
         UnusableFileError: The file as a whole is of no use, one without a usable record included.
@@ -69,27 +67,59 @@ def stage_file(
     layout = read_header(scanned)
     timestamps = _first_timestamps(scanned, layout)
     judge = Judge(layout, decide_style(path.name, timestamps, timestamp_format), now)
-    if not _stage_plainly(con, scanned, judge, folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        _stage_carefully(con, scanned, judge, folder)
-    staged = Staged(scanned, folder, _count_days(folder), _rejected(folder, scanned.sha256))
-    if not staged.days:
+    tally = _Tally()
+    batches = _read_plainly(con, scanned, judge) or _read_carefully(con, scanned, judge)
+    event_files = write_event_files(tally.good(batches), folder, scanned.sha256)
+    staged = Staged(scanned, tally.rows_read, event_files, tally.rejected_table(scanned.sha256))
+    if not event_files:
         raise _no_usable_record(staged, timestamps)
     return staged
 
 
+class _Tally:
+    """Counts a file's judged records as they pass, and keeps the rejected ones."""
+
+    def __init__(self) -> None:
+        self.rows_read = 0
+        self._rejected: list[tuple[int, str, str]] = []
+
+    def good(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches without the rejected records."""
+        for batch in batches:
+            self.rows_read += batch.num_rows
+            if "reason" in batch.schema.names and batch.column("reason").null_count < batch.num_rows:
+                self._keep(batch.filter(batch.column("reason").is_valid()))
+                batch = batch.filter(batch.column("reason").is_null())
+            if batch.num_rows:
+                yield batch
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
+        columns = (batch.column(name).to_pylist() for name in ("line_number", "reason", "raw"))
+        for number, reason, raw in zip(*columns, strict=True):
+            self._rejected.append((number, reason, raw.encode()[:RAW_BYTES].decode(errors="ignore")))
+
+    def rejected_table(self, file_sha256: str) -> pa.Table:
+        """The rejected records as tables.REJECTED_ROWS, in line order."""
+        rows = [
+            {"file_sha256": file_sha256, "line_number": n, "reason": r, "raw": raw}
+            for n, r, raw in sorted(self._rejected)
+        ]
+        return pa.Table.from_pylist(rows, REJECTED)
+
+
 def _first_timestamps(scanned: Scan, layout: Layout) -> list[str]:
     """The timestamp texts among the first records, from the start of the file that the scan kept."""
-    whole_lines = scanned.head[: scanned.head.rfind(scanned.newline) + 1] or scanned.head
+    head = scanned.head[:HEAD_BYTES]
+    whole_lines = head[: head.rfind(scanned.newline) + 1] or scanned.head
     batches = read_records([whole_lines], layout, scanned.newline)
     return [text for batch in batches for text in batch.column(f"c{layout.timestamp}").to_pylist() if text]
 
 
-def _stage_plainly(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge, folder: Path) -> bool:
-    """Try DuckDB's reader; False when some record is rejected or unreadable, so that the careful reader must tell."""
+def _read_plainly(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge) -> Iterable[pa.RecordBatch] | None:
+    """The good records by DuckDB's reader; None when some record is rejected or unreadable, so that the other must tell."""
     layout = judge.layout
     if not scanned.plain or layout.header_line > 1:
-        return False
+        return None
     columns = {f"c{column}": "VARCHAR" for column in range(layout.width)}
     reader = (
         f"read_csv({quoted(str(scanned.path))}, auto_detect = false, header = false, skip = 1, columns = {columns}, "
@@ -98,58 +128,29 @@ def _stage_plainly(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge, 
         f"compression = {quoted('gzip' if scanned.gzip else 'none')})"
     )
     judged = judge.sql(f"(SELECT *, NULL AS problem FROM {reader})")
-    query = (
-        "SELECT user_id, timestamp, action, metadata, "
-        f"CASE WHEN reason IS NULL THEN day ELSE error('rejected') END AS day FROM ({judged})"
+    events = (
+        "SELECT CASE WHEN reason IS NULL THEN day ELSE error('rejected') END AS day, "
+        f"user_id, timestamp, action, metadata, {EVENT_KEY} AS event_key FROM ({judged}) ORDER BY day, {ORDER}"
     )
     try:
-        _copy_by_day(con, query, folder)
+        return con.sql(events).to_arrow_reader(BATCH_ROWS)
     except duckdb.InvalidInputException:  # what DuckDB raises for a record it cannot read, and for error() above
-        return False
-    return True
+        return None
 
 
-def _stage_carefully(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge, folder: Path) -> None:
+def _read_carefully(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge) -> Iterator[pa.RecordBatch]:
+    """All records, the rejected ones first: their `reason` is filled and their events' columns mean nothing."""
     batches = read_records(text_blocks(scanned.path), judge.layout, scanned.newline)
     con.register("careful_records", pa.RecordBatchReader.from_batches(schema(judge.layout), batches))
-    judged = judge.sql("careful_records")
-    query = (
-        "SELECT user_id, timestamp, action, metadata, line_number, reason, "
-        "CASE WHEN reason IS NOT NULL THEN raw END AS raw, CASE WHEN reason IS NULL THEN day END AS day "
-        f"FROM ({judged})"
+    events = (
+        "SELECT CASE WHEN reason IS NULL THEN day END AS day, user_id, timestamp, action, metadata, line_number, reason, "
+        f"CASE WHEN reason IS NOT NULL THEN raw END AS raw, {EVENT_KEY} AS event_key "
+        f"FROM ({judge.sql('careful_records')}) ORDER BY day NULLS FIRST, {ORDER}"
     )
     try:
-        _copy_by_day(con, query, folder)
+        yield from con.sql(events).to_arrow_reader(BATCH_ROWS)
     finally:
         con.unregister("careful_records")
-
-
-def _copy_by_day(con: duckdb.DuckDBPyConnection, query: str, folder: Path) -> None:
-    con.execute(f"COPY ({query}) TO {quoted(str(folder))} (FORMAT parquet, PARTITION_BY (day), COMPRESSION lz4)")
-
-
-def _count_days(folder: Path) -> dict[date, int]:
-    rows: Counter[date] = Counter()
-    for file in sorted(folder.glob("day=[0-9]*/*.parquet")):
-        rows[date.fromisoformat(file.parent.name.removeprefix("day="))] += pq.read_metadata(file).num_rows
-    return dict(rows)
-
-
-def _rejected(folder: Path, file_sha256: str) -> pa.Table:
-    names = ["file_sha256", "line_number", "reason", "raw"]
-    files = sorted(folder.glob("day=__HIVE_DEFAULT_PARTITION__/*.parquet"))
-    rows = [row for file in files for row in _rejected_rows(file)]
-    rows.sort()
-    columns = zip(*rows, strict=True) if rows else ([], [], [])
-    types = [pa.int64(), pa.string(), pa.string()]
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    return pa.table([pa.array([file_sha256] * len(rows), pa.string()), *arrays], names=names)
-
-
-def _rejected_rows(file: Path) -> Iterator[tuple[int, str, str]]:
-    table = pq.ParquetFile(file).read(["line_number", "reason", "raw"])
-    for number, reason, raw in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        yield number, reason, raw.encode()[:RAW_BYTES].decode(errors="ignore")
 
 
 def _no_usable_record(staged: Staged, timestamps: list[str]) -> UnusableFileError:

@@ -38,8 +38,8 @@ class Style:
         else:
             parsed = f"coalesce(try_cast({text} AS TIMESTAMPTZ), {self._slow(text)})"
         return (
-            f"CASE WHEN {text} <> 'epoch' AND {parsed} >= TIMESTAMP '1000-01-01' "
-            f"AND {parsed} <= TIMESTAMP '9999-12-31 23:59:59' THEN CAST({parsed} AS TIMESTAMP) END"
+            f"CASE WHEN {text} <> 'epoch' AND {parsed} >= TIMESTAMPTZ '1000-01-01 00:00:00+00' "
+            f"AND {parsed} < TIMESTAMPTZ '10000-01-01 00:00:00+00' THEN make_timestamp(epoch_us({parsed})) END"
         )
 
     def _slow(self, text: str) -> str:

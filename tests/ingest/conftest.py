@@ -1,0 +1,56 @@
+"""Helpers for the ingest tests: a clock, and a way to take text or bytes in."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+
+NOW = datetime(2025, 6, 1, 12, 0, 0)
+HEADER = "user_id,timestamp,action,metadata\n"
+
+
+def events_of(file: IngestedFile) -> list[dict]:
+    """All events of an ingested file, day by day, without their file's fingerprint."""
+    tables = [pq.ParquetFile(file.event_files[day]).read() for day in sorted(file.event_files)]
+    rows = pa.concat_tables(tables).to_pylist() if tables else []
+    return [{key: value for key, value in row.items() if key != "file_sha256"} for row in rows]
+
+
+def rejections(file: IngestedFile) -> list[tuple[int, str]]:
+    return list(zip(file.rejected["line_number"].to_pylist(), file.rejected["reason"].to_pylist(), strict=True))
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Callable[..., IngestedFile]:
+    """Take one file's content in; `events` of earlier files may be held."""
+    count = iter(range(10_000))
+
+    def take_one(
+        content: str | bytes,
+        *,
+        name: str = "log.csv",
+        timestamp_format: str | None = None,
+        held: tuple[IngestedFile, ...] = (),
+        now: datetime = NOW,
+    ) -> IngestedFile:
+        folder = tmp_path / str(next(count))
+        folder.mkdir()
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        [file] = ingest_files(
+            [folder / name],
+            folder / "out",
+            known=lambda day: [earlier.event_files[day] for earlier in held if day in earlier.event_files],
+            known_sha256={earlier.file_sha256 for earlier in held},
+            now=now,
+            timestamp_format=timestamp_format,
+        )
+        assert file.rows_read == file.rows_accepted + file.rows_rejected + file.rows_duplicate
+        assert file.rejected.num_rows == (0 if file.already_ingested else file.rows_rejected)
+        return file
+
+    return take_one
