@@ -13,32 +13,38 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from dash_app.planning.baseline import EXPOSURE_DAYS
 from dash_app.planning.duration import forecast_enrolment
 
 WEEKS = 14
 ELIGIBLE_FROM = 3
-LINEAR = ("visits a day", "new users a day")
+NEVER = 3660.0
+RULES = ("ours", "visits a day", "users a day")
+"""The forecast; users a day times days; different users of the log over its days."""
 Log = tuple[NDArray[np.int64], NDArray[np.int64], int]
 
 
 def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
-    """Relative errors in days, before rounding, of the forecast and of two linear rules."""
+    """Relative errors in days, before rounding, of the forecast and of two linear rules.
+
+    For each, of the days until the users have come, and (`..., exposed`) of the whole test with its exposure window.
+    """
     users, days, length = log
-    found: dict[str, list[float]] = {"forecast": [], **{rule: [] for rule in LINEAR}}
+    found: dict[str, list[float]] = {}
     for cutoff in range(first_cutoff, length - 13, 7 if length < 400 else 56):
         seen, later = days < cutoff, (days >= cutoff) & (days < cutoff + 56)
         if seen.sum() < 50 or later.sum() < 50:
             continue
         forecast = forecast_enrolment(users[seen], days[seen], cutoff)
-        a_day = {
-            "visits a day": len(np.unique(users[seen] * length + days[seen])) / cutoff,
-            "new users a day": len(np.unique(users[seen])) / cutoff,
-        }
+        visits = len(np.unique(users[seen] * length + days[seen])) / cutoff
+        new_users = len(np.unique(users[seen])) / cutoff
         for wanted, actual in _targets(users[later], days[later] - cutoff):
-            predicted = forecast.days_until(wanted)
-            found["forecast"].append(abs((predicted if predicted is not None else 3660) / actual - 1))
-            for rule, pace in a_day.items():
-                found[rule].append(abs(wanted / pace / actual - 1))
+            ours = forecast.days_until(wanted)
+            predictions = (NEVER if ours is None else ours, wanted / visits, wanted / new_users)
+            for rule, predicted in zip(RULES, predictions, strict=True):
+                miss = abs(predicted - actual)
+                found.setdefault(rule, []).append(miss / actual)
+                found.setdefault(f"{rule}, exposed", []).append(miss / (actual + EXPOSURE_DAYS))
     return found
 
 
