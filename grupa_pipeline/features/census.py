@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import ibis
 
 from grupa_pipeline.features.layout import Layout
 from grupa_pipeline.features.log import Log
@@ -15,6 +18,7 @@ STAY_SHARE = 0.005
 STAY_RANK = 45
 """An action that was in stays while it is above this share and within this rank, so that columns do not come and go."""
 
+_MOST_RANKED = 1000
 RARE = 0.01
 """A yes-or-no feature that tells fewer than this share of users from the others tells nothing."""
 
@@ -49,11 +53,7 @@ class Census:
 def take_census(log: Log, keep_actions: Sequence[str]) -> Census:
     """Count users with enough events and their actions, and choose those that get columns."""
     users = log.engine.fetch(log.spans.agg(users=log.spans.count()))["users"][0].as_py()
-    seen = log.counts.semi_join(log.spans, "user_id")
-    rows = log.engine.fetch(
-        seen.group_by("action", "outcome").agg(users=seen.count(), events=seen.n.sum().cast("int64"))
-    ).to_pylist()
-    rows.sort(key=lambda row: (-row["users"], -row["events"], row["action"]))
+    rows = [row for outcome in (False, True) for row in _commonest(log, outcome)]
     counted = {row["action"]: (row["users"], row["events"]) for row in rows}
     if log.layout:
         common, outcomes = (_by_slug(actions, counted) for actions in (log.layout.actions, log.layout.outcomes))
@@ -64,6 +64,14 @@ def take_census(log: Log, keep_actions: Sequence[str]) -> Census:
     slugs = unique_slugs([*chosen, *ended])
     common, outcomes = (_by_slug({slugs[name]: name for name in names}, counted) for names in (chosen, ended))
     return Census(users, common, outcomes)
+
+
+def _commonest(log: Log, outcome: bool) -> list[dict[str, Any]]:
+    """Actions by their users, the commonest first; as many as can matter, for a log may have a million."""
+    seen = log.counts.filter(log.counts.outcome == outcome).semi_join(log.spans, "user_id")
+    grouped = seen.group_by("action").agg(users=seen.count(), events=seen.n.sum().cast("int64"))
+    ranked = grouped.order_by([ibis.desc("users"), ibis.desc("events"), "action"]).limit(_MOST_RANKED)
+    return [row | {"outcome": outcome} for row in log.engine.fetch(ranked).to_pylist()]
 
 
 def _by_slug(names: Mapping[str, str], counted: Mapping[str, tuple[int, int]]) -> list[Action]:

@@ -77,12 +77,15 @@ def open_log(
     window = inside.select("user_id", "action", "metadata", at=engine.micros(inside.timestamp) - start)
     names = engine.fetch(window.select("action").distinct())["action"].to_pylist()
     assigned = roles.assign(sorted({*names, *(layout.sources if layout else ())}))
-    outcomes = sorted(action for action, role in assigned.items() if role in ("good", "bad"))
-    counts = engine.keep(
-        window.group_by("user_id", "action")
-        .agg(n=window.count(), first_at=window["at"].min(), last_at=window["at"].max())
-        .mutate(outcome=lambda row: row.action.isin(outcomes) if outcomes else ibis.literal(False))
+    lookup = engine.keep(
+        pa.table({"action": pa.array(assigned, pa.string()), "role": pa.array(assigned.values(), pa.string())})
     )
+    counted = window.group_by("user_id", "action").agg(
+        n=window.count(), first_at=window["at"].min(), last_at=window["at"].max()
+    )
+    joined = counted.left_join(lookup, "action")
+    outcome = joined.role.isin(["good", "bad"]).fill_null(False)
+    counts = engine.keep(joined.select("user_id", "action", "n", "first_at", "last_at", outcome=outcome))
     length = _micros(window_end) - start
     spans = engine.keep(_spans(counts, length, min_events))
     return Log(engine, window, counts, spans, length, assigned, roles, layout)

@@ -11,6 +11,7 @@ IDLE = 30 * MINUTE
 """A session ends when nothing happens for longer than this."""
 _CODE_BITS = 6
 _CODE_MASK = (1 << _CODE_BITS) - 1
+_OUTCOME = -1
 OTHER = 0
 """Code of all actions that are not common."""
 
@@ -25,13 +26,12 @@ def take_steps(log: Log, census: Census) -> ir.Table:
 
     Columns: user_id, at, code, before_at, before_code (NULL for a user's first event), starts_session.
     """
-    codes = action_codes(census)
+    codes = dict.fromkeys(log.actions_of("good", "bad"), _OUTCOME) | action_codes(census)
     lookup = log.engine.keep(
         pa.table({"action": pa.array(codes, pa.string()), "code": pa.array(codes.values(), pa.int64())})
     )
-    outcomes = log.actions_of("good", "bad")
-    events = log.events.filter(~log.events.action.isin(outcomes)) if outcomes else log.events
-    coded = events.semi_join(log.spans, "user_id").left_join(lookup, "action")
+    coded = log.events.semi_join(log.spans, "user_id").left_join(lookup, "action")
+    coded = coded.filter(coded.code.fill_null(OTHER) != _OUTCOME)
     # Time and action in one number: sorting one integer takes half the time of sorting both columns.
     keyed = coded.select("user_id", key=(coded["at"] << _CODE_BITS) + coded.code.fill_null(OTHER))
     order = ibis.window(group_by="user_id", order_by="key")

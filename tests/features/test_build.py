@@ -173,6 +173,14 @@ def test_an_action_that_is_a_sentence_or_a_quote_does_no_harm() -> None:
     assert entry(found, "share_unnamed")["source_action"] == "оплата"
 
 
+def test_thousands_of_different_names_give_no_more_columns() -> None:
+    names = [name for number in range(2000) for name in (f"order_{number}_cancelled", f"page_{number}")]
+    log: list[Event] = [("ann", f"{number % 28} {number % 24:02}:00", name) for number, name in enumerate(names)]
+    found = measure([*log, *base_log()])
+    assert len(columns(found, "outcome")) <= 60
+    assert len(columns(found, "clustering")) <= 60
+
+
 @pytest.fixture(scope="module")
 def bpi2012() -> FeatureSet:
     end = datetime(2012, 3, 15)

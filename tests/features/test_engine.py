@@ -1,0 +1,46 @@
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from grupa_pipeline.features.engine import DuckDBEngine
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute(
+        """CREATE TABLE events AS SELECT * FROM (VALUES
+        ('ann', TIMESTAMP '1969-12-31 23:59:59.999999', 'a', '{"k": "text", "a.b": 7, "say \\"hi\\"": true}'::JSON),
+        ('bob', TIMESTAMP '2026-01-01 00:00:00.000001', 'b', '{"k": null}'::JSON),
+        ('cat', TIMESTAMP '2026-01-01 00:00:00', 'c', '[1]'::JSON),
+        ('dan', TIMESTAMP '2026-01-01 00:00:00', 'd', NULL)) AS t (user_id, timestamp, action, metadata)"""
+    )
+    return con
+
+
+def test_moments_are_whole_microseconds(con: duckdb.DuckDBPyConnection) -> None:
+    with DuckDBEngine(con) as engine:
+        events = engine.events("events")
+        found = engine.fetch(events.select("user_id", at=engine.micros(events.timestamp)).order_by("user_id"))
+    day = (datetime(2026, 1, 1) - datetime(1970, 1, 1)).days * 86_400_000_000
+    assert found["at"].to_pylist() == [-1, day + 1, day, day]
+
+
+@pytest.mark.parametrize(("key", "text"), [("k", "text"), ("a.b", "7"), ('say "hi"', "true"), ("none", None)])
+def test_a_key_is_read_as_text_whatever_it_holds(con: duckdb.DuckDBPyConnection, key: str, text: str | None) -> None:
+    with DuckDBEngine(con) as engine:
+        events = engine.events("events")
+        found = engine.fetch(events.select("user_id", text=engine.json_text(events.metadata, key)).order_by("user_id"))
+    assert found["text"].to_pylist() == [text, None, None, None]
+
+
+def test_what_is_kept_is_computed_once_and_dropped_at_the_end(con: duckdb.DuckDBPyConnection) -> None:
+    with DuckDBEngine(con) as engine:
+        kept = engine.keep(engine.events("events").select("user_id"))
+        small = engine.keep(pa.table({"n": [1, 2]}))
+        con.execute("DELETE FROM events")
+        assert len(engine.fetch(kept)) == 4
+        assert engine.fetch(small)["n"].to_pylist() == [1, 2]
+    assert [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()] == ["events"]
