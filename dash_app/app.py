@@ -2,11 +2,12 @@
 
 import logging
 
-from dash import Dash
+from dash import Dash, set_props
 from flask import Flask
 
 from dash_app import exports, security
-from dash_app.callbacks import clusters, dialog, navigation
+from dash_app.callbacks import clusters, dialog, history, navigation, planner, roadmap
+from dash_app.components import parts
 from dash_app.components.shell import shell
 from dash_app.data.gate import Gate
 from dash_app.roadmap import Roadmap
@@ -28,13 +29,20 @@ def create_app(settings: Settings) -> Dash:
         suppress_callback_exceptions=True,
         serve_locally=True,
         add_log_handler=False,
+        on_error=tell,
     )
     app.layout = shell()
-    for room in (navigation, clusters, dialog):
+    for room in (navigation, clusters, dialog, planner, roadmap, history):
         room.register(app, services)
     exports.register(app.server, services)
     security.protect(app, trust_proxy=settings.trust_proxy)
     return app
+
+
+def tell(error: Exception) -> None:
+    """Say on the page that something failed; what exactly is in the log, not on the screen."""
+    log.error("a callback failed", exc_info=error)
+    set_props("toast", {"children": parts.toast("That did not work; the page is as it was. The app's log says why.")})
 
 
 def create_server() -> Flask:

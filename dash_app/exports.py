@@ -2,24 +2,41 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from html import escape
 from typing import Any
 
 import duckdb
 from flask import Flask, Response, abort, jsonify, request
 
 from dash_app.data import users
+from dash_app.planning.export import defused, to_csv, to_json, to_markdown
+from dash_app.planning.payloads import growthbook_payload, posthog_payload
+from dash_app.planning.plan import Plan
+from dash_app.roadmap import UnknownPlanError
 from dash_app.services import Services
 from grupa_pipeline import warehouse
 from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_WRITERS = {
+    "csv": (to_csv, "text/csv"),
+    "json": (to_json, "application/json"),
+    "md": (to_markdown, "text/markdown"),
+}
+_PAYLOADS: dict[str, Callable[[Plan], dict[str, Any]]] = {"growthbook": growthbook_payload, "posthog": posthog_payload}
 
 
 def register(server: Flask, services: Services) -> None:
     """Add the routes."""
     server.add_url_rule("/healthz", "healthz", lambda: healthz(services))
+    server.add_url_rule("/export/roadmap.<kind>", "export_roadmap", lambda kind: export_roadmap(services, kind))
+    server.add_url_rule(
+        "/export/plan/<plan_id>/<platform>.json",
+        "export_plan",
+        lambda plan_id, platform: export_plan(services, plan_id, platform),
+    )
+    server.add_url_rule("/print/roadmap", "print_roadmap", lambda: print_roadmap(services))
     server.add_url_rule("/export/users.csv", "export_users", lambda: export_users(services))
 
 
@@ -34,6 +51,38 @@ def healthz(services: Services) -> Response:
         answer.status_code = 503
         return answer
     return jsonify(status="ok", version=services.gate.version(), snapshots=snapshots)
+
+
+def export_roadmap(services: Services, kind: str) -> Response:
+    """All plans, archived ones too, as CSV, JSON or Markdown."""
+    if kind not in _WRITERS:
+        abort(404, "Plans come as csv, json or md.")
+    write, mimetype = _WRITERS[kind]
+    headers = {"Content-Disposition": f'attachment; filename="roadmap.{kind}"'}
+    return Response(write(services.roadmap.plans()), mimetype=mimetype, headers=headers)
+
+
+def export_plan(services: Services, plan_id: str, platform: str) -> Response:
+    """One plan as the draft that an experiment platform's API takes."""
+    if platform not in _PAYLOADS:
+        abort(404, "Drafts are made for growthbook and posthog.")
+    try:
+        plan = services.roadmap.plan(plan_id)
+    except UnknownPlanError as error:
+        abort(404, str(error))
+    answer = jsonify(_PAYLOADS[platform](plan))
+    answer.headers["Content-Disposition"] = f'attachment; filename="{platform}-draft.json"'
+    return answer
+
+
+def print_roadmap(services: Services) -> Response:
+    """The briefs of all plans that are not archived, as a plain page to print."""
+    briefs = "".join(f"<pre>{escape(each.brief)}</pre>" for each in services.roadmap.plans(archived=False))
+    style = "pre{white-space:pre-wrap;font:14px/1.5 system-ui;page-break-after:always;max-width:46rem;margin:2rem auto}"
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Test roadmap</title><style>{style}</style>'
+    return Response(
+        f"{page}<main><h1>Test roadmap</h1>{briefs or '<p>No plans.</p>'}</main></html>", mimetype="text/html"
+    )
 
 
 def export_users(services: Services) -> Response:
@@ -60,10 +109,5 @@ def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
     """Rows as lines of CSV whose text no spreadsheet takes for a formula."""
     for row in rows:
         line = io.StringIO()
-        csv.writer(line).writerow([defused(each) for each in row])
+        csv.writer(line).writerow([defused(each) if isinstance(each, str) else each for each in row])
         yield line.getvalue()
-
-
-def defused(value: Any) -> Any:
-    """Text that starts like a formula gets an apostrophe before it; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

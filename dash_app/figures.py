@@ -13,9 +13,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dash_app import formats
+from dash_app.data.history import Size
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
 from dash_app.palette import DIMMED, UNASSIGNED_COLOR, look
+from dash_app.planning.plan import Plan
 
 CLEAR = "rgba(0,0,0,0)"
 _DENSITY = [[0, CLEAR], [0.02, "rgba(138,143,152,0.10)"], [1, "rgba(138,143,152,0.55)"]]
@@ -69,17 +71,17 @@ def feature_map(
     return figure
 
 
-def sizes_over_time(sizes: Sequence[tuple[date, str, int]], clusters: Mapping[str, Cluster]) -> go.Figure:
-    """Users a cluster in each snapshot, one line a cluster with its mark; `sizes` are (day, cluster_id, users)."""
+def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int | None]]) -> go.Figure:
+    """Users a cluster in each snapshot, one line a cluster with its mark; `clusters` give name and colour slot by id."""
     figure = go.Figure(layout=_plain_layout())
-    for cluster_id in sorted({each for _, each, _ in sizes}):
-        cluster = clusters.get(cluster_id)
-        own = look(cluster.color_slot if cluster else None)
-        rows = [(day, users) for day, each, users in sizes if each == cluster_id]
+    for cluster_id in sorted({each.cluster_id for each in sizes}):
+        name, slot = clusters.get(cluster_id, (cluster_id, None))
+        own = look(slot)
+        rows = [each for each in sizes if each.cluster_id == cluster_id]
         figure.add_scatter(
-            x=[day for day, _ in rows],
-            y=[users for _, users in rows],
-            name=escape(cluster.name if cluster else cluster_id),
+            x=[each.day for each in rows],
+            y=[each.users for each in rows],
+            name=escape(name),
             mode="lines+markers",
             line={"color": own.color, "width": 2},
             marker={"symbol": own.symbol, "size": 8, "color": own.color},
@@ -90,39 +92,56 @@ def sizes_over_time(sizes: Sequence[tuple[date, str, int]], clusters: Mapping[st
     return figure
 
 
-def flows(moves: Sequence[tuple[str | None, str | None, int]], clusters: Mapping[str, Cluster]) -> go.Figure:
+def flows(
+    moves: Sequence[tuple[str | None, str | None, int]], clusters: Mapping[str, tuple[str, int | None]]
+) -> go.Figure:
     """Sankey of who moved from where to where; `moves` are (from_cluster_id, to_cluster_id, users), None is unassigned."""
-    sources = sorted({source for source, _, _ in moves}, key=lambda each: each or "~")
-    targets = sorted({target for _, target, _ in moves}, key=lambda each: each or "~")
-    nodes = [*sources, *targets]
-    places = {("from", each): at for at, each in enumerate(sources)}
-    places |= {("to", each): at + len(sources) for at, each in enumerate(targets)}
-
-    def color(cluster_id: str | None) -> str:
-        cluster = clusters.get(cluster_id or "")
-        return look(cluster.color_slot).color if cluster else UNASSIGNED_COLOR
-
-    def name(cluster_id: str | None) -> str:
-        cluster = clusters.get(cluster_id or "")
-        return escape(cluster.name if cluster else cluster_id or "Unassigned or absent")
-
+    ends = [
+        (side, each) for side in (0, 1) for each in sorted({move[side] for move in moves}, key=lambda id_: id_ or "~")
+    ]
+    place = {end: at for at, end in enumerate(ends)}
+    looks = [clusters.get(str(each), (str(each or "Unassigned or absent"), None)) for _, each in ends]
+    colors = [look(slot).color for _, slot in looks]
     figure = go.Figure(layout=_plain_layout())
     figure.add_sankey(
         node={
-            "label": [name(each) for each in nodes],
-            "color": [color(each) for each in nodes],
+            "label": [escape(name) for name, _ in looks],
+            "color": colors,
             "pad": 18,
             "thickness": 14,
             "line": {"width": 0},
         },
         link={
-            "source": [places["from", source] for source, _, _ in moves],
-            "target": [places["to", target] for _, target, _ in moves],
+            "source": [place[0, source] for source, _, _ in moves],
+            "target": [place[1, target] for _, target, _ in moves],
             "value": [users for _, _, users in moves],
-            "color": [f"{color(source)}55" for source, _, _ in moves],
+            "color": [f"{colors[place[0, source]]}55" for source, _, _ in moves],
             "hovertemplate": "%{source.label} to %{target.label}: %{value:,} users<extra></extra>",
         },
     )
+    return figure
+
+
+def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None]) -> go.Figure:
+    """Dated plans as bars from their first to their last day, the earliest on top, in their cluster's colour."""
+    figure = go.Figure(layout=_plain_layout())
+    ordered = sorted(plans, key=lambda plan: (plan.start_date or date.max, plan.name), reverse=True)
+    spans = [((plan.end_date or date.max) - (plan.start_date or date.max)).days + 1 for plan in ordered]
+    figure.add_bar(
+        orientation="h",
+        base=[plan.start_date.isoformat() for plan in ordered if plan.start_date],
+        x=[span * 86_400_000 for span in spans],
+        y=[plan.plan_id for plan in ordered],
+        text=[escape(_short(plan.name)) for plan in ordered],
+        textposition="auto",
+        insidetextanchor="start",
+        marker={"color": [look(slots.get(plan.cluster_id)).color for plan in ordered], "opacity": 0.55},
+        customdata=[[escape(plan.name), str(plan.start_date), str(plan.end_date), plan.status] for plan in ordered],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]} to %{customdata[2]}, %{customdata[3]}<extra></extra>",
+    )
+    figure.update_xaxes(type="date", tickformat="%-d %b", side="top")
+    figure.update_yaxes(visible=False)
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 40, "b": 8}, bargap=0.25)
     return figure
 
 
@@ -222,4 +241,5 @@ def _plain_layout() -> go.Layout:
         legend={"orientation": "h", "y": -0.15},
         hoverlabel={"namelength": -1},
         autosize=True,
+        modebar={"bgcolor": CLEAR, "color": UNASSIGNED_COLOR, "activecolor": UNASSIGNED_COLOR},
     )

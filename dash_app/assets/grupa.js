@@ -23,8 +23,11 @@
 
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
-    where: (path, search, changed, current) =>
-      path ? unless({ path, snapshot: wanted(search).get("snapshot"), changed }, current) : kept(),
+    where: (path, search, names, saved, current) => {
+      /* A saved plan shows on the roadmap only: other pages need not be built again. */
+      const changed = path === "/roadmap" ? `${names} ${saved}` : `${names}`;
+      return path ? unless({ path, snapshot: wanted(search).get("snapshot"), changed }, current) : kept();
+    },
     selection: (search, current) => unless({ cluster: wanted(search).get("cluster") || "" }, current),
     planning: (search, current) => unless({ plan: wanted(search).get("plan") || "" }, current),
 
@@ -91,7 +94,30 @@
       const trigger = triggered();
       return trigger ? address({ plan: idOf(trigger).plan }, search) : kept();
     },
+    after_save: (saved, search) => (saved ? address({ plan: "" }, search) : kept()),
+    /* The drawer opens at once and says what is coming. */
+    drawer: (planning) => {
+      const open = Boolean(planning && planning.plan);
+      const wait = { namespace: "dash_html_components", type: "P", props: { children: "Measuring the baseline and sizing the test…", className: "quiet", "aria-busy": "true" } };
+      return [open, open ? wait : kept()];
+    },
+    dismiss: (clicks) => (triggered() ? null : kept()),
     close_plan: (opened, search) => (opened === false ? address({ plan: "" }, search) : kept()),
+
+    /* The roadmap: which view, which plans, what is done with the selected one. */
+    views: (view) => ["table", "board", "timeline"].map((each) => each !== view),
+    filter_plans: (text, options) => ({ ...options, quickFilterText: text || "" }),
+    enable_tools: (rows, ids) => ids.map(() => !(rows && rows.length)),
+    plan_tool: (clicks, rows, search) => {
+      const trigger = triggered();
+      if (!trigger || !rows || !rows.length) return [kept(), kept()];
+      const what = idOf(trigger).what;
+      const plan = rows[0].plan_id;
+      if (what === "open") return [kept(), address({ plan }, search)];
+      if (what === "duplicate" || what === "remove") return [{ what, plan, at: Date.now() }, kept()];
+      window.open(`/export/plan/${encodeURIComponent(plan)}/${what}.json`, "_blank");
+      return [kept(), kept()];
+    },
 
     /* Links keep the snapshot, and the one of this page is marked. */
     rail: (path, search, ids) => {
@@ -110,4 +136,22 @@
     },
     switch_scheme: (clicks, now) => (clicks ? (now === "dark" ? "light" : "dark") : kept()),
   };
+
+  /* Dragging plans on the board; the buttons and lists of each card do the same. */
+  const card = (event) => event.target.closest && event.target.closest(".plan-card");
+  const column = (event) => event.target.closest && event.target.closest(".board-column");
+  document.addEventListener("dragstart", (event) => {
+    if (card(event)) event.dataTransfer.setData("text/plain", card(event).dataset.plan);
+  });
+  document.addEventListener("dragover", (event) => {
+    if (column(event)) event.preventDefault();
+  });
+  document.addEventListener("drop", (event) => {
+    if (!column(event)) return;
+    event.preventDefault();
+    const plan = event.dataTransfer.getData("text/plain");
+    const before = card(event) ? card(event).dataset.plan : null;
+    if (!plan || plan === before) return;
+    own.set_props("dropped", { data: { plan, before, status: column(event).dataset.status, at: Date.now() } });
+  });
 })();

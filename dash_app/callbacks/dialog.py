@@ -8,7 +8,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import details
+from dash_app.components import details, parts
 from dash_app.components import users as user_parts
 from dash_app.data import calls, users
 from dash_app.data.snapshot import Snapshot
@@ -38,7 +38,7 @@ def register(app: Dash, services: Services) -> None:
     app.callback(
         Output("changed", "data", allow_duplicate=True),
         Output("dialog", "opened", allow_duplicate=True),
-        Output("notifications", "sendNotifications", allow_duplicate=True),
+        Output("toast", "children", allow_duplicate=True),
         Input({"type": "rename", "cluster": ALL}, "n_clicks"),
         State({"type": "new-name", "cluster": ALL}, "value"),
         State("changed", "data"),
@@ -60,7 +60,7 @@ def rename(services: Services, clicks: list[int | None], names: list[str | None]
         return no_update, no_update, no_update
     services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.user())
     told = "The name is kept." if (names[0] or "").strip() else "The pipeline's name is back."
-    return changed + 1, False, [details.told("rename", told)]
+    return changed + 1, False, parts.toast(told)
 
 
 def _evidence(services: Services, snapshot: Snapshot, of: str) -> Content | None:

@@ -22,7 +22,12 @@ def register(app: Dash, services: Services) -> None:
     browser = partial(ClientsideFunction, "grupa")
     url = (Input("url", "pathname"), Input("url", "search"))
     app.clientside_callback(
-        browser("where"), Output("where", "data"), *url, Input("changed", "data"), State("where", "data")
+        browser("where"),
+        Output("where", "data"),
+        *url,
+        Input("changed", "data"),
+        Input("saved", "data"),
+        State("where", "data"),
     )
     for store in ("selection", "planning"):
         app.clientside_callback(browser(store), Output(store, "data"), Input("url", "search"), State(store, "data"))

@@ -1,7 +1,6 @@
 """What the dialog shows, and notifications. Pure functions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import dash_mantine_components as dmc
 from dash import html
@@ -22,11 +21,6 @@ _MEASURES = {
     "path": "share of users who take these steps",
     "duration": "median time",
 }
-
-
-def told(notification_id: str, message: Any, title: str = "Done", color: str = "indigo") -> dict[str, Any]:
-    """A notification."""
-    return {"action": "show", "id": notification_id, "title": title, "message": message, "color": color}
 
 
 def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component:
@@ -104,7 +98,6 @@ def rename(cluster: Cluster, edits: Sequence[ClusterName]) -> Component:
                 value=cluster.name,
                 label="Name",
                 description="Everyone sees it. Leave it empty to go back to the pipeline's name.",
-                maxLength=80,
             ),
             dmc.Button("Keep the name", id={"type": "rename", "cluster": cluster.cluster_id}, mt="md", n_clicks=0),
             html.Section([html.H4("Names given before"), html.Ul(past)]) if past else None,

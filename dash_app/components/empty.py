@@ -37,6 +37,16 @@ def no_such_page() -> Component:
     )
 
 
+def no_plan(message: str) -> Component:
+    """The address names a plan or recommendation that is not there."""
+    return parts.notice("There is no such plan", message, kind="warning")
+
+
+def not_plannable(message: str) -> Component:
+    """No test can be sized for these users."""
+    return parts.notice("This cannot be planned as a test", message, kind="warning")
+
+
 def damaged(message: str) -> Component:
     """The published file does not open."""
     return _page("The warehouse does not open", message, kind="error")

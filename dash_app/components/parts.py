@@ -17,6 +17,11 @@ def aria(**words: str) -> dict[str, Any]:
     return {f"aria-{name}": word for name, word in words.items()}
 
 
+def data(**words: str) -> dict[str, Any]:
+    """Attributes for the browser's script: `data(plan="p1")` gives `data-plan="p1"`."""
+    return {f"data-{name}": word for name, word in words.items()}
+
+
 def icon(name: str) -> Component:
     """A picture from the style sheet; it says nothing to a screen reader, the control's label does."""
     return html.Span(className=f"icon icon-{name}", **aria(hidden="true"))
@@ -119,6 +124,19 @@ def evidence_chip(evidence: Evidence, cluster_id: str) -> Component:
         n_clicks=0,
         title=formats.capital(evidence.description),
     )
+
+
+def toast(message: str, undo: tuple[str, str] | None = None) -> Component:
+    """What just happened, with a way back: `undo` names what to do (remove or restore) and the plan."""
+    back = (
+        [html.Button("Undo", id={"type": "undo", "what": undo[0], "plan": undo[1]}, className="link", n_clicks=0)]
+        if undo
+        else []
+    )
+    close = html.Button(
+        icon("close"), id={"type": "dismiss", "of": "toast"}, className="bare", n_clicks=0, **aria(label="Dismiss")
+    )
+    return html.Div([html.Span(message), *back, close], className="toast")
 
 
 def versus(evidence: Evidence) -> str:

@@ -41,7 +41,11 @@ def shell() -> Component:
             dcc.Store(id="picked"),
             dcc.Store(id="asked"),
             dcc.Store(id="scheme", storage_type="local"),
-            dmc.NotificationContainer(id="notifications", position="bottom-left", autoClose=12_000),
+            dcc.Store(id="saved", data=0),
+            dcc.Store(id="draft"),
+            dcc.Store(id="dropped"),
+            dcc.Store(id="plan-tool"),
+            html.Div(id="toast", role="status"),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Div([_rail(), _header(), html.Main(_waiting(), id="page", tabIndex="-1")], className="frame"),
             dmc.Drawer(

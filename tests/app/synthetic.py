@@ -177,7 +177,9 @@ def _write_cluster(
         "size": int(mine.sum()) - (10 if day == DAYS[0] else 0),
         "share": float(mine.mean()),
         "stability": (0.93, 0.7, 0.5)[slot],
-        "rule": "sessions a week is above 4" if slot == 0 else "sessions a week is at most 4",
+        "rule": "sessions a week: more than 4 sessions/week"
+        if slot == 0
+        else "sessions a week: at most 4 sessions/week",
         "rule_f1": 0.88,
         "first_seen": DAYS[0],
         "color_slot": slot,

@@ -1,0 +1,28 @@
+"""What the History page does when it is used: the moves between the two days that were picked."""
+
+from datetime import date
+from functools import partial
+from typing import Any
+
+from dash import Dash, Input, Output, no_update
+
+from dash_app.data import history
+from dash_app.pages import history as page
+from dash_app.pages.roadmap import cluster_looks
+from dash_app.services import Services
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the History page."""
+    app.callback(
+        Output("flow", "children"), Input("flow-from", "value"), Input("flow-to", "value"), prevent_initial_call=True
+    )(partial(show_moves, services))
+
+
+def show_moves(services: Services, one: str | None, other: str | None) -> Any:
+    """The moves between two days, the earlier one first whichever was picked where."""
+    if not one or not other:
+        return no_update
+    day, later = sorted((date.fromisoformat(one), date.fromisoformat(other)))
+    found = services.gate.ask(history.load_moves, day, later)
+    return page.moves(found, cluster_looks(services), day, later)

@@ -1,0 +1,182 @@
+"""The planner drawer: opens filled in, sizes again as fields change, saves to the roadmap, takes back."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+
+from dash_app import drafting
+from dash_app.callbacks import planner_edits
+from dash_app.callbacks.navigation import as_day
+from dash_app.components import empty, parts
+from dash_app.components import planner as planner_parts
+from dash_app.components.planner_form import margins
+from dash_app.data import history as histories
+from dash_app.data import snapshot as snapshots
+from dash_app.planning.baseline import BaselineError
+from dash_app.planning.changes import cluster_since
+from dash_app.planning.duration import DurationError
+from dash_app.planning.plan import Plan, PlanError
+from dash_app.planning.sample_size import SizeError
+from dash_app.roadmap import StaleEditError, UnknownPlanError
+from dash_app.services import Services
+
+FIELDS, MARGINS = {"type": "field", "name": ALL}, {"type": "margin", "metric": ALL}
+CANNOT = (BaselineError, DurationError, PlanError, SizeError)
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the drawer."""
+    _register_browser(app)
+    app.callback(
+        Output("planner", "children"),
+        Output("draft", "data"),
+        Input("planning", "data"),
+        Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
+        Input({"type": "alternative", "plan": ALL}, "n_clicks"),
+        State("where", "data"),
+        State("draft", "data"),
+        prevent_initial_call=True,
+    )(partial(open_planner, services))
+    app.callback(
+        Output("plan-numbers", "children"),
+        Output("plan-workings", "children"),
+        Output("margins", "children"),
+        Output("plan-problem", "children"),
+        Output("draft", "data", allow_duplicate=True),
+        Input(FIELDS, "value"),
+        Input(MARGINS, "value"),
+        State(FIELDS, "id"),
+        State(MARGINS, "id"),
+        State("draft", "data"),
+        prevent_initial_call=True,
+    )(partial(edit, services))
+    app.callback(
+        Output("plan-problem", "children", allow_duplicate=True),
+        Output("saved", "data", allow_duplicate=True),
+        Output("toast", "children", allow_duplicate=True),
+        Input({"type": "save-plan", "plan": ALL}, "n_clicks"),
+        State("draft", "data"),
+        State("saved", "data"),
+        prevent_initial_call=True,
+    )(partial(save, services))
+
+
+def _register_browser(app: Dash) -> None:
+    browser = partial(ClientsideFunction, "grupa")
+    search = Output("url", "search", allow_duplicate=True)
+    for name, trigger in (
+        ("plan", Input({"type": "plan", "recommendation": ALL}, "n_clicks")),
+        ("open_plan", Input({"type": "open-plan", "plan": ALL}, "n_clicks")),
+        ("close_plan", Input("drawer", "opened")),
+        ("after_save", Input("saved", "data")),
+    ):
+        app.clientside_callback(browser(name), search, trigger, State("url", "search"), prevent_initial_call=True)
+    app.clientside_callback(
+        browser("drawer"),
+        Output("drawer", "opened"),
+        Output("planner", "children", allow_duplicate=True),
+        Input("planning", "data"),
+        prevent_initial_call=True,
+    )
+
+
+def open_planner(
+    services: Services,
+    planning: dict[str, str],
+    reloads: list[int],
+    alternatives: list[int],
+    where: dict[str, Any] | None,
+    draft: dict[str, Any] | None,
+) -> tuple[Any, Any]:
+    """The drawer for a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer."""
+    wanted = planning["plan"]
+    asked = ctx.triggered_id if isinstance(ctx.triggered_id, dict) else {}
+    if not wanted or (asked and not any((*reloads, *alternatives))):
+        return no_update, no_update
+    try:
+        if asked.get("type") == "alternative" and draft:
+            better = drafting.resize(services, drafting.from_store(draft)).alternative
+            return _drawer(services, better.plan) if better and better.plan else (no_update, no_update)
+        if wanted.startswith("new:"):
+            return _new(services, wanted.removeprefix("new:"), (where or {}).get("snapshot"))
+        return _drawer(services, services.roadmap.plan(wanted))
+    except UnknownPlanError as error:
+        return empty.no_plan(str(error)), None
+    except CANNOT as error:
+        return empty.not_plannable(str(error)), None
+
+
+def edit(
+    services: Services,
+    values: list[Any],
+    margin_values: list[Any],
+    ids: list[dict[str, str]],
+    margin_ids: list[dict[str, str]],
+    draft: dict[str, Any] | None,
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Size again with the fields as they are; what cannot be sized is said and the numbers stay as they were."""
+    if not draft or not values:
+        return (no_update,) * 5
+    before = drafting.from_store(draft)
+    fields = {each["name"]: value for each, value in zip(ids, values, strict=True)}
+    limits = {each["metric"]: value for each, value in zip(margin_ids, margin_values, strict=True)}
+    try:
+        plan = planner_edits.apply(services, before, fields, limits)
+        sizing = drafting.resize(services, plan)
+    except CANNOT as error:
+        return no_update, no_update, no_update, planner_parts.problem(error), no_update
+    catalog = services.gate.ask(snapshots.load_catalog)
+    same_rails = [each.metric for each in plan.guardrails] == list(limits)
+    return (
+        planner_parts.numbers(sizing, catalog),
+        planner_parts.workings(sizing, drafting.baseline_of(services, plan), catalog),
+        no_update if same_rails else margins(plan.guardrails, catalog),
+        None,
+        drafting.to_store(sizing.plan),
+    )
+
+
+def save(services: Services, clicks: list[int], draft: dict[str, Any] | None, saved: int) -> tuple[Any, Any, Any]:
+    """Put the plan on the roadmap, or its next revision; a stale edit is refused and shows what changed."""
+    if not any(clicks) or not draft:
+        return no_update, no_update, no_update
+    plan = drafting.from_store(draft)
+    user = services.user()
+    try:
+        if plan.revision == 0:
+            services.roadmap.add(plan, user)
+            told = parts.toast(f"“{plan.name}” is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id))
+        else:
+            services.roadmap.save(plan, plan.revision, user)
+            told = parts.toast(f"“{plan.name}” is saved.")
+    except StaleEditError as error:
+        return planner_parts.stale(str(error), error.changes, plan.plan_id), no_update, no_update
+    except (PlanError, UnknownPlanError) as error:
+        return planner_parts.problem(error), no_update, no_update
+    return None, (saved or 0) + 1, told
+
+
+def _new(services: Services, insight_id: str, day: str | None) -> tuple[Component, Any]:
+    shown = services.snapshot(as_day(day))
+    found = shown.insight(insight_id) if shown else None
+    if shown is None or found is None:
+        return empty.no_plan("This snapshot has no such recommendation; choose the snapshot it was written for."), None
+    draft = drafting.new_draft(services, shown, *found)
+    baseline = drafting.baseline_of(services, draft.sizing.plan)
+    drawer = planner_parts.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
+    return drawer, drafting.to_store(draft.sizing.plan)
+
+
+def _drawer(services: Services, plan: Plan) -> tuple[Component, Any]:
+    sizing = drafting.resize(services, plan)
+    drawer = planner_parts.planner(
+        sizing,
+        drafting.baseline_of(services, plan),
+        services.gate.ask(snapshots.load_catalog),
+        history=services.roadmap.history(plan.plan_id),
+        since=cluster_since(plan.cluster_id, plan.snapshot_date, services.gate.ask(histories.load_transitions)),
+    )
+    return drawer, drafting.to_store(replace(sizing.plan, revision=plan.revision))

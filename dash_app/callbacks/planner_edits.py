@@ -1,0 +1,78 @@
+"""What the planner's fields mean for a plan: values of the form in, the changed plan out. No Dash."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from dash_app import drafting
+from dash_app.components.planner_form import read_weights
+from dash_app.planning.plan import Arm, Guardrail, Plan, PlanError, Problem
+from dash_app.services import Services
+
+_TEXTS = ("name", "hypothesis", "population", "owner", "status", "direction")
+
+
+def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Mapping[str, Any]) -> Plan:
+    """The plan with the form's values; metrics that are new to it are measured.
+
+    Raises:
+        PlanError: A field holds no usable value.
+        BaselineError: A metric cannot be measured among these users.
+    """
+    had_metric = (plan.primary_metric, plan.exposure_days)
+    texts: dict[str, Any] = {name: fields[name] or "" for name in _TEXTS}
+    plan = replace(plan, **texts, **_numbers(fields))
+    plan = replace(plan, variants=_arms(plan, str(fields["weights"]), fields["change"] or ""))
+    asked = (fields["primary_metric"], int(_number(fields, "exposure_days")))
+    moved = asked != had_metric
+    plan = drafting.with_metric(services, plan, *asked) if moved else _with_effect(plan, _number(fields, "mde"))
+    plan = drafting.with_guardrails(services, plan, fields["guardrails"] or [])
+    return replace(plan, guardrails=tuple(_with_margin(each, margins.get(each.metric)) for each in plan.guardrails))
+
+
+def _numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "alpha": _number(fields, "alpha"),
+        "power": _number(fields, "power"),
+        "sides": int(fields["sides"]),
+        "traffic_share": _number(fields, "traffic") / 100,
+        "start_date": date.fromisoformat(fields["start_date"][:10]) if fields["start_date"] else None,
+        "rice_impact": float(fields["rice_impact"]),
+        "rice_confidence": _number(fields, "rice_confidence") / 100,
+        "rice_effort": _number(fields, "rice_effort"),
+    }
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float:
+    try:
+        return float(fields[name])
+    except (TypeError, ValueError):
+        raise PlanError((Problem(name, f"Give a number for {name.replace('_', ' ')}."),)) from None
+
+
+def _arms(plan: Plan, text: str, change: str) -> tuple[Arm, ...]:
+    weights = read_weights(text)
+    if not weights:
+        raise PlanError((Problem("variants", "Write the split as weights, control first, such as 1 : 1."),))
+    arms = [plan.variants[at] if at < len(plan.variants) else Arm(f"treatment {at}") for at in range(len(weights))]
+    arms = [replace(arm, weight=weight) for arm, weight in zip(arms, weights, strict=True)]
+    return (arms[0], replace(arms[1], description=change), *arms[2:])
+
+
+def _with_effect(plan: Plan, asked: float) -> Plan:
+    """A field shows three digits: an effect that reads the same is kept as it is."""
+    shown = plan.mde_absolute if plan.mde_relative is None else 100 * plan.mde_relative
+    if float(f"{shown:.3g}") == float(f"{asked:.3g}"):
+        return plan
+    return plan.with_effect(absolute=asked) if plan.mde_relative is None else plan.with_effect(relative=asked / 100)
+
+
+def _with_margin(rail: Guardrail, asked: Any) -> Guardrail:
+    if asked in (None, ""):
+        return rail
+    relative = rail.margin_relative is not None
+    shown = 100 * (rail.margin_relative or 0) if relative else rail.margin_absolute
+    if float(f"{shown:.3g}") == float(f"{float(asked):.3g}"):
+        return rail
+    return rail.with_margin(relative=float(asked) / 100) if relative else rail.with_margin(absolute=float(asked))

@@ -1,0 +1,175 @@
+"""What the Roadmap page does when it is used: edit in the table, move on the board, duplicate, remove, undo."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+
+from dash_app import drafting
+from dash_app.callbacks.planner import CANNOT
+from dash_app.components import parts
+from dash_app.planning.plan import Plan
+from dash_app.roadmap import StaleEditError, UnknownPlanError, position_between
+from dash_app.services import Services
+
+Answer = tuple[Any, Any]
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the Roadmap page and undo."""
+    _register_browser(app)
+    for triggers, handle in (
+        ([Input("plan-table", "cellValueChanged")], edit_cell),
+        ([Input("dropped", "data")], drop),
+        ([Input({"type": "step", "plan": ALL, "way": ALL}, "n_clicks")], step),
+        ([Input({"type": "move", "plan": ALL}, "value"), State({"type": "move", "plan": ALL}, "id")], move),
+        ([Input("plan-tool", "data")], use_tool),
+        ([Input({"type": "undo", "what": ALL, "plan": ALL}, "n_clicks")], undo),
+    ):
+        app.callback(
+            Output("saved", "data", allow_duplicate=True),
+            Output("toast", "children", allow_duplicate=True),
+            *triggers,
+            State("saved", "data"),
+            prevent_initial_call=True,
+        )(partial(answer, services, handle))
+
+
+def _register_browser(app: Dash) -> None:
+    browser = partial(ClientsideFunction, "grupa")
+    tool = {"type": "plan-tool", "what": ALL}
+    app.clientside_callback(
+        browser("plan_tool"),
+        Output("plan-tool", "data"),
+        Output("url", "search", allow_duplicate=True),
+        Input(tool, "n_clicks"),
+        State("plan-table", "selectedRows"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("enable_tools"),
+        Output(tool, "disabled"),
+        Input("plan-table", "selectedRows"),
+        State(tool, "id"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("views"),
+        Output("view-table", "hidden"),
+        Output("view-board", "hidden"),
+        Output("view-timeline", "hidden"),
+        Input("roadmap-view", "value"),
+    )
+    app.clientside_callback(
+        browser("filter_plans"),
+        Output("plan-table", "dashGridOptions"),
+        Input("plan-filter", "value"),
+        State("plan-table", "dashGridOptions"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("dismiss"),
+        Output("toast", "children", allow_duplicate=True),
+        Input({"type": "dismiss", "of": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answer:
+    """Do what was asked; a refusal is told, and the page shows what is stored again."""
+    *asked, saved = values
+    try:
+        told = handle(services, *asked)
+    except (StaleEditError, UnknownPlanError, *CANNOT) as error:
+        return (saved or 0) + 1, parts.toast(f"Not saved. {error}")
+    return (no_update, no_update) if told is None else ((saved or 0) + 1, told)
+
+
+def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
+    """Save what was typed into a cell, on the revision that the row shows; a new first day moves the last one too."""
+    if not changed:
+        return None
+    row, field, value = changed[0]["data"], changed[0]["colId"], changed[0]["value"]
+    stored = services.roadmap.plan(row["plan_id"])
+    if field == "start_date":
+        plan = replace(stored, start_date=date.fromisoformat(value[:10]) if value else None, end_date=None)
+        plan = drafting.resize(services, plan).plan
+    else:
+        edited: dict[str, Any] = {field: value or ""}
+        plan = replace(stored, **edited)
+    services.roadmap.save(plan, int(row["revision"]), services.user())
+    return parts.toast(f"“{plan.name}” is saved.")
+
+
+def drop(services: Services, dropped: dict[str, Any] | None) -> Any:
+    """Put a dragged plan into a column, before the plan it was dropped on."""
+    if not dropped:
+        return None
+    return _place(services, dropped["plan"], dropped["status"], dropped.get("before"))
+
+
+def step(services: Services, clicks: Sequence[int]) -> Any:
+    """Move a plan one place up or down its column."""
+    if not any(clicks) or not ctx.triggered_id:
+        return None
+    plan_id, way = ctx.triggered_id["plan"], ctx.triggered_id["way"]
+    plan = services.roadmap.plan(plan_id)
+    column = [each for each in services.roadmap.plans() if each.status == plan.status]
+    at = [each.plan_id for each in column].index(plan_id)
+    rest = [each for each in column if each.plan_id != plan_id]
+    target = at - 1 if way == "up" else at + 1
+    if not 0 <= target <= len(rest):
+        return None
+    before = rest[target].plan_id if target < len(rest) else None
+    return _place(services, plan_id, plan.status, before)
+
+
+def move(services: Services, values: Sequence[str], ids: Sequence[dict[str, str]]) -> Any:
+    """Put a plan at the end of the column chosen in its list."""
+    if not ctx.triggered_id:
+        return None
+    plan_id = ctx.triggered_id["plan"]
+    status = next(value for each, value in zip(ids, values, strict=True) if each["plan"] == plan_id)
+    if services.roadmap.plan(plan_id).status == status:
+        return None
+    return _place(services, plan_id, status, None)
+
+
+def use_tool(services: Services, asked: dict[str, str] | None) -> Any:
+    """Duplicate or remove the plan that is selected in the table."""
+    if not asked:
+        return None
+    user = services.user()
+    if asked["what"] == "duplicate":
+        copy = services.roadmap.duplicate(asked["plan"], user)
+        return parts.toast(f"“{copy.name}” is on the roadmap.", undo=("remove", copy.plan_id))
+    plan = services.roadmap.remove(asked["plan"], user)
+    return parts.toast(f"“{plan.name}” is off the roadmap.", undo=("restore", plan.plan_id))
+
+
+def undo(services: Services, clicks: Sequence[int]) -> Any:
+    """Take back what the notice told of."""
+    if not any(clicks) or not ctx.triggered_id:
+        return None
+    plan_id, what = ctx.triggered_id["plan"], ctx.triggered_id["what"]
+    if what == "remove":
+        plan = services.roadmap.remove(plan_id, services.user())
+        return parts.toast(f"“{plan.name}” is off the roadmap again.")
+    plan = services.roadmap.restore(plan_id, services.user())
+    return parts.toast(f"“{plan.name}” is back.")
+
+
+def _place(services: Services, plan_id: str, status: str, before: str | None) -> Any:
+    column = [each for each in services.roadmap.plans() if each.status == status and each.plan_id != plan_id]
+    at = next((place for place, each in enumerate(column) if each.plan_id == before), len(column))
+    position = position_between(_position(column, at - 1), _position(column, at))
+    plan = services.roadmap.move(plan_id, status, position, services.user())
+    return parts.toast(f"“{plan.name}” is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan.")
+
+
+def _position(column: Sequence[Plan], at: int) -> float | None:
+    return column[at].position if 0 <= at < len(column) else None

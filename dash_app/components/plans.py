@@ -1,0 +1,130 @@
+"""Plans on the roadmap page: rows of the table, cards of the board, the timeline's list. Pure functions on plans."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formats
+from dash_app.components import parts
+from dash_app.components.parts import aria
+from dash_app.planning.overlap import Overlap
+from dash_app.planning.plan import STATUSES, Plan
+
+COLUMNS = {"idea": "Ideas", "draft": "Drafts", "ready": "Ready", "scheduled": "Scheduled", "archived": "Archived"}
+
+
+def row(plan: Plan, cluster: str, overlaps: Sequence[Overlap]) -> dict[str, Any]:
+    """A plan as a row of the table; `plan_id` and `revision` tell which edit it is."""
+    return {
+        "plan_id": plan.plan_id,
+        "revision": plan.revision,
+        "name": plan.name,
+        "status": plan.status,
+        "cluster": cluster,
+        "metric": plan.primary_metric,
+        "users": plan.n_total,
+        "weeks": None if plan.duration_days is None else plan.duration_days // 7,
+        "start_date": plan.start_date.isoformat() if plan.start_date else None,
+        "owner": plan.owner,
+        "rice": None if plan.rice_score is None else round(plan.rice_score, 1),
+        "overlaps": len(overlaps),
+    }
+
+
+def board(
+    plans: Sequence[Plan], clusters: Mapping[str, tuple[str, int | None]], overlaps: Mapping[str, Sequence[Overlap]]
+) -> Component:
+    """A column for each status; plans are moved by dragging or with the buttons and the list of each card."""
+    return html.Div(
+        [_column(status, [each for each in plans if each.status == status], clusters, overlaps) for status in STATUSES],
+        className="board",
+    )
+
+
+def overlap_notice(overlaps: Sequence[Overlap], names: Mapping[str, str]) -> Component | None:
+    """The pairs of plans that meet; None when none do."""
+    if not overlaps:
+        return None
+    lines = [
+        html.Li([html.Strong(f"{names[each.plan_id]} and {names[each.other_id]}: "), each.text]) for each in overlaps
+    ]
+    return parts.notice(
+        f"{len(overlaps)} overlap{'s' if len(overlaps) > 1 else ''} to look at",
+        "They are allowed; mind that results may mix.",
+        html.Ul(lines),
+        kind="warning",
+    )
+
+
+def _column(
+    status: str,
+    plans: Sequence[Plan],
+    clusters: Mapping[str, tuple[str, int | None]],
+    overlaps: Mapping[str, Sequence[Overlap]],
+) -> Component:
+    cards = [
+        _card(
+            each, clusters.get(each.cluster_id, (each.cluster_id, None)), overlaps.get(each.plan_id, ()), at, len(plans)
+        )
+        for at, each in enumerate(plans)
+    ]
+    heading = html.H3([COLUMNS[status], html.Span(f" {len(plans)}", className="quiet")])
+    return html.Section(
+        [heading, html.Div(cards or html.P("None", className="quiet"), className="board-cards")],
+        className="board-column",
+        **parts.data(status=status),
+        **aria(label=COLUMNS[status]),
+    )
+
+
+def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overlap], at: int, of: int) -> Component:
+    name, slot = cluster
+    weeks = "never fills" if plan.duration_days is None else f"{plan.duration_days // 7} weeks"
+    start = f"from {formats.day(plan.start_date)}" if plan.start_date else "no first day"
+    warn = [html.P(each.text, className="card-warning") for each in overlaps]
+    return html.Article(
+        [
+            html.Button(
+                plan.name, id={"type": "open-plan", "plan": plan.plan_id}, className="link plan-name", n_clicks=0
+            ),
+            html.Div([parts.mark(slot), name], className="quiet"),
+            html.Div(f"{formats.count(plan.n_total or 0)} users · {weeks} · {start}", className="plan-facts"),
+            html.Div(
+                [f"RICE {formats.number(plan.rice_score)}", f" · {plan.owner}" if plan.owner else ""], className="quiet"
+            ),
+            *([] if plan.feasible else [parts.badge("not feasible", "bad")]),
+            *warn,
+            html.Div([*_movers(plan, at, of)], className="plan-tools"),
+        ],
+        className="plan-card",
+        draggable="true",
+        **parts.data(plan=plan.plan_id),
+    )
+
+
+def _movers(plan: Plan, at: int, of: int) -> list[Component]:
+    steps = (("up", "↑", "Move up", at == 0), ("down", "↓", "Move down", at == of - 1))
+    buttons: list[Component] = [
+        html.Button(
+            sign,
+            id={"type": "step", "plan": plan.plan_id, "way": way},
+            disabled=off,
+            className="step",
+            n_clicks=0,
+            **aria(label=f"{label}: {plan.name}"),
+        )
+        for way, sign, label, off in steps
+    ]
+    move = dmc.Select(
+        id={"type": "move", "plan": plan.plan_id},
+        data=[{"value": each, "label": words} for each, words in COLUMNS.items()],
+        value=plan.status,
+        allowDeselect=False,
+        size="xs",
+        w=120,
+        **aria(label=f"Status of {plan.name}"),
+    )
+    return [move, *buttons]

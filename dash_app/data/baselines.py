@@ -1,0 +1,229 @@
+"""Questions behind a plan: how a metric stands among users like a cluster's, and how many such users come.
+
+Users are picked by the cluster's rule on the days before the baseline's; the metric is measured on the baseline's days,
+each user's own exposure alone. The arithmetic is in `planning/`; how a feature is made is in the pipeline.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dash_app.data.snapshot import Feature, load_catalog
+from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
+from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
+from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.roles import Roles
+
+_FEWEST_COME = 30
+"""Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison of a rule: the feature lies above the threshold, or at most at it."""
+
+    feature: str
+    above: bool
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Population:
+    """Users like a cluster's, as they did on the baseline's days.
+
+    Attributes:
+        window: The baseline's days; not `unseen`, and all of the log's, when too few of the rule's users came again.
+        values: user_id and one column a feature, over each user's own exposure.
+        users: How many were picked; fewer have values, as not all came again in time.
+        by_rule: Whether the rule picked them; otherwise they are the cluster's own users.
+    """
+
+    window: BaselineWindow
+    values: pa.Table
+    users: int
+    by_rule: bool
+
+
+def load_population(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    cluster_id: str,
+    roles: Roles,
+    min_events: int,
+    exposure_days: int | None = None,
+) -> Population:
+    """Pick users like the cluster's and measure every feature over their exposure.
+
+    Raises:
+        BaselineError: There are too few days, or the exposure does not fit them.
+    """
+    start, end, first_event = _window(con, day)
+    window = baseline_window(first_event, end, exposure_days)
+    if window.unseen:
+        picked = _picked_by_rule(con, day, cluster_id, (start, window.start), roles, min_events)
+        values = _exposed(con, picked, window, roles)
+        if len(values) >= _FEWEST_COME:
+            return Population(window, values, len(picked), True)
+    first_day = first_event.replace(hour=0, minute=0, second=0, microsecond=0)
+    same_days = BaselineWindow(first_day, end, False, window.exposure_days)
+    members = _members(con, day, cluster_id)
+    return Population(same_days, _exposed(con, members, same_days, roles), len(members), False)
+
+
+def measure_metric(population: Population, feature: Feature) -> Baseline:
+    """The baseline of a metric among a population.
+
+    A feature that is a ratio for each user is averaged over users, so it is planned as a mean.
+
+    Raises:
+        BaselineError: Too few users have it.
+    """
+    kind = "proportion" if feature.metric_kind == "proportion" else "mean"
+    values = population.values
+    if feature.feature in values.column_names:
+        return measure(kind, values[feature.feature].to_numpy(zero_copy_only=False))
+    if kind == "proportion" or feature.role == "outcome":  # nobody did it, so the pipeline makes no column of it
+        return measure(kind, np.zeros(len(values)))
+    raise BaselineError(f"{feature.description} cannot be measured on the baseline's days; choose another metric.")
+
+
+def load_enrolment(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> Forecast:
+    """How many different users of a cluster come, from the days on which each was there.
+
+    Raises:
+        DurationError: Nobody of the cluster was there.
+    """
+    _, end, first_event = _window(con, day)
+    first_day = first_event.date()
+    rows = con.execute(
+        "SELECT dense_rank() OVER (ORDER BY user_id) AS user, date_diff('day', $first::DATE, timestamp::DATE) AS day"
+        " FROM (SELECT DISTINCT user_id, timestamp::DATE AS timestamp FROM events"
+        " WHERE timestamp >= $first_event AND timestamp < $end AND user_id IN"
+        " (SELECT user_id FROM user_clusters WHERE snapshot_date = $day AND cluster_id = $cluster))",
+        {"first": first_day, "first_event": first_event, "end": end, "day": day, "cluster": cluster_id},
+    ).fetchnumpy()
+    if not len(rows["user"]):
+        raise DurationError("Nobody of this cluster was there in the window, so a test would never fill.")
+    return forecast_enrolment(rows["user"], rows["day"], (end.date() - first_day).days)
+
+
+def read_rule(rule: str, catalog: Mapping[str, Feature]) -> tuple[tuple[Condition, ...], ...] | None:
+    """A rule's text as alternatives of conditions that all hold; None when it is not one that the pipeline writes.
+
+    Conditions read `description: more than 4 unit` or `description: at most 20%`, joined by `and` and `; or `.
+    """
+    by_words = {feature.description: feature for feature in catalog.values()}
+    names = "|".join(re.escape(each) for each in sorted(by_words, key=len, reverse=True))
+    condition = re.compile(
+        rf"(?P<name>{names}): (?P<side>more than|at most) (?P<value>-?[\d.]+(?:e[+-]?\d+)?)(?P<rest>%?)"
+    )
+    branches = []
+    for branch in rule.split("; or "):
+        found: list[Condition] = []
+        left = branch
+        while match := condition.match(left):
+            feature = by_words[match["name"]]
+            value = float(match["value"]) / (100 if match["rest"] else 1)
+            found.append(Condition(feature.feature, match["side"] == "more than", value))
+            left = left[match.end() :].removeprefix(f" {feature.unit}").removeprefix(" and ")
+        if left or not found:
+            return None
+        branches.append(tuple(found))
+    return tuple(branches)
+
+
+def matching(branches: Sequence[Sequence[Condition]], features: pa.Table) -> NDArray[np.bool_]:
+    """Which rows of `features` meet all conditions of one branch; a missing value, or feature, meets none."""
+    found = np.zeros(len(features), dtype=bool)
+    for branch in branches:
+        met = np.ones(len(features), dtype=bool)
+        for each in branch:
+            if each.feature not in features.column_names:
+                met[:] = False
+                break
+            values = features[each.feature].to_numpy(zero_copy_only=False).astype(float)
+            met &= values > each.threshold if each.above else values <= each.threshold
+        found |= met
+    return found
+
+
+def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, datetime, datetime]:
+    found = con.execute(
+        "SELECT s.window_start, s.window_end, min(e.timestamp) FROM segmentations s JOIN events e"
+        " ON e.timestamp >= s.window_start AND e.timestamp < s.window_end WHERE s.snapshot_date = ? GROUP BY ALL",
+        [day],
+    ).fetchone()
+    if found is None:
+        raise BaselineError("The events of this snapshot are no longer held, so there is no baseline to measure.")
+    return found
+
+
+def _picked_by_rule(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    cluster_id: str,
+    window: tuple[datetime, datetime],
+    roles: Roles,
+    min_events: int,
+) -> list[str]:
+    rule = con.execute(
+        "SELECT rule FROM clusters WHERE snapshot_date = ? AND cluster_id = ?", [day, cluster_id]
+    ).fetchone()
+    catalog = load_catalog(con)
+    branches = read_rule(rule[0], catalog) if rule and rule[0] else None
+    if branches is None:
+        return []
+    actions = [each.source_action for name, each in catalog.items() if name.startswith("share_") and each.source_action]
+    made = build_features(
+        con,
+        "events",
+        window_start=window[0],
+        window_end=window[1],
+        roles=roles,
+        min_events=min_events,
+        keep_actions=actions,
+    )
+    chosen = matching(branches, made.features)
+    return made.features["user_id"].filter(pa.array(chosen)).to_pylist()
+
+
+def _members(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> list[str]:
+    rows = con.execute(
+        "SELECT user_id FROM user_clusters WHERE snapshot_date = ? AND cluster_id = ? ORDER BY 1", [day, cluster_id]
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _exposed(con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: Roles) -> pa.Table:
+    """Features of the picked users over their own exposure, from their first event on the baseline's days.
+
+    Each user's events are moved so that all exposures end together: then one window of `exposure_days` fits everyone.
+    """
+    con.register("picked", pa.table({"user_id": pa.array(picked, pa.string())}))
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE exposed AS
+        SELECT e.user_id, e.timestamp + (TIMESTAMP '{window.end}' - f.first - INTERVAL {window.exposure_days} DAY) AS timestamp,
+               e.action, e.metadata
+        FROM events e JOIN (
+          SELECT user_id, min(timestamp) AS first FROM events SEMI JOIN picked USING (user_id)
+          WHERE timestamp >= TIMESTAMP '{window.start}' AND timestamp < TIMESTAMP '{window.end}' GROUP BY user_id
+          HAVING min(timestamp) <= TIMESTAMP '{window.last_eligible}') f USING (user_id)
+        WHERE e.timestamp >= f.first AND e.timestamp < f.first + INTERVAL {window.exposure_days} DAY"""
+    )
+    con.unregister("picked")
+    made = build_features(
+        con,
+        "exposed",
+        window_start=window.last_eligible,
+        window_end=window.end,
+        roles=roles,
+        min_events=0,
+    )
+    return made.features

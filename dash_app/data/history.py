@@ -1,0 +1,64 @@
+"""Questions across snapshots: sizes over time, who moved where, what became of clusters."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class Size:
+    """A cluster's size in one snapshot."""
+
+    day: date
+    cluster_id: str
+    users: int
+
+
+def load_sizes(con: duckdb.DuckDBPyConnection) -> tuple[Size, ...]:
+    """Sizes of all clusters in all snapshots, oldest first."""
+    rows = con.execute("SELECT snapshot_date, cluster_id, size FROM clusters ORDER BY 1, 2").fetchall()
+    return tuple(Size(*row) for row in rows)
+
+
+def load_latest_names(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str, int], ...]:
+    """Every cluster that there ever was, with its newest name and its colour slot: (cluster_id, name, color_slot)."""
+    return tuple(
+        con.execute(
+            "SELECT cluster_id, arg_max(name, snapshot_date), arg_max(color_slot, snapshot_date)"
+            " FROM clusters GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    )
+
+
+def load_moves(
+    con: duckdb.DuckDBPyConnection, day: date, later: date
+) -> tuple[tuple[str | None, str | None, int], ...]:
+    """Users by their cluster on two days: (from, to, users); None is unassigned or absent.
+
+    From the users themselves where both days are still held, else from the transitions of neighbouring snapshots.
+    """
+    held = con.execute(
+        "SELECT count(DISTINCT snapshot_date) FROM user_clusters WHERE snapshot_date IN (?, ?)", [day, later]
+    ).fetchone()
+    if held and held[0] == 2:
+        sql = (
+            "SELECT a.cluster_id, b.cluster_id, count(*)"
+            " FROM (SELECT user_id, cluster_id FROM user_clusters WHERE snapshot_date = ?) a"
+            " FULL JOIN (SELECT user_id, cluster_id FROM user_clusters WHERE snapshot_date = ?) b USING (user_id)"
+            " WHERE a.cluster_id IS NOT NULL OR b.cluster_id IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+        )
+    else:
+        sql = (
+            "SELECT from_cluster_id, to_cluster_id, users FROM cluster_transitions WHERE from_snapshot = ? AND to_snapshot = ?"
+            " AND (from_cluster_id IS NOT NULL OR to_cluster_id IS NOT NULL) ORDER BY 3 DESC, 1, 2"
+        )
+    return tuple(con.execute(sql, [day, later]).fetchall())
+
+
+def load_transitions(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ...]:
+    """Rows of cluster_transitions that mean something for clusters, oldest first."""
+    found = con.execute("SELECT * FROM cluster_transitions WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
+    names = [column[0] for column in found.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in found.fetchall())

@@ -1,0 +1,197 @@
+"""From a recommendation to a sized plan: measures baselines through the gate and hands them to `planning/`.
+
+No components, no SQL, no formulas; what callbacks of the planner call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from dash_app.data import baselines, snapshot
+from dash_app.data.baselines import Population
+from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
+from dash_app.planning.baseline import Baseline, BaselineError
+from dash_app.planning.draft import Recommendation, default_effect, default_guardrail, draft_plan, guardrail_candidates
+from dash_app.planning.plan import Guardrail, Plan, PlanError
+from dash_app.planning.sample_size import SizeError
+from dash_app.planning.sizing import Sizing, size_plan
+from dash_app.roadmap import new_plan_id
+from dash_app.services import Services
+from grupa_pipeline.features.roles import Roles
+
+_DAYS = ("snapshot_date", "start_date", "end_date")
+_INSTANTS = ("baseline_from", "baseline_to", "created_at", "updated_at", "deleted_at")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan as the drawer opens it: sized, with what a person must be told of how it was filled in."""
+
+    sizing: Sizing
+    notes: tuple[str, ...]
+
+
+def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: Insight) -> Draft:
+    """The plan of a recommendation, filled in and sized.
+
+    When its own metric cannot be planned for (nobody has it, or it does not vary) the first metric that can takes its
+    place, and a note says so.
+
+    Raises:
+        BaselineError: No metric can be measured among these users.
+        PlanError: No metric can be planned for.
+    """
+    population = _population(services, shown.day, cluster.cluster_id)
+    notes: list[str] = []
+    failure: Exception | None = None
+    for feature in _metrics_to_try(shown, insight):
+        try:
+            sizing = size_plan(
+                _draft(services, shown, cluster, insight, feature, population),
+                enrolment(services, shown.day, cluster.cluster_id),
+            )
+        except (BaselineError, PlanError, SizeError) as error:
+            failure = failure or error
+            continue
+        if failure:
+            notes.append(
+                f"The recommendation's own metric cannot be planned for ({failure}) This plan uses another one:"
+                " check that it still fits the hypothesis."
+            )
+        return Draft(sizing, tuple(notes))
+    raise failure or BaselineError("There is no metric to plan for.")
+
+
+def resize(services: Services, plan: Plan) -> Sizing:
+    """Size a plan again after an edit."""
+    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id))
+
+
+def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int) -> Plan:
+    """The plan with another primary metric or exposure, its baseline measured anew; guardrails are measured too.
+
+    Raises:
+        BaselineError: It cannot be measured.
+    """
+    population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
+    catalog = services.gate.ask(snapshot.load_catalog)
+    baseline = baselines.measure_metric(population, catalog[metric])
+    window = population.window
+    plan = replace(
+        plan,
+        primary_metric=metric,
+        metric_kind=baseline.kind,
+        baseline=baseline.value,
+        baseline_sd=baseline.sd,
+        baseline_n=baseline.n,
+        baseline_from=window.start,
+        baseline_to=window.end,
+        baseline_unseen=window.unseen,
+        exposure_days=exposure_days,
+    )
+    plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
+    return with_guardrails(
+        services, replace(plan, guardrails=()), [each.metric for each in plan.guardrails if each.metric != metric]
+    )
+
+
+def with_guardrails(services: Services, plan: Plan, metrics: Sequence[str]) -> Plan:
+    """The plan with these guardrails; those it had keep their margins.
+
+    Raises:
+        BaselineError: One cannot be measured.
+    """
+    had = {each.metric: each for each in plan.guardrails}
+    population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
+    catalog = services.gate.ask(snapshot.load_catalog)
+    rails = tuple(had.get(each) or _guardrail(population, catalog[each]) for each in metrics if each in catalog)
+    return replace(plan, guardrails=rails)
+
+
+def baseline_of(services: Services, plan: Plan) -> Baseline | None:
+    """The interval of a plan's baseline, as long as the days it was measured on are held; None when they are not."""
+    try:
+        population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
+        catalog = services.gate.ask(snapshot.load_catalog)
+        return baselines.measure_metric(population, catalog[plan.primary_metric])
+    except (BaselineError, KeyError):
+        return None
+
+
+def enrolment(services: Services, day: date, cluster_id: str) -> Any:
+    """How many different users of a cluster come; kept while the warehouse is the same."""
+    return services.gate.ask(baselines.load_enrolment, day, cluster_id)
+
+
+def to_store(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON for the browser to hold between edits."""
+    row = plan.to_row()
+    return row | {name: row[name].isoformat() if row[name] else None for name in (*_DAYS, *_INSTANTS)}
+
+
+def from_store(row: dict[str, Any]) -> Plan:
+    """The plan that `to_store` wrote."""
+    days = {name: date.fromisoformat(row[name]) if row[name] else None for name in _DAYS}
+    instants = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in _INSTANTS}
+    return Plan.from_row(row | days | instants)
+
+
+def _population(services: Services, day: date, cluster_id: str, exposure_days: int | None = None) -> Population:
+    settings = services.settings
+    roles = Roles.load(settings.roles_file)
+    return services.gate.ask(baselines.load_population, day, cluster_id, roles, settings.min_events, exposure_days)
+
+
+def _metrics_to_try(shown: Snapshot, insight: Insight) -> list[Feature]:
+    metric = shown.catalog.get(insight.target_metric or "")
+    own = [metric] if metric else []
+    good = {"increase": True, "decrease": False}.get(insight.direction or "")
+    others = [each for each in shown.catalog.values() if each.role == "outcome" and each.higher_is_better is good]
+    return [*own, *(each for each in others if each not in own)]
+
+
+def _draft(
+    services: Services, shown: Snapshot, cluster: Cluster, insight: Insight, feature: Feature, population: Population
+) -> Plan:
+    baseline = baselines.measure_metric(population, feature)
+    recommendation = Recommendation(
+        snapshot_date=shown.day,
+        cluster_id=cluster.cluster_id,
+        insight_id=insight.insight_id,
+        title=insight.title,
+        change=insight.change or "",
+        hypothesis=insight.hypothesis or "",
+        evidence_ids=insight.evidence_ids,
+        target_metric=feature.feature,
+        direction=insight.direction or "increase",
+        population=cluster.rule or f"Users of {cluster.name}",
+        stability=cluster.stability,
+    )
+    return draft_plan(
+        recommendation,
+        baseline,
+        population.window,
+        [_first_guardrail(population, shown, feature.feature)],
+        plan_id=new_plan_id(),
+        owner=services.user(),
+        today=datetime.now(UTC).date(),
+    )
+
+
+def _first_guardrail(population: Population, shown: Snapshot, metric: str) -> Guardrail:
+    """The best guardrail that varies among these users."""
+    candidates = guardrail_candidates([vars(each) for each in shown.catalog.values()], metric)
+    for name in candidates:
+        try:
+            rail = _guardrail(population, shown.catalog[name])
+        except BaselineError:
+            continue
+        if rail.baseline_sd:
+            return rail
+    raise BaselineError("No second metric varies among these users, so the plan would have no guardrail.")
+
+
+def _guardrail(population: Population, feature: Feature) -> Guardrail:
+    baseline = baselines.measure_metric(population, feature)
+    return default_guardrail(feature.feature, baseline, feature.higher_is_better)

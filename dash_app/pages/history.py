@@ -1,0 +1,155 @@
+"""The History page: sizes over the snapshots, and who moved where between two of them."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dash_app import figures, formats
+from dash_app.components import empty
+from dash_app.components.overview import change_line
+from dash_app.components.parts import aria
+from dash_app.components.users import table
+from dash_app.data import history
+from dash_app.data.history import Size
+from dash_app.data.snapshot import Change, Snapshot
+from dash_app.pages.roadmap import Clusters, cluster_looks
+from dash_app.services import Services
+
+Move = tuple[str | None, str | None, int]
+
+
+def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
+    """The page up to the newest snapshot."""
+    if snapshot is None:
+        return empty.no_warehouse()
+    days = sorted(services.days())
+    clusters = cluster_looks(services)
+    sizes = services.gate.ask(history.load_sizes)
+    turns = [
+        (each["to_snapshot"], Change(each["kind"], each["from_cluster_id"], each["to_cluster_id"], each["users"]))
+        for each in services.gate.ask(history.load_transitions)
+        if each["kind"] != "continue"
+    ]
+    pair = (days[-2], days[-1]) if len(days) > 1 else None
+    flow = moves(services.gate.ask(history.load_moves, *pair), clusters, *pair) if pair else None
+    return page(days, sizes, turns, clusters, flow)
+
+
+def page(
+    days: Sequence[date],
+    sizes: Sequence[Size],
+    turns: Sequence[tuple[date, Change]],
+    clusters: Clusters,
+    flow: Component | None,
+) -> Component:
+    """The page; `flow` is the picture of the last two snapshots, None when there is only one."""
+    if flow is None:
+        return html.Div(
+            [
+                html.H1("History", className="shown-title"),
+                html.P(
+                    "There is one snapshot so far. From the second on, sizes over time and who moved where are shown here."
+                ),
+                _sizes_table(sizes, clusters),
+            ],
+            className="sheet page-sheet",
+        )
+    return html.Div(
+        [
+            html.H1("History", className="shown-title"),
+            html.Section(
+                [
+                    html.H2("Sizes over time"),
+                    _sizes_graph(sizes, clusters),
+                    html.Details([html.Summary("As a table"), _sizes_table(sizes, clusters)]),
+                ],
+                className="sheet page-sheet",
+            ),
+            html.Section(
+                [html.H2("Who moved where"), _pickers(days), html.Div(flow, id="flow")], className="sheet page-sheet"
+            ),
+            html.Section(
+                [html.H2("Births, splits, merges and ends"), _turns(turns, clusters)], className="sheet page-sheet"
+            ),
+        ]
+    )
+
+
+def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> Component:
+    """The Sankey between two days and the same as a table."""
+    if not found:
+        return html.P(
+            f"Nothing is held of who moved between {formats.day(day)} and {formats.day(later)}.", className="quiet"
+        )
+
+    def name(cluster_id: str | None) -> str:
+        return clusters.get(cluster_id, (cluster_id, None))[0] if cluster_id else "Unassigned or absent"
+
+    rows = [
+        html.Tr([html.Td(name(source)), html.Td(name(target)), html.Td(formats.count(users))])
+        for source, target, users in found
+    ]
+    graph = dcc.Graph(
+        figure=figures.flows(found, clusters),
+        config={"displayModeBar": False, "responsive": True},
+        style={"height": "460px"},
+    )
+    label = f"Users by cluster on {formats.day(day)} and {formats.day(later)}; the table below holds the same"
+    return html.Div(
+        [
+            html.Div(graph, role="img", **aria(label=label)),
+            html.Details([html.Summary("As a table"), table((formats.day(day), formats.day(later), "Users"), rows)]),
+        ]
+    )
+
+
+def _sizes_graph(sizes: Sequence[Size], clusters: Clusters) -> Component:
+    graph = dcc.Graph(
+        figure=figures.sizes_over_time(sizes, clusters),
+        config={"displayModeBar": False, "responsive": True},
+        style={"height": "380px"},
+    )
+    return html.Div(
+        graph, role="img", **aria(label="Users in each cluster by snapshot; the table below holds the same")
+    )
+
+
+def _sizes_table(sizes: Sequence[Size], clusters: Clusters) -> Component:
+    days = sorted({each.day for each in sizes})[-8:]
+    by = {(each.cluster_id, each.day): each.users for each in sizes}
+    rows = [
+        html.Tr(
+            [
+                html.Th(clusters.get(cluster_id, (cluster_id, None))[0], scope="row"),
+                *(html.Td(formats.count(by[cluster_id, day]) if (cluster_id, day) in by else "–") for day in days),
+            ]
+        )
+        for cluster_id in sorted({each.cluster_id for each in sizes})
+    ]
+    return table(("Cluster", *(formats.day(each) for each in days)), rows)
+
+
+def _pickers(days: Sequence[date]) -> Component:
+    choices = [{"value": each.isoformat(), "label": formats.day(each)} for each in reversed(days)]
+    return html.Div(
+        [
+            dmc.Select(
+                id="flow-from", label="From", data=choices, value=days[-2].isoformat(), allowDeselect=False, size="sm"
+            ),
+            dmc.Select(
+                id="flow-to", label="To", data=choices, value=days[-1].isoformat(), allowDeselect=False, size="sm"
+            ),
+        ],
+        className="map-bar",
+    )
+
+
+def _turns(turns: Sequence[tuple[date, Change]], clusters: Clusters) -> Component:
+    names = {cluster_id: name for cluster_id, (name, _) in clusters.items()}
+    lines = [
+        html.Li([html.Strong(formats.day(day)), f": {change_line(change, names)}"]) for day, change in reversed(turns)
+    ]
+    return html.Ul(lines[:50], className="changes") if lines else html.P("None so far.", className="quiet")
