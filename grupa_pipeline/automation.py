@@ -6,7 +6,6 @@ import json
 import dagster as dg
 
 from grupa_pipeline import assets, inbox
-from grupa_pipeline.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
@@ -19,7 +18,6 @@ ingest_job = dg.define_asset_job(
 snapshot_job = dg.define_asset_job(
     "snapshot_job",
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(assets.ingest),
-    partitions_def=SNAPSHOT_DAYS,
     description="Segment the users as of one day, and describe the clusters.",
 )
 

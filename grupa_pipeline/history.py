@@ -59,8 +59,10 @@ def reissue_ids(publication: Publication, day: date, input_sha256: str) -> list[
     return found.get("cluster_id", [])
 
 
-def parameters_of(publication: Publication, day: date) -> dict[str, Any]:
+def parameters_of(publication: Publication, day: date | None) -> dict[str, Any] | None:
     """The parameters of a published snapshot: its choice, and the null distribution that may serve on."""
+    if day is None:
+        return None
     found = publication.query("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
     return json.loads(found[0]["parameters"])
 

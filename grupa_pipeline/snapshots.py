@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -65,34 +66,27 @@ def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: 
     made: Made = {}
     publication = warehouse.publication
     issued = history.issued_ids(publication)
-    in_run: dict[date, Segmentation] = {}
+    in_run: dict[date, tuple[Snapshot, dict[str, Any]]] = {}
     for day in sorted(features):
         catalog, users = catalogs[day].to_pandas(), features[day].to_pandas().set_index("user_id")
-        clustering = [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
         before = {found.snapshot_date: found for found in history.published_before(publication, day)}
-        before |= {
-            earlier: _as_snapshot(earlier, in_run[earlier])
-            for earlier in in_run
-            if day - earlier <= timedelta(days=history.HISTORY_DAYS)
-        }
+        horizon = day - timedelta(days=history.HISTORY_DAYS)
+        before |= {earlier: snapshot for earlier, (snapshot, _) in in_run.items() if earlier >= horizon}
         last = max(before, default=None)
-        if last is None:
-            previous_parameters = None
-        elif last in in_run:
-            previous_parameters = in_run[last].parameters
-        else:
-            previous_parameters = history.parameters_of(publication, last)
-        in_run[day] = segment(
-            users[clustering],
+        segmentation = segment(
+            users[_clustering_columns(users, catalog)],
             seed=warehouse.seed,
             snapshot_date=day,
             history=[before[earlier] for earlier in sorted(before)],
             issued_ids=issued,
             reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day)),
-            previous_parameters=previous_parameters,
+            previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
         )
-        issued |= set(in_run[day].identities["cluster_id"])
-        _add(made, day, _segmentation_tables(warehouse, day, in_run[day], _users_in_window(warehouse, day)))
+        issued |= set(segmentation.identities["cluster_id"])
+        rows = _segmentation_tables(warehouse, day, segmentation, _users_in_window(warehouse, day))
+        labels = rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
+        in_run[day] = (Snapshot(day, labels, segmentation.embedding, segmentation.identities), segmentation.parameters)
+        _add(made, day, rows)
     return made
 
 
@@ -153,12 +147,15 @@ def _describe(
     """One row a cluster with its size, share, stability and rule."""
     by_user = labels.set_index("user_id")["cluster_id"]
     sizes = by_user.value_counts().rename("size").rename_axis("cluster_id").reset_index()
-    clustering = [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
-    rules = describe_clusters(users[clustering], by_user.reindex(users.index), catalog)
+    rules = describe_clusters(users[_clustering_columns(users, catalog)], by_user.reindex(users.index), catalog)
     clusters = (
         identities.drop(columns="snapshot_date").merge(sizes, on="cluster_id").merge(rules, on="cluster_id", how="left")
     )
     return clusters.assign(share=clusters["size"] / max(len(by_user), 1)).sort_values("cluster_id", ignore_index=True)
+
+
+def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]:
+    return [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
 
 
 def _segmentation_tables(
@@ -223,7 +220,3 @@ def _with_snapshot(table: Table, day: date, rows: pa.Table | pd.DataFrame) -> pa
     if table.snapshot_column == "snapshot_date" and "snapshot_date" not in found.column_names:
         found = found.append_column("snapshot_date", pa.repeat(pa.scalar(day), found.num_rows))
     return found
-
-
-def _as_snapshot(day: date, segmentation: Segmentation) -> Snapshot:
-    return Snapshot(day, segmentation.users["cluster_id"], segmentation.embedding, segmentation.identities)

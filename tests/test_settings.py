@@ -1,0 +1,41 @@
+import pytest
+
+from grupa_pipeline.settings import DEFAULT_MODELS, SettingError, Settings
+
+
+@pytest.mark.parametrize(
+    ("env", "model", "warned"),
+    [
+        ({}, None, False),
+        ({"OPENAI_API_KEY": "sk-placeholder"}, None, False),
+        ({"OPENAI_API_KEY": "  "}, None, False),
+        ({"OPENAI_API_KEY": "sk-real", "ANTHROPIC_API_KEY": "x"}, f"openai:{DEFAULT_MODELS['openai']}", False),
+        (
+            {"OPENAI_API_KEY": "sk-placeholder", "ANTHROPIC_API_KEY": "x"},
+            f"anthropic:{DEFAULT_MODELS['anthropic']}",
+            False,
+        ),
+        ({"GRUPA_LLM": "none", "OPENAI_API_KEY": "sk-real"}, None, False),
+        ({"GRUPA_LLM": "anthropic:some-model", "OPENAI_API_KEY": "sk-real"}, None, True),
+        ({"GRUPA_LLM": "openai:some-model", "OPENAI_API_KEY": "sk-real"}, "openai:some-model", False),
+        ({"GRUPA_LLM": "ollama:llama3"}, "ollama:llama3", False),
+        ({"GRUPA_LLM": "gpt", "OPENAI_API_KEY": "sk-real"}, None, True),
+    ],
+)
+def test_which_model_writes(env: dict[str, str], model: str | None, warned: bool) -> None:
+    settings = Settings.from_env(env)
+    assert settings.llm == model
+    assert bool(settings.llm_warning) is warned
+
+
+def test_a_setting_that_cannot_be_used_is_named() -> None:
+    with pytest.raises(SettingError, match="GRUPA_MIN_EVENTS is 'many'; give a whole number"):
+        Settings.from_env({"GRUPA_MIN_EVENTS": "many"})
+
+
+def test_no_key_is_kept() -> None:
+    assert "sk-secret" not in repr(Settings.from_env({"OPENAI_API_KEY": "sk-secret"}))
+
+
+def test_an_empty_variable_counts_as_not_given() -> None:
+    assert Settings.from_env({"GRUPA_WINDOW_DAYS": "", "GRUPA_WAREHOUSE": ""}) == Settings.from_env({})
