@@ -228,7 +228,7 @@ def _field_of(plan: Plan, field: str) -> str:
         return "baseline" if plan.metric_kind in METHODS else "metric_kind"
     if not 0 < plan.alpha < 1:
         return "alpha"
-    if not 0 < plan.power < 1:
+    if not plan.alpha < plan.power < 1:
         return "power"
     return "sides" if plan.sides not in (1, 2) else "variants"
 

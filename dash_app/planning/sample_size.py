@@ -6,7 +6,7 @@ sizes are users.
 """
 
 from dataclasses import dataclass
-from math import ceil, inf, isfinite, sqrt
+from math import ceil, inf, isfinite, isnan, sqrt
 
 from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
@@ -20,6 +20,10 @@ METHODS = {
 NON_INFERIORITY = "non-inferiority z-test"
 SMALLEST_CELL = 10
 """Expected users with, and without, the outcome in every arm below which the normal approximation is doubtful."""
+
+_NORMAL_FROM = 1e5  # degrees of freedom; t and normal then differ by less than a user in 10,000
+MOST_USERS = 1e11
+"""More users in an arm than there are people is no plan."""
 
 
 class SizeError(ValueError):
@@ -80,6 +84,8 @@ class Design:
             raise SizeError("Alpha must lie between 0 and 1; 0.05 is usual.")
         if not 0 < self.power < 1:
             raise SizeError("Power must lie between 0 and 1; 0.8 is usual.")
+        if self.power <= self.alpha:
+            raise SizeError("Power must be above alpha; 0.8 and 0.05 are usual.")
         if self.sides not in (1, 2):
             raise SizeError("A test has 1 or 2 sides.")
         if len(self.weights) < 2 or not all(weight > 0 and isfinite(weight) for weight in self.weights):
@@ -126,15 +132,17 @@ def control_size(metric: Metric, effect: float, design: Design) -> float:
     `power.prop.test`. Means: the non-central t distribution, as R's `power.t.test`. Ratios: Deng, Knoblich & Lu (2018).
 
     Raises:
-        SizeError: There is no effect, or it leads out of the metric's range.
+        SizeError: There is no effect, it leads out of the metric's range, or no number of users would do.
     """
     _check_effect(metric, effect)
     ratio, tail = design.smallest_ratio, _tail(design)
     z_alpha, z_power = -ndtri(tail), ndtri(design.power)
     null, alternative = _deviations(metric, effect, ratio)
-    normal = ((z_alpha * null + z_power * alternative) / effect) ** 2
+    root = float((z_alpha * null + z_power * alternative) / effect)
+    normal = root * root
+    _check_number(normal)
     if metric.kind != MEAN:
-        return float(normal)
+        return normal
     return _solve_t(abs(effect) / sqrt(metric.variance), ratio, design, start=normal)
 
 
@@ -155,8 +163,10 @@ def non_inferiority_size(metric: Metric, margin: float, design: Design) -> Size:
     if not (isfinite(margin) and margin > 0):
         raise SizeError("A guardrail's margin must be above 0: how much worse would still be acceptable?")
     z = ndtri(1 - design.alpha_each) + ndtri(design.power)
-    spread = metric.variance * (1 + 1 / design.smallest_ratio)
-    return _arms(float(z**2 * spread / margin**2), design)
+    root = float(z / margin)
+    control = root * root * metric.variance * (1 + 1 / design.smallest_ratio)
+    _check_number(control)
+    return _arms(control, design)
 
 
 def achieved_power(metric: Metric, effect: float, control: float, design: Design) -> float:
@@ -212,6 +222,13 @@ def _check_effect(metric: Metric, effect: float) -> None:
         )
 
 
+def _check_number(control: float) -> None:
+    if not control < MOST_USERS:
+        raise SizeError(
+            "No number of users could show so small an effect; choose a larger one, or less extreme settings."
+        )
+
+
 def _tail(design: Design) -> float:
     return design.alpha_each / design.sides
 
@@ -229,10 +246,13 @@ def _deviations(metric: Metric, effect: float, ratio: float) -> tuple[float, flo
 def _power_t(standardized: float, control: float, ratio: float, design: Design) -> float:
     freedom = control * (1 + ratio) - 2
     shift = standardized * sqrt(control * ratio / (1 + ratio))
+    if freedom > _NORMAL_FROM:
+        return float(ndtr(shift + ndtri(_tail(design))))
     critical = stdtrit(freedom, 1 - _tail(design))
     # Beyond a shift of 6 a significant result in the wrong direction has a chance below 1e-9, and SciPy gives NaN.
     far = nctdtr(freedom, shift, -critical) if design.sides == 2 and shift < 6 else 0.0
-    return float(1 - nctdtr(freedom, shift, critical) + far)
+    near = nctdtr(freedom, shift, critical)
+    return float(ndtr(shift - critical) if isnan(near) else 1 - near + far)
 
 
 def _solve_t(standardized: float, ratio: float, design: Design, start: float) -> float:

@@ -4,19 +4,21 @@ Puts the formulas of `sample_size.py` and `duration.py` together for a `Plan`; p
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil, floor, log10, sqrt
 
 from dash_app.planning.brief import decision_rule, write_brief
 from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, duration_of, users_within
-from dash_app.planning.plan import DIRECTIONS, Guardrail, Plan, PlanError, problems
+from dash_app.planning.plan import DIRECTIONS, Guardrail, Plan, PlanError, Problem, problems
 from dash_app.planning.rice import QUARTER_DAYS, rice_score
 from dash_app.planning.sample_size import (
     METHODS,
     SMALLEST_CELL,
     Metric,
     Size,
+    SizeError,
     detectable_effect,
     non_inferiority_size,
     size,
@@ -90,10 +92,12 @@ def size_plan(plan: Plan, enrolment: Enrolment) -> Sizing:
 
 def _with_users(plan: Plan) -> tuple[Plan, str]:
     """The plan with the most users that any of its metrics needs, and which metric that is."""
-    needed: dict[str, Size] = {plan.primary_metric: size(plan.metric, plan.effect, plan.design)}
+    with _said_at("mde_relative"):
+        needed: dict[str, Size] = {plan.primary_metric: size(plan.metric, plan.effect, plan.design)}
     rails = []
     for rail in plan.guardrails:
-        need = non_inferiority_size(_metric(rail), rail.margin_absolute, plan.design)
+        with _said_at("guardrails"):
+            need = non_inferiority_size(_metric(rail), rail.margin_absolute, plan.design)
         needed[rail.metric] = need
         rails.append(replace(rail, n_per_arm=need.arms[0], n_total=need.total))
     binding = max(needed, key=lambda metric: needed[metric].total)
@@ -101,6 +105,15 @@ def _with_users(plan: Plan) -> tuple[Plan, str]:
     arms = tuple(replace(arm, n=n) for arm, n in zip(plan.variants, users.arms, strict=True))
     sized = replace(plan, variants=arms, guardrails=tuple(rails), n_per_arm=users.arms[0], n_total=users.total)
     return sized, binding
+
+
+@contextmanager
+def _said_at(field: str) -> Iterator[None]:
+    """Tell what cannot be sized at the field where a person can change it."""
+    try:
+        yield
+    except SizeError as error:
+        raise PlanError((Problem(field, str(error)),)) from error
 
 
 def _with_days(plan: Plan, enrolment: Enrolment) -> Plan:

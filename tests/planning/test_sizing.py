@@ -2,6 +2,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dash_app.planning.plan import Arm, PlanError
 from dash_app.planning.sample_size import Design, Metric, achieved_power, non_inferiority_size, size
@@ -113,3 +115,46 @@ def test_an_unsound_plan_is_not_sized():
     with pytest.raises(PlanError, match="at least one") as caught:
         size_plan(a_plan(guardrails=()), Steady(500))
     assert caught.value.problems[0].field == "guardrails"
+
+
+@st.composite
+def _plans(draw):
+    kind = draw(st.sampled_from(["proportion", "mean", "ratio"]))
+    value = st.floats(0, 1) if kind == "proportion" else st.floats(-1e3, 1e6)
+    rail = replace(
+        TICKETS,
+        baseline=draw(st.floats(-5, 1e4)),
+        baseline_sd=draw(st.floats(0, 1e4)),
+        margin_absolute=draw(st.floats(0, 1e3)),
+    )
+    return a_plan(
+        metric_kind=kind,
+        baseline=draw(value),
+        baseline_sd=draw(st.floats(0, 1e6)),
+        direction=draw(st.sampled_from(["increase", "decrease"])),
+        mde_absolute=draw(st.floats(0, 1e6) if kind != "proportion" else st.floats(0, 1)),
+        alpha=draw(st.floats(0, 1)),
+        power=draw(st.floats(0, 1)),
+        sides=draw(st.sampled_from([1, 2])),
+        traffic_share=draw(st.floats(0, 1)),
+        exposure_days=draw(st.integers(0, 60)),
+        variants=tuple(Arm(f"arm {n}", draw(st.floats(0, 10))) for n in range(draw(st.integers(1, 5)))),
+        guardrails=(rail,),
+    )
+
+
+@given(_plans(), st.floats(0.01, 1e5), st.floats(1, 1e7))
+@settings(max_examples=150, deadline=None)
+def test_any_plan_is_sized_or_refused_in_words(plan, a_day, pool):
+    enrolment = Steady(a_day, pool)
+    try:
+        sizing = size_plan(plan, enrolment)
+    except PlanError:
+        return
+    sized = sizing.plan
+    assert sized.n_total == sum(arm.n for arm in sized.variants)
+    assert sized.n_per_arm == sized.variants[0].n >= 2
+    assert sized.feasible == (sized.duration_days is not None and sized.duration_days <= 56)
+    assert (sizing.alternative is None) == sized.feasible
+    if sizing.alternative and sizing.alternative.plan:
+        assert size_plan(sizing.alternative.plan, enrolment).plan.feasible
