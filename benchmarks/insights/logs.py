@@ -34,6 +34,8 @@ class Kind:
     submits: float = 0.85
     submit_hours: float = 6.0
     first_proposal: float = 2.0
+    delays: Mapping[str, float] = field(default_factory=dict)
+    """Days from arriving in which a step is not done."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ LOANS = Product(
         Kind("refused", "W_Beoordelen", (("bad_outcome", "declined"),), rates={"A_DECLINED": 0.16}),
         Kind("withdrawn", "W_Nabellen", (("bad_outcome", "cancelled"),), rates={"A_CANCELLED": 0.16}),
         Kind("stuck", "W_Documenten controleren", (("low_conversion", ""),), rates={"A_APPROVED": 0.02}),
+        Kind("waiting", "W_Aanvraag invullen", (("slow_step", ""),), delays={"O_Verzonden": 25}),
         Kind("well", "O_Verzonden"),
     ),
 )
@@ -121,6 +124,7 @@ FORGE = Product(
              follows=(("rare_visits", ""))),
         Kind("seldom", "IssuesEvent", (("rare_visits", ""),), sessions=0.8,
              follows=(("going_quiet", ""))),
+        Kind("late", "ForkEvent", (("slow_step", ""),), delays={"PullRequestEvent": 25}),
         Kind("well", "PushEvent"),
         Kind("well too", "PullRequestEvent"),
     ),
@@ -151,7 +155,8 @@ def _user(product: Product, kind: Kind, rng: np.random.Generator) -> list[tuple[
     mix = rng.dirichlet([40 if step == kind.favours else 12 for step in product.steps])
     events: list[tuple[float, str, str | None]] = []
     for day in rng.uniform(first, last, 2 + rng.poisson(kind.sessions * pace * (last - first) / 7)):
-        events += _session(product, kind, float(day), mix, rng)
+        ready = np.array([day - first >= kind.delays.get(step, 0) for step in product.steps])
+        events += _session(product, kind, float(day), mix * ready / (mix * ready).sum(), rng)
     return events + (_proposals(product.proposal, kind, first, last, rng) if product.proposal else [])
 
 

@@ -5,6 +5,7 @@ another cluster), so that this measures insights and not segmentation.
 """
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.insights.analyst import HABIT, analyse, name_clusters
 from grupa_pipeline.insights.draft import ClusterDraft, Naming
-from grupa_pipeline.insights.evidence import measure_evidence
+from grupa_pipeline.insights.evidence import measure_evidence, weight
 from grupa_pipeline.insights.naming import content_words
 from grupa_pipeline.insights.pains import pain_of
 from grupa_pipeline.insights.text import PLACEHOLDER, rows_by_alias
@@ -176,24 +177,31 @@ def score(told: Told) -> dict[str, object]:
 def read_back(told: Told) -> tuple[int, int]:
     """Reverse test: of k profiles, how many texts are matched to their own by their words alone (numbers taken out).
 
-    A profile is what the catalog says of the metrics that stand out, high or low; the reader is TF-IDF and cosine.
+    A profile is what the catalog says of the metrics that stand out high, as often as they weigh; the reader is TF-IDF on
+    words and pairs of words, and cosine. Returns texts matched rightly, and texts.
     """
     ids = sorted(told.drafts)
-    descriptions = told.case.catalog.set_index("feature")["description"]
-    profiles = []
-    for cluster_id in ids:
-        own = told.evidence[told.evidence["cluster_id"] == cluster_id]
-        high = own.loc[own["effect_size"] > 0, "metric"].map(descriptions)
-        profiles.append(" ".join(text.replace("_", " ") for text in high))
-    names = {name.cluster_id: name for name in told.naming.clusters}
-    texts = []
-    for cluster_id in ids:
-        points = told.drafts[cluster_id].pain_points
-        said = [names[cluster_id].name, names[cluster_id].summary, *(f"{point.title} {point.body}" for point in points)]
-        texts.append(PLACEHOLDER.sub("", " ".join(said)))
-    reader = TfidfVectorizer(sublinear_tf=True).fit(profiles + texts)
-    likeness = cosine_similarity(reader.transform(texts), reader.transform(profiles))
+    likeness = _likeness([_text(told, name) for name in ids], [_profile(told, name) for name in ids])
     return int((likeness.argmax(axis=1) == np.arange(len(ids))).sum()), len(ids)
+
+
+def _likeness(texts: list[str], profiles: list[str]) -> np.ndarray:
+    reader = TfidfVectorizer(ngram_range=(1, 2)).fit(profiles + texts)
+    return cosine_similarity(reader.transform(texts), reader.transform(profiles))
+
+
+def _text(told: Told, cluster_id: str) -> str:
+    name = next(name for name in told.naming.clusters if name.cluster_id == cluster_id)
+    points = told.drafts[cluster_id].pain_points
+    said = [name.name, name.summary, *(f"{point.title} {point.body}" for point in points)]
+    return PLACEHOLDER.sub("", " ".join(said))
+
+
+def _profile(told: Told, cluster_id: str) -> str:
+    descriptions = told.case.catalog.set_index("feature")["description"]
+    own = told.evidence[(told.evidence["cluster_id"] == cluster_id) & (told.evidence["effect_size"] > 0)]
+    lines = [descriptions[row["metric"]] for row in own.to_dict("records") for _ in range(round(2 * weight(row)))]
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", line) for line in lines)
 
 
 def names_shared(tellings: Iterable[Told]) -> tuple[int, int, int]:

@@ -5,7 +5,7 @@ is in `pains.toml`, how metrics are spoken of in `wording.py`, names in `naming.
 why: only a hypothesis says "because".
 """
 
-import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +68,7 @@ def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.Data
     for number, gap in enumerate(chosen, start=1):
         support = _support(gap, gaps, used)
         used.add(support.alias)
-        say = _speaker(gap, list(rows.values()), wording, cluster_id)
+        say = _speaker(gap, _turn(gap, chosen, cluster_id), list(rows.values()), wording)
         pain_points.append(_pain_point(gap, support, say, wording))
         recommendations.append(_recommendation(gap, support, number, say, wording))
     return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
@@ -126,13 +126,13 @@ def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str]) -> _Gap:
     return max(others, key=closeness)
 
 
-def _speaker(gap: _Gap, rows: Sequence[Evidence], wording: Wording, cluster_id: str) -> Callable[..., str]:
-    """Turns a text of `pains.toml`, or one of several wordings of it, into a sentence about this gap."""
+def _speaker(gap: _Gap, turn: int, rows: Sequence[Evidence], wording: Wording) -> Callable[..., str]:
+    """Turns one of several wordings, the one whose turn it is, into a text about this gap."""
     favourite = favourite_feature(rows, wording)
     usual = usual_step(rows, wording, besides=str(gap.row["metric"]))
 
     def say(*variants: str) -> str:
-        text = wording.say(_variant(variants, cluster_id, gap), gap.row, gap.alias).replace("<usual>", usual)
+        text = wording.say(variants[turn % len(variants)], gap.row, gap.alias).replace("<usual>", usual)
         return text.replace("<favourite>", favourite).replace("<Favourite>", capital(favourite))
 
     return say
@@ -150,13 +150,13 @@ def _recommendation(gap: _Gap, support: _Gap, number: int, say: Callable[..., st
     fix = gap.pain.fix
     return Recommendation(
         title=say(*fix.title),
-        body=say(fix.body),
+        body=say(*fix.body),
         addresses=[number],
         evidence_ids=[gap.alias, support.alias],
         target_metric=str(gap.row["metric"]),
         direction=_better(gap, wording),
-        change=say(fix.change),
-        hypothesis=say(fix.hypothesis),
+        change=say(*fix.change),
+        hypothesis=say(*fix.hypothesis),
     )
 
 
@@ -168,7 +168,9 @@ def _better(gap: _Gap, wording: Wording) -> Any:
     return "decrease" if worse == "higher" else "increase"
 
 
-def _variant(variants: Sequence[str], cluster_id: str, gap: _Gap) -> str:
-    """One of several wordings, the same one every day for the same cluster and pain."""
-    key = f"{cluster_id} {gap.pain.pain} {gap.row['metric']} {len(variants)}"
-    return variants[int(hashlib.sha256(key.encode()).hexdigest(), 16) % len(variants)]
+def _turn(gap: _Gap, chosen: Sequence[_Gap], cluster_id: str) -> int:
+    """Whose turn it is among wordings: another for each cluster in a row and for each gap of a kind, the same every day."""
+    before = sum(
+        other.pain.pain == gap.pain.pain and str(other.row["metric"]) < str(gap.row["metric"]) for other in chosen
+    )
+    return int(re.sub(r"\D", "", cluster_id) or 0) + before

@@ -15,12 +15,12 @@ from grupa_pipeline.insights.text import Evidence
 
 @dataclass(frozen=True)
 class Fix:
-    """What one would try about a kind of pain; `title` in variants."""
+    """What one would try about a kind of pain; each text in variants, the same number in body, change and hypothesis."""
 
     title: tuple[str, ...]
-    body: str
-    change: str
-    hypothesis: str
+    body: tuple[str, ...]
+    change: tuple[str, ...]
+    hypothesis: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,4 +76,5 @@ def pain_of(row: Evidence, entry: Mapping[str, Any]) -> Pain:
 def _pain(entry: dict[str, Any]) -> Pain:
     fix = entry.pop("fix")
     texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers")}
-    return Pain(**entry | texts | {"fix": Fix(**fix | {"title": tuple(fix["title"])})})
+    fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in fix.items()}
+    return Pain(**entry | texts | {"fix": Fix(**fixes)})

@@ -57,10 +57,6 @@ def _vocabulary_file() -> dict[str, Any]:
         return tomllib.load(file)
 
 
-def _agent_nouns() -> dict[str, str]:
-    return _vocabulary_file()["agents"]
-
-
 def spoken(action: str, *, whole: bool = False) -> str:
     """An action's name as words: `PushEvent` -> push, `proposal_create` -> proposal create, `W_Nabellen` -> nabellen.
 
@@ -100,9 +96,11 @@ def _actions(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _agents(step: str) -> str | None:
-    """Those who do a step: `message send` -> message senders; None where the verb is not known."""
+    """Those who do a step: `page view` or `page viewed` -> page viewers; None where the verb is not known."""
     *others, last = step.split()
-    agents = _agent_nouns().get(last)
+    known = _vocabulary_file()["agents"]
+    forms = (last, last.removesuffix("d"), last.removesuffix("ed"))
+    agents = next((known[form] for form in forms if form in known), None)
     return None if agents is None else " ".join([*others, agents])
 
 

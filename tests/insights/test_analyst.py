@@ -125,3 +125,61 @@ def test_a_cluster_without_evidence_is_named_and_not_analysed(evidence: pd.DataF
     assert name.name
     assert not re.search(r"\d", name.name + name.summary)
     assert analyse(evidence[evidence["cluster_id"] == "C27"], {"cluster_id": "C27"}, planted.catalog()) is None
+
+
+def _made(values: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
+    """Evidence of one cluster, C01, made up: metric -> value, the others' value, measure."""
+    rows = [
+        {
+            "cluster_id": "C01",
+            "evidence_id": f"C01-{metric}-{measure}",
+            "metric": metric,
+            "measure": measure,
+            "unit": "share" if measure == "proportion" else "days",
+            "cluster_value": value,
+            "rest_value": rest,
+            "lift": value / rest,
+            "effect_size": value - rest if measure == "proportion" else 0.8 * (1 if value > rest else -1),
+            "n_cluster": 100,
+            "n_rest": 400,
+        }
+        for metric, (value, rest, measure) in values.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _with_outcomes(*names: str) -> pd.DataFrame:
+    entry = planted.catalog().set_index("feature").loc[["had_drop_off"]].reset_index()
+    added = [entry.assign(feature=f"had_{name}", source_action=name) for name in names]
+    return pd.concat([planted.catalog(), *added], ignore_index=True)
+
+
+def test_two_pains_of_a_kind_are_told_in_different_words():
+    catalog = _with_outcomes("refund")
+    evidence = _made({"had_drop_off": (0.6, 0.2, "proportion"), "had_refund": (0.5, 0.2, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, catalog)
+    assert draft is not None
+    assert len(draft.pain_points) == 2
+    bodies = [fix.body.replace("drop off", "").replace("refund", "") for fix in draft.recommendations]
+    assert len(set(bodies)) == 2
+
+
+def test_what_goes_along_with_a_heavier_pain_is_told_beside_it():
+    evidence = _made(
+        {"days_since_last_event": (40.0, 3.0, "duration"), "sessions_per_week": (0.5, 2.0, "count")},
+    )
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    (pain,) = draft.pain_points
+    assert pain.evidence_ids == ["E1", "E2"]
+
+
+def test_a_group_that_does_well_is_told_an_opportunity_and_not_a_fault():
+    evidence = _made({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    assert [fix.target_metric for fix in draft.recommendations] == ["did_search"]
+
+
+def test_one_piece_of_evidence_is_too_little_to_speak():
+    assert analyse(_made({"had_deal": (0.8, 0.3, "proportion")}), {"cluster_id": "C01"}, planted.catalog()) is None
