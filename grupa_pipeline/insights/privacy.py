@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 LONGEST_NAME = 48
-MOST_WORDS = 6
+MOST_WORDS = 5
 LONGEST_WORD = 24
 MOST_DIGITS = 4
 LONGEST_DESCRIPTION = 200
@@ -33,10 +33,12 @@ _WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding
 _DIRECTIVES = frozenset(_WORDS["directives"])
 _COMMANDS = frozenset(_WORDS["commands"])
 _OBJECTS = frozenset(_WORDS["objects"])
+_SENTENCE = frozenset(_WORDS["sentence"])
 _PERSONAL = frozenset(_WORDS["personal"])
 
 _TEXTS = ("label", "description", "numerator", "denominator")
 _OF_A_VALUE = ("used_", "feature_share_")
+_SAYS_VALUE = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
 _PREFIXES = ("path_", "hours_", "share_", "did_", "had_", "events_", "used_", "feature_share_")
 
 Row = Mapping[str, Any]
@@ -70,6 +72,7 @@ def looks_like_a_name(text: str) -> bool:
         and max(map(len, words)) <= LONGEST_WORD
         and sum(character.isdigit() for character in text) <= MOST_DIGITS
         and not _gives_orders(words)
+        and not (len(words) > 2 and _SENTENCE.intersection(words))
         and not _PERSONAL.intersection(words)
     )
 
@@ -119,10 +122,12 @@ def _hidden(row: Row, users: Mapping[str, int], users_with: Mapping[str, int], m
     hidden = [name for name in _actions(row) if users.get(name, 0) < min_group or not looks_like_a_name(name)]
     if hidden:
         return hidden
-    rare = feature.startswith(_OF_A_VALUE) and users_with.get(feature, 0) < min_group
+    values = _values(row)
+    if values and (users_with.get(feature, 0) < min_group or not all(map(looks_like_a_name, values))):
+        return [feature]
     texts = [feature, *(str(row[column]) for column in _TEXTS if column in row and _given(row[column]))]
     unclean = any(not _is_clean(text) or len(text) > LONGEST_DESCRIPTION for text in texts)
-    return [feature] if rare or unclean or _gives_orders(_words(feature)) else []
+    return [feature] if unclean or _gives_orders(_words(feature)) else []
 
 
 def _screened_row(row: Row, seen_as: Mapping[str, str], other: Mapping[str, str]) -> dict[str, Any]:
@@ -133,6 +138,15 @@ def _screened_row(row: Row, seen_as: Mapping[str, str], other: Mapping[str, str]
     told = {column: "a step or feature left unnamed" for column in _TEXTS if _given(row.get(column))}
     actions = "\n".join(other.get(name, name) for name in _actions(row))
     return {**row, **told, "feature": alias, "source_action": actions or None}
+
+
+def _values(row: Row) -> list[str]:
+    """The value that a feature is made from, as its own name and its description give it; empty for other features."""
+    prefix = next((prefix for prefix in _OF_A_VALUE if str(row["feature"]).startswith(prefix)), None)
+    if prefix is None:
+        return []
+    described = _SAYS_VALUE.search(str(row["description"]))
+    return [str(row["feature"]).removeprefix(prefix)] + ([described.group(1)] if described else [])
 
 
 def _prefix(metric: str) -> str:

@@ -113,11 +113,15 @@ class ModelServer:
     Attributes:
         requests: Bodies as they came, oldest first.
         prompts: All text of each request's messages.
+        headers: Of each request.
+        seen: Requests of any kind, to whatever path.
     """
 
     def __init__(self, script: Sequence[Answer] = (), *, otherwise: Answer = "good", port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.prompts: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.seen = 0
         self._script = list(script)
         self._otherwise = otherwise
         self._lock = threading.Lock()
@@ -179,12 +183,18 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            server.seen += 1
+            self._send(404, {"error": {"message": "no such path"}})
+
         def do_POST(self) -> None:
+            server.seen += 1
+            server.headers.append(dict(self.headers))
+            if not self.path.endswith(("/chat/completions", "/v1/messages")):
+                return self.do_GET()
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             answer, prompt = server.take(body)
             openai = self.path.endswith("/chat/completions")
-            if not openai and not self.path.endswith("/v1/messages"):
-                return self._send(404, {"error": {"message": "no such path"}})
             if callable(answer):
                 return self._send(200, _complete(answer(prompt), openai))
             if answer == "good":
