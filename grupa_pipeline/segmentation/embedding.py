@@ -51,7 +51,7 @@ def embed(
     start = (start + rng.normal(scale=1e-4, size=start.shape)).astype(np.float32)
     indices, distances = neighbors
     model = umap.UMAP(
-        n_neighbors=min(n_neighbors, indices.shape[1]),
+        n_neighbors=min(n_neighbors, indices.shape[1] - 1),
         n_components=start.shape[1],
         n_epochs=epochs,
         min_dist=spread,

@@ -42,7 +42,7 @@ def place(rows: np.ndarray, landmarks: np.ndarray, *, fit: Fit, xy: np.ndarray, 
         labels[part] = _within_reach(winner, fit, indices, distances)
         places[part] = np.einsum("nk,nkd->nd", weights, xy[indices])
     labels[landmarks], strengths[landmarks], places[landmarks] = fit.labels, fit.strengths, xy
-    return Placed(labels, np.where(labels >= 0, strengths, 0.0), places)
+    return Placed(labels, np.where(labels >= 0, np.clip(strengths, 0, 1), 0.0), places)
 
 
 def _within_reach(labels: np.ndarray, fit: Fit, indices: np.ndarray, distances: np.ndarray) -> np.ndarray:

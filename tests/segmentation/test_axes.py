@@ -1,0 +1,27 @@
+import numpy as np
+
+from grupa_pipeline.segmentation.axes import signal_axes
+
+
+def test_the_axes_span_what_columns_share_and_leave_out_their_own_noise() -> None:
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(600, 3))
+    weights = rng.normal(size=(3, 20))
+    rows = hidden @ weights + rng.normal(size=(600, 20))
+    axes = signal_axes(rows, 2, 0)
+    assert axes.shape == (20, 3)
+    planted = np.linalg.qr(weights.T)[0]
+    assert np.linalg.svd(planted.T @ axes)[1].min() > 0.95  # cosine of the largest angle between the two spaces
+
+
+def test_unrelated_columns_leave_the_fewest_asked_for() -> None:
+    rows = np.random.default_rng(1).normal(size=(500, 12))
+    assert signal_axes(rows, 5, 0).shape == (12, 5)
+    assert signal_axes(rows[:, :3], 5, 0).shape == (3, 3)
+
+
+def test_signs_do_not_flip_from_day_to_day() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 8)) * [3] * 8 + rng.normal(size=(400, 8))
+    first, second = signal_axes(rows, 2, 0), signal_axes(rows[:380], 2, 0)
+    assert np.abs(first[:, :2] - second[:, :2]).max() < 0.2

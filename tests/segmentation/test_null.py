@@ -1,0 +1,65 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.null import Null, draw_nulls, kept_null, null_key, tail_probability
+
+DAY = date(2026, 3, 1)
+
+
+def test_null_tables_keep_margins_and_rank_correlations_and_lose_the_clusters() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 1500)
+    rows = np.column_stack([np.exp(rng.normal(size=1500) * 0.3 + 2 * kind), rng.normal(size=1500) + 3 * kind])
+    null = draw_nulls(rows, 1500, 1, 0)[0]
+    assert set(null[:, 0]) <= set(rows[:, 0])
+    for column in range(2):
+        assert np.allclose(
+            np.quantile(null[:, column], [0.1, 0.5, 0.9]), np.quantile(rows[:, column], [0.1, 0.5, 0.9]), atol=0.6
+        )
+    assert spearmanr(null).statistic == pytest.approx(spearmanr(rows).statistic, abs=0.06)
+    between = np.abs(rows[:, 1] - 3 * (rows[:, 0] > 3)) > 2.5
+    assert (np.abs(null[:, 1] - 3 * (null[:, 0] > 3)) > 2.5).mean() > 2 * between.mean()
+
+
+def test_null_tables_are_seeded() -> None:
+    rows = np.random.default_rng(1).normal(size=(200, 3))
+    assert all((a == b).all() for a, b in zip(draw_nulls(rows, 50, 2, 5), draw_nulls(rows, 50, 2, 5), strict=True))
+    assert (draw_nulls(rows, 50, 1, 5)[0] != draw_nulls(rows, 50, 1, 6)[0]).any()
+
+
+def test_the_tail_is_the_predictive_t() -> None:
+    scores = [0.1, 0.2, 0.3, 0.2, 0.1, 0.3, 0.25, 0.15, 0.2, 0.2]
+    assert tail_probability(0.2, scores) == pytest.approx(0.5)
+    assert tail_probability(0.9, scores) < 0.001
+    assert tail_probability(0.35, scores) > 0.01  # two spreads of ten scores prove nothing
+    assert tail_probability(0.1, scores) > 0.85
+
+
+def test_ten_zeros_do_not_make_a_small_score_a_discovery() -> None:
+    assert tail_probability(0.1, [0.0] * 10) > 0.01
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, True), (7, True), (8, False), (-1, False)])
+def test_a_null_serves_for_seven_days(days: int, kept: bool) -> None:
+    stored = {"null": Null((0.1, 0.2), DAY, "k").as_parameters()}
+    today = date.fromordinal(DAY.toordinal() + days)
+    assert (kept_null(stored, "k", today, Method()) is not None) == kept
+
+
+def test_a_null_of_other_features_or_another_grid_is_not_kept() -> None:
+    key = null_key(["a", "b"], 100, Method())
+    stored = {"null": Null((0.1,), DAY, key).as_parameters()}
+    assert kept_null(stored, key, DAY, Method()) == Null((0.1,), DAY, key)
+    for other in (
+        null_key(["a", "c"], 100, Method()),
+        null_key(["a", "b"], 90, Method()),
+        null_key(["a", "b"], 100, Method(epochs=7)),
+    ):
+        assert kept_null(stored, other, DAY, Method()) is None
+    assert null_key(["a", "b"], 100, Method(workers=1)) == key
+    assert kept_null(None, key, DAY, Method()) is None
+    assert kept_null({}, key, DAY, Method()) is None

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from grupa_pipeline.segmentation.grid import Candidate, Fit
+from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose, judge
+
+METHOD = Method()
+
+
+def _fit(sizes: list[int], noise: int = 0, dbcv: float = 0.5, neighbors: int = 15) -> Fit:
+    labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(noise, -1)]).astype(int)
+    candidate = Candidate(neighbors, 0.02, 5, "eom")
+    return Fit(candidate, labels, labels, np.ones(len(labels)), np.ones(len(sizes)), 5, dbcv)
+
+
+def _judged(
+    sizes: list[int], *, noise: int = 0, dbcv: float = 0.5, stability: float = 0.9, neighbors: int = 15
+) -> Judged:
+    return judge(_fit(sizes, noise, dbcv, neighbors), np.full(len(sizes), stability), METHOD)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "noise", "stability", "verdict"),
+    [
+        ([50, 50], 0, 0.9, "too_few_clusters"),
+        ([70, 15, 15], 0, 0.9, "one_big_cluster"),
+        ([69, 16, 15], 0, 0.9, "passed"),
+        ([20, 15, 10], 55, 0.9, "too_much_noise"),
+        ([40, 30, 30], 0, 0.5, "unstable"),
+        ([40, 30, 30], 0, 0.6, "passed"),
+    ],
+)
+def test_verdicts(sizes: list[int], noise: int, stability: float, verdict: str) -> None:
+    assert _judged(sizes, noise=noise, stability=stability).verdict == verdict
+
+
+def test_users_of_unstable_clusters_do_not_count_for_a_candidate() -> None:
+    fit = _fit([40, 30, 30])
+    assert judge(fit, np.array([0.9, 0.9, 0.2]), METHOD).score < judge(fit, np.array([0.9, 0.9, 0.7]), METHOD).score
+
+
+def test_the_best_that_passed_is_chosen_even_beside_a_better_one_that_did_not() -> None:
+    good, better, out = _judged([40, 30, 30]), _judged([40, 30, 30], dbcv=0.8), _judged([90, 5, 5], dbcv=0.99)
+    assert choose([good, out, better], None, METHOD) is better
+
+
+def test_yesterdays_choice_is_kept_unless_another_is_clearly_better() -> None:
+    old = _judged([40, 30, 30], dbcv=0.5, neighbors=15)
+    new = _judged([40, 30, 30], dbcv=0.6, neighbors=30)
+    far = _judged([40, 30, 30], dbcv=0.9, neighbors=30)
+    yesterday = {"candidate": old.fit.candidate.as_parameters()}
+    assert choose([old, new], yesterday, METHOD) is old
+    assert choose([old, new], None, METHOD) is new
+    assert choose([old, far], yesterday, METHOD) is far
+
+
+def test_yesterdays_choice_is_not_kept_once_it_fails() -> None:
+    failed = _judged([90, 5, 5], dbcv=0.9, neighbors=15)
+    passed = _judged([40, 30, 30], dbcv=0.1, neighbors=30)
+    assert choose([failed, passed], {"candidate": failed.fit.candidate.as_parameters()}, METHOD) is passed
+
+
+def test_where_none_passed_the_best_with_enough_clusters_is_chosen_and_says_why() -> None:
+    two, big = _judged([50, 50], dbcv=0.9), _judged([90, 5, 5], dbcv=0.2)
+    chosen = choose([two, big], None, METHOD)
+    assert chosen is big
+    assert chosen.verdict == "one_big_cluster"
+
+
+def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
+    judged = [_judged([40, 30, 30]), _judged([50, 50])]
+    table = candidates_table(judged, judged[0])
+    assert list(table["candidate"]) == [1, 2]
+    assert list(table["chosen"]) == [True, False]
+    assert set(table["parameters"][0]) == {"n_neighbors", "min_cluster_size", "min_samples", "cluster_selection_method"}
