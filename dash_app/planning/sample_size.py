@@ -22,6 +22,7 @@ SMALLEST_CELL = 10
 """Expected users with, and without, the outcome in every arm below which the normal approximation is doubtful."""
 
 _NORMAL_FROM = 1e5  # degrees of freedom; t and normal then differ by less than a user in 10,000
+SMALLEST_SHARE = 0.001
 MOST_USERS = 1e11
 """More users in an arm than there are people is no plan."""
 
@@ -52,7 +53,7 @@ class Metric:
             raise SizeError("The baseline is not a number.")
         if self.kind == PROPORTION and not 0 <= self.baseline <= 1:
             raise SizeError("A share must lie between 0% and 100%; check the baseline.")
-        if self.kind != PROPORTION and not (self.sd is not None and isfinite(self.sd) and self.sd > 0):
+        if self.kind != PROPORTION and not (self.sd is not None and 1e-100 < self.sd < 1e100):
             raise SizeError("The metric does not vary between users, so no test can be sized; choose another metric.")
 
     @property
@@ -90,6 +91,8 @@ class Design:
             raise SizeError("A test has 1 or 2 sides.")
         if len(self.weights) < 2 or not all(weight > 0 and isfinite(weight) for weight in self.weights):
             raise SizeError("A test needs a control and at least one other arm, each with a weight above 0.")
+        if min(self.shares) < SMALLEST_SHARE:
+            raise SizeError(f"Every arm needs at least {SMALLEST_SHARE:.1%} of the users.")
 
     @property
     def comparisons(self) -> int:
@@ -136,9 +139,9 @@ def control_size(metric: Metric, effect: float, design: Design) -> float:
     """
     _check_effect(metric, effect)
     ratio, tail = design.smallest_ratio, _tail(design)
-    z_alpha, z_power = -ndtri(tail), ndtri(design.power)
+    z_alpha, z_power = -float(ndtri(tail)), float(ndtri(design.power))
     null, alternative = _deviations(metric, effect, ratio)
-    root = float((z_alpha * null + z_power * alternative) / effect)
+    root = (z_alpha * null + z_power * alternative) / effect
     normal = root * root
     _check_number(normal)
     if metric.kind != MEAN:
@@ -162,8 +165,8 @@ def non_inferiority_size(metric: Metric, margin: float, design: Design) -> Size:
     """
     if not (isfinite(margin) and margin > 0):
         raise SizeError("A guardrail's margin must be above 0: how much worse would still be acceptable?")
-    z = ndtri(1 - design.alpha_each) + ndtri(design.power)
-    root = float(z / margin)
+    z = float(ndtri(1 - design.alpha_each) + ndtri(design.power))
+    root = z / margin
     control = root * root * metric.variance * (1 + 1 / design.smallest_ratio)
     _check_number(control)
     return _arms(control, design)

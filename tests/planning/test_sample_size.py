@@ -154,6 +154,7 @@ def test_expected_cells_count_both_sides_of_every_arm():
         (lambda: non_inferiority_size(Metric("mean", 1, 1e9), 1e-9, Design()), "No number of users"),
         (lambda: Design(weights=(1,)), "at least one other arm"),
         (lambda: Design(weights=(1, 0)), "weight above 0"),
+        (lambda: Design(weights=(1, 0.0001)), "at least 0.1%"),
         (lambda: control_size(Metric("proportion", 0.9), 0.2, Design()), "smaller effect"),
         (lambda: control_size(Metric("mean", 1, 1.0), 0.0, Design()), "must not be 0"),
         (lambda: non_inferiority_size(Metric("mean", 1, 1.0), 0.0, Design()), "margin"),
