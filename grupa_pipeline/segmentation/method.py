@@ -17,7 +17,7 @@ class Method:
     min_users: int = 50
     landmarks: int = 3000
     cells: int = 128
-    trust_sample: int = 1000
+    trust_sample: int = 800
     trust_share: float = 0.6
     subsamples: int = 8
     null_fits: int = 10
