@@ -101,22 +101,17 @@ def _read_carefully(
     at, end = 0, len(pending)
     while at < end:
         reader = _Lines(pending, at, lines)
-        if reader.text.strip(" \r\n"):
-            fields, problem = _fields(reader, plain, layout.width)
-            used = 1 if problem in _LINE_PROBLEMS else reader.used
-            raw = b"".join(pending[at : at + used]).rstrip(b"\r\n")
-            problem = problem or _text_problem(raw)
-            rows.append((number + at, raw.decode(errors="replace"), problem, *(fields or unread)))
-            at += used
-        else:
+        if not reader.text.strip(" \r\n"):
             at += 1
-    table = pa.Table.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema(layout), strict=True)]
-        if rows
-        else [pa.array([], field.type) for field in schema(layout)],
-        schema=schema(layout),
-    )
-    return table.combine_chunks().to_batches()[0] if rows else pa.RecordBatch.from_pylist([], schema(layout)), at
+            continue
+        fields, problem = _fields(reader, plain, layout.width)
+        used = 1 if problem in _LINE_PROBLEMS else reader.used
+        raw = b"".join(pending[at : at + used]).rstrip(b"\r\n")
+        problem = problem or _text_problem(raw)
+        rows.append((number + at, raw.decode(errors="replace"), problem, *(unread if problem else fields or unread)))
+        at += used
+    names = schema(layout).names
+    return pa.RecordBatch.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema(layout)), at
 
 
 class _Lines:

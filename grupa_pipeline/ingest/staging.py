@@ -87,11 +87,13 @@ class _Tally:
         """The batches without the rejected records."""
         for batch in batches:
             self.rows_read += batch.num_rows
-            if "reason" in batch.schema.names and batch.column("reason").null_count < batch.num_rows:
-                self._keep(batch.filter(batch.column("reason").is_valid()))
-                batch = batch.filter(batch.column("reason").is_null())
-            if batch.num_rows:
+            if "reason" not in batch.schema.names:
                 yield batch
+                continue
+            reasons = batch.column("reason")
+            self._keep(batch.filter(reasons.is_valid()))
+            if reasons.null_count:
+                yield batch.filter(reasons.is_null())
 
     def _keep(self, batch: pa.RecordBatch) -> None:
         columns = (batch.column(name).to_pylist() for name in ("line_number", "reason", "raw"))

@@ -16,6 +16,8 @@ from grupa_pipeline.ingest.errors import UnusableFileError
 _EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _EPOCH_SECONDS = (10**8, 10**11)  # March 1973 to the year 5138: in this range no two units can be confused
 _EPOCH = re.compile(r"\d{9,19}(\.\d+)?")
+_FOREIGN = re.compile(r"^(?!\s*\d{4}-\d|[\d.]*$).*\d\D*\d")
+"""A date in another style: two digits at least, neither ISO 8601 (which may still be impossible) nor a mere number."""
 _SHORT_DATE = re.compile(
     r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(,?[T ]+)?(\d{1,2}:\d{2}(:\d{2})?)?( ?[AaPp][Mm])?"
 )
@@ -69,7 +71,7 @@ def decide_style(file: str, texts: Sequence[str], timestamp_format: str | None) 
     """The style of a file whose first records hold `texts` as timestamps.
 
     Raises:
-        UnusableFileError: The format given is none, or fewer than half of the texts can be read without one.
+        UnusableFileError: The format given is none, or most texts are in a style that is not guessed.
     """
     filled = [text for text in texts if text.strip()]
     if timestamp_format is not None:
@@ -77,8 +79,8 @@ def decide_style(file: str, texts: Sequence[str], timestamp_format: str | None) 
         return Style(format=timestamp_format)
     numbers = [float(text) for text in filled if _EPOCH.fullmatch(text)]
     style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
-    unread = _unread(style, filled)
-    if unread and 2 * len(unread) > len(filled):
+    unread = [text for text in _unread(style, filled) if _FOREIGN.search(text)]
+    if 2 * len(unread) > len(filled):
         raise UnusableFileError(file, unread_problem(unread))
     return style
 

@@ -1,0 +1,162 @@
+"""Fuzz the ingest: files made by breaking a good log, and what became of each.
+
+    python benchmarks/reliability/fuzz_ingest.py [--files 2000] [--seed 1]
+
+Prints a table: files, refused in a sentence, taken in, tracebacks, unaccounted rows. Exit status 1 when either goal is missed.
+"""
+
+import argparse
+import gzip
+import random
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
+from grupa_pipeline.ingest.ingest import ingest_files
+
+NOW = datetime(2025, 6, 1)
+STAMPS = ("2025-01-{d:02}T{h:02}:00:00Z", "2025-01-{d:02} {h:02}:00", "{d}/{h}/25 10:00", "17356{h:02}{d:03}", "x", "")
+PIECES = (
+    b'"',
+    b'""',
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b";",
+    b"\t",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"{",
+    b"}",
+    b" ",
+    b"9" * 40,
+)
+
+
+def good_log(rng: random.Random) -> bytes:
+    stamp = STAMPS[0] if rng.random() < 0.6 else rng.choice(STAMPS)
+    lines = ["user_id,timestamp,action,metadata"]
+    for _ in range(rng.randint(0, 60)):
+        when = (stamp if rng.random() < 0.95 else rng.choice(STAMPS)).format(d=rng.randint(1, 28), h=rng.randint(0, 23))
+        data = rng.choice(['"{""a"": 1}"', "text", "", '"two\nlines"', '"[1, 2]"'])
+        lines.append(f"u{rng.randint(1, 9)},{when},{rng.choice(['login', 'búsqueda', '検索', ''])},{data}")
+    return "\n".join(lines).encode()
+
+
+def insert(rng: random.Random, log: bytes) -> bytes:
+    at = rng.randint(0, len(log))
+    return log[:at] + rng.choice(PIECES) * rng.choice((1, 1, 1, 50)) + log[at:]
+
+
+def delete(rng: random.Random, log: bytes) -> bytes:
+    at = rng.randint(0, len(log))
+    return log[:at] + log[at + rng.randint(1, 30) :]
+
+
+def flip(rng: random.Random, log: bytes) -> bytes:
+    changed = bytearray(log)
+    for _ in range(rng.randint(1, 20)):
+        if changed:
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+    return bytes(changed)
+
+
+def splice(rng: random.Random, log: bytes) -> bytes:
+    return log + rng.choice((b"\n", b"\n\n", b"")) + good_log(rng)
+
+
+def recode(rng: random.Random, log: bytes) -> bytes:
+    text = log.decode(errors="replace")
+    return text.encode(rng.choice(("utf-16", "utf-16-le", "latin-1", "cp1252", "utf-8-sig")), errors="replace")
+
+
+def replace_all(rng: random.Random, log: bytes) -> bytes:
+    old, new = rng.choice(
+        ((b"\n", b"\r\n"), (b"\n", b"\r"), (b",", b";"), (b",", b"\t"), (b'"', b"'"), (b'""', b'\\"'))
+    )
+    return log.replace(old, new)
+
+
+def compress(rng: random.Random, log: bytes) -> bytes:
+    packed = gzip.compress(log, mtime=0)
+    return (
+        packed
+        if rng.random() < 0.5
+        else flip(rng, packed)
+        if rng.random() < 0.5
+        else packed[: rng.randint(0, len(packed))]
+    )
+
+
+def noise(rng: random.Random, log: bytes) -> bytes:
+    return log[: rng.randint(0, 60)] + rng.randbytes(rng.randint(0, 400))
+
+
+MUTATIONS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
+    insert,
+    insert,
+    delete,
+    flip,
+    splice,
+    recode,
+    replace_all,
+    compress,
+    noise,
+)
+
+
+def broken_log(rng: random.Random) -> bytes:
+    log = good_log(rng)
+    for _ in range(rng.randint(1, 5)):
+        log = rng.choice(MUTATIONS)(rng, log)
+    return log
+
+
+def outcome(path: Path, out: Path) -> tuple[str, int]:
+    """What became of the file, and its unaccounted rows."""
+    try:
+        [file] = ingest_files([path], out, known=lambda day: [], known_sha256=frozenset(), now=NOW)
+    except UnusableFileError as refusal:
+        return ("refused" if "\n" not in str(refusal) else "refused in more than a sentence"), 0
+    except Exception:  # noqa: BLE001 - a traceback is what is being counted
+        traceback.print_exc()
+        return "traceback", 0
+    events = sum(pq.read_metadata(events).num_rows for events in file.event_files.values())
+    listed = sum(reason in REASONS for reason in file.rejected["reason"].to_pylist())
+    return "taken in", abs(file.rows_read - events - listed - file.rows_duplicate)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    outcomes: Counter[str] = Counter()
+    unaccounted = 0
+    for number in range(options.files):
+        rng = random.Random(f"{options.seed}-{number}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "log.csv"
+            path.write_bytes(broken_log(rng))
+            kind, rows = outcome(path, Path(folder) / "out")
+        outcomes[kind] += 1
+        unaccounted += rows
+        if kind == "traceback" or rows:
+            print(f"file {number} of seed {options.seed}: {kind}, {rows} rows unaccounted for")
+    print("| files | taken in | refused | tracebacks | unaccounted rows |\n|---|---|---|---|---|")
+    print(
+        f"| {options.files} | {outcomes['taken in']} | {outcomes['refused']} | {outcomes['traceback']} | {unaccounted} |"
+    )
+    return 1 if outcomes["traceback"] or unaccounted or outcomes["refused in more than a sentence"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
