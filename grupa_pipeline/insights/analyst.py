@@ -8,14 +8,14 @@ why: only a hypothesis says "because".
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from grupa_pipeline.insights.draft import ClusterDraft, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.evidence import is_large, weight
 from grupa_pipeline.insights.naming import choose_names
-from grupa_pipeline.insights.pains import Pain, pain_of, worse_side
+from grupa_pipeline.insights.pains import Pain, better_way, pain_of, worse_side
 from grupa_pipeline.insights.text import Evidence, rows_by_alias
 from grupa_pipeline.insights.wording import Wording, beside, capital, favourite_feature, spoken, usual_step
 
@@ -66,7 +66,7 @@ def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.Data
     chosen = _choose(gaps)
     pain_points, recommendations, used = [], [], {gap.alias for gap in chosen}
     for number, gap in enumerate(chosen, start=1):
-        support = _support(gap, gaps, used)
+        support = _support(gap, gaps, used, wording)
         used.add(support.alias)
         say = _speaker(gap, _turn(gap, chosen, cluster_id), list(rows.values()), wording)
         pain_points.append(_pain_point(gap, support, say, wording))
@@ -114,14 +114,14 @@ def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
     return [gap for gap in told if gap.severity >= NEAR_TOP * told[0].severity][:MOST_PAINS]
 
 
-def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str]) -> _Gap:
+def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wording) -> _Gap:
     """A second piece of evidence beside the first: of its kind or covered by it, else another bad one, else the heaviest."""
     others = [other for other in gaps if other.alias != gap.alias]
     others = [other for other in others if other.about != gap.about or gap.pain.role != "outcome"] or others
 
     def closeness(other: _Gap) -> tuple[bool, bool, bool, float]:
         near = other.pain.pain == gap.pain.pain or other.pain.pain in gap.pain.covers
-        return other.alias not in used, near, other.pain.weight > HABIT, other.severity
+        return _is_bad(other, wording), other.alias not in used, near, other.severity
 
     return max(others, key=closeness)
 
@@ -138,6 +138,12 @@ def _speaker(gap: _Gap, turn: int, rows: Sequence[Evidence], wording: Wording) -
     return say
 
 
+def _is_bad(gap: _Gap, wording: Wording) -> bool:
+    """Whether the catalog says that this is the worse side."""
+    side = "higher" if gap.row["effect_size"] > 0 else "lower"
+    return worse_side(wording.entry(str(gap.row["metric"]))) == side
+
+
 def _pain_point(gap: _Gap, support: _Gap, say: Callable[..., str], wording: Wording) -> PainPoint:
     also = beside(
         wording.clause(support.row, support.alias), say("They also", "The same users", "Along with that, they")
@@ -147,25 +153,33 @@ def _pain_point(gap: _Gap, support: _Gap, say: Callable[..., str], wording: Word
 
 
 def _recommendation(gap: _Gap, support: _Gap, number: int, say: Callable[..., str], wording: Wording) -> Recommendation:
-    fix = gap.pain.fix
+    fix, (metric, direction) = gap.pain.fix, _target(gap, wording)
     return Recommendation(
         title=say(*fix.title),
         body=say(*fix.body),
         addresses=[number],
         evidence_ids=[gap.alias, support.alias],
-        target_metric=str(gap.row["metric"]),
-        direction=_better(gap, wording),
+        target_metric=metric,
+        direction=direction,
         change=say(*fix.change),
-        hypothesis=say(*fix.hypothesis),
+        hypothesis=say(*fix.hypothesis).replace("<aim>", wording.aim(metric, direction)),
     )
 
 
-def _better(gap: _Gap, wording: Wording) -> Any:
-    """The better way of the pain's metric; where the catalog knows none, the way back towards the others."""
-    worse = worse_side(wording.entry(str(gap.row["metric"])))
-    if worse is None:
-        worse = "higher" if gap.row["effect_size"] > 0 else "lower"
-    return "decrease" if worse == "higher" else "increase"
+def _target(gap: _Gap, wording: Wording) -> tuple[str, Literal["increase", "decrease"]]:
+    """The metric to move and the better way: the pain's own, else what its kind aims at, a good outcome, or visits.
+
+    Where the catalog says of none which way is better, the pain's own metric moves back towards the others.
+    """
+    metrics = wording.metrics()
+    wished = [metric for pattern in gap.pain.target for metric in metrics if re.search(pattern, metric)]
+    outcomes = [metric for metric in metrics if wording.entry(metric)["role"] == "outcome"]
+    good = [metric for metric in outcomes if better_way(wording.entry(metric)) == "increase"]
+    for metric in [str(gap.row["metric"]), *wished, *good, "sessions_per_week", *metrics]:
+        way = better_way(wording.entry(metric)) if metric in metrics else None
+        if way is not None:
+            return metric, way
+    return str(gap.row["metric"]), "decrease" if gap.row["effect_size"] > 0 else "increase"
 
 
 def _turn(gap: _Gap, chosen: Sequence[_Gap], cluster_id: str) -> int:

@@ -98,7 +98,7 @@ def _best(offers: Sequence[_Offer], taken: Sequence[str]) -> _Offer | None:
     free = [offer for offer in offers if offer.name.casefold() not in {name.casefold() for name in taken}]
 
     def net(offer: _Offer) -> float:
-        return offer.worth - SHARED_WORD * sum(bool(content_words(offer.name) & other) for other in words)
+        return offer.worth - SHARED_WORD * sum(len(content_words(offer.name) & other) for other in words)
 
     return max(free, key=net, default=None)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -39,6 +39,7 @@ class Pain:
     side: str | None = None
     apart: bool = False
     covers: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
 
     def fits(self, row: Evidence, entry: Mapping[str, Any]) -> bool:
         """Whether this piece of evidence, with its row of the catalog, shows the pain."""
@@ -60,6 +61,12 @@ def worse_side(entry: Mapping[str, Any]) -> str | None:
     return "lower" if better else "higher"
 
 
+def better_way(entry: Mapping[str, Any]) -> Literal["increase", "decrease"] | None:
+    """Which way a metric should move, by the catalog's higher_is_better; None where neither is better."""
+    side = worse_side(entry)
+    return None if side is None else "decrease" if side == "higher" else "increase"
+
+
 @cache
 def known_pains() -> tuple[Pain, ...]:
     """The kinds in the order of the file; the last one fits any evidence."""
@@ -75,6 +82,6 @@ def pain_of(row: Evidence, entry: Mapping[str, Any]) -> Pain:
 
 def _pain(entry: dict[str, Any]) -> Pain:
     fix = entry.pop("fix")
-    texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers")}
+    texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers", "target")}
     fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in fix.items()}
     return Pain(**entry | texts | {"fix": Fix(**fixes)})

@@ -161,6 +161,18 @@ class Wording:
         words = self.words(str(row["metric"]))
         return self.say(words.high if row["effect_size"] > 0 else words.low, row, alias)
 
+    def aim(self, metric: str, direction: str) -> str:
+        """What users will do when a metric moves: `they will come back more often`."""
+        words = self.words(metric)
+        clause = (words.high if direction == "increase" else words.low).replace("<how>", "")
+        clause = clause.replace("<label>", self.label(metric))
+        clause = f"be {clause.removeprefix('are ')}" if clause.startswith("are ") else clause
+        return self._with_steps(f"they will {clause}", metric)
+
+    def metrics(self) -> list[str]:
+        """All metrics of the catalog, in its order."""
+        return list(self._entries)
+
     def say(self, template: str, row: Evidence, alias: str) -> str:
         """A template of the vocabulary or of the pains, with its tokens replaced for this piece of evidence."""
         metric = str(row["metric"])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from grupa_pipeline.insights.analyst import MOST_PAINS, analyse, name_clusters
+from grupa_pipeline.insights.checking import Ground, faults_of_draft, faults_of_naming
 from grupa_pipeline.insights.draft import ClusterDraft
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.naming import content_words
@@ -59,6 +60,14 @@ def test_drafts_keep_the_rules_of_the_schema(evidence: pd.DataFrame, drafts: dic
         for fix in draft.recommendations:
             assert set(fix.evidence_ids) <= set(rows)
             assert fix.target_metric in set(planted.catalog()["feature"])
+
+
+def test_the_rules_pass_the_checks_that_a_model_must_pass(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    catalog = planted.catalog()
+    grounds = {name: Ground.of(evidence[evidence["cluster_id"] == name], catalog) for name in planted.KINDS}
+    for cluster_id, draft in drafts.items():
+        assert faults_of_draft(draft, grounds[cluster_id]) == []
+    assert faults_of_naming(name_clusters(evidence, CLUSTERS, catalog), grounds, {}) == {}
 
 
 def test_recommendations_move_their_metric_the_better_way(drafts: dict[str, ClusterDraft]):
@@ -178,7 +187,15 @@ def test_a_group_that_does_well_is_told_an_opportunity_and_not_a_fault():
     evidence = _made({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
     draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
     assert draft is not None
-    assert [fix.target_metric for fix in draft.recommendations] == ["did_search"]
+    assert [pain.evidence_ids[0] for pain in draft.pain_points] == ["E2"]
+
+
+def test_where_a_metric_has_no_better_side_the_recommendation_aims_at_one_that_has():
+    evidence = _made({"hours_search__view": (40.0, 4.0, "duration"), "did_search": (0.3, 0.9, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    assert (draft.recommendations[0].target_metric, draft.recommendations[0].direction) == ("had_deal", "increase")
+    assert "they will have “deal” more often" in draft.recommendations[0].hypothesis
 
 
 def test_one_piece_of_evidence_is_too_little_to_speak():
