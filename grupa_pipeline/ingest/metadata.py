@@ -33,9 +33,10 @@ def own_metadata_sql(layout: Layout) -> str:
     if layout.metadata is None:
         return "CAST(NULL AS VARCHAR)"
     column = f"c{layout.metadata}"
+    own = f"trim({column}, ' \t\r\n')" if layout.extras else column  # merging looks at its first and last character
     return (
         f"CASE WHEN json_valid({column}) AND (NOT regexp_matches({column}, '{_LENIENT}') OR is_json({column})) "
-        f"THEN CASE WHEN strlen({column}) > 16 OR trim({column}, ' \t\r\n') <> 'null' THEN {column} END "
+        f"THEN CASE WHEN strlen({column}) > 16 OR trim({column}, ' \t\r\n') <> 'null' THEN {own} END "
         f"WHEN trim({column}, ' \t\r\n') <> '' THEN CAST(to_json({column}) AS VARCHAR) END"
     )
 

@@ -136,7 +136,7 @@ def _read_plainly(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge) -
     )
     try:
         return con.sql(events).to_arrow_reader(BATCH_ROWS)
-    except duckdb.InvalidInputException:  # what DuckDB raises for a record it cannot read, and for error() above
+    except (duckdb.InvalidInputException, duckdb.NotSupportedError):  # a record it cannot read, or error() above
         return None
 
 

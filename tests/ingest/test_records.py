@@ -145,8 +145,9 @@ def test_any_bytes_are_accounted_for_or_refused_in_one_sentence(content):
         try:
             [file] = ingest_files([path], Path(folder) / "out", known=lambda day: [], known_sha256=set(), now=NOW)
         except UnusableFileError as refusal:
-            assert str(refusal).startswith("log.csv: ")
-            assert "\n" not in str(refusal)
+            sentence = str(refusal)
+            assert sentence.startswith("log.csv: ")
+            assert "\n" not in sentence
             return
         assert file.rows_read == file.rows_accepted + file.rows_rejected + file.rows_duplicate
         assert len(events_of(file)) == file.rows_accepted > 0

@@ -1,0 +1,61 @@
+"""Every way of writing a time that is read, in UTC, and those that are not."""
+
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.timestamps import Style, decide_style
+
+
+def read(style: Style, text: str) -> datetime | None:
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        return con.execute(f"SELECT {style.sql('x')} FROM (SELECT ? AS x)", [text]).fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-01-02T08:04:05Z",
+        "2025-01-02 08:04:05",
+        "2025-01-02T10:04:05+02:00",
+        "2025-01-02T10:04:05+0200",
+        "2025-01-02 10:04:05 +02",
+        " 2025-01-02t08:04:05z ",
+        "20250102T080405Z",
+        "2025-01-02 08:04:05,000",
+        "2025-01-02 08:04:05.000000000Z",
+        "2025-01-02 08:04:05 UTC",
+    ],
+)
+def test_iso_8601(text):
+    assert read(Style(), text) == datetime(2025, 1, 2, 8, 4, 5)
+
+
+def test_coarse_iso_8601():
+    assert read(Style(), "2025-01-02T08") == datetime(2025, 1, 2, 8)
+    assert read(Style(), "20250102") == datetime(2025, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["17/10/21", "2025-02-30", "infinity", "epoch", "0017-01-01", "1735689600", "now", "x"]
+)
+def test_not_a_timestamp(text):
+    assert read(Style(), text) is None
+
+
+@pytest.mark.parametrize("digits", ["1735689600", "1735689600000", "1735689600000000", "1735689600000000000"])
+def test_epoch_numbers_by_magnitude(digits):
+    style = decide_style("log.csv", [digits] * 3, None)
+    assert read(style, digits) == datetime(2025, 1, 1)
+    assert read(style, digits[:9]) is None or len(digits) == 10
+
+
+def test_a_format_is_obeyed_and_checked():
+    style = decide_style("log.csv", ["9/08/20, 12:40"], "%d/%m/%y, %H:%M")
+    assert read(style, "9/08/20, 12:40") == datetime(2020, 8, 9, 12, 40)
+    assert read(style, "29/02/18, 12:40") is None
+    with pytest.raises(UnusableFileError, match="no strptime format"):
+        decide_style("log.csv", ["x"], "%Q")
