@@ -17,9 +17,7 @@ _COMPOUND_NUMBER = re.compile(
     r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty\w*|(?:thir|four|fif|six|seven|eigh|nine)teen\w*|\w{2,}fold"
 )
 _MARKUP = re.compile(r"[<>`|\\*#\[\]^~]|&#?\w+;|\n|\r|_{2}")
-_ADDRESS = re.compile(
-    r"://|\bwww\b|\b(?:javascript|data|mailto|https?|ftp)\s*:|@|\b[\w-]{2,}\.[a-z]{2,}\b", re.IGNORECASE
-)
+_ADDRESS = re.compile(r"//|\bwww\b|\b(?:javascript|data|mailto|https?|ftp)\s*:|@|\b[\w-]+\.[a-z]{2,}\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"\w+_\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
@@ -35,8 +33,9 @@ def faults(text: str, *, longest: int, names: Collection[str], causal: bool = Fa
     bare = PLACEHOLDER.sub(" ", text)
     if "{" in bare or "}" in bare:
         found.append("has a placeholder that does not exist; use {E1.cluster}, {E1.rest}, {E1.lift} or {E1.gap}")
-    bare = _without(unicodedata.normalize("NFKC", bare), names)
-    if number := _number_in(bare):
+    named = _without(bare, names)
+    bare = unicodedata.normalize("NFKC", named)
+    if number := _number_in(named) or _number_in(bare):
         found.append(f"states a number of its own ({number!r}); use placeholders alone")
     if _MARKUP.search(bare) or _ADDRESS.search(bare):
         found.append("holds markup, a link or an address")
@@ -94,14 +93,11 @@ def _swapped(sentence: str, place: re.Match[str]) -> str | None:
 
 
 def _number_in(text: str) -> str | None:
-    for character in text:
-        if character.isnumeric() or character in "%‰":
-            return character
-    for word in re.findall(r"[^\W\d_]+", text.lower()):
-        if word in _NUMBERS or _COMPOUND_NUMBER.fullmatch(word):
-            return str(word)
-    joined = re.sub(r"(?<=\b\w)[\W_]+(?=\w\b)", "", text.lower())
-    return next((word for word in re.findall(r"[a-z]+", joined) if word in _NUMBERS and word not in text.lower()), None)
+    """The first number in digits of any script, in words, or in words spelled out letter by letter."""
+    figure = next((character for character in text if character.isnumeric() or character in "%‰"), None)
+    spelled_out = re.sub(r"(?<=\b\w)[\W_]+(?=\w\b)", "", text.lower())
+    words = re.findall(r"[^\W\d_]+", f"{text.lower()} {spelled_out}")
+    return figure or next((word for word in words if word in _NUMBERS or _COMPOUND_NUMBER.fullmatch(word)), None)
 
 
 def _hidden_letters(text: str) -> bool:

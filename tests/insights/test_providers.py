@@ -75,7 +75,7 @@ def test_what_may_pass_is_retried_and_then_given_up(given: dict[str, Any], provi
     assert len(told.calls) == 1 + CLUSTERS
 
 
-@pytest.mark.parametrize("failure", RETRIED)
+@pytest.mark.parametrize("failure", ["429-soon", "503", "drop"])
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_failure_that_passes_costs_one_more_request(given: dict[str, Any], provider: str, failure: str) -> None:
     with ModelServer([failure]) as server:
@@ -95,7 +95,7 @@ def test_an_unusable_answer_is_asked_for_once_more(given: dict[str, Any], provid
     assert set(told.calls["outcome"]) <= {"invalid", "refused"}
 
 
-@pytest.mark.parametrize("failure", UNUSABLE)
+@pytest.mark.parametrize("failure", ["bad-json", "truncated", "html"])
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_repaired_answer_is_used(given: dict[str, Any], provider: str, failure: str) -> None:
     with ModelServer([failure]) as server:
