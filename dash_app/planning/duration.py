@@ -21,7 +21,8 @@ MOST_LEVEL = 2.0
 """Two weeks may double or halve a forecast at most: a holiday is not the end of the product."""
 
 _RATES = 14
-_HORIZON_DAYS = 3660
+HORIZON_DAYS = 3660
+"""Ten years: what takes longer never happens."""
 
 
 class DurationError(ValueError):
@@ -66,7 +67,7 @@ class Forecast:
 
     def days_until(self, users: float) -> float | None:
         """Days until `users` different eligible users are expected; None when that is beyond ten years."""
-        low, high = 0.0, float(_HORIZON_DAYS)
+        low, high = 0.0, float(HORIZON_DAYS)
         if users > self.users_by(high):
             return None
         while high - low > 1e-3:
@@ -172,7 +173,7 @@ def duration_of(n_total: int, traffic_share: float, exposure_days: int, enrolmen
         enrolment: How many different eligible users come.
     """
     enrolment_days = enrolment.days_until(n_total / traffic_share)
-    if enrolment_days is None:
+    if enrolment_days is None or enrolment_days > HORIZON_DAYS:
         return Duration(None, None, False)
     weeks = max(1, ceil((enrolment_days + exposure_days) / 7 - 1e-9))
     return Duration(enrolment_days, 7 * weeks, weeks <= LONGEST_WEEKS)

@@ -226,9 +226,9 @@ def _field_of(plan: Plan, field: str) -> str:
     """The field behind an impossible design, so that the message stands where the person typed."""
     if field == "baseline":
         return "baseline" if plan.metric_kind in METHODS else "metric_kind"
-    if not 0 < plan.alpha < 1:
+    if not 0 < plan.alpha < 0.5:
         return "alpha"
-    if not plan.alpha < plan.power < 1:
+    if not 0.5 <= plan.power < 1:
         return "power"
     return "sides" if plan.sides not in (1, 2) else "variants"
 

@@ -81,12 +81,10 @@ class Design:
     weights: tuple[float, ...] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise SizeError("Alpha must lie between 0 and 1; 0.05 is usual.")
-        if not 0 < self.power < 1:
-            raise SizeError("Power must lie between 0 and 1; 0.8 is usual.")
-        if self.power <= self.alpha:
-            raise SizeError("Power must be above alpha; 0.8 and 0.05 are usual.")
+        if not 0 < self.alpha < 0.5:
+            raise SizeError("Alpha must lie between 0 and 0.5; 0.05 is usual.")
+        if not 0.5 <= self.power < 1:
+            raise SizeError("Power must be at least 0.5 and below 1; 0.8 is usual.")
         if self.sides not in (1, 2):
             raise SizeError("A test has 1 or 2 sides.")
         if len(self.weights) < 2 or not all(weight > 0 and isfinite(weight) for weight in self.weights):
@@ -252,10 +250,11 @@ def _power_t(standardized: float, control: float, ratio: float, design: Design) 
     if freedom > _NORMAL_FROM:
         return float(ndtr(shift + ndtri(_tail(design))))
     critical = stdtrit(freedom, 1 - _tail(design))
-    # Beyond a shift of 6 a significant result in the wrong direction has a chance below 1e-9, and SciPy gives NaN.
-    far = nctdtr(freedom, shift, -critical) if design.sides == 2 and shift < 6 else 0.0
     near = nctdtr(freedom, shift, critical)
-    return float(ndtr(shift - critical) if isnan(near) else 1 - near + far)
+    power = ndtr(shift - critical) if isnan(near) else 1 - near
+    # Beyond a shift of 6 a significant result in the wrong direction has a chance below 1e-9; SciPy gives NaN out there.
+    far = nctdtr(freedom, shift, -critical) if design.sides == 2 and shift < 6 else 0.0
+    return float(power if isnan(far) else power + far)
 
 
 def _solve_t(standardized: float, ratio: float, design: Design, start: float) -> float:

@@ -62,7 +62,7 @@ def test_a_sound_plan_has_no_problems():
         ({"rice_effort": 0.0}, "rice_effort", "Effort"),
         ({"alpha": 1.0}, "alpha", "Alpha"),
         ({"power": 0.0}, "power", "Power"),
-        ({"power": 0.04}, "power", "above alpha"),
+        ({"power": 0.4}, "power", "at least 0.5"),
         ({"sides": 3}, "sides", "sides"),
         ({"mde_absolute": 0.0}, "mde_relative", "above 0"),
         ({"mde_absolute": 0.8}, "mde_relative", "no room"),

@@ -148,7 +148,7 @@ def test_expected_cells_count_both_sides_of_every_arm():
         (lambda: Metric("mean", float("nan"), 1.0), "not a number"),
         (lambda: Design(alpha=0), "Alpha"),
         (lambda: Design(power=1), "Power"),
-        (lambda: Design(alpha=0.5, power=0.4), "above alpha"),
+        (lambda: Design(power=0.4), "at least 0.5"),
         (lambda: Design(sides=3), "1 or 2 sides"),
         (lambda: control_size(Metric("mean", 1, 1e9), 1e-9, Design()), "No number of users"),
         (lambda: non_inferiority_size(Metric("mean", 1, 1e9), 1e-9, Design()), "No number of users"),
