@@ -126,7 +126,8 @@ def _most_common(values: pd.Series) -> str:
 def named_within(followed: Followed, change: str, days: int) -> bool:
     """Whether a `change` (split or merge) was told within `days`, of the right clusters and no other.
 
-    Of a split, the new cluster holds mostly the users who moved (kind 5); of a merge, the surviving one holds kind 1.
+    Of a split, the new cluster holds mostly users of one half (kind 0 or 5: either half may keep the old id); of a merge,
+    the surviving one holds those who moved and those they joined (kind 1).
     """
     told = []
     for day, result in zip(followed.days, followed.results, strict=True):
@@ -136,7 +137,7 @@ def named_within(followed: Followed, change: str, days: int) -> bool:
         truth = day.truth.reindex(result.users.index)
         for cluster in links["to_cluster_id"]:
             members = truth[result.users["cluster_id"] == cluster]
-            told.append((day.number, (members == (5 if change == "split" else 1)).mean() > 0.5))
+            told.append((day.number, members.isin([0, 5] if change == "split" else [1]).mean() > 0.5))
     return bool(told) and all(right for _, right in told) and min(number for number, _ in told) <= days
 
 
