@@ -100,10 +100,17 @@ def wording(names: pd.DataFrame) -> dict[str, str]:
 
 
 def simulate(
-    *, days: int, churn: float, kinds: int = 6, users: int = 1400, seed: int = 1, server: ModelServer | None = None
+    *,
+    days: int,
+    churn: float,
+    kinds: int = 6,
+    users: int = 1400,
+    metrics: int = METRICS,
+    seed: int = 1,
+    server: ModelServer | None = None,
 ) -> Iterator[Day]:
     """One Day after another, the first with nothing to keep. Without a server the rules write."""
-    known, world, kept = catalog(), World(kinds=kinds, users=users, seed=seed), None
+    known, world, kept = catalog(metrics), World(kinds=kinds, users=users, metrics=metrics, seed=seed), None
     for day in range(days):
         features, labels = world.today(known["feature"])
         sizes = labels.dropna().value_counts().sort_index()
