@@ -13,7 +13,7 @@ from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.keeping import Written, cited_ids, drafted_from, metrics_named, schema_sha256
 from grupa_pipeline.insights.text import aliases
 
-LEAST_OFFERED = 4
+LEAST_OFFERED = 3
 """Pieces that analysts are offered at least, steady or not."""
 
 SLACK = 0.75

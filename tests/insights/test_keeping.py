@@ -92,7 +92,7 @@ def test_texts_of_another_shape_count_as_none() -> None:
 
 def test_a_month_of_sliding_asks_for_nothing(openai_key: None) -> None:
     with ModelServer() as server:
-        days = list(simulate(days=30, churn=0.05, kinds=6, users=420, seed=1, server=server))
+        days = list(simulate(days=30, churn=0.05, kinds=6, users=420, metrics=21, seed=1, server=server))
     assert days[0].calls == 7
     assert np.median([day.calls for day in days[1:]]) == 0
     assert worst_week(days) <= 1
