@@ -20,6 +20,8 @@ LEAST_GAP, WIDE_GAP = 0.03, 0.2
 """... if the gap is at least LEAST_GAP; a gap of WIDE_GAP matters whatever the lift (60% against 85% is 1.4 times)."""
 LEAST_DELTA = 0.33
 """A count or duration matters from this |Cliff's delta|: between small and medium (Romano et al. 2006)."""
+LEAST_RATIO = 1.2
+"""... if its medians are at least this far apart: 23 hours against 22 may never overlap and still matter to nobody."""
 FALSE_DISCOVERY_RATE = 0.05
 LEAST_USERS = 10
 """A metric is measured on at least so many users on either side."""
@@ -69,10 +71,9 @@ def measure_evidence(features: pd.DataFrame, labels: pd.Series, catalog: pd.Data
 
 def is_large(row: Mapping[str, Any]) -> bool:
     """Whether a piece of evidence (a row of `cluster_evidence`) matters, or is just the best there is."""
+    gap, lift = abs(float(row["effect_size"])), row["lift"]
     if row["measure"] not in ("proportion", "path"):
-        return bool(abs(float(row["effect_size"])) >= LEAST_DELTA)
-    gap = abs(float(row["effect_size"]))
-    lift = row["lift"]
+        return bool(gap >= LEAST_DELTA and (pd.isna(lift) or not 1 / LEAST_RATIO < lift < LEAST_RATIO))
     far = pd.isna(lift) or lift >= LIFT_UP or lift <= LIFT_DOWN
     return bool(gap >= WIDE_GAP or (gap >= LEAST_GAP and far))
 

@@ -137,3 +137,13 @@ def test_too_few_values_on_either_side_are_not_compared():
     table.loc[labels[labels == "C01"].index[9:], "share_search"] = np.nan
     kept = measure_evidence(table, labels, planted.catalog())
     assert "C01" not in set(kept["cluster_id"])
+
+
+def test_medians_that_hardly_differ_are_not_large_however_well_they_separate():
+    labels = planted.labels()
+    rng = np.random.default_rng(12)
+    hours = rng.normal(np.where(labels == "C01", 23.0, 22.0), 0.2)
+    kept = measure_evidence(pd.DataFrame({"hours_search__view": hours}, index=labels.index), labels, planted.catalog())
+    row = kept[kept["cluster_id"] == "C01"].to_dict("records")[0]
+    assert row["effect_size"] > 0.9
+    assert not is_large(row)
