@@ -16,7 +16,8 @@ from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import choose_landmarks
 from grupa_pipeline.segmentation.method import Method
 from grupa_pipeline.segmentation.orientation import align, map_start
-from grupa_pipeline.segmentation.placing import nearest_other, place
+from grupa_pipeline.segmentation.outcome import judge_outcome, shown_clusters
+from grupa_pipeline.segmentation.placing import Placed, nearest_other, place
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose
@@ -86,59 +87,58 @@ def segment(
             f"it takes at least {fewest} to look for groups.",
         )
     with threadpool_limits(1):  # sums in another order differ in the last bit, and UMAP amplifies that
-        return _with_clusters(asked, prepared)
+        return _with_clusters(asked, _find(asked, prepared))
 
 
-def _with_clusters(asked: _Asked, prepared: Prepared) -> Segmentation:
-    """Landmarks, grid, checks, choice, everyone placed, ids, map."""
-    method, rows, today = asked.method, prepared.rows, asked.snapshot_date
-    row_ids = asked.features.index[prepared.user_of_row]
-    landmarks = choose_landmarks(rows, list(row_ids), limit=method.landmarks, cells=method.cells, seed=asked.seed)
-    axes = signal_axes(rows[landmarks], method.dimensions, asked.seed)
-    fits = fit_grid(rows[landmarks], axes, method, asked.seed)
-    previous = asked.previous_parameters
+@dataclass(frozen=True)
+class _Found:
+    """What the stages up to the choice found; `landmarks` index the rows of `prepared`, `axes` are (columns, kept)."""
+
+    prepared: Prepared
+    landmarks: np.ndarray
+    axes: np.ndarray
+    trust: Trust
+    chosen: Judged
+
+
+def _find(asked: _Asked, prepared: Prepared) -> _Found:
+    """Landmarks, axes, grid, checks of trust, choice."""
+    method = asked.method
+    ids = list(asked.features.index[prepared.user_of_row])
+    landmarks = choose_landmarks(prepared.rows, ids, limit=method.landmarks, cells=method.cells, seed=asked.seed)
+    rows = prepared.rows[landmarks]
+    axes = signal_axes(rows, method.dimensions, asked.seed)
     trust = check_trust(
-        rows[landmarks],
+        rows,
         axes,
-        fits,
+        fit_grid(rows, axes, method, asked.seed),
         columns=prepared.columns,
-        today=today,
-        previous=previous,
+        today=asked.snapshot_date,
+        previous=asked.previous_parameters,
         method=method,
         seed=asked.seed,
     )
-    chosen = choose(trust.judged, previous, method)
-    status, reason = _verdict(chosen, trust, method)
-    xy = _landmark_map(rows[landmarks] @ axes, row_ids[landmarks], chosen, asked)
-    placed = place(
-        rows,
-        landmarks,
-        fit=chosen.fit,
-        xy=xy,
-        neighbors=method.placing_neighbors,
-    )
-    shown = _shown(chosen, status, method)
+    return _Found(prepared, landmarks, axes, trust, choose(trust.judged, asked.previous_parameters, method))
+
+
+def _with_clusters(asked: _Asked, found: _Found) -> Segmentation:
+    """Everyone placed, ids given, and all of it told."""
+    method, chosen, rows = asked.method, found.chosen, found.prepared.rows
+    status, reason = judge_outcome(chosen, found.trust, method)
+    shown = shown_clusters(chosen, status, method)
+    xy = _landmark_map(asked, found)
+    placed = place(rows, found.landmarks, fit=chosen.fit, xy=xy, neighbors=method.placing_neighbors)
     labels = np.where(placed.labels >= 0, shown[placed.labels], -1)
-    who = prepared.row_of_user
-    numbers = pd.Series(labels[who], index=asked.features.index)
+    who, index = found.prepared.row_of_user, asked.features.index
     identities = identify(
-        numbers,
+        pd.Series(labels[who], index=index),
         asked.history,
-        today=today,
+        today=asked.snapshot_date,
         issued_ids=asked.issued_ids,
         reissue_ids=asked.reissue_ids,
         match_jaccard=method.match_jaccard,
     )
-    names = np.array([*identities.ids, None], dtype=object)
-    users = pd.DataFrame(
-        {
-            "cluster_id": names[numbers.to_numpy()],
-            "probability": np.where(labels >= 0, placed.strengths, 0.0)[who],
-            "unassigned_reason": _reasons(placed.labels, labels)[who],
-            "nearest_cluster_id": names[nearest_other(rows, labels)[who]],
-        },
-        index=asked.features.index,
-    )
+    users = _users(placed, labels, rows, identities.ids).iloc[who].set_axis(index)
     stability = chosen.stability[shown[:-1] >= 0]
     return Segmentation(
         status=status,
@@ -146,14 +146,10 @@ def _with_clusters(asked: _Asked, prepared: Prepared) -> Segmentation:
         cluster_count=len(identities.ids),
         dbcv=chosen.fit.dbcv if chosen.fit.cluster_count > 1 else None,
         stability=float(np.median(stability)) if len(stability) else None,
-        null_p_value=trust.p_value,
-        parameters=_parameters(asked, prepared, len(landmarks), chosen, trust),
-        candidates=candidates_table(trust.judged, chosen),
-        embedding=pd.DataFrame(
-            align(placed.xy[who], asked.features.index, _last_map(asked)),
-            columns=["x", "y"],
-            index=asked.features.index,
-        ),
+        null_p_value=found.trust.p_value,
+        parameters=_parameters(asked, found),
+        candidates=candidates_table(found.trust.judged, chosen),
+        embedding=pd.DataFrame(align(placed.xy[who], index, _last_map(asked)), columns=["x", "y"], index=index),
         users=users,
         identities=identities.table.assign(stability=stability)[
             ["cluster_id", "stability", "first_seen", "color_slot"]
@@ -162,65 +158,30 @@ def _with_clusters(asked: _Asked, prepared: Prepared) -> Segmentation:
     )
 
 
-def _verdict(chosen: Judged, trust: Trust, method: Method) -> tuple[str, str | None]:
-    """The snapshot's status, and its reason in words for someone who decides about a product."""
-    if chosen.verdict == "too_few_clusters":
-        return (
-            "weak_structure",
-            f"No way of grouping these users gave {method.min_clusters} groups set apart from their surroundings: "
-            "users differ by degree rather than in kind. What is shown are regions of a continuum.",
-        )
-    if chosen.verdict == "one_big_cluster":
-        return (
-            "weak_structure",
-            f"The best grouping puts {chosen.fit.largest_share:.0%} of the users into one group; the rest are exceptions.",
-        )
-    if chosen.verdict == "too_much_noise":
-        return (
-            "weak_structure",
-            f"The best grouping leaves {chosen.fit.unassigned_share:.0%} of the users in no group: most fit none.",
-        )
-    stable = int((chosen.stability >= method.min_stability).sum())
-    if stable < method.min_clusters:
-        return (
-            "weak_structure",
-            f"Only {stable} of {len(chosen.stability)} groups come out again when part of the users is left out; "
-            f"it takes {method.min_clusters} to rely on a grouping.",
-        )
-    if trust.p_value >= method.max_p_value:
-        return (
-            "weak_structure",
-            "Users differ by degree rather than in kind: data with the same ranges and correlations but no groups "
-            f"looks as grouped as this {max(trust.p_value, 0.01):.0%} of the time. The groups describe, not divide.",
-        )
-    return "ok", None
+def _users(placed: Placed, labels: np.ndarray, rows: np.ndarray, ids: Sequence[str]) -> pd.DataFrame:
+    """What is said of each distinct row; `labels` are those of the clusters shown, `placed` those of all clusters."""
+    names = np.array([*ids, None], dtype=object)
+    reasons = np.full(len(labels), None, dtype=object)
+    reasons[(placed.labels >= 0) & (labels < 0)] = "unstable_cluster"
+    reasons[placed.labels < 0] = "noise"
+    return pd.DataFrame(
+        {
+            "cluster_id": names[labels],
+            "probability": np.where(labels >= 0, placed.strengths, 0.0),
+            "unassigned_reason": reasons,
+            "nearest_cluster_id": names[nearest_other(rows, labels)],
+        }
+    )
 
 
-def _shown(chosen: Judged, status: str, method: Method) -> np.ndarray:
-    """New number of each of the fit's clusters, -1 for those not shown, and a last -1 for 'unassigned'.
-
-    Unstable clusters are not shown, unless the status already says 'weak' and no grouping of stable ones would be left:
-    then the best grouping found is shown whole, each cluster with its low stability.
-    """
-    stable = chosen.stability >= method.min_stability
-    if status != "ok" and stable.sum() < method.min_clusters:
-        stable = np.ones(len(stable), dtype=bool)
-    return np.append(np.where(stable, np.cumsum(stable) - 1, -1), -1)
-
-
-def _reasons(placed: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    reasons = np.full(len(placed), None, dtype=object)
-    reasons[(placed >= 0) & (shown < 0)] = "unstable_cluster"
-    reasons[placed < 0] = "noise"
-    return reasons
-
-
-def _landmark_map(rows: np.ndarray, ids: pd.Index, chosen: Judged, asked: _Asked) -> np.ndarray:
-    count = chosen.fit.candidate.n_neighbors
-    start = map_start(principal_coordinates(rows, 2), ids, _last_map(asked))
+def _landmark_map(asked: _Asked, found: _Found) -> np.ndarray:
+    """Where the landmarks stand on the map, started from where they stood on the last one."""
+    rows = found.prepared.rows[found.landmarks] @ found.axes
+    ids = asked.features.index[found.prepared.user_of_row[found.landmarks]]
+    count = found.chosen.fit.candidate.n_neighbors
     return embed(
         exact_neighbors(rows, count + 1),
-        start,
+        map_start(principal_coordinates(rows, 2), ids, _last_map(asked)),
         n_neighbors=count,
         epochs=asked.method.map_epochs,
         seed=asked.seed,
@@ -232,17 +193,17 @@ def _last_map(asked: _Asked) -> pd.DataFrame | None:
     return asked.history[-1].xy if asked.history else None
 
 
-def _parameters(asked: _Asked, prepared: Prepared, landmarks: int, chosen: Judged, trust: Trust) -> dict[str, Any]:
+def _parameters(asked: _Asked, found: _Found) -> dict[str, Any]:
     return {
         "method": asked.method.as_parameters(),
-        "features": list(prepared.columns),
+        "features": list(found.prepared.columns),
         "users": len(asked.features),
-        "distinct_users": len(prepared.rows),
-        "landmarks": landmarks,
-        "trust_sample": asked.method.trust_size(landmarks),
-        "candidate": chosen.fit.candidate.as_parameters(),
-        "null": trust.null.as_parameters(),
-        "real_score": trust.real_score,
+        "distinct_users": len(found.prepared.rows),
+        "landmarks": len(found.landmarks),
+        "trust_sample": asked.method.trust_size(len(found.landmarks)),
+        "candidate": found.chosen.fit.candidate.as_parameters(),
+        "null": found.trust.null.as_parameters(),
+        "real_score": found.trust.real_score,
     }
 
 
