@@ -148,10 +148,17 @@ def insights(
     feature_catalog: Snapshots,
     user_clusters: Snapshots,
     cluster_identities: Snapshots,
+    llm_base_url: dg.ResourceParam[str | None],
 ) -> Iterator[dg.Output]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
     made, warnings = snapshots.make_insights(
-        warehouse, cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities
+        warehouse,
+        cluster_evidence,
+        user_features,
+        feature_catalog,
+        user_clusters,
+        cluster_identities,
+        base_url=llm_base_url,
     )
     for warning in warnings:
         logger.warning(warning)

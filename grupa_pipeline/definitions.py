@@ -16,6 +16,8 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
     warehouse = WarehouseResource.of(settings)
     resources: dict[str, Any] = {
         "warehouse": warehouse,
+        # Apart from the warehouse's settings, which Dagster's UI shows: an address may hold a password.
+        "llm_base_url": dg.ResourceDefinition.hardcoded_resource(settings.llm_base_url),
         "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
     }
     return dg.Definitions(

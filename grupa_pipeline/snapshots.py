@@ -108,6 +108,8 @@ def make_insights(
     catalogs: Loaded,
     labels: Loaded,
     identities: Loaded,
+    *,
+    base_url: str | None = None,
 ) -> tuple[Made, list[str]]:
     """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
     made: Made = {}
@@ -126,6 +128,7 @@ def make_insights(
             min_group=warehouse.min_group,
             kept=Kept(before=before, same=history.clusters_of(warehouse.publication, day)),
             now=datetime.now(UTC).replace(tzinfo=None),
+            base_url=base_url,
         )
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings

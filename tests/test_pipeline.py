@@ -1,6 +1,7 @@
 """The whole way from a log to published tables, through Dagster, on a small log that still holds clusters."""
 
 import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from grupa_pipeline.publication import Publication
 from grupa_pipeline.running import RunFailedError, UnusableInputError, run
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.tables import PIPELINE_TABLES, SNAPSHOT_TABLES, Table
+from grupa_pipeline.upkeep import restore
 from sample_data.generate import END, write_log
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -109,14 +111,22 @@ def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:
     assert not staging.staged(made.warehouse, END)
 
 
+@pytest.fixture(scope="module")
+def few_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of a log too small to segment (quick to make), and the log beside it."""
+    folder = tmp_path_factory.mktemp("few")
+    write_log(folder / "few.csv", users=12, days=14)
+    run(Settings(warehouse=folder / "warehouse"), [folder / "few.csv"])
+    return folder
+
+
 @pytest.fixture
-def few(tmp_path: Path) -> tuple[Settings, Path]:
-    """A warehouse of a log too small to segment: quick to make."""
-    log = tmp_path / "few.csv"
-    write_log(log, users=12, days=14)
+def few(few_once: Path, tmp_path: Path) -> tuple[Settings, Path]:
+    """A copy of that warehouse for one test alone."""
+    shutil.copytree(few_once, tmp_path, symlinks=True, dirs_exist_ok=True)
     settings = Settings(warehouse=tmp_path / "warehouse")
-    run(settings, [log])
-    return settings, log
+    restore(settings, "grupa-00000002")
+    return settings, tmp_path / "few.csv"
 
 
 def test_one_asset_made_from_new_events_waits_until_the_others_follow(few: tuple[Settings, Path]) -> None:
