@@ -11,7 +11,6 @@ import pandas as pd
 
 from grupa_pipeline.segmentation.axes import signal_axes
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
-from grupa_pipeline.segmentation.grid import fit_grid
 from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import choose_landmarks
 from grupa_pipeline.segmentation.method import Method
@@ -111,7 +110,6 @@ def _find(asked: _Asked, prepared: Prepared) -> _Found:
     trust = check_trust(
         rows,
         axes,
-        fit_grid(rows, axes, method, asked.seed),
         columns=prepared.columns,
         today=asked.snapshot_date,
         previous=asked.previous_parameters,

@@ -30,7 +30,6 @@ class Trust:
 def check_trust(
     rows: np.ndarray,
     axes: np.ndarray,
-    fits: Sequence[Fit],
     *,
     columns: Sequence[str],
     today: date,
@@ -38,7 +37,7 @@ def check_trust(
     method: Method,
     seed: int,
 ) -> Trust:
-    """Fit the grid anew on subsamples of the landmark `rows`, and on null tables of the same size unless some are kept.
+    """Fit the grid on the landmark `rows`, on subsamples of them, and on null tables of that size unless some are kept.
 
     Where no candidate has enough clusters, all are judged by HDBSCAN's own labels, so that the best grouping found can
     be shown, and each keeps the verdict that says there are too few. The real score is the mean over the subsamples,
@@ -49,8 +48,8 @@ def check_trust(
     key = null_key(columns, len(rows), method)
     null = kept_null(previous, key, today, method)
     nulls = [] if null else draw_nulls(rows, size, method.null_fits, seed)
-    trials = fit_samples([*(rows[index] for index in subsamples), *nulls], axes, method, seed)
-    real, empty = trials[: len(subsamples)], trials[len(subsamples) :]
+    trials = fit_samples([rows, *(rows[index] for index in subsamples), *nulls], axes, method, seed)
+    fits, real, empty = trials[0], trials[1 : 1 + len(subsamples)], trials[1 + len(subsamples) :]
     null = null or Null(tuple(structure_score(fit, method) for fit in empty), today, key)
     judged = _judge_all(fits, real, subsamples, method)
     if all(each.fit.cluster_count < method.min_clusters for each in judged):
