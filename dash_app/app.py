@@ -5,8 +5,8 @@ import logging
 from dash import Dash, set_props
 from flask import Flask
 
-from dash_app import exports, security
-from dash_app.callbacks import clusters, dialog, history, navigation, planner, roadmap
+from dash_app import exports, security, uploads
+from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
 from dash_app.data.gate import Gate
@@ -32,9 +32,10 @@ def create_app(settings: Settings) -> Dash:
         on_error=tell,
     )
     app.layout = shell()
-    for room in (navigation, clusters, dialog, planner, roadmap, history):
+    for room in (navigation, clusters, dialog, planner, roadmap, history, data):
         room.register(app, services)
     exports.register(app.server, services)
+    uploads.register(app.server, services)
     security.protect(app, trust_proxy=settings.trust_proxy)
     return app
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from flask import Flask, Response, abort, jsonify, request
 
-from dash_app.data import users
+from dash_app.data import files, users
 from dash_app.planning.export import defused, to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
 from dash_app.planning.plan import Plan
@@ -37,6 +37,7 @@ def register(server: Flask, services: Services) -> None:
         lambda plan_id, platform: export_plan(services, plan_id, platform),
     )
     server.add_url_rule("/print/roadmap", "print_roadmap", lambda: print_roadmap(services))
+    server.add_url_rule("/export/rejected/<sha256>.csv", "rejected", lambda sha256: export_rejected(services, sha256))
     server.add_url_rule("/export/users.csv", "export_users", lambda: export_users(services))
 
 
@@ -102,6 +103,23 @@ def export_users(services: Services) -> Response:
 
     name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
+
+
+def export_rejected(services: Services, sha256: str) -> Response:
+    """The rejected rows of a log with their lines and reasons, as CSV, row by row."""
+    try:
+        known = {each.file_sha256 for each in services.gate.ask(files.load_files)}
+    except NoWarehouseError:
+        known = set()
+    if sha256 not in known:
+        abort(404, "No such log was taken in.")
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with warehouse.read(services.gate.database) as con:
+            yield from files.export_rejected(con, sha256)
+
+    headers = {"Content-Disposition": f'attachment; filename="rejected-{sha256[:12]}.csv"'}
     return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
 
 

@@ -42,7 +42,6 @@ def feature_map(
     figure = go.Figure(layout=_map_layout())
     known = values[~np.isnan(values)]
     low, high = (float(each) for each in np.percentile(known, (2, 98))) if len(known) else (0.0, 1.0)
-    shown = [None if np.isnan(each) else round(float(each), 4) for each in values]
     figure.add_scattergl(
         x=points.x,
         y=points.y,
@@ -50,7 +49,7 @@ def feature_map(
         customdata=[[user, own or ""] for user, own in zip(points.user_id, points.cluster_id, strict=True)],
         marker={
             "size": _marker_size(len(points.user_id)),
-            "color": shown,
+            "color": values.astype(np.float32),
             "colorscale": "Cividis",
             "cmin": low,
             "cmax": high if high > low else low + 1,
@@ -62,7 +61,7 @@ def feature_map(
                 "len": 0.6,
             },
         },
-        text=["" if each is None else formats.quantity(each, feature.unit) for each in shown],
+        text=[formats.quantity(None if np.isnan(each) else float(each), feature.unit) for each in values],
         hovertemplate="%{customdata[0]}<br>%{text}<extra></extra>",
         showlegend=False,
         meta="",
@@ -88,7 +87,8 @@ def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int
             hovertemplate="%{y:,} users on %{x|%-d %b %Y}",
         )
     figure.update_yaxes(rangemode="tozero", title_text="users")
-    figure.update_xaxes(tickformat="%-d %b %Y", nticks=8)
+    days = sorted({each.day for each in sizes})
+    figure.update_xaxes(tickformat="%-d %b %Y", **({"tickvals": days} if len(days) <= 10 else {"nticks": 8}))
     return figure
 
 
@@ -189,7 +189,7 @@ def _add_users(
 
 def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) -> None:
     by_id = {cluster.cluster_id: cluster for cluster in clusters}
-    for cluster_id, x, y in points.centres:
+    for cluster_id, x, y in points.labels:
         cluster = by_id.get(cluster_id)
         if cluster is None:
             continue
@@ -201,6 +201,8 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
             text=f'<span style="color:{own.color}">{own.mark}</span> {escape(_short(cluster.name))}',
             showarrow=False,
             captureevents=True,
+            yanchor="bottom",
+            yshift=6,
             bgcolor="rgba(255,255,255,0.9)",
             bordercolor=own.color,
             borderwidth=1,
@@ -223,7 +225,7 @@ def _map_layout() -> go.Layout:
     layout.update(
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         xaxis=bare,
-        yaxis=bare | {"scaleanchor": "x"},
+        yaxis=bare,
         dragmode="pan",
         hovermode="closest",
         uirevision="map",

@@ -73,6 +73,16 @@ def users(number_of: int) -> str:
     return f"{count(number_of)} user{'' if number_of == 1 else 's'}"
 
 
+def size(number_of_bytes: int) -> str:
+    """A size in the unit that suits it: `812 B`, `1.2 MB`."""
+    value, unit = float(number_of_bytes), "B"
+    for larger in ("kB", "MB", "GB"):
+        if value < 1_000:
+            break
+        value, unit = value / 1_000, larger
+    return f"{number(value)} {unit}"
+
+
 def capital(text: str) -> str:
     """`text` with its first letter large and the rest as it is."""
     return text[:1].upper() + text[1:]

@@ -21,6 +21,19 @@
   };
   const idOf = (trigger) => JSON.parse(trigger.prop_id.slice(0, trigger.prop_id.lastIndexOf(".")));
 
+  /* After a click on a button that goes away, the keyboard goes on from what it opened. */
+  const focusOn = (selector) => {
+    const before = document.querySelector(selector);
+    const watch = new MutationObserver(() => {
+      const found = document.querySelector(selector);
+      if (!found || found === before) return;
+      watch.disconnect();
+      found.focus({ preventScroll: true });
+    });
+    watch.observe(document.querySelector("#page"), { childList: true, subtree: true });
+    setTimeout(() => watch.disconnect(), 3000);
+  };
+
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
     where: (path, search, names, saved, current) => {
@@ -36,6 +49,7 @@
       const trigger = triggered();
       if (!trigger) return [kept(), kept()];
       const source = trigger.prop_id;
+      if (source.startsWith("{")) focusOn("#panel h2");
       if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), kept()];
       if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), kept()];
       if (source === "map.clickData") {

@@ -74,6 +74,8 @@ def show_page(
     header = shell.header_facts(snapshot, days, datetime.now(UTC).replace(tzinfo=None))
     if build is None:
         return empty.no_such_page(), header
+    if snapshot is None and days:
+        return empty.no_such_snapshot(), header
     wanted = parse_qs((search or "").lstrip("?"))
     return build(services, snapshot, wanted.get("cluster", [None])[0]), header
 

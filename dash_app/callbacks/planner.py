@@ -68,7 +68,7 @@ def _register_browser(app: Dash) -> None:
     browser = partial(ClientsideFunction, "grupa")
     search = Output("url", "search", allow_duplicate=True)
     for name, trigger in (
-        ("plan", Input({"type": "plan", "recommendation": ALL}, "n_clicks")),
+        ("plan", Input({"type": "plan", "recommendation": ALL, "at": ALL}, "n_clicks")),
         ("open_plan", Input({"type": "open-plan", "plan": ALL}, "n_clicks")),
         ("close_plan", Input("drawer", "opened")),
         ("after_save", Input("saved", "data")),

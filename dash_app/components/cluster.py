@@ -48,6 +48,7 @@ def open_card(cluster: Cluster, others: Sequence[Cluster], export: str) -> Compo
         [
             _head(cluster),
             html.P(cluster.summary, className="summary"),
+            _first_step(cluster),
             _rule(cluster),
             _fallback(cluster),
             _section("What sets them apart", _differences(cluster)),
@@ -75,7 +76,7 @@ def _head(cluster: Cluster) -> Component:
             html.Div(
                 [
                     parts.mark(cluster.color_slot),
-                    html.H2(cluster.name),
+                    html.H2(cluster.name, tabIndex="-1"),
                     parts.icon_button(
                         "edit",
                         "Rename this cluster",
@@ -101,6 +102,24 @@ def _head(cluster: Cluster) -> Component:
                 className="badges",
             ),
         ]
+    )
+
+
+def _first_step(cluster: Cluster) -> Component | None:
+    """The first recommendation within reach: what most people open a cluster for."""
+    if not cluster.recommendations:
+        return None
+    first = cluster.recommendations[0]
+    return html.Div([html.Span(first.title), _plan_button(first, "head")], className="first-step")
+
+
+def _plan_button(insight: Insight, at: str) -> Component:
+    return dmc.Button(
+        "Plan test",
+        id={"type": "plan", "recommendation": insight.insight_id, "at": at},
+        n_clicks=0,
+        size="sm",
+        **aria(label=f"Plan test: {insight.title}"),
     )
 
 
@@ -152,27 +171,18 @@ def _pain(insight: Insight, cluster: Cluster) -> Component:
 
 
 def _recommendation(insight: Insight, cluster: Cluster) -> Component:
-    plan = dmc.Button(
-        "Plan test",
-        id={"type": "plan", "recommendation": insight.insight_id},
-        n_clicks=0,
-        size="sm",
-        **aria(label=f"Plan test: {insight.title}"),
-    )
     return html.Div(
         [
             html.H4(insight.title),
             html.P(insight.body),
-            html.Div([plan, _chips(insight, cluster)], className="insight-foot"),
+            html.Div([_plan_button(insight, "list"), _chips(insight, cluster)], className="insight-foot"),
         ],
         className="insight recommendation",
     )
 
 
 def _chips(insight: Insight, cluster: Cluster) -> Component:
-    return html.Span(
-        [parts.evidence_chip(each, cluster.cluster_id) for each in cluster.evidence_of(insight)], className="chips"
-    )
+    return html.Span([parts.evidence_chip(each, insight) for each in cluster.evidence_of(insight)], className="chips")
 
 
 def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formats
-from dash_app.data.snapshot import Cluster, Evidence
+from dash_app.data.snapshot import Cluster, Evidence, Insight
 from dash_app.palette import look
 
 
@@ -24,7 +24,7 @@ def data(**words: str) -> dict[str, Any]:
 
 def icon(name: str) -> Component:
     """A picture from the style sheet; it says nothing to a screen reader, the control's label does."""
-    return html.Span(className=f"icon icon-{name}", **aria(hidden="true"))
+    return html.Span(className=f"pic pic-{name}", **aria(hidden="true"))
 
 
 def mark(color_slot: int | None) -> Component:
@@ -115,11 +115,16 @@ def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
     return html.Div([key, *rows], className="bars")
 
 
-def evidence_chip(evidence: Evidence, cluster_id: str) -> Component:
-    """A small button that shows a measured difference and opens the numbers behind it."""
+def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
+    """A small button under `insight` that shows a measured difference and opens the numbers behind it."""
     return html.Button(
         versus(evidence),
-        id={"type": "show", "what": "evidence", "of": f"{cluster_id} {evidence.evidence_id}", "at": "chip"},
+        id={
+            "type": "show",
+            "what": "evidence",
+            "of": f"{insight.cluster_id} {evidence.evidence_id}",
+            "at": insight.insight_id,
+        },
         className="chip",
         n_clicks=0,
         title=formats.capital(evidence.description),

@@ -63,8 +63,8 @@ def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
     large = [
         _large(formats.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
-        _large(weeks, "fills" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
-        _large(f"{change_text(plan.metric_kind, plan.effect)}", "smallest effect it would show"),
+        _large(weeks, "enough users" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
+        _large(change_text(plan.metric_kind, plan.effect).replace("-", "−"), "smallest effect it would show"),
     ]
     verdict = (
         parts.badge("feasible within eight weeks", "good") if plan.feasible else parts.badge("not feasible", "bad")

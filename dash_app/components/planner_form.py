@@ -176,6 +176,7 @@ def _when(plan: Plan) -> list[Component]:
                     value=plan.start_date.isoformat() if plan.start_date else None,
                     valueFormat="D MMM YYYY",
                     clearable=True,
+                    clearButtonProps={"aria-label": "Clear the first day"},
                 ),
                 dmc.Select(
                     id=_id("rice_impact"),

@@ -12,12 +12,16 @@ from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Snapshot
 
+DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b35", "#1d2027", "#16181d", "#101216")
+"""Greys of the dark theme, from text to ground, as the style sheet has them."""
+
 THEME = {
     "primaryColor": "indigo",
     "primaryShade": {"light": 7, "dark": 4},
     "autoContrast": True,
     "luminanceThreshold": 0.35,
     "defaultRadius": "md",
+    "colors": {"dark": list(DARK)},
     "fontFamily": "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
 }
 RAIL = (
@@ -82,7 +86,7 @@ def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
 def header_facts(snapshot: Snapshot | None, days: Sequence[date], now: datetime) -> list[Component]:
     """The snapshot picker, how fresh it is, and who wrote the insights."""
     if snapshot is None:
-        return [html.Span("No snapshot yet", className="quiet")]
+        return [snapshot_picker(days, None)] if days else [html.Span("No snapshot yet", className="quiet")]
     models = snapshot.models
     writer = f"Insights by {', '.join(models)}" if models else "Insights by rules, no model was asked"
     fresh = f"{formats.users(snapshot.users)}, events to {formats.day(snapshot.day)}, made {formats.age(snapshot.created_at, now)}"

@@ -26,7 +26,7 @@ class Points:
         user_id, cluster_id: One entry a point; cluster_id is None for unassigned.
         x, y: Map coordinates of the points, float32.
         placed: Users on the map in all, drawn or not.
-        centres: Each cluster's label position, the median of all its users: (cluster_id, x, y).
+        labels: Where each cluster's label stands, in its middle and over 99% of its users: (cluster_id, x, y).
         density: Users a cell, (rows, columns), with the cells' centres; None when every user is drawn.
     """
 
@@ -35,7 +35,7 @@ class Points:
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     placed: int
-    centres: tuple[tuple[str, float, float], ...]
+    labels: tuple[tuple[str, float, float], ...]
     density: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
 
 
@@ -70,7 +70,7 @@ def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMI
         x=np.asarray(rows["x"], dtype=np.float32),
         y=np.asarray(rows["y"], dtype=np.float32),
         placed=placed,
-        centres=_centres(con, day),
+        labels=_labels(con, day),
         density=_density(con, day) if placed > limit else None,
     )
 
@@ -208,10 +208,11 @@ def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, 
     return tuple(sorted(found, key=lambda each: (-abs(each.distance), each.feature)))
 
 
-def _centres(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, float, float], ...]:
+def _labels(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, float, float], ...]:
     return tuple(
         con.execute(
-            "SELECT cluster_id, median(x), median(y) FROM user_embeddings JOIN user_clusters USING (snapshot_date, user_id)"
+            "SELECT cluster_id, median(x), quantile_cont(y, 0.99)"
+            " FROM user_embeddings JOIN user_clusters USING (snapshot_date, user_id)"
             " WHERE snapshot_date = ? AND cluster_id IS NOT NULL GROUP BY 1 ORDER BY 1",
             [day],
         ).fetchall()

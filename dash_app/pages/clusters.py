@@ -74,6 +74,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
                 placeholder="Cluster",
                 data=features,
                 clearable=True,
+                clearButtonProps={"aria-label": "Colour by cluster again"},
                 searchable=True,
                 size="sm",
                 label="Colour by",

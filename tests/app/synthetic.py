@@ -276,11 +276,11 @@ def _transitions(scale: int) -> list[dict[str, Any]]:
 
 
 def _write_events(con: duckdb.DuckDBPyConnection, users: dict[str, np.ndarray]) -> None:
-    """About a login every other day for each user over the log's 68 days, and a deal for those who completed one."""
+    """Each user's logins, as many a week as planted, over the log's 68 days, and deals for those who completed one."""
     rng = np.random.default_rng(11)
     ids, at, action = [], [], []
     for user, values in zip(users["user_id"], users["values"], strict=True):
-        logins = np.sort(rng.integers(0, 68 * 24 * 60, 30))
+        logins = np.sort(rng.integers(0, 68 * 24 * 60, max(3, round(values[0] * 68 / 7))))
         ids += [user] * len(logins)
         at += [FIRST_EVENT + timedelta(minutes=int(each)) for each in logins]
         action += ["login"] * len(logins)

@@ -1,0 +1,135 @@
+"""What the Data page does: keeps itself true to the disk and to Dagster, and carries out what a person says of an upload."""
+
+import hashlib
+import logging
+import os
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+
+from dash_app.callbacks.navigation import as_day
+from dash_app.components import logs, parts, shell
+from dash_app.dagster_runs import DagsterRuns
+from dash_app.data import files
+from dash_app.data.files import LogFile
+from dash_app.data.inbox import load_refused, load_waiting
+from dash_app.progress import judge_progress
+from dash_app.services import Services
+from dash_app.upload_store import RefusedUploadError, UploadStore
+from grupa_pipeline.warehouse import NoWarehouseError
+
+log = logging.getLogger(__name__)
+
+_SHOWN_REFUSED = 20
+_BUSY_MS, _QUIET_MS = 1_500, 5_000
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the Data page."""
+    store = UploadStore(services.settings.warehouse, services.settings.inbox)
+    runs = DagsterRuns(services.settings.dagster_home)
+    app.callback(
+        Output("uploads", "children"),
+        Output("pipeline", "children"),
+        Output("files", "children"),
+        Output("header-facts", "children", allow_duplicate=True),
+        Output("data-seen", "data"),
+        Output("data-tick", "interval"),
+        Input("data-tick", "n_intervals"),
+        Input("data-act", "data"),
+        State("data-seen", "data"),
+        State("url", "search"),
+        prevent_initial_call="initial_duplicate",
+    )(partial(refresh, services, store, runs))
+    app.callback(
+        Output("data-act", "data"),
+        Output("toast", "children", allow_duplicate=True),
+        Input({"type": "upload", "what": ALL, "token": ALL}, "n_clicks"),
+        State({"type": "upload-format", "token": ALL}, "value"),
+        State({"type": "upload-format", "token": ALL}, "id"),
+        prevent_initial_call=True,
+    )(partial(act, store))
+
+
+def refresh(
+    services: Services,
+    store: UploadStore,
+    runs: DagsterRuns,
+    ticks: int | None,
+    acted: Any,
+    seen: dict[str, str] | None,
+    search: str | None,
+) -> tuple[Any, ...]:
+    """The parts of the page that are no longer as they were: what is being typed elsewhere stays untouched."""
+    uploads, waiting = store.uploads(), load_waiting(services.settings.inbox)
+    progress = judge_progress(waiting, runs.now())
+    taken = _files(services)
+    shown: dict[str, Any] = {
+        "uploads": logs.upload_cards(uploads, {each.file_sha256 for each in taken}),
+        "pipeline": logs.pipeline(progress, waiting),
+        "files": [logs.files_table(taken), logs.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED))],
+    }
+    now = {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in shown.items()}
+    now["version"] = services.gate.version() or ""
+    before = seen or {}
+    changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
+    header = _header(services, search) if before and now["version"] != before["version"] else no_update
+    busy = progress.state in ("waiting", "running") or any(each.is_judging for each in uploads)
+    return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
+
+
+def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: list[dict[str, str]]) -> tuple[Any, Any]:
+    """Carry out what was pressed; what cannot be done is said."""
+    if not ctx.triggered_id or not any(clicks):
+        return no_update, no_update
+    what, token = ctx.triggered_id["what"], ctx.triggered_id["token"]
+    typed = {each["token"]: value for each, value in zip(ids, values, strict=True)}
+    try:
+        told = carry_out(store, what, token, typed.get(token))
+    except RefusedUploadError as refusal:
+        told = str(refusal)
+    return {"at": datetime.now(UTC).timestamp()}, parts.toast(told) if told else no_update
+
+
+def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> str | None:
+    """Take in, throw away, judge again (`judge` with the format typed, `format-N` with the Nth suggested), or retry.
+
+    Raises:
+        RefusedUploadError: It cannot be done; the message says why.
+    """
+    if what == "take":
+        return f"{store.take_in(token)} waits in the inbox."
+    if what == "discard":
+        store.discard(token)
+        return "Thrown away; nothing of it was taken in."
+    if what == "retry":
+        for waiting in load_waiting(store.inbox):
+            os.utime(store.inbox / waiting.name)  # to the inbox's sensor it is then a log put there anew
+        return "It is tried again."
+    found = {each.token: each for each in store.uploads()}.get(token)
+    suggested = found.judgement.formats if found and found.judgement else []
+    number = what.removeprefix("format-")
+    if number.isdecimal():
+        if int(number) >= len(suggested):
+            raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
+        typed = suggested[int(number)]
+    store.judge(token, (typed or "").strip() or None)
+    return None
+
+
+def _files(services: Services) -> tuple[LogFile, ...]:
+    try:
+        return services.gate.ask(files.load_files)
+    except NoWarehouseError:
+        return ()
+
+
+def _header(services: Services, search: str | None) -> list[Component]:
+    """The header's facts after something was published: the picker lists the new snapshot."""
+    wanted = parse_qs((search or "").lstrip("?"))
+    day: date | None = as_day(wanted.get("snapshot", [None])[0])
+    return shell.header_facts(services.snapshot(day), services.days(), datetime.now(UTC).replace(tzinfo=None))

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dash_app.data import baselines
+from dash_app.data.baselines import Condition, matching, read_rule
+from dash_app.planning.baseline import BaselineError
+from grupa_pipeline.features.roles import Roles
+from tests.app.synthetic import DAYS
+
+DAY = DAYS[1]
+
+
+def population(services, cluster_id="C01", exposure=None):
+    return services.gate.ask(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
+
+
+def test_a_rule_is_read_back(shown):
+    rule = (
+        "share of proposals that are submitted: more than 20% and sessions a week: at most 4.5 sessions/week"
+        "; or hours from creating a proposal to submitting it: more than 1e+03 hours"
+    )
+    assert read_rule(rule, shown.catalog) == (
+        (Condition("submitted_share", True, 0.2), Condition("sessions_per_week", False, 4.5)),
+        (Condition("hours_to_submit", True, 1000.0),),
+    )
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "no short rule picks out its users", "sessions a week: about 4", "unknown: more than 4"]
+)
+def test_other_text_is_no_rule(shown, rule):
+    assert read_rule(rule, shown.catalog) is None
+
+
+def test_matching_takes_a_missing_value_for_no():
+    table = pa.table({"user_id": ["a", "b", "c"], "x": [1.0, None, 3.0]})
+    assert matching([[Condition("x", True, 2)], [Condition("x", False, 1)]], table).tolist() == [True, False, True]
+    assert not matching([[Condition("y", False, 2)]], table).any()
+
+
+def test_the_rule_picks_users_on_the_days_before(services):
+    found = population(services)
+    assert found.by_rule
+    assert found.window.unseen
+    assert found.window.days == 17  # a quarter of the log's 69 days
+    assert found.users < 330
+
+
+def test_the_metric_counts_each_users_exposure_alone(services, folder):
+    found = population(services)
+    measured = baselines.measure_metric(found, baselines.load_catalog(_con(services))["had_deal_complete"])
+    ids = found.values["user_id"].to_pylist()
+    window = found.window
+    expected = (
+        _con(services)
+        .execute(
+            "SELECT avg((had > 0)::INT) FROM (SELECT user_id, count(*) FILTER (action = 'deal_complete' AND timestamp"
+            " < first + to_days(?)) AS had FROM events JOIN (SELECT user_id, min(timestamp) AS first FROM events"
+            " WHERE timestamp >= ? AND timestamp < ? GROUP BY 1) USING (user_id)"
+            " WHERE timestamp >= first AND list_contains(?, user_id) GROUP BY user_id)",
+            [window.exposure_days, window.start, window.end, ids],
+        )
+        .fetchone()[0]
+    )
+    assert measured.value == pytest.approx(expected)
+    assert measured.n == len(ids)
+
+
+def test_a_longer_exposure_sees_more(services, shown):
+    feature = shown.catalog["had_deal_complete"]
+    short, long = (baselines.measure_metric(population(services, exposure=days), feature) for days in (2, 12))
+    assert long.value > short.value
+    with pytest.raises(BaselineError, match="1 to 17 days"):
+        population(services, exposure=60)
+
+
+def test_a_rule_that_cannot_be_read_gives_the_clusters_own_users(services, monkeypatch):
+    monkeypatch.setattr(baselines, "read_rule", lambda *_: None)
+    found = population(services, "C02")
+    assert (found.by_rule, found.window.unseen, found.users) == (False, False, 90)
+
+
+def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, shown):
+    found = population(services)
+    nobody = replace(shown.catalog["had_deal_complete"], feature="had_never_seen")
+    assert baselines.measure_metric(found, nobody).value == 0
+    with pytest.raises(BaselineError, match="choose another metric"):
+        baselines.measure_metric(found, replace(shown.catalog["hours_to_submit"], feature="unknown"))
+
+
+def test_enrolment_counts_different_users(services):
+    forecast = services.gate.ask(baselines.load_enrolment, DAY, "C02")
+    assert forecast.users_by(0.5) < 90
+    assert forecast.users_by(60) == pytest.approx(90, rel=0.1)
+    assert np.all(np.diff([forecast.users_by(day) for day in range(60)]) >= 0)
+
+
+def _con(services) -> duckdb.DuckDBPyConnection:
+    from pathlib import Path
+
+    own = Path(services.gate.database).parent / "versions" / f"{services.gate.version()}.duckdb"
+    return duckdb.connect(str(own), read_only=True)

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import pytest
+
+from dash_app import drafting
+from dash_app.callbacks import roadmap as handlers
+from dash_app.pages import clusters, history, roadmap
+from dash_app.roadmap import StaleEditError
+from tests.app.trees import ids, of_class, parts, text
+
+
+@pytest.fixture
+def plan(services, shown):
+    made = drafting.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    return services.roadmap.add(made, "ann")
+
+
+def cell(plan, field, value):
+    return [{"data": {"plan_id": plan.plan_id, "revision": plan.revision}, "colId": field, "value": value}]
+
+
+def test_an_empty_roadmap_says_how_to_start(services, shown):
+    assert "No test is planned yet" in text(roadmap.build(services, shown, None))
+
+
+def test_a_plan_is_in_table_board_and_timeline(services, shown, plan):
+    plan = services.roadmap.save(replace(plan, mde_absolute=0.3, mde_relative=None, end_date=plan.start_date), 1, "ann")
+    tree = roadmap.build(services, shown, None)
+    grid = next(each for each in parts(tree) if getattr(each, "id", None) == "plan-table")
+    assert [(row["name"], row["cluster"], row["revision"]) for row in grid.rowData] == [(plan.name, "Deal closers", 2)]
+    card = of_class(tree, "plan-card")[0]
+    assert getattr(card, "data-plan") == plan.plan_id
+    assert plan.name in text(card)
+    timeline = next(each for each in parts(tree) if each._type == "Graph")
+    assert plan.name[:20] in timeline.figure.data[0].text[0]
+    assert len({str(each) for each in ids(tree)}) == len(ids(tree))
+
+
+def test_overlaps_stand_on_the_page_and_on_the_plan(services, shown, plan):
+    first = services.roadmap.save(replace(plan, end_date=plan.start_date), 1, "ann")
+    services.roadmap.add(replace(first, plan_id="other", name="Other"), "bob")
+    tree = roadmap.build(services, shown, None)
+    assert "1 overlap to look at" in text(tree)
+    assert len(of_class(tree, "card-warning")) == 2
+
+
+def test_a_cell_is_saved_as_the_next_revision(services, plan):
+    handlers.edit_cell(services, cell(plan, "owner", "bob"))
+    stored = services.roadmap.plan(plan.plan_id)
+    assert (stored.owner, stored.revision) == ("bob", 2)
+    handlers.edit_cell(services, cell(stored, "start_date", "2026-06-01"))
+    assert str(services.roadmap.plan(plan.plan_id).start_date) == "2026-06-01"
+
+
+def test_a_stale_cell_is_refused_and_told(services, plan):
+    handlers.edit_cell(services, cell(plan, "owner", "bob"))
+    with pytest.raises(StaleEditError):
+        handlers.edit_cell(services, cell(plan, "owner", "cyd"))
+    saved, toast = handlers.answer(services, handlers.edit_cell, cell(plan, "owner", "cyd"), 4)
+    assert saved == 5
+    assert "Not saved." in text(toast)
+    assert services.roadmap.plan(plan.plan_id).owner == "bob"
+
+
+def test_remove_and_undo(services, plan):
+    toast = handlers.use_tool(services, {"what": "remove", "plan": plan.plan_id})
+    assert services.roadmap.plans() == []
+    assert {"type": "undo", "what": "restore", "plan": plan.plan_id} in ids(toast)
+    services.roadmap.restore(plan.plan_id, "ann")
+    assert len(services.roadmap.plans()) == 1
+
+
+def test_duplicate(services, plan):
+    handlers.use_tool(services, {"what": "duplicate", "plan": plan.plan_id})
+    assert sorted(each.name for each in services.roadmap.plans()) == [plan.name, f"{plan.name} (copy)"]
+
+
+def test_a_dropped_plan_lands_before_the_one_it_was_dropped_on(services, plan):
+    second, third = (
+        services.roadmap.add(replace(plan, plan_id=each, name=each), "ann") for each in ("second", "third")
+    )
+    handlers.drop(services, {"plan": third.plan_id, "status": "draft", "before": second.plan_id})
+    assert [each.plan_id for each in services.roadmap.plans()] == [plan.plan_id, "third", "second"]
+    handlers.drop(services, {"plan": "third", "status": "ready", "before": None})
+    assert services.roadmap.plan("third").status == "ready"
+
+
+def test_history_shows_sizes_moves_and_turns(services, shown):
+    words = text(history.build(services, shown, None))
+    for expected in (
+        "Sizes over time",
+        "Careful drafters",
+        "Split: Careful drafters into Window shoppers",
+        "As a table",
+    ):
+        assert expected in words
+
+
+def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
+    tree = clusters.build(services, shown, "C02")
+    grid = next(each for each in parts(tree) if getattr(each, "id", None) == "cluster-table")
+    assert [row["cluster"] for row in grid.rowData] == ["C01", "C02", "C03"]
+    openers = [each for each in ids(tree) if isinstance(each, dict) and each["type"] == "open" and each["at"] == "card"]
+    assert [each["cluster"] for each in openers] == ["C01", "C02", "C03"]
+    assert len({str(each) for each in ids(tree)}) == len(ids(tree))
+    assert of_class(tree, "panel")[0].className == "panel open"

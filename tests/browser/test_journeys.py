@@ -1,0 +1,200 @@
+"""What people do, from click to stored plan, in a real browser over the real server."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dash_app.roadmap import Roadmap
+from tests.browser.conftest import Server
+
+
+def ready(page: Page, server: Server, path: str = "/") -> None:
+    page.goto(server.url + path)
+    page.wait_for_selector(".waiting", state="detached")
+
+
+def drawn(page: Page) -> Locator:
+    """The map, once its points are on it."""
+    page.wait_for_selector("#map .annotation-text-g")
+    return page.locator("#map")
+
+
+def place_of(page: Page, user: int, trace: int) -> tuple[float, float]:
+    """Where on the screen a point of the map lies."""
+    return tuple(
+        page.evaluate(
+            """([trace, user]) => {
+              const graph = document.querySelector('#map .js-plotly-plot');
+              const box = graph.getBoundingClientRect();
+              const {xaxis, yaxis} = graph._fullLayout;
+              const data = graph._fullData[trace];
+              return [box.left + xaxis._offset + xaxis.d2p(data.x[user]), box.top + yaxis._offset + yaxis.d2p(data.y[user])];
+            }""",
+            [trace, user],
+        )
+    )
+
+
+def test_click_a_point_read_the_card_plan_a_test_and_it_survives_a_restart(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    page.mouse.click(*place_of(page, 3, 2))
+    card = page.locator("#panel .open-card")
+    expect(card.locator("h2")).to_have_text("Careful drafters")
+    expect(page).to_have_url(re.compile(r"cluster=C02"))
+    expect(card).to_contain_text("Submitting takes long")
+    card.get_by_role("button", name="Plan test").first.click()
+    expect(page.locator(".numbers")).to_contain_text("users an arm")
+    page.get_by_role("button", name="Save to the roadmap").click()
+    expect(page.locator("#toast")).to_contain_text("is on the roadmap")
+    page.get_by_role("link", name="Roadmap").click()
+    expect(page.locator("#plan-table")).to_contain_text("Save proposals as they are written")
+    server.stop()
+    server.start()
+    ready(page, server, "/roadmap")
+    expect(page.locator("#plan-table")).to_contain_text("Save proposals as they are written")
+
+
+def test_three_clicks_from_the_open_app_to_a_draft(page: Page, server: Server):
+    before = len(Roadmap(server.warehouse).plans())
+    ready(page, server)
+    page.locator("#cards .card").first.click()
+    page.locator("#panel").get_by_role("button", name="Plan test").first.click()
+    page.get_by_role("button", name="Save to the roadmap").click()
+    expect(page.locator("#toast")).to_contain_text("is on the roadmap")
+    stored = Roadmap(server.warehouse).plans()
+    assert len(stored) == before + 1
+    assert all(plan.n_per_arm and plan.brief for plan in stored)
+
+
+def test_by_keyboard_in_at_most_25_keys(page: Page, server: Server):
+    ready(page, server)
+    before = len(Roadmap(server.warehouse).plans())
+    keys = 0
+
+    def press(key: str) -> None:
+        nonlocal keys
+        page.keyboard.press(key)
+        keys += 1
+
+    def tab_to(text: str) -> None:
+        for _ in range(25):
+            press("Tab")
+            if text in page.evaluate(
+                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+            ):
+                return
+        raise AssertionError(f"{text} is not within reach")
+
+    tab_to("Deal closers")
+    press("Enter")
+    page.wait_for_selector(".open-card")
+    tab_to("Plan test")
+    press("Enter")
+    page.wait_for_selector(".numbers")
+    tab_to("Save to the roadmap")
+    press("Enter")
+    expect(page.locator("#toast")).to_contain_text("is on the roadmap")
+    assert len(Roadmap(server.warehouse).plans()) == before + 1
+    assert keys <= 25
+
+
+def test_a_label_a_card_and_a_row_open_the_same_and_a_link_too(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    heading = page.locator("#panel h2")
+    page.locator("#map .annotation-text-g", has_text="Window shoppers").click()
+    expect(heading).to_have_text("Window shoppers")
+    page.locator("#cards .card", has_text="Deal closers").click()
+    expect(heading).to_have_text("Deal closers")
+    page.locator("#cluster-table .ag-row", has_text="Careful drafters").click()
+    expect(heading).to_have_text("Careful drafters")
+    opacity = page.evaluate("document.querySelector('#map .js-plotly-plot').data.map((each) => each.marker.opacity)")
+    assert opacity[2] > 0.5
+    assert max(opacity[0], opacity[1], opacity[3]) < 0.2
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator("#panel h2")).to_have_text("Careful drafters")
+
+
+def test_fields_recompute_and_a_removed_plan_comes_back(page: Page, server: Server):
+    ready(page, server, "/?cluster=C03&plan=new:R-C03")
+    number = page.locator(".numbers .number").first
+    expect(number).to_have_text(re.compile(r"\d"))
+    before = number.inner_text()
+    effect = page.get_by_label("Minimum detectable effect")
+    effect.fill("60")
+    effect.press("Tab")
+    expect(number).not_to_have_text(before)
+    page.get_by_label("Name", exact=True).fill("Bold test")
+    page.get_by_label("Name", exact=True).press("Tab")
+    page.wait_for_timeout(1_000)
+    page.get_by_role("button", name="Save to the roadmap").click()
+    expect(page.locator("#toast")).to_contain_text("Bold test")
+    page.get_by_role("link", name="Roadmap").click()
+    page.locator("#plan-table .ag-row", has_text="Bold test").click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#toast")).to_contain_text("off the roadmap")
+    expect(page.locator("#plan-table")).not_to_contain_text("Bold test")
+    page.locator("#toast").get_by_role("button", name="Undo").click()
+    expect(page.locator("#plan-table")).to_contain_text("Bold test")
+
+
+def test_evidence_search_and_why_a_user_is_here(page: Page, server: Server):
+    ready(page, server, "/?cluster=C02")
+    page.locator(".chip").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("95% interval")
+    page.keyboard.press("Escape")
+    page.get_by_label("Find a user").fill("user-00200")
+    page.get_by_role("button", name="Why is this user here?").click()
+    expect(dialog).to_contain_text("They belong to Careful drafters")
+
+
+def test_a_cluster_is_renamed_everywhere(page: Page, server: Server):
+    ready(page, server, "/?cluster=C01")
+    page.get_by_role("button", name="Rename this cluster").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("<b>Closers</b>")
+    page.get_by_role("button", name="Keep the name").click()
+    expect(page.locator("#panel h2")).to_have_text("<b>Closers</b>")
+    expect(page.locator("#cards .card").first).to_contain_text("<b>Closers</b>")
+    Roadmap(server.warehouse).rename_cluster("C01", None, "test")
+
+
+def test_lasso_compares_with_the_rest(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    page.locator('#map [data-title="Lasso Select"]').click()
+    x, y = place_of(page, 0, 3)
+    page.mouse.move(x - 90, y - 90)
+    page.mouse.down()
+    for dx, dy in ((90, -90), (90, 90), (-90, 90), (-90, -90)):
+        page.mouse.move(x + dx, y + dy, steps=6)
+    page.mouse.up()
+    expect(page.locator("#area-facts")).to_contain_text("selected, against everyone else")
+
+
+@pytest.mark.parametrize("path", ["/", "/roadmap", "/history", "/?cluster=C02", "/?cluster=C02&plan=new:R-C02"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_names_its_controls_and_fits_a_phone(page: Page, server: Server, path: str, scheme: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme=scheme)
+    ready(page, server, path)
+    if "plan" in path:
+        page.wait_for_selector(".numbers")
+    page.wait_for_timeout(800)
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, a[href], input, select, textarea')].filter((each) => {
+          const shown = each.offsetParent && !each.closest('[aria-hidden=true]') && each.type !== 'hidden';
+          const inGrid = each.closest('.ag-root-wrapper');
+          const name = each.getAttribute('aria-label') || each.innerText || each.title
+            || (each.labels && each.labels.length) || each.getAttribute('aria-labelledby') || each.placeholder;
+          const hiddenControl = each.tabIndex === -1;
+          return shown && !inGrid && !hiddenControl && !name;
+        }).map((each) => each.outerHTML.slice(0, 160))"""
+    )
+    assert nameless == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
