@@ -1,7 +1,8 @@
 """Logs on their way in: from named files or from the inbox into the warehouse, and what became of each.
 
 A file in the inbox is moved to `inbox/done/` when it has been taken in, and to `inbox/refused/` with a note beside it when it
-cannot be used. Reading a log is ingest's business, publishing it publication's.
+cannot be used. `.NAME.timestamp-format` beside a file says how its timestamps are written. Reading a log is ingest's
+business, publishing it publication's.
 """
 
 import os
@@ -38,12 +39,19 @@ def waiting_files(inbox: Path, now: float | None = None) -> list[Path]:
     found = [
         path
         for path in inbox.iterdir()
-        if path.is_file()
-        and path.name.lower().endswith((".csv", ".csv.gz"))
-        and not path.name.startswith(".")
-        and now - path.stat().st_mtime >= _SETTLED_SECONDS
+        if path.is_file() and is_log(path.name) and now - path.stat().st_mtime >= _SETTLED_SECONDS
     ]
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+
+
+def is_log(name: str) -> bool:
+    """Whether a file of this name in the inbox is a log, and a complete one."""
+    return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(".")
+
+
+def format_file(path: Path) -> Path:
+    """Where the timestamp format (strptime) of the log at `path` stands, if it needs one of its own."""
+    return path.with_name(f".{path.name}.timestamp-format")
 
 
 def take_in_files(
@@ -74,12 +82,13 @@ def take_in_inbox(publication: Publication, inbox: Path, timestamp_format: str |
     taken = Taken([], {})
     for path in waiting_files(inbox):
         try:
-            taken.files.extend(take_in_files(publication, [path], timestamp_format, now))
+            taken.files.extend(take_in_files(publication, [path], _own_format(path) or timestamp_format, now))
             _put_aside(path, inbox / "done")
         except UnusableFileError as error:
             taken.refused[path.name] = str(error)
             aside = _put_aside(path, inbox / "refused")
             aside.with_name(aside.name + ".why.txt").write_text(f"{error}\n", encoding="utf-8")
+        format_file(path).unlink(missing_ok=True)
     return taken
 
 
@@ -93,6 +102,11 @@ def report(publication: Publication, table: str, taken: Taken) -> dict[str, Any]
         "files": [{name: getattr(file, name) for name in counts} for file in taken.files],
         "refused": dict(taken.refused),
     }
+
+
+def _own_format(path: Path) -> str | None:
+    own = format_file(path)
+    return (own.read_text(encoding="utf-8").strip() or None) if own.exists() else None
 
 
 def _put_aside(path: Path, folder: Path) -> Path:
