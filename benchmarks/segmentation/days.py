@@ -30,7 +30,7 @@ def drifting_days(seed: int, days: int = 30, turnover: float = 0.05) -> Iterator
     rng = np.random.default_rng(seed)
     first, last = draw_kinds(rng, 6, 0.8), draw_kinds(rng, 6, 0.8)
     kind = rng.integers(0, 6, USERS)
-    ids = np.array([f"u{i:05d}" for i in range(USERS)])
+    ids = np.array([f"u{i:05d}" for i in range(USERS)], dtype=object)
     table = draw_users(rng, first, kind)
     for number in range(days):
         yield Day(number, *_indexed(_measured_anew(rng, table), kind, ids))
@@ -51,7 +51,7 @@ def changing_days(seed: int, change: str, days: int = WINDOW_DAYS, step: int = 2
     kind = rng.integers(0, 5, USERS)
     movers = (kind == 0) & (rng.random(USERS) < (0.5 if change == "split" else 1.0))
     later = np.where(movers, 5 if change == "split" else 1, kind)
-    ids = np.array([f"u{i:05d}" for i in range(USERS)])
+    ids = np.array([f"u{i:05d}" for i in range(USERS)], dtype=object)
     before, after = draw_users(rng, kinds, kind), draw_users(rng, kinds, later)
     for number in range(0, days + 1, step):
         table = before.copy()
