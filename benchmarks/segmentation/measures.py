@@ -15,6 +15,7 @@ from sklearn.preprocessing import minmax_scale
 
 from benchmarks.segmentation.days import Day
 from benchmarks.segmentation.planted import Planted
+from grupa_pipeline.segmentation.method import Method
 from grupa_pipeline.segmentation.prepare import prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.segment import segment
@@ -72,6 +73,31 @@ def subsample_agreement(planted: Planted, seed: int) -> float:
         labels.append(segment(features, seed=seed + part, snapshot_date=FIRST_DAY).users["cluster_id"].dropna())
     shared = labels[0].index.intersection(labels[1].index)
     return float(adjusted_rand_score(labels[0][shared], labels[1][shared])) if len(shared) else 0.0
+
+
+def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
+    """ARI over users assigned by both: bounded against unbounded landmarks, and two unbounded fits of different seeds.
+
+    The parameters are those that the bounded run chose; stability and null are left at their least, being of no use here.
+    """
+    bounded = segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
+    chosen = bounded.parameters["candidate"]
+    setting = (chosen["cluster_fraction"], chosen["min_samples"], chosen["selection"])
+    method = Method(
+        landmarks=len(planted.features),
+        neighbors=(chosen["n_neighbors"],),
+        densities=(setting,),
+        subsamples=1,
+        null_fits=2,
+    )
+    free = [segment(planted.features, seed=s, snapshot_date=FIRST_DAY, method=method) for s in (seed, seed + 1)]
+    labels = [result.users["cluster_id"] for result in (bounded, *free)]
+    return _shared_agreement(labels[0], labels[1]), _shared_agreement(labels[1], labels[2])
+
+
+def _shared_agreement(first: pd.Series, second: pd.Series) -> float:
+    both = first.notna() & second.notna()
+    return float(adjusted_rand_score(first[both], second[both])) if both.any() else 0.0
 
 
 @dataclass(frozen=True)
