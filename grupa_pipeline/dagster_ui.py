@@ -6,9 +6,11 @@ change something, be a POST of JSON. Docs: docs/security.md.
 """
 
 import argparse
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
+
+from grupa_pipeline.instance import workspace_file
 
 HOST = "127.0.0.1"
 
@@ -65,13 +67,14 @@ def main() -> None:
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import ModuleTarget
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    target = ModuleTarget("grupa_pipeline.definitions", None, os.getcwd(), "grupa")
-    with DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target) as context:
-        app = create_app_from_workspace_process_context(context)
-        uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
+    with DagsterInstance.get() as instance:
+        target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
+        with WorkspaceProcessContext(instance, target) as context:
+            app = create_app_from_workspace_process_context(context)
+            uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
 
 
 if __name__ == "__main__":

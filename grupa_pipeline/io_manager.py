@@ -44,7 +44,7 @@ class WarehouseIOManager(dg.IOManager):
                 "dagster/row_count": rows,
                 "dagster/table_name": table.name,
                 "visible": not waiting,
-                "waits_for": "; ".join(f"{day}: {', '.join(reasons)}" for day, reasons in waiting.items()),
+                "waits_for": "; ".join(f"{day}: {_briefly(reasons)}" for day, reasons in waiting.items()),
             }
         )
 
@@ -60,3 +60,8 @@ class WarehouseIOManager(dg.IOManager):
             return {day: self._resource.publication.load(table, day) for day in days}
         except LookupError as error:
             raise dg.Failure(str(error)) from error
+
+
+def _briefly(reasons: list[str]) -> str:
+    """What a person needs of the reasons: in the middle of a run most tables are still to come."""
+    return ", ".join(reasons) if len(reasons) <= 2 else "the other tables of its snapshot"

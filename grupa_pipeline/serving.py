@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from grupa_pipeline.instance import prepare_home
+from grupa_pipeline.instance import prepare_home, workspace_file
 from grupa_pipeline.settings import Settings
 
 logger = logging.getLogger("grupa")
@@ -46,7 +46,7 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
         ),
         "Dagster's UI": _start([sys.executable, "-m", "grupa_pipeline.dagster_ui", "--port", str(dagster_port)], env),
         "Dagster's daemon": _start(
-            [sys.executable, "-m", "dagster._daemon", "run", "-m", "grupa_pipeline.definitions"], env
+            [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace_file(settings.dagster_home))], env
         ),
     }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
