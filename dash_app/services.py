@@ -1,14 +1,14 @@
 """What pages and callbacks are given to work with: the gate to the tables, the roadmap, the settings. No behaviour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-
-from flask import request
 
 from dash_app.data import snapshot as snapshots
 from dash_app.data.gate import Gate
 from dash_app.data.snapshot import Snapshot
 from dash_app.roadmap import Roadmap
+from dash_app.sign_in import current_user
+from grupa_pipeline import warehouse
 from grupa_pipeline.settings import Settings
 
 
@@ -25,6 +25,7 @@ class Services:
     settings: Settings
     gate: Gate
     roadmap: Roadmap
+    _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def days(self) -> tuple[date, ...]:
         """Days of all snapshots, newest first.
@@ -35,10 +36,18 @@ class Services:
         return self.gate.ask(snapshots.list_snapshots)
 
     def user(self) -> str:
-        """Who is asking: the name that a trusted proxy gives, else nobody in particular."""
-        if self.settings.trust_proxy:
-            return request.headers.get("X-Remote-User", "").strip()[:80] or "somebody"
-        return "local user"
+        """Who is asking; becomes a plan's owner and the author of its revisions."""
+        return current_user()
+
+    def names(self) -> dict[str, str]:
+        """People's names for clusters, by id; read again only when the roadmap has a new version."""
+        version = warehouse.version(self.roadmap.database)
+        if version not in self._names:
+            found = self.roadmap.cluster_names()
+            self._names.clear()
+            self._names[version] = found
+            return found
+        return self._names[version]
 
     def snapshot(self, day: date | None) -> Snapshot | None:
         """The snapshot of `day` (None: the newest) with people's names over the pipeline's; None when there is none.
@@ -52,4 +61,4 @@ class Services:
                 return None
             day = days[0]
         found = self.gate.ask(snapshots.load_snapshot, day)
-        return found.renamed(self.roadmap.cluster_names()) if found else None
+        return found.renamed(self.names()) if found else None

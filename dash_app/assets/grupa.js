@@ -34,6 +34,18 @@
     setTimeout(() => watch.disconnect(), 3000);
   };
 
+  const changed = (selector, most) =>
+    new Promise((done) => {
+      const watch = new MutationObserver(() => finish());
+      const finish = () => {
+        watch.disconnect();
+        setTimeout(done, 0);
+      };
+      const part = document.querySelector(selector);
+      if (part) watch.observe(part, { childList: true });
+      setTimeout(finish, most);
+    });
+
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
     where: (path, search, names, saved, current) => {
@@ -60,23 +72,29 @@
       return [rows && rows.length ? address({ cluster: rows[0].cluster }, search) : kept(), kept()];
     },
 
-    /* Everything that shows what is open without asking the server: others are dimmed, not hidden. */
-    show: (selection, figure, cards) => {
+    /* Everything but the map that shows what is open, without asking the server. */
+    show: (selection, cards) => {
       const open = (selection && selection.cluster) || "";
-      const ids = (figure.data || []).map((trace) => trace.meta).filter((id) => id);
-      const known = ids.includes(open) || cards.some((card) => card.cluster === open);
+      const known = cards.some((card) => card.cluster === open);
+      return [
+        known ? "panel open" : "panel",
+        cards.map((card) => (card.cluster === open ? "true" : "false")),
+        known ? { ids: [open] } : [],
+      ];
+    },
+
+    /* The others are dimmed, not hidden. Drawing the map again takes its time: the card goes first. */
+    dim: async (selection, figure) => {
+      await changed("#panel", 400);
+      const open = (selection && selection.cluster) || "";
+      const known = figure.data.some((trace) => trace.meta && trace.meta === open);
       const data = figure.data.map((trace) => {
         if (trace.type !== "scattergl" || typeof trace.marker.opacity !== "number") return trace;
         const lit = !known || trace.meta === open;
         const opacity = lit ? (trace.meta ? 0.8 : 0.45) : 0.12;
         return { ...trace, marker: { ...trace.marker, opacity } };
       });
-      return [
-        { ...figure, data },
-        known ? "panel open" : "panel",
-        cards.map((card) => (card.cluster === open ? "true" : "false")),
-        known ? { ids: [open] } : [],
-      ];
+      return { ...figure, data };
     },
 
     /* The lasso's outline, thinned to 100 corners: the server asks who of all users is inside. */
@@ -94,10 +112,11 @@
       return day && day !== shown ? address({ snapshot: day, cluster: "", plan: "" }, search) : kept();
     },
     /* What the dialog is asked to show; the server is only asked when somebody asked. */
-    ask: (clicks, other, selection) => {
+    ask: () => {
       const trigger = triggered();
       if (!trigger) return kept();
-      const asked = trigger.prop_id.startsWith("{") ? idOf(trigger) : { what: "compare", of: `${selection.cluster} ${other}` };
+      const asked = idOf(trigger);
+      if (asked.type === "compare") return { what: "compare", of: `${asked.cluster} ${trigger.value}`, at: Date.now() };
       return { what: asked.what, of: asked.of, at: Date.now() };
     },
     plan: (clicks, search) => {

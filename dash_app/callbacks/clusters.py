@@ -58,13 +58,18 @@ def _register_selection(app: Dash) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        browser("show"),
+        browser("dim"),
         Output("map", "figure", allow_duplicate=True),
+        Input("selection", "data"),
+        State("map", "figure"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("show"),
         Output("panel", "className"),
         Output(CARDS, "aria-pressed"),
         Output("cluster-table", "selectedRows"),
         Input("selection", "data"),
-        State("map", "figure"),
         State(CARDS, "id"),
         prevent_initial_call=True,
     )

@@ -31,8 +31,7 @@ def register(app: Dash, services: Services) -> None:
         ClientsideFunction("grupa", "ask"),
         Output("asked", "data"),
         Input({"type": "show", "what": ALL, "of": ALL, "at": ALL}, "n_clicks"),
-        Input("compare-with", "value"),
-        State("selection", "data"),
+        Input({"type": "compare", "cluster": ALL}, "value"),
         prevent_initial_call=True,
     )
     app.callback(

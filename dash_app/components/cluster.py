@@ -187,7 +187,7 @@ def _chips(insight: Insight, cluster: Cluster) -> Component:
 
 def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:
     compare = dmc.Select(
-        id="compare-with",
+        id={"type": "compare", "cluster": cluster.cluster_id},
         label="Compare with",
         placeholder="another cluster",
         data=[

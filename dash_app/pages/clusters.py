@@ -117,9 +117,7 @@ def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
 
-def _table(snapshot: Snapshot) -> Component | None:
-    if not snapshot.clusters:
-        return None
+def _table(snapshot: Snapshot) -> Component:
     grid = dag.AgGrid(
         id="cluster-table",
         rowData=[_row(each) for each in snapshot.clusters],
@@ -148,7 +146,8 @@ def _table(snapshot: Snapshot) -> Component | None:
         className="grid",
         columnSize=None,
     )
-    return html.Section([html.H2("Table"), grid])
+    # There even when empty: clicks on the map are wired together with it.
+    return html.Section([html.H2("Table"), grid], hidden=not snapshot.clusters)
 
 
 def _row(cluster: Cluster) -> dict[str, Any]:

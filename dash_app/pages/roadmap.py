@@ -33,7 +33,7 @@ def cluster_looks(services: Services) -> dict[str, tuple[str, int | None]]:
         known = services.gate.ask(history.load_latest_names)
     except NoWarehouseError:
         return {}
-    own = services.roadmap.cluster_names()
+    own = services.names()
     return {cluster_id: (own.get(cluster_id, name), slot) for cluster_id, name, slot in known}
 
 

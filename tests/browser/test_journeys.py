@@ -143,9 +143,13 @@ def test_fields_recompute_and_a_removed_plan_comes_back(page: Page, server: Serv
 
 
 def test_evidence_search_and_why_a_user_is_here(page: Page, server: Server):
+    ready(page, server)
+    dialog = page.get_by_role("dialog")
+    page.get_by_label("Find a user").fill("user-00201")
+    page.get_by_role("button", name="Why is this user here?").click()
+    expect(dialog).to_contain_text("They belong to Careful drafters")
     ready(page, server, "/?cluster=C02")
     page.locator(".chip").first.click()
-    dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("95% interval")
     page.keyboard.press("Escape")
     page.get_by_label("Find a user").fill("user-00200")
@@ -161,6 +165,13 @@ def test_a_cluster_is_renamed_everywhere(page: Page, server: Server):
     expect(page.locator("#panel h2")).to_have_text("<b>Closers</b>")
     expect(page.locator("#cards .card").first).to_contain_text("<b>Closers</b>")
     Roadmap(server.warehouse).rename_cluster("C01", None, "test")
+
+
+def test_two_clusters_side_by_side(page: Page, server: Server):
+    ready(page, server, "/?cluster=C01")
+    page.get_by_role("textbox", name="Compare with").click()
+    page.get_by_role("option", name="Window shoppers").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Where they differ most")
 
 
 def test_lasso_compares_with_the_rest(page: Page, server: Server):
@@ -190,7 +201,7 @@ def test_every_page_names_its_controls_and_fits_a_phone(page: Page, server: Serv
         """() => [...document.querySelectorAll('button, a[href], input, select, textarea')].filter((each) => {
           const shown = each.offsetParent && !each.closest('[aria-hidden=true]') && each.type !== 'hidden';
           const inGrid = each.closest('.ag-root-wrapper');
-          const name = each.getAttribute('aria-label') || each.innerText || each.title
+          const name = each.getAttribute('aria-label') || each.textContent || each.title
             || (each.labels && each.labels.length) || each.getAttribute('aria-labelledby') || each.placeholder;
           const hiddenControl = each.tabIndex === -1;
           return shown && !inGrid && !hiddenControl && !name;
