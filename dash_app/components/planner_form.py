@@ -85,7 +85,6 @@ def _what(plan: Plan) -> list[Component]:
 
 
 def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
-    relative = plan.mde_relative is not None
     return [
         dmc.Select(
             id=_id("primary_metric"),
@@ -96,57 +95,55 @@ def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
             allowDeselect=False,
             description=f"Now {value_text(plan.metric_kind, plan.baseline)} among {formats.users(plan.baseline_n)}",
         ),
-        html.Div(
-            [
-                dmc.Select(
-                    id=_id("direction"),
-                    label="It should",
-                    data=["increase", "decrease"],
-                    value=plan.direction,
-                    allowDeselect=False,
-                ),
-                dmc.NumberInput(
-                    id=_id("mde"),
-                    label="Minimum detectable effect",
-                    value=_two(100 * plan.mde_relative) if plan.mde_relative is not None else plan.mde_absolute,
-                    suffix="% of the baseline" if relative else "",
-                    min=0,
-                    step=1 if relative else 0.01,
-                    debounce=400,
-                ),
-                dmc.NumberInput(
-                    id=_id("power"), label="Power", value=plan.power, min=0.5, max=0.99, step=0.05, debounce=400
-                ),
-                dmc.NumberInput(
-                    id=_id("alpha"), label="Alpha", value=plan.alpha, min=0.001, max=0.2, step=0.01, debounce=400
-                ),
-                dmc.Select(
-                    id=_id("sides"),
-                    label="Sides",
-                    data=[{"value": "2", "label": "two-sided"}, {"value": "1", "label": "one-sided"}],
-                    value=str(plan.sides),
-                    allowDeselect=False,
-                ),
-                dmc.TextInput(id=_id("weights"), label="Split, control first", value=weights_text(plan), debounce=600),
-                dmc.NumberInput(
-                    id=_id("traffic"),
-                    label="Share who take part",
-                    value=_two(100 * plan.traffic_share),
-                    suffix="%",
-                    min=1,
-                    max=100,
-                    debounce=400,
-                ),
-                dmc.NumberInput(
-                    id=_id("exposure_days"),
-                    label="Exposure",
-                    value=plan.exposure_days,
-                    suffix=" days",
-                    min=1,
-                    debounce=600,
-                ),
-            ],
-            className="field-grid",
+        html.Div(_design(plan), className="field-grid"),
+    ]
+
+
+def _design(plan: Plan) -> list[Component]:
+    relative = plan.mde_relative is not None
+    return [
+        dmc.Select(
+            id=_id("direction"),
+            label="It should",
+            data=["increase", "decrease"],
+            value=plan.direction,
+            allowDeselect=False,
+        ),
+        dmc.NumberInput(
+            id=_id("mde"),
+            label="Minimum detectable effect",
+            value=_two(100 * plan.mde_relative) if plan.mde_relative is not None else plan.mde_absolute,
+            suffix="% of the baseline" if relative else "",
+            min=0,
+            step=1 if relative else 0.01,
+            debounce=400,
+        ),
+        dmc.NumberInput(id=_id("power"), label="Power", value=plan.power, min=0.5, max=0.99, step=0.05, debounce=400),
+        dmc.NumberInput(id=_id("alpha"), label="Alpha", value=plan.alpha, min=0.001, max=0.2, step=0.01, debounce=400),
+        dmc.Select(
+            id=_id("sides"),
+            label="Sides",
+            data=[{"value": "2", "label": "two-sided"}, {"value": "1", "label": "one-sided"}],
+            value=str(plan.sides),
+            allowDeselect=False,
+        ),
+        dmc.TextInput(id=_id("weights"), label="Split, control first", value=weights_text(plan), debounce=600),
+        dmc.NumberInput(
+            id=_id("traffic"),
+            label="Share who take part",
+            value=_two(100 * plan.traffic_share),
+            suffix="%",
+            min=1,
+            max=100,
+            debounce=400,
+        ),
+        dmc.NumberInput(
+            id=_id("exposure_days"),
+            label="Exposure",
+            value=plan.exposure_days,
+            suffix=" days",
+            min=1,
+            debounce=600,
         ),
     ]
 
