@@ -98,12 +98,13 @@ def _acceptable(found: Preview, timestamp_format: str | None) -> Judgement:
 
 def _refused(problem: str, timestamp_format: str | None) -> Judgement:
     """The refusal without its advice for the command line: here there is a field to answer in."""
-    formats = re.findall(r"--timestamp-format '([^']+)'", problem)
-    told = re.sub(r"; say (?:how it is written|which comes first).*", ".", problem, flags=re.DOTALL)
+    told, _, advice = re.sub(r"; say (?=how it is written|which comes first)", "\0", problem).partition("\0")
+    told = f"{told}." if advice else told
+    formats = [] if "(strptime)" in advice else re.findall(r"'([^']*%[^']*)'", advice)
     return Judgement(
         problem=told.replace("--timestamp-format", "the timestamp format"),
         asks_format="--timestamp-format" in problem,
-        formats=formats if told != problem and "(strptime)" not in problem else [],
+        formats=formats,
         timestamp_format=timestamp_format,
     )
 

@@ -63,7 +63,7 @@ def _segmented(snapshot: Run | None, doings: Doings) -> Progress:
     if snapshot.status == "failed":
         stage = _STEPS.get(snapshot.failed_step or "", 2)
         return Progress("failed", stage, f"{STAGES[stage]} failed: {snapshot.problem}", day=snapshot.day)
-    return Progress("done", 6, "The newest snapshot can be looked at.", stuck=not doings.alive, day=snapshot.day)
+    return Progress("done", 6, "A snapshot was published.", stuck=not doings.alive, day=snapshot.day)
 
 
 def _waiting(waiting: Sequence[Waiting], doings: Doings) -> Progress:

@@ -12,7 +12,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import logs, parts, shell
+from dash_app.components import logs, parts, shell, uploads
 from dash_app.dagster_runs import DagsterRuns
 from dash_app.data import files
 from dash_app.data.files import LogFile
@@ -65,11 +65,11 @@ def refresh(
     search: str | None,
 ) -> tuple[Any, ...]:
     """The parts of the page that are no longer as they were: what is being typed elsewhere stays untouched."""
-    uploads, waiting = store.uploads(), load_waiting(services.settings.inbox)
+    arrived, waiting = store.uploads(), load_waiting(services.settings.inbox)
     progress = judge_progress(waiting, runs.now())
     taken = _files(services)
     shown: dict[str, Any] = {
-        "uploads": logs.upload_cards(uploads, {each.file_sha256 for each in taken}),
+        "uploads": uploads.upload_cards(arrived, {each.file_sha256 for each in taken}),
         "pipeline": logs.pipeline(progress, waiting),
         "files": [logs.files_table(taken), logs.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED))],
     }
@@ -78,7 +78,7 @@ def refresh(
     before = seen or {}
     changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
     header = _header(services, search) if before and now["version"] != before["version"] else no_update
-    busy = progress.state in ("waiting", "running") or any(each.is_judging for each in uploads)
+    busy = progress.state in ("waiting", "running") or any(each.is_judging for each in arrived)
     return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
 
 

@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app.components import logs
+from dash_app.components import uploads
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
@@ -23,7 +23,7 @@ def page() -> Component:
     return html.Div(
         [
             html.H1("Data", className="shown-title"),
-            html.Section(logs.drop_zone(), className="sheet page-sheet", **aria(label="Upload a log")),
+            html.Section(uploads.drop_zone(), className="sheet page-sheet", **aria(label="Upload a log")),
             html.Div(id="uploads"),
             html.Section([html.H2("Pipeline"), html.Div(_loading(), id="pipeline")], className="sheet page-sheet"),
             html.Section([html.H2("Logs taken in"), html.Div(_loading(), id="files")], className="sheet page-sheet"),
