@@ -18,6 +18,8 @@ from grupa_pipeline.ingest.preview import Preview, preview_file
 
 ANSWER = "judgement.json"
 _ROWS = 8
+_MEMORY_LIMIT = "512MB"
+"""Less than a run may use: several logs may be judged at once, beside a run."""
 _LONGEST_CELL = 160
 
 
@@ -57,7 +59,8 @@ class Judgement:
 def judge(path: Path, timestamp_format: str | None, now: datetime) -> Judgement:
     """What would become of the log at `path` if it were taken in at `now` (naive UTC)."""
     try:
-        return _acceptable(preview_file(path, now=now, timestamp_format=timestamp_format, rows=_ROWS), timestamp_format)
+        found = preview_file(path, now=now, timestamp_format=timestamp_format, rows=_ROWS, memory_limit=_MEMORY_LIMIT)
+        return _acceptable(found, timestamp_format)
     except UnusableFileError as error:
         return _refused(str(error), timestamp_format)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest.errors import REASONS
-from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+from grupa_pipeline.ingest.ingest import MEMORY_LIMIT, IngestedFile, ingest_files
 
 _EVENT = ["user_id", "timestamp", "action", "metadata"]
 
@@ -32,7 +32,14 @@ class Preview:
     rejected: pa.Table
 
 
-def preview_file(path: Path, *, now: datetime, timestamp_format: str | None = None, rows: int = 20) -> Preview:
+def preview_file(
+    path: Path,
+    *,
+    now: datetime,
+    timestamp_format: str | None = None,
+    rows: int = 20,
+    memory_limit: str = MEMORY_LIMIT,
+) -> Preview:
     """Judge a whole file and show the first `rows` of what would be accepted and of what would be rejected.
 
     Raises:
@@ -46,6 +53,7 @@ def preview_file(path: Path, *, now: datetime, timestamp_format: str | None = No
             known_sha256=frozenset(),
             now=now,
             timestamp_format=timestamp_format,
+            memory_limit=memory_limit,
         )
         accepted = _first_events(file, rows)
     rejected = file.rejected.slice(0, rows)
