@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         serve.add_argument("--dagster-port", type=_positive, default=3000, help="port of Dagster's UI (default: 3000)")
         serve.set_defaults(command=_serve if name == "serve" else _demo)
 
+    user = commands.add_parser(
+        "user", parents=[common], help="let a user sign in, or change their password (GRUPA_USERS_FILE)"
+    )
+    user.add_argument("name", metavar="NAME", help="as it will stand in plans")
+    user.set_defaults(command=_user)
     status = commands.add_parser(
         "status", parents=[common], help="what is there, how old, how big, and whether it is sound"
     )
@@ -76,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         "version", nargs="?", metavar="VERSION", help="such as grupa-00000012 (default: the one before the published)"
     )
     restore.set_defaults(command=_restore)
+    withdraw = commands.add_parser("withdraw", parents=[common], help="take a file that was taken in out again")
+    withdraw.add_argument("file_sha256", metavar="FILE_SHA256", help="of the file, or its first 8 digits or more")
+    withdraw.set_defaults(command=_withdraw)
+    forget = commands.add_parser("forget", parents=[common], help="erase a person from events, snapshots and plans")
+    forget.add_argument("user_id", metavar="USER_ID", help="the person, as the logs name them")
+    forget.set_defaults(command=_forget)
     return parser
 
 
@@ -103,6 +114,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.running import run
+    from grupa_pipeline.segmentation.trials import release_workers
     from grupa_pipeline.serving import serve
     from sample_data.generate import write_log
 
@@ -111,7 +123,27 @@ def _demo(arguments: argparse.Namespace) -> int:
     print(f"Writing a sample log to {log}", file=sys.stderr)
     write_log(log)
     print(run(settings, [log]).as_text())
+    release_workers()
     return serve(settings, arguments.host, arguments.port, arguments.dagster_port)
+
+
+def _user(arguments: argparse.Namespace) -> int:
+    from getpass import getpass
+
+    from grupa_pipeline.accounts import keep_account
+
+    path = _settings(arguments).users_file
+    if path is None:
+        raise SettingError("GRUPA_USERS_FILE is not set: say which file holds the users, here and for `grupa serve`.")
+    if sys.stdin.isatty():
+        password = getpass("Password: ")
+        if getpass("Again: ") != password:
+            raise SettingError("The two passwords differ; nothing was changed.")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    is_new = keep_account(path, arguments.name, password)
+    print(f"{arguments.name} {'may sign in' if is_new else 'has a new password and is signed out'} ({path}).")
+    return EXIT_DONE
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -129,6 +161,28 @@ def _restore(arguments: argparse.Namespace) -> int:
     try:
         print(restore(_settings(arguments), arguments.version))
     except NoWarehouseError as error:
+        print(f"grupa: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    return EXIT_DONE
+
+
+def _withdraw(arguments: argparse.Namespace) -> int:
+    from grupa_pipeline.withdrawal import UnknownFileError, withdraw
+
+    try:
+        print(withdraw(_settings(arguments), arguments.file_sha256))
+    except UnknownFileError as error:
+        print(f"grupa: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    return EXIT_DONE
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from grupa_pipeline.erasure import UnknownPersonError, forget
+
+    try:
+        print(forget(_settings(arguments), arguments.user_id))
+    except UnknownPersonError as error:
         print(f"grupa: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
     return EXIT_DONE

@@ -5,6 +5,7 @@ The only module that knows both what is staged and what is published. Holds no c
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from grupa_pipeline.tables import (
     REJECTED_ROWS,
     Table,
 )
+
+logger = logging.getLogger("grupa")
 
 BY_NAME = {table.name: table for table in PIPELINE_TABLES}
 
@@ -131,7 +134,7 @@ class Publication:
         if not files:
             return
         now = datetime.now(UTC).replace(tzinfo=None)
-        moved = [(day, self._keep(EVENTS, day, path)) for file in files for day, path in file.event_files.items()]
+        moved = [(day, self.keep(EVENTS, day, path)) for file in files for day, path in file.event_files.items()]
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
             schema.ensure_tables(con, PIPELINE_TABLES)
             for file in files:
@@ -140,8 +143,8 @@ class Publication:
                 if file.rejected.num_rows:
                     _insert(con, REJECTED_ROWS, file.rejected)
             for day, path in moved:
-                state = TableState(_file_key(path), {}, pq.read_metadata(path).num_rows, path)
-                self._note(con, EVENTS, day, state)
+                state = TableState(file_key(path), {}, pq.read_metadata(path).num_rows, path)
+                self.note(con, EVENTS, day, state)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
 
     def publish_agreeing(self, snapshots: Sequence[date]) -> dict[date, list[str]]:
@@ -155,14 +158,14 @@ class Publication:
                 ready[snapshot] = {name: state for name, state in new.items() if not state.same_as(old.get(name))}
         if any(ready.values()):
             self._publish_snapshots(ready)
-            self._clear_out()
+            self.clear_out()
         for snapshot in ready:
             staging.discard(self.folder, snapshot)
         return outcome
 
     def _publish_snapshots(self, ready: Mapping[date, Mapping[str, TableState]]) -> None:
         kept = {
-            (snapshot, name): self._keep(BY_NAME[name], snapshot, _staged_path(state), state.content_key)
+            (snapshot, name): self.keep(BY_NAME[name], snapshot, _staged_path(state), state.content_key)
             for snapshot, states in ready.items()
             for name, state in states.items()
             if BY_NAME[name].storage == "parquet"
@@ -174,18 +177,23 @@ class Publication:
                     path = kept.get((snapshot, name))
                     if path is None:
                         _replace_rows(con, BY_NAME[name], snapshot, pq.read_table(_staged_path(state)))
-                    self._note(
+                    self.note(
                         con, BY_NAME[name], snapshot, TableState(state.content_key, state.inputs, state.rows, path)
                     )
             self._forget_old_snapshots(con)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
 
-    def _clear_out(self) -> None:
+    def clear_out(self) -> None:
         """Remove Parquet files that no version that is kept names any more, and what killed writers left."""
         named: set[Path] = set()
         for path in warehouse.versions(self.database):
-            with duckdb.connect(str(path), read_only=True) as con:
-                rows = con.execute(f"SELECT path FROM {PUBLISHED_FILES.name} WHERE path IS NOT NULL").fetchall()
+            try:
+                with duckdb.connect(str(path), read_only=True) as con:
+                    rows = con.execute(f"SELECT path FROM {PUBLISHED_FILES.name} WHERE path IS NOT NULL").fetchall()
+            except duckdb.Error as error:
+                # What it named cannot be told, so nothing goes until it is thinned out or removed.
+                logger.warning("Old files were not cleared: %s does not open (%s).", path, str(error).splitlines()[0])
+                return
             named |= {self.folder / name for (name,) in rows}
         for file in set((self.folder / "data").glob("*/*/*.parquet")) - named:
             file.unlink()
@@ -198,11 +206,11 @@ class Publication:
             [self.keep_snapshots],
         )
 
-    def _keep(self, table: Table, day: date, path: Path, key: str | None = None) -> Path:
+    def keep(self, table: Table, day: date, path: Path, key: str | None = None) -> Path:
         """Give an immutable Parquet file its place under `data/`, named by its content; `path` may stay beside it."""
         home = self.folder / "data" / table.name / day.isoformat()
         home.mkdir(parents=True, exist_ok=True)
-        kept = home / f"{(key or _file_key(path))[:16]}.parquet"
+        kept = home / f"{(key or file_key(path))[:16]}.parquet"
         if not kept.exists():
             draft = kept.with_name(f".{kept.name}")
             draft.unlink(missing_ok=True)
@@ -212,7 +220,8 @@ class Publication:
             os.replace(draft, kept)
         return kept
 
-    def _note(self, con: duckdb.DuckDBPyConnection, table: Table, day: date, state: TableState) -> None:
+    def note(self, con: duckdb.DuckDBPyConnection, table: Table, day: date, state: TableState) -> None:
+        """Write down that the version being made holds `state`; days of events add up, a snapshot's table replaces."""
         if table is not EVENTS:
             con.execute(f"DELETE FROM {PUBLISHED_FILES.name} WHERE table_name = ? AND day = ?", [table.name, day])
         path = str(state.path.relative_to(self.folder)) if state.path else None
@@ -249,6 +258,7 @@ def _staged_path(state: TableState) -> Path:
     return state.path
 
 
-def _file_key(path: Path) -> str:
+def file_key(path: Path) -> str:
+    """SHA-256 of a file's bytes: the content key of a file of events."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

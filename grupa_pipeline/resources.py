@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline import warehouse
+from grupa_pipeline import exclusive
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.settings import Settings
@@ -78,5 +78,7 @@ class WarehouseResource(dg.ConfigurableResource):
                 context.log.warning(message)
 
         purpose = f"run {context.run.run_id}" if context.run else "a run"
-        with warehouse.lock(Path(self.folder) / ".run.lock", purpose=purpose, waiting=waiting):
+        with exclusive.alone(
+            Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
+        ):
             yield self

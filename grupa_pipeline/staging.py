@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -88,9 +89,11 @@ def stage(folder: Path, table: Table, snapshot: date, rows: pa.Table, inputs: Ma
     home = _home(folder, snapshot)
     home.mkdir(parents=True, exist_ok=True)
     state = TableState(content_key(rows), dict(inputs), rows.num_rows, home / f"{table.name}.parquet")
-    _replace(home / f"{table.name}.parquet", lambda path: pq.write_table(rows, path, compression="zstd"))
     noted = {"content_key": state.content_key, "inputs": state.inputs, "rows": state.rows}
-    _replace(home / f"{table.name}.json", lambda path: path.write_text(json.dumps(noted)))
+    note = home / f"{table.name}.json"
+    note.unlink(missing_ok=True)  # a note of former rows must not speak of these, should this be killed in between
+    _replace(home / f"{table.name}.parquet", lambda path: pq.write_table(rows, path, compression="zstd"))
+    _replace(note, lambda path: path.write_text(json.dumps(noted)))
     return state
 
 
@@ -112,6 +115,16 @@ def discard(folder: Path, snapshot: date) -> None:
         path.unlink()
     if home.exists() and not any(home.iterdir()):
         home.rmdir()
+
+
+def clear(folder: Path, keep_days: int) -> None:
+    """Remove what killed runs left half written, and staged days that nobody touched for `keep_days`."""
+    oldest = time.time() - keep_days * 86_400
+    for home in (folder / "staging").glob("*-*-*"):
+        for draft in home.glob(".*"):
+            draft.unlink()
+        if home.stat().st_mtime < oldest:
+            discard(folder, date.fromisoformat(home.name))
 
 
 def disagreements(states: Mapping[str, TableState]) -> list[str]:

@@ -32,10 +32,15 @@ class DamagedWarehouseError(RuntimeError):
 
 
 def version(database: Path) -> str | None:
-    """Name of the published version of `database`, such as `grupa-00000012`; None when there is none."""
+    """Name of the published version of `database`, such as `grupa-00000012`; None when there is none.
+
+    Where somebody removed the link, it is the newest version that is kept; the next publishing makes the link again.
+    """
     if database.is_symlink():
         return Path(os.readlink(database)).stem
-    return database.stem if database.exists() else None
+    if database.exists():
+        return database.stem
+    return max((path.stem for path in versions(database)), default=None)
 
 
 def versions(database: Path) -> list[Path]:
@@ -67,11 +72,12 @@ def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def publish(database: Path, *, keep_days: int = 7) -> Iterator[duckdb.DuckDBPyConnection]:
+def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Make the next version of `database`: yield a connection to a copy inside a transaction, then swap it in.
 
     Writers of one database wait for each other. On an exception nothing is published. Versions older than `keep_days` go,
-    but for the newest few; of each day within them the last one stays.
+    but for the newest few; of each day within them the last one stays. `rewrite` writes the file anew, so that nothing
+    that was deleted stands on in blocks that are free.
     """
     own = database.parent / "versions"
     own.mkdir(parents=True, exist_ok=True)
@@ -87,6 +93,8 @@ def publish(database: Path, *, keep_days: int = 7) -> Iterator[duckdb.DuckDBPyCo
                 yield con
                 con.commit()
                 con.execute("CHECKPOINT")
+                if rewrite:
+                    _write_anew(con, draft)
             _sync(draft)
             made = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
             os.replace(draft, made)
@@ -117,6 +125,17 @@ def restore(database: Path, name: str) -> None:
         _show(database, made)
 
 
+def keep_only_published(database: Path) -> list[str]:
+    """Remove every version of `database` but the published one; returns the names of those that could be restored."""
+    with lock(database.with_name(f".{database.stem}.lock"), purpose=f"removing versions of {database.name}"):
+        current = version(database)
+        gone = [path for path in versions(database) if path.stem != current]
+        shown = [path for path in (database.parent / "published").glob(f"{database.stem}-*") if path.stem != current]
+        for path in gone + shown:
+            path.unlink()
+        return [path.stem for path in gone]
+
+
 @contextmanager
 def lock(path: Path, *, purpose: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock between processes and threads; the kernel frees it when its holder dies.
@@ -143,12 +162,23 @@ def lock(path: Path, *, purpose: str, waiting: Callable[[str], None] | None = No
 
 def _own_copy(database: Path) -> Path | None:
     """The file behind the published version; a plain file that somebody put in the link's place is taken as it is."""
-    if not database.is_symlink():
-        return database if database.exists() else None
-    own = database.parent / "versions" / f"{version(database)}.duckdb"
+    published = version(database)
+    if published is None or (database.exists() and not database.is_symlink()):
+        return database if published else None
+    own = database.parent / "versions" / f"{published}.duckdb"
     if not own.exists():
         raise DamagedWarehouseError(f"{own} is missing; `grupa restore` brings back an earlier version.")
     return own
+
+
+def _write_anew(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
+    """Replace the file behind `con` by a fresh one of the same tables, views and comments."""
+    fresh = draft.with_name(f"{draft.name}-anew")
+    name = con.execute("SELECT current_database()").fetchall()[0][0]
+    con.execute(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS fresh")
+    con.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+    con.execute("DETACH fresh")
+    os.replace(fresh, draft)
 
 
 def _clear_left_overs(database: Path, base: Path | None) -> None:

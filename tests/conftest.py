@@ -1,5 +1,6 @@
 """What tests of several rooms share: one warehouse, made from the sample log by the pipeline itself."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,11 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]
 def sample_warehouse(sample_run: tuple[Path, Summary]) -> Path:
     """The folder of that warehouse."""
     return sample_run[0]
+
+
+@pytest.fixture
+def sample_copy(sample_warehouse: Path, tmp_path: Path) -> Path:
+    """A copy of that warehouse to change, as if the folder had been moved."""
+    copy = tmp_path / "copied"
+    shutil.copytree(sample_warehouse, copy, symlinks=True, ignore=shutil.ignore_patterns(".dagster"))
+    return copy

@@ -1,0 +1,52 @@
+"""How a person's id is recognised: as a value of its own, as a field of a raw record, and within a text.
+
+Knows no files and no tables. The patterns are for RE2 (DuckDB, Arrow) and hold in Python too.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+ERASED = "[erased]"
+
+_PLAIN = re.compile(r"\d{1,6}|[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, as the logs name them."""
+
+    user_id: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the id is a short number or a plain word: in a text that may mean anything else as well."""
+        return _PLAIN.fullmatch(self.user_id) is not None
+
+    @property
+    def in_text(self) -> str:
+        """Pattern of the id within a text; a plain one counts only after a word that says that a user is meant.
+
+        Groups 1 and 2 are what stands around it.
+        """
+        before = r"((?i:\buser(?:[ _-]?id)?)[\"']?\s*(?:is\b|[:=#])?\s*[\"']?)" if self.is_plain else r"(^|\W)"
+        return before + re.escape(self.user_id) + r"($|\W)"
+
+    @property
+    def erased_in_json(self) -> str:
+        """What takes the place of the id in JSON; an id that is a JSON value itself may stand without quotes there."""
+        try:
+            json.loads(self.user_id)
+        except ValueError:
+            return ERASED
+        return "null"
+
+    @property
+    def as_field(self) -> str:
+        """Pattern of the id as a field of a delimited record, quoted or not."""
+        return r"(?:^|[,;\t|])[ \"']*" + re.escape(self.user_id) + r"[ \"']*(?:$|[,;\t|\r\n])"
+
+    @property
+    def in_record(self) -> str:
+        """Pattern of the id in a raw record: as a field, or within a field's text."""
+        return f"(?:{self.as_field})|(?:{self.in_text})"
