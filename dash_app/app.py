@@ -5,7 +5,7 @@ import logging
 from dash import Dash, set_props
 from flask import Flask
 
-from dash_app import exports, security, uploads
+from dash_app import exports, security, sign_in, uploads
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
@@ -29,14 +29,16 @@ def create_app(settings: Settings) -> Dash:
         suppress_callback_exceptions=True,
         serve_locally=True,
         add_log_handler=False,
+        enable_mcp=False,
         on_error=tell,
     )
-    app.layout = shell()
+    app.layout = shell(people_sign_in=settings.users_file is not None)
     for room in (navigation, clusters, dialog, planner, roadmap, history, data):
         room.register(app, services)
     exports.register(app.server, services)
     uploads.register(app.server, services)
-    security.protect(app, trust_proxy=settings.trust_proxy)
+    security.protect(app, trust_proxy=settings.trust_proxy, hosts=settings.hosts)
+    sign_in.require(app.server, settings)
     return app
 
 

@@ -1,10 +1,10 @@
 """What every answer and every write must hold to: Host, Origin, content policy and other headers.
 
-Knows nothing of pages or tables. Sign-in is not here: the app listens on loopback unless a proxy in front of it, or a
-file of users, lets people in.
+Knows nothing of pages or tables. Who is asking is sign_in's business.
 """
 
 import gzip
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ from flask import Flask, Request, Response, abort, request
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LARGEST_BODY = 2 * 1024 * 1024
+_STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
+"""Steps upward, backslashes, what was encoded twice, control characters: no address of this app has any of them."""
 _WORTH_PACKING = 1_024
 _PACKED_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
 
@@ -27,6 +29,7 @@ def protect(app: Dash, *, trust_proxy: bool = False, hosts: Sequence[str] = ()) 
         hosts: Further host names that are right.
     """
     server: Flask = app.server
+    _turn_debugging_off(app)
     server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     allowed = LOCAL_HOSTS | {each.lower() for each in hosts}
     policy = content_policy(app.csp_hashes())
@@ -35,17 +38,33 @@ def protect(app: Dash, *, trust_proxy: bool = False, hosts: Sequence[str] = ()) 
     def refuse_strangers() -> None:
         if not trust_proxy and host_name(request.host) not in allowed:
             abort(421, "This app answers only under its own name; open it at the address that `grupa serve` printed.")
-        if request.method not in _SAFE_METHODS and is_cross_site(request):
+        if is_cross_site(request) and not is_followed_link(request):
             abort(403, "This request came from another site.")
+        if _STRANGE_PATH.search(request.path):
+            abort(404)
+        if request.method in _SAFE_METHODS and (request.content_length or 0) > _LARGEST_BODY:
+            abort(413)  # a body that is read is bounded by MAX_CONTENT_LENGTH
 
     @server.after_request
     def harden(response: Response) -> Response:
         return _pack(_with_headers(response, policy))
 
 
+def _turn_debugging_off(app: Dash) -> None:
+    """Explicitly: FLASK_DEBUG and DASH_ variables in the environment would turn parts of it on."""
+    app.server.debug = False
+    app.enable_dev_tools(
+        debug=False,
+        dev_tools_ui=False,
+        dev_tools_props_check=False,
+        dev_tools_serve_dev_bundles=False,
+        dev_tools_hot_reload=False,
+    )
+
+
 def host_name(host: str) -> str:
     """The name in a Host header, without its port: `[::1]:8050` is `::1`."""
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    return _address(f"//{host}")[0]
 
 
 def is_cross_site(asked: Request) -> bool:
@@ -53,8 +72,26 @@ def is_cross_site(asked: Request) -> bool:
     site = asked.headers.get("Sec-Fetch-Site")
     if site is not None and site not in ("same-origin", "none"):
         return True
-    origin = asked.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != asked.host.lower()
+    said = [asked.headers["Origin"]] if "Origin" in asked.headers else []
+    if asked.method not in _SAFE_METHODS and not said and "Referer" in asked.headers:
+        said = [asked.headers["Referer"]]
+    return any(_address(each)[1] != asked.host.lower() for each in said)
+
+
+def is_followed_link(asked: Request) -> bool:
+    """Whether somebody follows a link from another site to a page: the one thing that may come from there."""
+    sent = asked.headers
+    is_page = sent.get("Sec-Fetch-Mode") == "navigate" and sent.get("Sec-Fetch-Dest") == "document"
+    return asked.method == "GET" and is_page and "Origin" not in sent
+
+
+def _address(url: str) -> tuple[str, str]:
+    """The host's name in an address, alone and as it stands there with its port; empty where it is no address."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "").lower(), parts.netloc.lower()
+    except ValueError:
+        return "", ""
 
 
 def content_policy(script_hashes: Sequence[str]) -> str:

@@ -2,61 +2,147 @@
 
 Dagster's webserver has no login, takes mutations by GET and from any origin. Whoever reaches the port through a browser of
 this machine would be let in, so every request must name this server as its Host, come from its own pages and, where it may
-change something, be a POST of JSON. Docs: docs/security.md.
+change something, be a POST of JSON. Where there is a file of users, it takes the app's session too. Docs: docs/security.md.
 """
 
 import argparse
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
+from grupa_pipeline.door import SIGN_IN, SIGN_OUT, Answer, Door, Visit
 from grupa_pipeline.instance import workspace_file
+from grupa_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
 
 Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _READ_METHODS = ("GET", "HEAD", "OPTIONS")
+_DOOR_PATHS = (SIGN_IN, SIGN_OUT)
+_STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
+_LARGEST_BODY, _LARGEST_FORM = 2 * 1024 * 1024, 16 * 1024
 
 
 class Guard:
-    """ASGI middleware that refuses what does not come from the UI's own pages on this machine."""
+    """ASGI middleware that refuses what does not come from the UI's own pages on this machine, or from who may not."""
 
-    def __init__(self, app: App, port: int) -> None:
-        self._app = app
+    def __init__(self, app: App, port: int, door: Door | None = None) -> None:
+        self._app, self._door = app, door
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
 
-    async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
-        """Pass a request on, or answer 403 (websockets are closed)."""
-        if scope["type"] == "lifespan" or self.refusal(scope) is None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it here: 403, or the door's own pages (websockets are closed)."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        sent = _headers(scope)
+        refusal = self.refusal(scope)
+        in_order = refusal is None
+        if in_order and (self._door is None or self._is_in(self._door, scope, sent)):
+            await self._app(scope, _bounded(receive), send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
+        elif in_order and self._door is not None:
+            answer = await asyncio.to_thread(self._door.answer, await _visit(scope, sent, receive))
+            await _send(answer, "text/html; charset=utf-8", send)
         else:
-            body = f"Refused: {self.refusal(scope)}.\n".encode()
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await _send(Answer(403, f"Refused: {refusal}.\n"), "text/plain; charset=utf-8", send)
 
     def refusal(self, scope: Scope) -> str | None:
-        """Why a request is refused; None lets it pass."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        method = scope.get("method", "GET")
-        if headers.get("host", "").lower() not in self._hosts:
+        """Why a request is refused, whoever sent it; None lets it on to the door."""
+        sent = _headers(scope)
+        return self._wrong_place(scope, sent) or self._wrong_content(scope, sent)
+
+    def _wrong_place(self, scope: Scope, sent: Mapping[str, str]) -> str | None:
+        if sent.get("host", "").lower() not in self._hosts:
             return "this is not the address of the server"
-        origin = headers.get("origin")
+        origin = sent.get("origin")
         foreign = origin is not None and origin.split("://", 1)[-1].lower() not in self._hosts
-        if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if foreign or sent.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "it comes from another site"
         if scope["type"] == "websocket" and origin is None:
             return "a websocket must say where it comes from"
-        if scope["path"].rstrip("/").endswith("/graphql") and method in _READ_METHODS and scope["query_string"]:
+        return "this is no path of the server" if _STRANGE_PATH.search(scope["path"]) else None
+
+    def _wrong_content(self, scope: Scope, sent: Mapping[str, str]) -> str | None:
+        method, path = scope.get("method", "GET"), scope["path"]
+        if path.rstrip("/").endswith("/graphql") and method in _READ_METHODS and scope["query_string"]:
             return "GraphQL is asked by POST"
-        is_json = headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
-        if method not in _READ_METHODS and not is_json:
+        if method not in _READ_METHODS and _kind(sent) != self._expected_kind(path):
             return "it must be JSON"
-        return None
+        length = sent.get("content-length", "0")
+        return None if length.isdecimal() and int(length) <= _LARGEST_BODY else "it is too large"
+
+    def _expected_kind(self, path: str) -> str:
+        is_form = self._door is not None and path in _DOOR_PATHS
+        return "application/x-www-form-urlencoded" if is_form else "application/json"
+
+    @staticmethod
+    def _is_in(door: Door, scope: Scope, sent: Mapping[str, str]) -> bool:
+        return scope["path"] not in _DOOR_PATHS and door.user(sent.get("cookie", "")) is not None
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Headers by name in small letters; one that is sent twice is both, with a comma between, and so equal to neither."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]},{text}" if key in found else text
+    return found
+
+
+def _kind(sent: Mapping[str, str]) -> str:
+    return sent.get("content-type", "").split(";")[0].strip().lower()
+
+
+def _bounded(receive: Receive) -> Receive:
+    """`receive` that ends a body which is larger than any of the UI's, whether or not it said its length."""
+    taken = 0
+
+    async def receive_some() -> Any:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b"")) if message["type"] == "http.request" else 0
+        return message if taken <= _LARGEST_BODY else {"type": "http.disconnect"}
+
+    return receive_some
+
+
+async def _visit(scope: Scope, sent: Mapping[str, str], receive: Receive) -> Visit:
+    body, more = b"", scope["method"] == "POST" and scope["path"] in _DOOR_PATHS
+    while more and len(body) <= _LARGEST_FORM:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    query = scope["query_string"].decode("latin-1")
+    return Visit(
+        method=scope["method"],
+        path=scope["path"],
+        target=scope["path"] + (f"?{query}" if query else ""),
+        cookies=sent.get("cookie", ""),
+        form=dict(parse_qsl(body[:_LARGEST_FORM].decode("utf-8", "replace"))),
+        address=(scope.get("client") or ("",))[0],
+    )
+
+
+async def _send(answer: Answer, kind: str, send: Send) -> None:
+    body = answer.body.encode()
+    said = {
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "x-frame-options": "DENY",
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+    } | dict(answer.headers)
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
@@ -64,6 +150,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
+    settings = Settings.from_env()
+    door = Door(settings.users_file, settings.warehouse) if settings.users_file else None
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -74,7 +162,7 @@ def main() -> None:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
         with WorkspaceProcessContext(instance, target) as context:
             app = create_app_from_workspace_process_context(context)
-            uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
+            uvicorn.run(Guard(app, port, door), host=HOST, port=port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from ipaddress import ip_address
 
+from grupa_pipeline.accounts import AccountsError, read_accounts
 from grupa_pipeline.instance import prepare_home, workspace_file
 from grupa_pipeline.settings import Settings
 
@@ -26,11 +27,11 @@ EXIT_FAILED, EXIT_UNUSABLE = 1, 2
 
 def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
     """Serve until interrupted or until one of the processes ends; returns the exit status."""
-    problem = _refusal(settings, host) or _taken(host, port) or _taken("127.0.0.1", dagster_port)
+    problem = refusal(settings, host) or _taken(host, port) or _taken("127.0.0.1", dagster_port)
     if problem:
         logger.error("grupa: %s", problem)
         return EXIT_UNUSABLE
-    env = _environment(settings)
+    env = _environment(settings, host)
     processes = {
         "the app": _start(
             [
@@ -46,7 +47,17 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
         ),
         "Dagster's UI": _start([sys.executable, "-m", "grupa_pipeline.dagster_ui", "--port", str(dagster_port)], env),
         "Dagster's daemon": _start(
-            [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace_file(settings.dagster_home))], env
+            [
+                sys.executable,
+                "-m",
+                "dagster._daemon",
+                "run",
+                "--log-level",
+                "warning",
+                "-w",
+                str(workspace_file(settings.dagster_home)),
+            ],
+            env,
         ),
     }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -62,18 +73,43 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
         _stop(processes)
 
 
-def _refusal(settings: Settings, host: str) -> str | None:
-    """Why the app may not listen on `host`: nobody signs in, unless a proxy in front sees to it."""
-    try:
-        local = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if local or settings.trust_proxy:
+def refusal(settings: Settings, host: str) -> str | None:
+    """Why the app may not listen on `host`: nobody signs in there, or nobody could open it."""
+    if settings.users_file:
+        try:
+            read_accounts(settings.users_file)
+        except AccountsError as error:
+            return str(error)
+    if is_loopback(host) or settings.trust_proxy:
         return None
-    return (
-        f"--host {host} would let anyone on the network in. Keep 127.0.0.1, or put a proxy that signs people in before the app "
-        "and set GRUPA_TRUST_PROXY=1 (docs/operations.md)."
-    )
+    if not settings.users_file:
+        return (
+            f"--host {host} would let anyone on the network in. Keep 127.0.0.1, or say who may: users with passwords "
+            "(grupa user NAME, GRUPA_USERS_FILE), or a proxy that signs people in (GRUPA_TRUST_PROXY=1); docs/security.md."
+        )
+    if is_everywhere(host) and not settings.hosts:
+        return (
+            f"--host {host} listens on every address: say under which names people open the app, as in "
+            "GRUPA_HOSTS=grupa.example.com, or give one address."
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    return host == "localhost" or _is(host, "is_loopback")
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether `host` stands for all addresses of this machine."""
+    return _is(host, "is_unspecified")
+
+
+def _is(host: str, kind: str) -> bool:
+    try:
+        return getattr(ip_address(host), kind)
+    except ValueError:
+        return False  # a name
 
 
 def _taken(host: str, port: int) -> str | None:
@@ -86,9 +122,11 @@ def _taken(host: str, port: int) -> str | None:
     return None
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def _environment(settings: Settings, host: str) -> dict[str, str]:
+    named = settings.hosts if is_loopback(host) or is_everywhere(host) else (*settings.hosts, host.lower())
     own = {
         "GRUPA_WAREHOUSE": str(settings.warehouse),
+        "GRUPA_HOSTS": " ".join(named),
         "GRUPA_WINDOW_DAYS": str(settings.window_days),
         "DAGSTER_HOME": str(prepare_home(settings)),
         "DAGSTER_DISABLE_TELEMETRY": "1",

@@ -37,6 +37,7 @@ class Settings:
         roles_file: TOML file that says which actions are outcomes, proposals or features; defaults go by name.
         users_file: File with the app's users and hashed passwords; None allows loopback only.
         trust_proxy: Whether a proxy in front of the app authenticates.
+        hosts: Names, beside those of loopback, under which people open the app.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
@@ -56,6 +57,7 @@ class Settings:
     roles_file: Path | None = None
     users_file: Path | None = None
     trust_proxy: bool = False
+    hosts: tuple[str, ...] = ()
     seed: int = 42
     timestamp_format: str | None = None
     own_dagster_home: Path | None = None
@@ -83,6 +85,7 @@ class Settings:
         llm, llm_warning = _llm(env)
         roles = _path(env, "GRUPA_ROLES_FILE")
         default_roles = warehouse / "roles.toml"
+        users_file, trust_proxy = _who(env)
         return cls(
             warehouse=warehouse,
             llm=llm,
@@ -95,8 +98,9 @@ class Settings:
             keep_version_days=_whole(env, "GRUPA_KEEP_VERSION_DAYS", cls.keep_version_days),
             engine=env.get("GRUPA_ENGINE") or cls.engine,
             roles_file=roles or (default_roles if default_roles.exists() else None),
-            users_file=_path(env, "GRUPA_USERS_FILE"),
-            trust_proxy=(env.get("GRUPA_TRUST_PROXY") or "0").lower() in ("1", "true", "yes"),
+            users_file=users_file,
+            trust_proxy=trust_proxy,
+            hosts=tuple((env.get("GRUPA_HOSTS") or "").lower().replace(",", " ").split()),
             seed=_whole(env, "GRUPA_SEED", cls.seed, least=0),
             timestamp_format=env.get("GRUPA_TIMESTAMP_FORMAT") or None,
             own_dagster_home=_path(env, "DAGSTER_HOME"),
@@ -131,6 +135,17 @@ def _llm(env: Mapping[str, str]) -> tuple[str | None, str | None]:
             f"GRUPA_LLM asks for {asked}, but {KEY_VARIABLES[provider]} holds no key; rules wrote the insights.",
         )
     return asked, None
+
+
+def _who(env: Mapping[str, str]) -> tuple[Path | None, bool]:
+    """The file of users, and whether a proxy is trusted: not both, or the proxy's header would get past the passwords."""
+    users_file = _path(env, "GRUPA_USERS_FILE")
+    trust_proxy = (env.get("GRUPA_TRUST_PROXY") or "0").lower() in ("1", "true", "yes")
+    if users_file and trust_proxy:
+        raise SettingError(
+            "GRUPA_USERS_FILE and GRUPA_TRUST_PROXY both say who may use the app; give only one of them."
+        )
+    return users_file, trust_proxy
 
 
 def _base_url(env: Mapping[str, str], llm: str | None) -> str | None:

@@ -1,9 +1,12 @@
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grupa_pipeline.accounts import keep_account
 from grupa_pipeline.dagster_ui import Guard
+from grupa_pipeline.door import Door
 
 OWN = {"host": "127.0.0.1:3000"}
 JSON = {"content-type": "application/json"}
@@ -74,3 +77,69 @@ def test_what_comes_from_elsewhere_is_refused(request_: dict[str, Any]) -> None:
     asyncio.run(GUARD(request_, _never, send))
     assert sent[0].get("status", 403) == 403
     assert sent[0]["type"] in ("http.response.start", "websocket.close")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        scope(path="/logs/../../secret"),
+        scope(path="/static/..%2f..%2fsecret"),
+        scope(path="/..\\secret"),
+        scope("POST", "/graphql", content_type="application/json", content_length=str(3 * 1024 * 1024)),
+        scope("POST", "/graphql", content_type="application/json", content_length="-1"),
+        scope("POST", "/sign-in", content_type="application/x-www-form-urlencoded"),
+    ],
+)
+def test_odd_paths_large_bodies_and_forms_are_refused(request_: dict[str, Any]) -> None:
+    assert GUARD.refusal(request_)
+
+
+def test_a_host_that_is_given_twice_is_none_of_ours() -> None:
+    request_ = scope()
+    request_["headers"].append((b"host", b"evil.example"))
+    assert GUARD.refusal(request_)
+
+
+def exchange(guard: Guard, request_: dict[str, Any], body: bytes = b"") -> list[dict[str, Any]]:
+    """What the guard sends in answer to a request with that body."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    asyncio.run(guard(request_, receive, send))
+    return sent
+
+
+async def _behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
+    message = await receive()
+    await send({"type": "http.response.start", "status": 200 if message["type"] == "http.request" else 400})
+
+
+def test_a_body_that_does_not_say_its_length_is_cut_off() -> None:
+    guard = Guard(_behind, 3000)
+    request_ = scope("POST", "/graphql", content_type="application/json")
+    assert exchange(guard, request_, b"x" * 1000)[0]["status"] == 200
+    assert exchange(guard, request_, b"x" * (3 * 1024 * 1024))[0]["status"] == 400
+
+
+def test_with_users_it_takes_a_session(tmp_path: Path) -> None:
+    keep_account(tmp_path / "users", "kim", "a long enough password")
+    guard = Guard(_behind, 3000, Door(tmp_path / "users", tmp_path / "warehouse"))
+    json_ = {"content_type": "application/json"}
+    assert exchange(guard, scope())[0]["status"] == 401
+    assert exchange(guard, scope("POST", "/graphql", **json_))[0]["status"] == 401
+    assert exchange(guard, scope(kind="websocket", origin="http://127.0.0.1:3000"))[0]["type"] == "websocket.close"
+    form = scope("POST", "/sign-in", content_type="application/x-www-form-urlencoded")
+    assert exchange(guard, form, b"name=kim&password=wrong")[0]["status"] == 401
+    answer = exchange(guard, form, b"name=kim&password=a+long+enough+password&to=/runs")[0]
+    headers = dict(answer["headers"])
+    assert (answer["status"], headers[b"location"]) == (303, b"/runs")
+    cookie = headers[b"set-cookie"].split(b";")[0].decode()
+    assert exchange(guard, scope(cookie=cookie))[0]["status"] == 200
+    assert exchange(guard, scope("POST", "/graphql", cookie=cookie, **json_))[0]["status"] == 200
+    assert exchange(guard, scope(cookie=cookie + "x"))[0]["status"] == 401
+    assert exchange(guard, scope(cookie=cookie, origin="http://evil.example"))[0]["status"] == 403

@@ -11,6 +11,7 @@ from dash_app import formats
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Snapshot
+from grupa_pipeline.door import SIGN_OUT
 
 DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b35", "#1d2027", "#16181d", "#101216")
 """Greys of the dark theme, from text to ground, as the style sheet has them."""
@@ -32,7 +33,7 @@ RAIL = (
 )
 
 
-def shell() -> Component:
+def shell(*, people_sign_in: bool = False) -> Component:
     """The frame; the page, header facts and drawer are filled by callbacks."""
     return dmc.MantineProvider(
         [
@@ -51,7 +52,9 @@ def shell() -> Component:
             dcc.Store(id="plan-tool"),
             html.Div(id="toast", role="status"),
             html.A("Skip to the page", href="#page", className="skip"),
-            html.Div([_rail(), _header(), html.Main(_waiting(), id="page", tabIndex="-1")], className="frame"),
+            html.Div(
+                [_rail(), _header(people_sign_in), html.Main(_waiting(), id="page", tabIndex="-1")], className="frame"
+            ),
             dmc.Drawer(
                 id="drawer",
                 position="right",
@@ -111,12 +114,14 @@ def _rail() -> Component:
     )
 
 
-def _header() -> Component:
+def _header(people_sign_in: bool) -> Component:
+    leave = html.Form(html.Button("Sign out", type="submit", className="link"), action=SIGN_OUT, method="post")
     return html.Header(
         [
             html.Div(id="header-facts", className="header-facts"),
             html.Span("Planning only: nothing goes live", className="quiet promise"),
             parts.icon_button("theme", "Switch between light and dark", "scheme-switch"),
+            *([leave] if people_sign_in else []),
         ],
         className="header",
     )

@@ -20,6 +20,13 @@ def fit_samples(samples: Sequence[np.ndarray], axes: np.ndarray, method: Method,
     return list(Parallel(n_jobs=workers, backend="loky", inner_max_num_threads=1)(jobs))
 
 
+def release_workers() -> None:
+    """End the worker processes, which otherwise wait some minutes for more fits."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
 def _fit_one(rows: np.ndarray, axes: np.ndarray, method: Method, seed: int) -> list[Fit]:
     from threadpoolctl import threadpool_limits
 
