@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline import assets, automation, checks
+from grupa_pipeline import alerts, assets, automation, checks
 from grupa_pipeline.io_manager import WarehouseIOManager
 from grupa_pipeline.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
@@ -25,7 +25,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         asset_checks=dg.load_asset_checks_from_modules([checks]),
         jobs=[automation.ingest_job, automation.snapshot_job],
         schedules=[automation.daily_schedule(settings)],
-        sensors=[automation.inbox_sensor(settings)],
+        sensors=[automation.inbox_sensor(settings), *alerts.webhook_sensors(settings)],
         resources=resources | (resource_overrides or {}),
         # One process a run: a step of ours is longer than the start of a process, and the run holds one lock.
         executor=dg.in_process_executor,
