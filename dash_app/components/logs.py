@@ -26,9 +26,9 @@ def pipeline(progress: Progress, waiting: Sequence[Waiting]) -> list[Component]:
     shown: list[Component] = []
     if progress.stuck:
         text = (
-            "Dagster is not running: what waits in the inbox stays there until it does."
+            "What waits in the inbox stays there until it does."
             if waiting
-            else "Dagster is not running: a log that is taken in now waits in the inbox until it does."
+            else "A log that is taken in now waits in the inbox until it does."
         )
         start = html.P(["Start it with ", html.Code(_START_DAGSTER), "; nothing is lost meanwhile."])
         shown.append(parts.notice("Dagster is not running", text, start, kind="warning"))

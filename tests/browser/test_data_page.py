@@ -119,4 +119,6 @@ def test_nothing_stands_out_of_the_screen(page: Page, served: Server, width: int
     page.set_viewport_size({"width": width, "height": 800})
     open_data(page, served)
     expect(drop(page, f"wide-{width}.csv", LOG)).to_contain_text("rows will be accepted")
+    for summary in page.locator(".upload summary").all():
+        summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
