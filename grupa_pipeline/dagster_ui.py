@@ -27,7 +27,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _READ_METHODS = ("GET", "HEAD", "OPTIONS")
 _DOOR_PATHS = (SIGN_IN, SIGN_OUT)
 _STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
-_LARGEST_BODY, _LARGEST_FORM = 2 * 1024 * 1024, 16 * 1024
+_LARGEST_BODY, _LARGEST_FORM, _LARGEST_HEADERS = 2 * 1024 * 1024, 16 * 1024, 64 * 1024
 
 
 class Guard:
@@ -42,18 +42,21 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        sent = _headers(scope)
-        refusal = self.refusal(scope)
-        in_order = refusal is None
-        if in_order and (self._door is None or self._is_in(self._door, scope, sent)):
-            await self._app(scope, _bounded(receive), send)
-        elif scope["type"] == "websocket":
+        sent, refusal = _headers(scope), self.refusal(scope)
+        visitor_at = None if refusal or self._is_in(scope, sent) else self._door
+        if scope["type"] == "websocket" and (refusal or visitor_at):
             await send({"type": "websocket.close", "code": 1008})
-        elif in_order and self._door is not None:
-            answer = await asyncio.to_thread(self._door.answer, await _visit(scope, sent, receive))
+        elif refusal:
+            await _send(Answer(403, f"Refused: {refusal}.\n"), "text/plain; charset=utf-8", send)
+        elif scope["type"] == "websocket" or (scope["method"] in _READ_METHODS and not visitor_at):
+            await self._app(scope, receive, send)
+        elif (body := await _read(receive, _LARGEST_FORM if visitor_at else _LARGEST_BODY)) is None:
+            await _send(Answer(413, "Refused: it is too large.\n"), "text/plain; charset=utf-8", send)
+        elif visitor_at:
+            answer = await asyncio.to_thread(visitor_at.answer, _visit(scope, sent, body))
             await _send(answer, "text/html; charset=utf-8", send)
         else:
-            await _send(Answer(403, f"Refused: {refusal}.\n"), "text/plain; charset=utf-8", send)
+            await self._app(scope, _again(body, receive), send)
 
     def refusal(self, scope: Scope) -> str | None:
         """Why a request is refused, whoever sent it; None lets it on to the door."""
@@ -78,15 +81,18 @@ class Guard:
         if method not in _READ_METHODS and _kind(sent) != self._expected_kind(path):
             return "it must be JSON"
         length = sent.get("content-length", "0")
-        return None if length.isdecimal() and int(length) <= _LARGEST_BODY else "it is too large"
+        in_bounds = length.isdecimal() and int(length) <= _LARGEST_BODY
+        headers = sum(len(name) + len(value) for name, value in scope["headers"])
+        return None if in_bounds and headers <= _LARGEST_HEADERS else "it is too large"
 
     def _expected_kind(self, path: str) -> str:
         is_form = self._door is not None and path in _DOOR_PATHS
         return "application/x-www-form-urlencoded" if is_form else "application/json"
 
-    @staticmethod
-    def _is_in(door: Door, scope: Scope, sent: Mapping[str, str]) -> bool:
-        return scope["path"] not in _DOOR_PATHS and door.user(sent.get("cookie", "")) is not None
+    def _is_in(self, scope: Scope, sent: Mapping[str, str]) -> bool:
+        if self._door is None:
+            return True
+        return scope["path"] not in _DOOR_PATHS and self._door.user(sent.get("cookie", "")) is not None
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -102,31 +108,35 @@ def _kind(sent: Mapping[str, str]) -> str:
     return sent.get("content-type", "").split(";")[0].strip().lower()
 
 
-def _bounded(receive: Receive) -> Receive:
-    """`receive` that ends a body which is larger than any of the UI's, whether or not it said its length."""
-    taken = 0
-
-    async def receive_some() -> Any:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b"")) if message["type"] == "http.request" else 0
-        return message if taken <= _LARGEST_BODY else {"type": "http.disconnect"}
-
-    return receive_some
-
-
-async def _visit(scope: Scope, sent: Mapping[str, str], receive: Receive) -> Visit:
-    body, more = b"", scope["method"] == "POST" and scope["path"] in _DOOR_PATHS
-    while more and len(body) <= _LARGEST_FORM:
+async def _read(receive: Receive, most: int) -> bytes | None:
+    """The body of a request; None when it is larger than `most` bytes, whatever length it says it has."""
+    body, more = b"", True
+    while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
+        if len(body) > most:
+            return None
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive` that gives a body that was read already, then whatever follows."""
+    ahead = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_next() -> Any:
+        return ahead.pop() if ahead else await receive()
+
+    return receive_next
+
+
+def _visit(scope: Scope, sent: Mapping[str, str], body: bytes) -> Visit:
     query = scope["query_string"].decode("latin-1")
     return Visit(
         method=scope["method"],
         path=scope["path"],
         target=scope["path"] + (f"?{query}" if query else ""),
         cookies=sent.get("cookie", ""),
-        form=dict(parse_qsl(body[:_LARGEST_FORM].decode("utf-8", "replace"))),
+        form=dict(parse_qsl(body.decode("utf-8", "replace"))),
         address=(scope.get("client") or ("",))[0],
     )
 
@@ -160,7 +170,7 @@ def main() -> None:
 
     with DagsterInstance.get() as instance:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
-        with WorkspaceProcessContext(instance, target) as context:
+        with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context)
             uvicorn.run(Guard(app, port, door), host=HOST, port=port, log_level="warning")
 
