@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -108,8 +108,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.serving import serve
+    from grupa_pipeline.upkeep import mend
+    from grupa_pipeline.warehouse import DamagedWarehouseError
 
-    return serve(_settings(arguments), arguments.host, arguments.port, arguments.dagster_port)
+    settings = _settings(arguments)
+    try:
+        mend(settings)
+    except DamagedWarehouseError as error:  # the app and Dagster's UI tell it too, and are of use without the tables
+        print(f"grupa: {error}", file=sys.stderr)
+    return serve(settings, arguments.host, arguments.port, arguments.dagster_port)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -158,33 +165,30 @@ def _restore(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.upkeep import restore
     from grupa_pipeline.warehouse import NoWarehouseError
 
-    try:
-        print(restore(_settings(arguments), arguments.version))
-    except NoWarehouseError as error:
-        print(f"grupa: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
-    return EXIT_DONE
+    return _tell(lambda: restore(_settings(arguments), arguments.version), NoWarehouseError)
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.withdrawal import UnknownFileError, withdraw
 
-    try:
-        print(withdraw(_settings(arguments), arguments.file_sha256))
-    except UnknownFileError as error:
-        print(f"grupa: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
-    return EXIT_DONE
+    return _tell(lambda: withdraw(_settings(arguments), arguments.file_sha256), UnknownFileError)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.erasure import UnknownPersonError, forget
 
+    return _tell(lambda: forget(_settings(arguments), arguments.user_id), UnknownPersonError)
+
+
+def _tell(does: Callable[[], str], unusable: type[Exception]) -> int:
+    """Print what was done, or in a sentence why it could not be."""
+    from grupa_pipeline.warehouse import DamagedWarehouseError
+
     try:
-        print(forget(_settings(arguments), arguments.user_id))
-    except UnknownPersonError as error:
+        print(does())
+    except (unusable, DamagedWarehouseError, OSError) as error:
         print(f"grupa: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
+        return EXIT_UNUSABLE if isinstance(error, unusable) else EXIT_FAILED
     return EXIT_DONE
 
 

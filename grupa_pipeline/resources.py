@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline import exclusive
+from grupa_pipeline import exclusive, upkeep
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.settings import Settings
@@ -81,4 +81,5 @@ class WarehouseResource(dg.ConfigurableResource):
         with exclusive.alone(
             Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
         ):
+            upkeep.show_files_here(self.publication)
             yield self

@@ -3,6 +3,7 @@
 Also the schema version of a file and the forward migrations to it. Nothing here decides what is in a table.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def show_published_files(con: duckdb.DuckDBPyConnection, folder: Path, tables: S
                 [table.name],
             ).fetchall()
             show_files(con, table, [folder / path for (path,) in rows])
+
+
+def shown_folder(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Path | None:
+    """The warehouse whose files the views show; None where they show none. Not the file's own after a move or a copy."""
+    views = [table.name for table in tables if table.storage == "parquet"]
+    for (text,) in con.execute("SELECT sql FROM duckdb_views() WHERE list_contains(?, view_name)", [views]).fetchall():
+        found = re.search(r"'((?:[^']|'')*)/data/", text)
+        if found:
+            return Path(found[1].replace("''", "'"))
+    return None
 
 
 def _ensure_table(con: duckdb.DuckDBPyConnection, table: Table) -> None:
