@@ -34,7 +34,7 @@ class Method:
         (0.05, 15, "eom"),
         (0.05, 10, "leaf"),
     )
-    smallest_cluster: int = 5
+    smallest_cluster: int = 12
     min_clusters: int = 3
     max_largest_share: float = 0.7
     max_unassigned: float = 0.5
