@@ -120,8 +120,11 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
 
 
 def enrolment(services: Services, day: date, cluster_id: str) -> Any:
-    """How many different users of a cluster come; kept while the warehouse is the same."""
-    return services.gate.ask(baselines.load_enrolment, day, cluster_id)
+    """How many different eligible users of a cluster come; kept while the warehouse is the same."""
+    settings = services.settings
+    return services.gate.ask(
+        baselines.load_enrolment, day, cluster_id, Roles.load(settings.roles_file), settings.min_events
+    )
 
 
 def to_store(plan: Plan) -> dict[str, Any]:

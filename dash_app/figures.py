@@ -16,8 +16,9 @@ from dash_app import formats
 from dash_app.data.history import Size
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
-from dash_app.palette import DIMMED, UNASSIGNED_COLOR, look
+from dash_app.palette import DIMMED, look
 from dash_app.planning.plan import Plan
+from grupa_pipeline.palette import UNASSIGNED
 
 CLEAR = "rgba(0,0,0,0)"
 _DENSITY = [[0, CLEAR], [0.02, "rgba(138,143,152,0.10)"], [1, "rgba(138,143,152,0.55)"]]
@@ -243,5 +244,5 @@ def _plain_layout() -> go.Layout:
         legend={"orientation": "h", "y": -0.15},
         hoverlabel={"namelength": -1},
         autosize=True,
-        modebar={"bgcolor": CLEAR, "color": UNASSIGNED_COLOR, "activecolor": UNASSIGNED_COLOR},
+        modebar={"bgcolor": CLEAR, "color": UNASSIGNED, "activecolor": UNASSIGNED},
     )

@@ -85,28 +85,44 @@ def measure_metric(population: Population, feature: Feature) -> Baseline:
         BaselineError: Too few users have it.
     """
     kind = "proportion" if feature.metric_kind == "proportion" else "mean"
-    values = population.values
-    if feature.feature in values.column_names:
-        return measure(kind, values[feature.feature].to_numpy(zero_copy_only=False))
-    if kind == "proportion" or feature.role == "outcome":  # nobody did it, so the pipeline makes no column of it
-        return measure(kind, np.zeros(len(values)))
-    raise BaselineError(f"{feature.description} cannot be measured on the baseline's days; choose another metric.")
+    return measure(kind, population.values[feature.feature].to_numpy(zero_copy_only=False))
 
 
-def load_enrolment(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> Forecast:
-    """How many different users of a cluster come, from the days on which each was there.
+def load_enrolment(
+    con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, roles: Roles, min_events: int
+) -> Forecast:
+    """How many different eligible users of a cluster come, from the days on which each was there and eligible.
+
+    No hindsight: a user is eligible from their `min_events`-th event on (outcomes not counted), as only then anyone
+    could have known what kind of user they are.
 
     Raises:
-        DurationError: Nobody of the cluster was there.
+        DurationError: Nobody of the cluster was there and eligible.
     """
     _, end, first_event = _window(con, day)
     first_day = first_event.date()
+    actions = [row[0] for row in con.execute("SELECT DISTINCT action FROM events").fetchall()]
+    outcomes = [action for action, role in roles.assign(actions).items() if role in ("good", "bad")]
     rows = con.execute(
-        "SELECT dense_rank() OVER (ORDER BY user_id) AS user, date_diff('day', $first::DATE, timestamp::DATE) AS day"
-        " FROM (SELECT DISTINCT user_id, timestamp::DATE AS timestamp FROM events"
-        " WHERE timestamp >= $first_event AND timestamp < $end AND user_id IN"
-        " (SELECT user_id FROM user_clusters WHERE snapshot_date = $day AND cluster_id = $cluster))",
-        {"first": first_day, "first_event": first_event, "end": end, "day": day, "cluster": cluster_id},
+        """
+        WITH own AS (
+          SELECT user_id, timestamp, action FROM events WHERE timestamp >= $first_event AND timestamp < $end
+          AND user_id IN (SELECT user_id FROM user_clusters WHERE snapshot_date = $day AND cluster_id = $cluster)),
+        eligible AS (
+          SELECT user_id, timestamp AS since FROM own WHERE NOT list_contains($outcomes::VARCHAR[], action)
+          QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY timestamp) = $min_events)
+        SELECT dense_rank() OVER (ORDER BY user_id) AS user, date_diff('day', $first_day, day) AS day
+        FROM (SELECT DISTINCT user_id, timestamp::DATE AS day FROM own JOIN eligible USING (user_id)
+              WHERE timestamp >= since)""",
+        {
+            "first_event": first_event,
+            "end": end,
+            "day": day,
+            "cluster": cluster_id,
+            "outcomes": outcomes,
+            "min_events": min_events,
+            "first_day": first_day,
+        },
     ).fetchnumpy()
     if not len(rows["user"]):
         raise DurationError("Nobody of this cluster was there in the window, so a test would never fill.")
@@ -179,7 +195,6 @@ def _picked_by_rule(
     branches = read_rule(rule[0], catalog) if rule and rule[0] else None
     if branches is None:
         return []
-    actions = [each.source_action for name, each in catalog.items() if name.startswith("share_") and each.source_action]
     made = build_features(
         con,
         "events",
@@ -187,7 +202,7 @@ def _picked_by_rule(
         window_end=window[1],
         roles=roles,
         min_events=min_events,
-        keep_actions=actions,
+        like=_columns(con),
     )
     chosen = matching(branches, made.features)
     return made.features["user_id"].filter(pa.array(chosen)).to_pylist()
@@ -225,5 +240,11 @@ def _exposed(con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: Base
         window_end=window.end,
         roles=roles,
         min_events=0,
+        like=_columns(con),
     )
     return made.features
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """What the snapshots measure, so that other days and users are measured in exactly the same."""
+    return con.sql("SELECT * FROM feature_catalog ORDER BY feature").to_arrow_table()

@@ -6,7 +6,8 @@ import numpy as np
 from dash_app import figures
 from dash_app.data import users
 from dash_app.data.history import load_moves, load_sizes
-from dash_app.palette import COLORS, DIMMED, look
+from dash_app.palette import DIMMED, look
+from grupa_pipeline.palette import COLORS
 from tests.app.synthetic import DAYS
 
 
