@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 class Server:
     """The app under gunicorn on a free port of loopback; may be stopped and started again."""
 
-    def __init__(self, warehouse: Path) -> None:
-        self.warehouse = warehouse
+    def __init__(self, warehouse: Path, **env: str) -> None:
+        self.warehouse, self.env = warehouse, env
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -59,7 +59,7 @@ class Server:
             "PATH": "/usr/bin:/bin",
             "OMP_NUM_THREADS": "1",
             "GRUPA_LLM": "none",
-        }
+        } | self.env
         with (self.warehouse / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         for _ in range(300):
