@@ -8,7 +8,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.reliability import kills, workers
+from benchmarks.reliability import crowd, full_disk, kills, publishing, workers
 
 PARTS = ("crowd", "runs", "saves", "disk", "publishing")
 
@@ -45,6 +45,40 @@ def _saves(folder: Path, options: argparse.Namespace) -> bool:
     return _killed(tally, "a client saving plans", "save")
 
 
+def _crowd(folder: Path, options: argparse.Namespace) -> bool:
+    found = crowd.crowd(workers.clean_processes(), folder, options.seconds)
+    return _print(
+        f"{options.seconds:.0f} s with {crowd.READERS} readers polling, a session held open, a run publishing in a loop, "
+        f"{crowd.CLIENTS} clients saving plans",
+        f"{len(found.faults)} errors, stale or mixed snapshots and lost plans in {found.reads:,} reads, "
+        f"{found.publishes} runs and {found.saves:,} saves",
+        "0",
+        found.faults,
+    )
+
+
+def _disk(folder: Path, options: argparse.Namespace) -> bool:
+    tally = full_disk.fill(workers.clean_processes(), folder, options.points)
+    return _print(
+        f"disk with too little room at {options.points} points",
+        f"{len(tally.faults)} losses, {len(tally.failures)} failures not told in a sentence or lasting after room was made; "
+        f"the run met the end of the disk at {tally.kills} of the points",
+        "0, 0",
+        tally.faults + tally.failures,
+    )
+
+
+def _publishing(folder: Path, options: argparse.Namespace) -> bool:
+    spent, whole = publishing.measure(folder)
+    share = spent / whole
+    return _print(
+        f"publishing a day / the whole run, {publishing.SNAPSHOTS} snapshots of {publishing.USERS:,} users kept",
+        f"{share:.3f} ({spent:.1f} s of {whole:.1f} s)",
+        "at most .10",
+        [f"{share:.3f} is more than .10"] if share > 0.1 else [],
+    )
+
+
 def _killed(tally: kills.Tally, what: str, then: str) -> bool:
     return _print(
         f"kill -9 at {tally.kills} random instants of {what}",
@@ -63,7 +97,7 @@ def _print(what: str, found: str, goal: str, faults: list[str]) -> bool:
     return not faults
 
 
-_PARTS = {"runs": _runs, "saves": _saves}
+_PARTS = {"crowd": _crowd, "runs": _runs, "saves": _saves, "disk": _disk, "publishing": _publishing}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dash_app.roadmap import Roadmap
 from grupa_pipeline.running import run
@@ -42,17 +42,28 @@ def sha256_of(path: Path) -> str:
 
 def run_once(warehouse: Path, log: Path | None, told: Connection) -> None:
     """`grupa run`: says that it starts, and `done` when it is acknowledged; else why it failed."""
-    _quiet()
     told.send("start")
+    told.send(run_here(warehouse, log))
+
+
+def run_here(warehouse: Path, log: Path | None) -> str:
+    """`grupa run` in this process: `done`, or why not."""
+    _quiet()
     try:
         run(Settings(warehouse=warehouse), [log] if log else [])
     except Exception as error:  # noqa: BLE001 - whatever it is, the harness tells it
-        told.send(f"{type(error).__name__}: {error}".splitlines()[0])
-    else:
-        told.send("done")
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return "done"
 
 
-def save_plans(warehouse: Path, who: str, told: Connection, keep_on: Callable[[], bool] = lambda: True) -> None:
+class Told(Protocol):
+    """Whom a worker tells what it did."""
+
+    def send(self, what: Any, /) -> None:
+        """Say one thing."""
+
+
+def save_plans(warehouse: Path, who: str, told: Told, keep_on: Callable[[], bool] = lambda: True) -> None:
     """Add a plan, then revise it four times, and again; says each save that was acknowledged."""
     _quiet()
     roadmap = Roadmap(warehouse)
