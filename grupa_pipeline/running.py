@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from grupa_pipeline.automation import ingest_job, snapshot_job
 from grupa_pipeline.definitions import build_defs
@@ -14,6 +15,7 @@ from grupa_pipeline.instance import dagster_instance
 from grupa_pipeline.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500
 
@@ -85,9 +87,17 @@ def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = 
 
     Raises:
         UnusableInputError: A file or an option cannot be used, or there is nothing to segment.
-        RunFailedError: A step failed.
+        RunFailedError: A step failed, or what it works on: a damaged warehouse, a full disk.
     """
     _check_options(settings, as_of)
+    try:
+        return _run(settings, files, as_of)
+    except (DamagedWarehouseError, OSError, SQLAlchemyError) as error:
+        told = error.orig if isinstance(error, DBAPIError) else error  # the storage of Dagster, without its SQL
+        raise RunFailedError(f"The run stopped: {told}") from error
+
+
+def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summary:
     defs = build_defs(settings)
     publication = Publication(settings.warehouse)
     with dagster_instance(settings) as instance:
@@ -133,6 +143,10 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
         cause = failure.error.cause or failure.error if failure.error else None
         reason = (told.description if told else None) or (cause.message.strip() if cause else "it failed")
         raise RunFailedError(f"{event.step_key} failed: {reason} (run {result.run_id}; Dagster's UI shows the details)")
+    for event in result.filter_events(lambda event: event.is_job_failure):
+        error = event.job_failure_data.error
+        if error:  # before any step: the run could not begin
+            raise RunFailedError(f"The run {result.run_id} failed: {(error.cause or error).message.strip()}")
     raise RunFailedError(f"The run {result.run_id} failed; Dagster's UI shows the details.")
 
 
