@@ -32,6 +32,7 @@ def create_app(settings: Settings) -> Dash:
         enable_mcp=False,
         on_error=tell,
     )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = shell(people_sign_in=settings.users_file is not None)
     for room in (navigation, clusters, dialog, planner, roadmap, history, data):
         room.register(app, services)

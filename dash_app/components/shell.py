@@ -18,7 +18,8 @@ DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b
 
 THEME = {
     "primaryColor": "indigo",
-    "primaryShade": {"light": 7, "dark": 4},
+    # White words need it as dark as this on both themes.
+    "primaryShade": 7,
     "autoContrast": True,
     "luminanceThreshold": 0.35,
     "defaultRadius": "md",

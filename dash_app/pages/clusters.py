@@ -95,7 +95,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
         [
             bar,
             html.Div(id="found-users", className="found"),
-            html.Div(graph, className="map-box", role="img", **aria(label=_map_words(snapshot))),
+            html.Div(graph, className="map-box", role="group", **aria(label=_map_words(snapshot))),
             overview.legend(snapshot, points),
             html.Div(id="area-facts"),
         ],

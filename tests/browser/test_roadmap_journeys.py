@@ -1,0 +1,102 @@
+"""What people do with plans that are on the roadmap: move them by keyboard, meet another's edit, take them out."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from dash_app.planning.plan import Plan
+from dash_app.roadmap import Roadmap
+from tests.browser.conftest import Server
+from tests.browser.test_journeys import ready
+
+
+def plan_of(page: Page, server: Server, cluster_id: str) -> Plan:
+    """Put the plan of a cluster's recommendation on the roadmap: from a shared link, two clicks."""
+    before = {each.plan_id for each in Roadmap(server.warehouse).plans()}
+    ready(page, server, f"/?cluster={cluster_id}")
+    page.locator("#panel").get_by_role("button", name="Plan test").first.click()
+    page.get_by_role("button", name="Save to the roadmap").click()
+    expect(page.locator("#toast")).to_contain_text("is on the roadmap")
+    return next(each for each in Roadmap(server.warehouse).plans() if each.plan_id not in before)
+
+
+def test_two_clicks_from_a_shared_link_to_a_sized_draft(page: Page, server: Server) -> None:
+    plan = plan_of(page, server, "C01")
+    assert (plan.cluster_id, plan.status) == ("C01", "draft")
+    assert plan.n_per_arm
+    assert plan.brief
+
+
+def test_a_card_moves_over_the_board_by_keyboard(page: Page, server: Server) -> None:
+    first, second = plan_of(page, server, "C01"), plan_of(page, server, "C02")
+    roadmap = Roadmap(server.warehouse)
+    ready(page, server, "/roadmap")
+    page.locator("#roadmap-view").get_by_role("radio", name="Board").press("ArrowRight")
+    page.locator("#roadmap-view").get_by_role("radio", name="Timeline").press("ArrowLeft")
+    column = page.locator('.board-column[data-status="draft"]')
+    up = column.locator(f'[data-plan="{second.plan_id}"]').get_by_role("button", name=re.compile("Move up"))
+    order = [each.plan_id for each in roadmap.plans() if each.status == "draft"]
+    assert order.index(first.plan_id) < order.index(second.plan_id)
+    up.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("draft plan")
+    order = [each.plan_id for each in roadmap.plans() if each.status == "draft"]
+    assert order.index(second.plan_id) == order.index(first.plan_id) - 1
+    status = column.locator(f'[data-plan="{first.plan_id}"]').get_by_role("textbox")
+    status.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    moved = page.locator(f'.board-column[data-status="ready"] [data-plan="{first.plan_id}"]')
+    expect(moved).to_be_visible()
+    assert roadmap.plan(first.plan_id).status == "ready"
+
+
+def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Server) -> None:
+    plan = plan_of(page, server, "C03")
+    other = page.context.new_page()
+    for each in (page, other):
+        ready(each, server, f"/roadmap?plan={plan.plan_id}")
+        expect(each.locator(".numbers")).to_contain_text("users an arm")
+    rename(other, "Named by another")
+    other.get_by_role("button", name=re.compile("^Save")).click()
+    expect(other.locator("#toast")).to_contain_text("Named by another")
+    rename(page, "Named by me")
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.locator("#planner")).to_contain_text("Named by another")
+    assert Roadmap(server.warehouse).plan(plan.plan_id).name == "Named by another"
+
+
+def rename(page: Page, name: str) -> None:
+    field = page.get_by_label("Name", exact=True)
+    field.fill(name)
+    with page.expect_response(lambda answer: name in (answer.request.post_data or "")):
+        field.press("Tab")
+    page.wait_for_timeout(500)
+
+
+def test_exports_download_what_is_on_the_roadmap(page: Page, server: Server) -> None:
+    plan = plan_of(page, server, "C02")
+    ready(page, server, "/roadmap")
+    texts = {kind: download(page, kind) for kind in ("CSV", "JSON", "Markdown")}
+    stored = {each.plan_id for each in Roadmap(server.warehouse).plans()}
+    assert {row["plan_id"] for row in csv.DictReader(io.StringIO(texts["CSV"]))} == stored
+    assert plan.plan_id in texts["JSON"]
+    assert json.loads(texts["JSON"])
+    assert plan.name in texts["Markdown"]
+    page.locator(f'#plan-table [row-id="{plan.plan_id}"]').click()
+    for button, key in (("GrowthBook draft", "trackingKey"), ("PostHog draft", "feature_flag_key")):
+        with page.context.expect_event("response", lambda answer: "/export/plan/" in answer.url) as answered:
+            page.get_by_role("button", name=button).click()
+        assert answered.value.status == 200, answered.value.url
+        assert key in page.request.get(answered.value.url).json()
+
+
+def download(page: Page, kind: str) -> str:
+    with page.expect_download() as got:
+        page.get_by_role("link", name=kind, exact=True).click()
+    return Path(got.value.path()).read_text()
