@@ -101,14 +101,14 @@ def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summa
     defs = build_defs(settings)
     publication = Publication(settings.warehouse)
     with dagster_instance(settings) as instance:
-        taken = _take_in(defs, instance, files, settings) if files else []
+        taken, warnings = _take_in(defs, instance, files, settings) if files else ([], [])
         day = as_of or publication.last_day()
         if day is None:
             raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
         if not SNAPSHOT_DAYS.has_partition_key(day.isoformat()):
             raise UnusableInputError(f"--as-of {day} is not a day from 1970-01-01 to today.")
         result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
-    return _summarize(publication, day, taken, _warnings(result))
+    return _summarize(publication, day, taken, warnings + _warnings(result))
 
 
 def _check_options(settings: Settings, as_of: date | None) -> None:
@@ -122,11 +122,12 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
 
 def _take_in(
     defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], settings: Settings
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[str]]:
     config = {"files": [str(file.absolute()) for file in files], "timestamp_format": settings.timestamp_format}
     run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
     result = _execute(defs, instance, ingest_job.name, run_config=run_config)
-    return result.asset_materializations_for_node("ingest")[0].metadata["files"].value  # type: ignore[return-value]
+    files_taken: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value
+    return files_taken, _warnings(result)
 
 
 def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
@@ -151,11 +152,11 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
 
 
 def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the checks of the run warned of."""
+    """What the checks of the run warned of, but for what the summary says itself or `grupa run` is asked for: old logs."""
     return [
         f"{check.asset_key.path[-1]}: {check.description}"
         for check in result.get_asset_check_evaluations()
-        if not check.passed and check.check_name != "structure"
+        if not check.passed and check.check_name not in ("structure", "freshness")
     ]
 
 

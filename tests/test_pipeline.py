@@ -203,3 +203,10 @@ def test_a_step_that_breaks_is_told_in_a_sentence(few: tuple[Settings, Path], mo
     monkeypatch.setattr(staging, "stage", broken)
     with pytest.raises(RunFailedError, match=r"failed: .*No space left on device"):
         run(few[0])
+
+
+def test_much_that_is_rejected_is_a_warning(few: tuple[Settings, Path], tmp_path: Path) -> None:
+    messy = tmp_path / "messy.csv"
+    messy.write_text("user_id,timestamp,action\na,2025-06-01 10:00:00,login\n,2025-06-01 10:00:00,login\n")
+    summary = run(few[0], [messy])
+    assert [warning for warning in summary.warnings if "messy.csv: 1 of 2 rows rejected" in warning]
