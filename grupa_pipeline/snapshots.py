@@ -18,7 +18,7 @@ import pyarrow as pa
 from grupa_pipeline import history, tables
 from grupa_pipeline.features.build import FeatureSet, build_features
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.privacy import count_users
+from grupa_pipeline.insights.privacy import count_users, screen_catalog
 from grupa_pipeline.insights.write import Kept, write_insights
 from grupa_pipeline.resources import WarehouseResource
 from grupa_pipeline.schema import show_files
@@ -41,7 +41,9 @@ def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
             keep_actions = history.actions_before(warehouse.publication, day)
         found = window_features(warehouse, day, keep_actions)
         keep_actions = history.action_columns(found.catalog)
-        _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: found.catalog})
+        users_with = count_users(found.features.to_pandas())
+        catalog = screen_catalog(found.catalog.to_pandas(), users_with=users_with, min_group=warehouse.min_group)
+        _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: catalog})
     return made
 
 

@@ -36,6 +36,8 @@ _OBJECTS = frozenset(_WORDS["objects"])
 _SENTENCE = frozenset(_WORDS["sentence"])
 _PERSONAL = frozenset(_WORDS["personal"])
 
+UNNAMED = "a step or feature left unnamed"
+
 _TEXTS = ("label", "description", "numerator", "denominator")
 _OF_A_VALUE = ("used_", "feature_share_")
 _SAYS_VALUE = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
@@ -106,6 +108,22 @@ def screen(
     )
 
 
+def screen_catalog(catalog: pd.DataFrame, *, users_with: Mapping[str, int], min_group: int) -> pd.DataFrame:
+    """`feature_catalog` as people may see it: a feature that `screen` would hide is not put in words there either.
+
+    The words that rules, cards and charts are made of are `label` and `description`; the log's own name stays in
+    `source_action`, which is data.
+    """
+    rows = [{str(key): value for key, value in row.items()} for row in catalog.to_dict("records")]
+    users = _users_of_actions(rows, users_with)
+    unnamed = [number for number, row in enumerate(rows) if _hidden(row, users, users_with, min_group)]
+    screened = catalog.copy()
+    for number, position in enumerate(unnamed, start=1):
+        told = f"{UNNAMED} ({_prefix(str(rows[position]['feature'])).strip('_') or 'measure'} {number})"
+        screened.loc[screened.index[position], ["label", "description"]] = told
+    return screened
+
+
 def _users_of_actions(rows: Sequence[Row], users_with: Mapping[str, int]) -> dict[str, int]:
     """Users who did each action, by the features that are of this action alone."""
     users: dict[str, int] = {}
@@ -135,7 +153,7 @@ def _screened_row(row: Row, seen_as: Mapping[str, str], other: Mapping[str, str]
     if metric not in seen_as:
         return dict(row)
     alias = seen_as[metric]
-    told = {column: "a step or feature left unnamed" for column in _TEXTS if _given(row.get(column))}
+    told = {column: UNNAMED for column in _TEXTS if _given(row.get(column))}
     actions = "\n".join(other.get(name, name) for name in _actions(row))
     return {**row, **told, "feature": alias, "source_action": actions or None}
 

@@ -8,7 +8,7 @@ import pytest
 
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.roles import Roles
-from grupa_pipeline.insights.privacy import count_users, looks_like_a_name, screen
+from grupa_pipeline.insights.privacy import count_users, looks_like_a_name, screen, screen_catalog
 from grupa_pipeline.insights.write import Insights
 from tests.insights import payloads, planted, scenes
 from tests.insights.model_server import ModelServer
@@ -94,6 +94,19 @@ def test_nothing_planted_reaches_a_prompt_or_the_screen(openai_key: None) -> Non
             server.prompts.clear()
     assert planted_names >= 500
     assert reached == []
+
+
+def test_nothing_planted_is_put_in_words_by_the_catalog() -> None:
+    for names, users in ((STEERING, 90), (payloads.persons(), 9)):
+        features, catalog = _with_actions(names, users)
+        given = catalog.assign(label=catalog["description"])
+        screened = screen_catalog(given, users_with=count_users(features), min_group=10)
+        assert _reaching(names, "\n".join([*screened["label"], *screened["description"]])) == []
+        kept = screened["description"] == given["description"]
+        assert kept[: len(planted.catalog())].mean() >= 0.8, "what may be told is told as before"
+        assert not kept[len(planted.catalog()) :].any()
+        assert list(screened["feature"]) == list(given["feature"])
+        assert list(screened["source_action"]) == list(given["source_action"])
 
 
 def test_what_is_planted_is_evidence_but_for_its_name() -> None:
