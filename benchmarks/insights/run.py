@@ -1,4 +1,6 @@
-"""What the rules find of what was planted, and what they find where nothing is: `python -m benchmarks.insights.run`.
+"""What is found of what was planted, and what is found where nothing is: `python -m benchmarks.insights.run`.
+
+Written by the model that the environment names (`GRUPA_LLM` and its key), else by the rules.
 
 Prints the tables of README.md. Clusters are the planted kinds with a tenth of the users misplaced (half unassigned, half in
 another cluster), so that this measures insights and not segmentation.
@@ -9,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -22,13 +24,17 @@ from sklearn.metrics.pairwise import cosine_similarity
 from benchmarks.insights.logs import PRODUCTS, Planted, Product, simulate
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.roles import Roles
-from grupa_pipeline.insights.analyst import HABIT, analyse, name_clusters
+from grupa_pipeline.insights.analyst import HABIT
 from grupa_pipeline.insights.draft import ClusterDraft, Naming
 from grupa_pipeline.insights.evidence import measure_evidence, weight
+from grupa_pipeline.insights.keeping import read_written
 from grupa_pipeline.insights.naming import content_words
 from grupa_pipeline.insights.pains import pain_of
-from grupa_pipeline.insights.text import PLACEHOLDER, rows_by_alias
+from grupa_pipeline.insights.privacy import count_users
+from grupa_pipeline.insights.text import PLACEHOLDER
 from grupa_pipeline.insights.wording import spoken
+from grupa_pipeline.insights.write import write_insights
+from grupa_pipeline.settings import Settings
 from sample_data.generate import write_log
 from sample_data.kinds import load_kinds
 
@@ -66,12 +72,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Told:
-    """What the rules wrote about a case."""
+    """What was written about a case; `aliases` give the evidence_id behind an alias in a cluster's draft."""
 
     case: Case
     evidence: pd.DataFrame
     naming: Naming
     drafts: dict[str, ClusterDraft]
+    aliases: dict[str, dict[str, str]]
 
 
 def tables_of(events: pd.DataFrame | str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -135,25 +142,35 @@ def sample_case(seed: int) -> Case:
     )
 
 
-def tell(case: Case) -> Told:
+def tell(case: Case, settings: Settings) -> Told:
+    """What `write_insights` writes of a case, as a person would read it: by the settings' model, or by the rules."""
     evidence = measure_evidence(case.features, case.labels, case.catalog)
-    clusters = pd.DataFrame({"cluster_id": sorted(case.planted)})
-    naming = name_clusters(evidence, clusters, case.catalog)
-    drafts = {}
-    for cluster in clusters.to_dict("records"):
-        draft = analyse(evidence[evidence["cluster_id"] == cluster["cluster_id"]], cluster, case.catalog)
-        if draft is not None:
-            drafts[str(cluster["cluster_id"])] = draft
-    return Told(case, evidence, naming, drafts)
+    sizes = case.labels.value_counts().sort_index()
+    clusters = pd.DataFrame({"cluster_id": sizes.index.astype(str), "size": sizes.to_numpy(), "rule": None})
+    insights = write_insights(
+        evidence,
+        clusters.assign(share=sizes.to_numpy() / len(case.labels), rule_f1=None, stability=None),
+        case.catalog,
+        users_with=count_users(case.features),
+        llm=settings.llm,
+        min_group=settings.min_group,
+        kept=None,
+        now=datetime(2026, 1, 1),
+        base_url=settings.llm_base_url,
+    )
+    written = read_written(insights.names)
+    drafts = {name: text.draft for name, text in written.items() if text.draft is not None}
+    aliases = {name: text.evidence for name, text in written.items()}
+    return Told(case, evidence, Naming(clusters=[text.name for text in written.values()]), drafts, aliases)
 
 
 def found_pains(told: Told, cluster_id: str) -> set[Planted]:
     """The pains told of a cluster, as (kind, action); opportunities, told where nothing is worse, are no pains."""
     entries = told.case.catalog.set_index("feature")
-    rows = rows_by_alias(told.evidence[told.evidence["cluster_id"] == cluster_id])
+    rows = told.evidence[told.evidence["cluster_id"] == cluster_id].set_index("evidence_id", drop=False)
     found = set()
     for point in told.drafts[cluster_id].pain_points:
-        row = rows[point.evidence_ids[0]]
+        row = rows.loc[told.aliases[cluster_id][point.evidence_ids[0]]].to_dict()
         entry = entries.loc[row["metric"]]
         pain = pain_of(row, entry.to_dict())
         if pain.weight > HABIT:
@@ -239,8 +256,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="times each log is drawn")
     parser.add_argument("--shuffled", type=int, default=200, help="logs with shuffled outcomes")
     options = parser.parse_args()
-    tellings = [tell(case) for seed in range(options.seeds) for case in [sample_case(seed)]]
-    tellings += [tell(planted_case(product, seed)) for product in PRODUCTS for seed in range(options.seeds)]
+    settings = Settings.from_env()
+    print(f"written by {settings.llm or 'the rules'}")
+    tellings = [tell(sample_case(seed), settings) for seed in range(options.seeds)]
+    tellings += [tell(planted_case(product, seed), settings) for product in PRODUCTS for seed in range(options.seeds)]
     rows = pd.DataFrame([{"log": told.case.name} | score(told) for told in tellings])
     print(rows[["log", "off"]].to_string(index=False, max_colwidth=140))
     table = rows.groupby("log", sort=False)[["planted", "found", "told", "true"]].sum()

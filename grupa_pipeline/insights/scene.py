@@ -68,8 +68,10 @@ def is_steady(row: Mapping[str, Any]) -> bool:
     smaller = effect + SLACK * (near - effect)
     if smaller * effect <= 0:
         return False
-    rest = float(row["rest_value"])
-    value = max(0.0, rest + smaller)
+    rest, value = float(row["rest_value"]), float(row["cluster_value"])
+    value = max(
+        0.0, rest + (value - rest) * smaller / effect
+    )  # a difference of medians is in hours, Cliff's delta is not
     return is_large(
         {**row, "effect_size": smaller, "cluster_value": value, "lift": value / rest if rest else float("nan")}
     )
