@@ -1,6 +1,6 @@
 """Requests that nobody may make, sent to a real `grupa serve` on loopback; prints how many of each kind got through.
 
-    python -m benchmarks.reliability.requests
+    python -m benchmarks.reliability.strangers
 
 It serves twice: with a file of users, then without. Every kind but the first two is sent with a good session, so that it is not
 the missing session that stops it; honest requests must pass, so that it is not a server that refuses everything.
