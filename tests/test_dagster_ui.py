@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,12 @@ def scope(method: str = "GET", path: str = "/", query: str = "", kind: str = "ht
 
 async def _never(*_: object) -> None:
     raise AssertionError("a refused request was passed on")
+
+
+def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread of its own: browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
 
 
 GUARD = Guard(_never, 3000)
@@ -74,7 +82,7 @@ def test_what_comes_from_elsewhere_is_refused(request_: dict[str, Any]) -> None:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(GUARD(request_, _never, send))
+    _finish(GUARD(request_, _never, send))
     assert sent[0].get("status", 403) == 403
     assert sent[0]["type"] in ("http.response.start", "websocket.close")
 
@@ -111,7 +119,7 @@ def exchange(guard: Guard, request_: dict[str, Any], body: bytes = b"") -> list[
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    asyncio.run(guard(request_, receive, send))
+    _finish(guard(request_, receive, send))
     return sent
 
 
