@@ -50,6 +50,7 @@ def test_click_a_point_read_the_card_plan_a_test_and_it_survives_a_restart(page:
     expect(page.locator("#toast")).to_contain_text("is on the roadmap")
     page.get_by_role("link", name="Roadmap").click()
     expect(page.locator("#plan-table")).to_contain_text("Save proposals as they are written")
+    page.goto("about:blank")  # so that no request is under way when the server goes
     server.stop()
     server.start()
     ready(page, server, "/roadmap")
