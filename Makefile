@@ -17,6 +17,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	tools/chromium
+	tools/java
 	$(BIN)/python -m pytest
 
 check: $(DEV)

@@ -1,17 +1,19 @@
 """Makes the Dash app: layout, callbacks, routes, protection. No work at import, no queries, no markup."""
 
 import logging
+from threading import Thread
 
 from dash import Dash, set_props
 from flask import Flask
 
-from dash_app import exports, security, sign_in, uploads
+from dash_app import document, exports, news, security, sign_in, uploads
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
 from dash_app.data.gate import Gate
 from dash_app.roadmap import Roadmap
 from dash_app.services import Services
+from dash_app.warming import warm_up
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.warehouse import PIPELINE_FILE
 
@@ -20,8 +22,17 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> Dash:
     """The app over the warehouse of `settings`; creates the roadmap's file when there is none."""
+    return _assemble(_open(settings))
+
+
+def _open(settings: Settings) -> Services:
     services = Services(settings, Gate(settings.warehouse / PIPELINE_FILE), Roadmap(settings.warehouse))
     services.roadmap.ensure()
+    return services
+
+
+def _assemble(services: Services) -> Dash:
+    settings = services.settings
     app = Dash(
         __name__,
         title="Grupa",
@@ -32,12 +43,14 @@ def create_app(settings: Settings) -> Dash:
         enable_mcp=False,
         on_error=tell,
     )
-    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
+    app.index_string = document.INDEX
     app.layout = shell(people_sign_in=settings.users_file is not None)
     for room in (navigation, clusters, dialog, planner, roadmap, history, data):
         room.register(app, services)
+    document.register(app.server)
     exports.register(app.server, services)
     uploads.register(app.server, services)
+    news.register(app.server, services)
     security.protect(app, trust_proxy=settings.trust_proxy, hosts=settings.hosts)
     sign_in.require(app.server, settings)
     return app
@@ -51,4 +64,7 @@ def tell(error: Exception) -> None:
 
 def create_server() -> Flask:
     """The WSGI application, for gunicorn: `gunicorn 'dash_app.app:create_server()'`."""
-    return create_app(Settings.from_env()).server
+    services = _open(Settings.from_env())
+    app = _assemble(services)
+    Thread(target=warm_up, args=(app, services), daemon=True).start()
+    return app.server

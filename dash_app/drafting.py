@@ -12,10 +12,20 @@ from dash_app.data import baselines, snapshot
 from dash_app.data.baselines import Population
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
 from dash_app.planning.baseline import Baseline, BaselineError
-from dash_app.planning.draft import Recommendation, default_effect, default_guardrail, draft_plan, guardrail_candidates
+from dash_app.planning.brief import Label, Labels
+from dash_app.planning.draft import (
+    Recommendation,
+    baseline_fields,
+    default_effect,
+    default_guardrail,
+    draft_plan,
+    guardrail_candidates,
+    is_modest,
+)
+from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Guardrail, Plan, PlanError
 from dash_app.planning.sample_size import SizeError
-from dash_app.planning.sizing import Sizing, size_plan
+from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.roadmap import new_plan_id
 from dash_app.services import Services
 from grupa_pipeline.features.roles import Roles
@@ -47,10 +57,7 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
     failure: Exception | None = None
     for feature in _metrics_to_try(shown, insight):
         try:
-            sizing = size_plan(
-                _draft(services, shown, cluster, insight, feature, population),
-                enrolment(services, shown.day, cluster.cluster_id),
-            )
+            sizing = resize(services, _draft(services, shown, cluster, insight, feature, population))
         except (BaselineError, PlanError, SizeError) as error:
             failure = failure or error
             continue
@@ -59,13 +66,29 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
                 f"The recommendation's own metric cannot be planned for ({failure}) This plan uses another one:"
                 " check that it still fits the hypothesis."
             )
-        return Draft(sizing, tuple(notes))
+        sizing, eased = _in_time(services, sizing)
+        return Draft(sizing, (*notes, *eased))
     raise failure or BaselineError("There is no metric to plan for.")
 
 
 def resize(services: Services, plan: Plan) -> Sizing:
-    """Size a plan again after an edit."""
-    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id))
+    """Size a plan, or size it again after an edit."""
+    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), _labels(services))
+
+
+def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
+    """Size an edited plan; where its users can no longer be counted, an edit that asks for the same test keeps its sizes.
+
+    Raises:
+        BaselineError, DurationError: The edit asks for another test, and that cannot be sized any more.
+        PlanError: A field is not usable.
+    """
+    try:
+        return resize(services, plan)
+    except (BaselineError, DurationError):
+        if plan.n_total is None or _asks(plan) != _asks(before):
+            raise
+        return sized_before(worded_again(plan, _labels(services)))
 
 
 def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int) -> Plan:
@@ -77,19 +100,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
     population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
     catalog = services.gate.ask(snapshot.load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
-    window = population.window
-    plan = replace(
-        plan,
-        primary_metric=metric,
-        metric_kind=baseline.kind,
-        baseline=baseline.value,
-        baseline_sd=baseline.sd,
-        baseline_n=baseline.n,
-        baseline_from=window.start,
-        baseline_to=window.end,
-        baseline_unseen=window.unseen,
-        exposure_days=exposure_days,
-    )
+    plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window))
     plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
     return with_guardrails(
         services, replace(plan, guardrails=()), [each.metric for each in plan.guardrails if each.metric != metric]
@@ -103,6 +114,8 @@ def with_guardrails(services: Services, plan: Plan, metrics: Sequence[str]) -> P
         BaselineError: One cannot be measured.
     """
     had = {each.metric: each for each in plan.guardrails}
+    if list(had) == list(metrics):
+        return plan
     population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
     catalog = services.gate.ask(snapshot.load_catalog)
     rails = tuple(had.get(each) or _guardrail(population, catalog[each]) for each in metrics if each in catalog)
@@ -138,6 +151,30 @@ def from_store(row: dict[str, Any]) -> Plan:
     days = {name: date.fromisoformat(row[name]) if row[name] else None for name in _DAYS}
     instants = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in _INSTANTS}
     return Plan.from_row(row | days | instants)
+
+
+def _labels(services: Services) -> Labels:
+    catalog = services.gate.ask(snapshot.load_catalog)
+    return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
+
+
+def _asks(plan: Plan) -> tuple[Any, ...]:
+    """What a test's users and days follow from, but for who comes."""
+    weights = tuple(arm.weight for arm in plan.variants)
+    rails = tuple((rail.metric, rail.margin_absolute) for rail in plan.guardrails)
+    primary = (plan.primary_metric, plan.direction, plan.mde_absolute, plan.exposure_days)
+    return (*primary, plan.alpha, plan.power, plan.sides, plan.traffic_share, weights, rails)
+
+
+def _in_time(services: Services, sizing: Sizing) -> tuple[Sizing, tuple[str, ...]]:
+    """The draft as eight weeks can hold it, where that takes no more than a modest effect; and what a person must know."""
+    better = sizing.alternative.plan if sizing.alternative else None
+    if better is None or not is_modest(sizing.plan, better):
+        return sizing, ()
+    weeks = sizing.plan.duration_days
+    took = "would never have enough users" if weeks is None else f"would take {weeks // 7} weeks"
+    note = "The usual effect of a tenth, and the usual margins, {}. This draft starts from what eight weeks can show."
+    return resize(services, better), (note.format(took),)
 
 
 def _population(services: Services, day: date, cluster_id: str, exposure_days: int | None = None) -> Population:

@@ -2,14 +2,15 @@
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date
-from html import escape
 from typing import Any
 
-import duckdb
 from flask import Flask, Response, abort, jsonify, request
 
+from dash_app import printing
 from dash_app.data import files, users
 from dash_app.planning.export import defused, to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
@@ -18,6 +19,8 @@ from dash_app.roadmap import UnknownPlanError
 from dash_app.services import Services
 from grupa_pipeline import warehouse
 from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
+
+log = logging.getLogger(__name__)
 
 _WRITERS = {
     "csv": (to_csv, "text/csv"),
@@ -42,16 +45,20 @@ def register(server: Flask, services: Services) -> None:
 
 
 def healthz(services: Services) -> Response:
-    """200 when the app can serve: also before the first log. 503 when a file does not open."""
+    """200 when the app can serve, also before the first log; 503 when a file does not open.
+
+    Why it does not is told in the log alone: whoever has no session may ask too.
+    """
     try:
-        snapshots = len(services.days())
-    except NoWarehouseError:
-        snapshots = 0
-    except (DamagedWarehouseError, duckdb.Error) as error:
-        answer = jsonify(status="damaged", error=str(error).splitlines()[0])
+        for database in (services.gate.database, services.roadmap.database):
+            with suppress(NoWarehouseError), warehouse.read(database):
+                pass
+    except DamagedWarehouseError as error:
+        log.error("not healthy: %s", error)
+        answer = jsonify(status="damaged")
         answer.status_code = 503
         return answer
-    return jsonify(status="ok", version=services.gate.version(), snapshots=snapshots)
+    return jsonify(status="ok")
 
 
 def export_roadmap(services: Services, kind: str) -> Response:
@@ -77,13 +84,8 @@ def export_plan(services: Services, plan_id: str, platform: str) -> Response:
 
 
 def print_roadmap(services: Services) -> Response:
-    """The briefs of all plans that are not archived, as a plain page to print."""
-    briefs = "".join(f"<pre>{escape(each.brief)}</pre>" for each in services.roadmap.plans(archived=False))
-    style = "pre{white-space:pre-wrap;font:14px/1.5 system-ui;page-break-after:always;max-width:46rem;margin:2rem auto}"
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Test roadmap</title><style>{style}</style>'
-    return Response(
-        f"{page}<main><h1>Test roadmap</h1>{briefs or '<p>No plans.</p>'}</main></html>", mimetype="text/html"
-    )
+    """The briefs of all plans that are not archived, as a page to print."""
+    return Response(printing.page(services.roadmap.plans(archived=False)), mimetype="text/html")
 
 
 def export_users(services: Services) -> Response:

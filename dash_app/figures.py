@@ -1,26 +1,25 @@
-"""Figures: pure functions from data to plotly figures. No queries, no components, no callbacks.
+"""The map, and what all figures share: pure functions from data to plotly figures. No queries, no components, no callbacks.
 
 Figures carry no text or paper colours of their own: the style sheet gives them, so one figure serves both themes. Names that
 people or models wrote are escaped, because plotly reads some HTML in text.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dash_app import formats
-from dash_app.data.history import Size
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
-from dash_app.palette import DIMMED, look
-from dash_app.planning.plan import Plan
+from dash_app.palette import DIMMED, SCALE, look
 from grupa_pipeline.palette import UNASSIGNED
 
 CLEAR = "rgba(0,0,0,0)"
+LONGEST_LABEL, _NARROW = 28, 16
 _DENSITY = [[0, CLEAR], [0.02, "rgba(138,143,152,0.10)"], [1, "rgba(138,143,152,0.55)"]]
 
 
@@ -41,109 +40,45 @@ def feature_map(
 ) -> go.Figure:
     """The users coloured by a feature, cut at its 2nd and 98th percentile so that a few extremes do not hide the rest."""
     figure = go.Figure(layout=_map_layout())
-    known = values[~np.isnan(values)]
-    low, high = (float(each) for each in np.percentile(known, (2, 98))) if len(known) else (0.0, 1.0)
-    figure.add_scattergl(
-        x=points.x,
-        y=points.y,
-        mode="markers",
-        customdata=[[user, own or ""] for user, own in zip(points.user_id, points.cluster_id, strict=True)],
-        marker={
-            "size": _marker_size(len(points.user_id)),
-            "color": values.astype(np.float32),
-            "colorscale": "Cividis",
-            "cmin": low,
-            "cmax": high if high > low else low + 1,
-            "colorbar": {
-                "title": {"text": escape(feature.unit)},
-                "thickness": 12,
-                "outlinewidth": 0,
-                "x": 1,
-                "len": 0.6,
-            },
-        },
-        text=[formats.quantity(None if np.isnan(each) else float(each), feature.unit) for each in values],
-        hovertemplate="%{customdata[0]}<br>%{text}<extra></extra>",
-        showlegend=False,
-        meta="",
-    )
+    ids = np.array([each or "" for each in points.cluster_id], dtype=object)
+    for cluster_id in ("", *(each.cluster_id for each in clusters)):
+        places = np.flatnonzero(ids == cluster_id)
+        own = [float(f"{value:.4g}") for value in values[places]]
+        figure.add_scattergl(
+            x=points.x[places],
+            y=points.y[places],
+            mode="markers",
+            customdata=[points.user_id[place] for place in places],
+            # A list: the browser puts it back when a cluster is closed, and could not a transported array.
+            marker={"size": _marker_size(len(points.user_id)), "color": own, "opacity": 0.8, "coloraxis": "coloraxis"},
+            text=[formats.quantity(None if np.isnan(each) else each, feature.unit) for each in own],
+            hovertemplate="%{customdata}<br>%{text}<extra></extra>",
+            showlegend=False,
+            meta=cluster_id,
+        )
+    figure.update_layout(coloraxis=_color_axis(values, feature))
     _add_labels(figure, points, clusters)
     return figure
 
 
-def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int | None]]) -> go.Figure:
-    """Users a cluster in each snapshot, one line a cluster with its mark; `clusters` give name and colour slot by id."""
-    figure = go.Figure(layout=_plain_layout())
-    for cluster_id in sorted({each.cluster_id for each in sizes}):
-        name, slot = clusters.get(cluster_id, (cluster_id, None))
-        own = look(slot)
-        rows = [each for each in sizes if each.cluster_id == cluster_id]
-        figure.add_scatter(
-            x=[each.day for each in rows],
-            y=[each.users for each in rows],
-            name=escape(name),
-            mode="lines+markers",
-            line={"color": own.color, "width": 2},
-            marker={"symbol": own.symbol, "size": 8, "color": own.color},
-            hovertemplate="%{y:,} users on %{x|%-d %b %Y}",
-        )
-    figure.update_yaxes(rangemode="tozero", title_text="users")
-    days = sorted({each.day for each in sizes})
-    figure.update_xaxes(tickformat="%-d %b %Y", **({"tickvals": days} if len(days) <= 10 else {"nticks": 8}))
-    return figure
-
-
-def flows(
-    moves: Sequence[tuple[str | None, str | None, int]], clusters: Mapping[str, tuple[str, int | None]]
-) -> go.Figure:
-    """Sankey of who moved from where to where; `moves` are (from_cluster_id, to_cluster_id, users), None is unassigned."""
-    ends = [
-        (side, each) for side in (0, 1) for each in sorted({move[side] for move in moves}, key=lambda id_: id_ or "~")
-    ]
-    place = {end: at for at, end in enumerate(ends)}
-    looks = [clusters.get(str(each), (str(each or "Unassigned or absent"), None)) for _, each in ends]
-    colors = [look(slot).color for _, slot in looks]
-    figure = go.Figure(layout=_plain_layout())
-    figure.add_sankey(
-        node={
-            "label": [escape(name) for name, _ in looks],
-            "color": colors,
-            "pad": 18,
-            "thickness": 14,
-            "line": {"width": 0},
+def _color_axis(values: NDArray[np.float64], feature: Feature) -> dict[str, Any]:
+    """The scale of a feature, shares in percent."""
+    known = values[~np.isnan(values)]
+    low, high = (float(each) for each in np.percentile(known, (2, 98))) if len(known) else (0.0, 1.0)
+    is_share = feature.unit == "share"
+    return {
+        "colorscale": list(SCALE),
+        "cmin": low,
+        "cmax": high if high > low else low + 1,
+        "colorbar": {
+            "title": {"text": "" if is_share else escape(feature.unit)},
+            "tickformat": ".0%" if is_share and high - low > 0.05 else ".1%" if is_share else "",
+            "thickness": 12,
+            "outlinewidth": 0,
+            "x": 1,
+            "len": 0.6,
         },
-        link={
-            "source": [place[0, source] for source, _, _ in moves],
-            "target": [place[1, target] for _, target, _ in moves],
-            "value": [users for _, _, users in moves],
-            "color": [f"{colors[place[0, source]]}55" for source, _, _ in moves],
-            "hovertemplate": "%{source.label} to %{target.label}: %{value:,} users<extra></extra>",
-        },
-    )
-    return figure
-
-
-def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None]) -> go.Figure:
-    """Dated plans as bars from their first to their last day, the earliest on top, in their cluster's colour."""
-    figure = go.Figure(layout=_plain_layout())
-    ordered = sorted(plans, key=lambda plan: (plan.start_date or date.max, plan.name), reverse=True)
-    spans = [((plan.end_date or date.max) - (plan.start_date or date.max)).days + 1 for plan in ordered]
-    figure.add_bar(
-        orientation="h",
-        base=[plan.start_date.isoformat() for plan in ordered if plan.start_date],
-        x=[span * 86_400_000 for span in spans],
-        y=[plan.plan_id for plan in ordered],
-        text=[escape(_short(plan.name)) for plan in ordered],
-        textposition="auto",
-        insidetextanchor="start",
-        marker={"color": [look(slots.get(plan.cluster_id)).color for plan in ordered], "opacity": 0.55},
-        customdata=[[escape(plan.name), str(plan.start_date), str(plan.end_date), plan.status] for plan in ordered],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]} to %{customdata[2]}, %{customdata[3]}<extra></extra>",
-    )
-    figure.update_xaxes(type="date", tickformat="%-d %b", side="top")
-    figure.update_yaxes(visible=False)
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 40, "b": 8}, bargap=0.25)
-    return figure
+    }
 
 
 def _add_density(figure: go.Figure, points: Points) -> None:
@@ -156,7 +91,7 @@ def _add_density(figure: go.Figure, points: Points) -> None:
         y=y.astype(np.float32),
         z=np.sqrt(users).astype(np.float32),
         colorscale=_DENSITY,
-        zsmooth="best",
+        zsmooth="fast",
         showscale=False,
         hoverinfo="skip",
         meta="density",
@@ -177,7 +112,7 @@ def _add_users(
         # Lists: plotly's transport of arrays would lose them on a click.
         customdata=[points.user_id[place] for place in places],
         marker={
-            "color": own.color,
+            "color": UNASSIGNED if selected and selected != cluster_id else own.color,
             "symbol": own.symbol,
             "size": _marker_size(len(points.user_id)) - (0 if cluster else 1),
             "opacity": DIMMED if selected and selected != cluster_id else (0.8 if cluster else 0.45),
@@ -190,6 +125,14 @@ def _add_users(
 
 def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) -> None:
     by_id = {cluster.cluster_id: cluster for cluster in clusters}
+    # What the browser needs to give clusters their colours back, and to cut labels where the screen is narrow.
+    figure.layout.meta = {
+        "colors": {"": UNASSIGNED} | {each.cluster_id: look(each.color_slot).color for each in clusters},
+        "labels": {
+            each.cluster_id: [_label(each, longest) for longest in (LONGEST_LABEL, _NARROW)] for each in clusters
+        },
+        "dimmed": {"color": UNASSIGNED, "opacity": DIMMED},
+    }
     for cluster_id, x, y in points.labels:
         cluster = by_id.get(cluster_id)
         if cluster is None:
@@ -199,7 +142,7 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
             x=x,
             y=y,
             name=cluster_id,
-            text=f'<span style="color:{own.color}">{own.mark}</span> {escape(_short(cluster.name))}',
+            text=_label(cluster, LONGEST_LABEL),
             showarrow=False,
             captureevents=True,
             yanchor="bottom",
@@ -212,8 +155,14 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
         )
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 28 else name[:27].rstrip() + "…"
+def _label(cluster: Cluster, longest: int) -> str:
+    own = look(cluster.color_slot)
+    return f'<span style="color:{own.color}">{own.mark}</span> {escape(short(cluster.name, longest))}'
+
+
+def short(name: str, longest: int = LONGEST_LABEL) -> str:
+    """The name, cut where it is longer than a label may be."""
+    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
 
 
 def _marker_size(shown: int) -> int:
@@ -221,10 +170,10 @@ def _marker_size(shown: int) -> int:
 
 
 def _map_layout() -> go.Layout:
-    layout = _plain_layout()
+    layout = plain_layout()
     bare = {"visible": False, "showgrid": False, "zeroline": False, "showticklabels": False}
     layout.update(
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},  # the tools stand above the labels
         xaxis=bare,
         yaxis=bare,
         dragmode="pan",
@@ -234,7 +183,8 @@ def _map_layout() -> go.Layout:
     return layout
 
 
-def _plain_layout() -> go.Layout:
+def plain_layout() -> go.Layout:
+    """What all figures share: no colours of their own, a legend below."""
     return go.Layout(
         template="none",
         paper_bgcolor=CLEAR,

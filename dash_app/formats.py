@@ -1,14 +1,19 @@
 """Numbers and dates in words: how a figure is written wherever it is shown. Text only, no components."""
 
+import math
+import re
 from datetime import date, datetime
 
 REASONS = {
     "noise": "behave like no group",
     "too_few_events": "did too little to compare",
-    "unstable_cluster": "their group did not hold up when checked",
+    "unstable_cluster": "were in a group that did not hold up when checked",
     "too_few_users": "too few users in the log to look for groups",
 }
 """Why users are unassigned, to follow a number of users."""
+
+_IN_HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def count(number: float) -> str:
@@ -42,10 +47,59 @@ def number(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A value in its unit; shares become percentages."""
+    """A measured value with two digits that matter, in words: shares as percentages, times in the unit that reads best.
+
+    The same forms as in the texts that the pipeline writes, so that a number reads alike in a sentence and beside it.
+    """
+    if value is None:
+        return "–"
     if unit == "share":
-        return percent(value)
-    return f"{number(value)} {unit}".strip() if value is not None else "–"
+        return f"{_plain(100 * value)}%"
+    if unit in _IN_HOURS:
+        return _duration(value * _IN_HOURS[unit])
+    noun, _, per = unit.partition("/")
+    return _counted(value, noun) + (f" per {per}" if per else "")
+
+
+def signed(value: float, places: int) -> str:
+    """A difference with its sign, a true minus: `+0.4`, `−3.1`."""
+    return f"{value:+.{places}f}".replace("-", "−")
+
+
+def spoken(action: str, *, whole: bool = False) -> str:
+    """An action's name as words, as the pipeline's texts have it: `A_ACTIVATED` is activated; `whole` keeps the A."""
+    words = [word.casefold() for run in re.findall(r"[^\W_]+", action) for word in _CAMEL.split(run)]
+    if len(words) > 1 and len(words[0]) == 1:
+        words = [words[0].upper(), *words[1:]] if whole else words[1:]
+    return " ".join(words) or action
+
+
+def topic(label: str, unit: str) -> str:
+    """A metric's label to stand before its values, which say the unit: `time from A to B`, not `hours from A to B`."""
+    label = label.removeprefix("had ")
+    return f"time {label.removeprefix(f'{unit} ')}" if unit in _IN_HOURS and label.startswith(f"{unit} ") else label
+
+
+def _duration(hours: float) -> str:
+    """Hours in the largest unit of which there is at least one and a half."""
+    for name, size_of in (("days", 24.0), ("hours", 1.0), ("minutes", 1 / 60)):
+        if abs(hours) >= 1.5 * size_of or (name == "days" and abs(hours) == size_of):
+            return _counted(hours / size_of, name)
+    return _counted(hours * 3600, "seconds")
+
+
+def _counted(value: float, noun: str) -> str:
+    plain = _plain(value)
+    return f"{plain} {noun.removesuffix('s') if plain == '1' else noun}".strip()
+
+
+def _plain(value: float) -> str:
+    """Two digits that matter below 10, whole numbers from there on."""
+    if abs(value) >= 9.95:
+        return f"{value:,.0f}".replace("-", "−")
+    places = 1 if abs(value) >= 0.95 or value == 0 else min(2 - math.ceil(math.log10(abs(value))), 6)
+    text = f"{value:.{places}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
 def day(value: date) -> str:

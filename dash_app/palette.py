@@ -20,7 +20,11 @@ MARKS = (
 )
 UNASSIGNED_MARK = ("circle-open", "○")
 DIMMED = 0.12
-"""Opacity of what is not selected: dimmed, not hidden."""
+"""Opacity of what is not selected, which also turns grey (`UNASSIGNED`): dimmed, not hidden."""
+
+SCALE = ("#2f74d0", "#7d8090", "#cf6a00")
+"""Colours of a feature from its least to its most: each stands out on both surfaces, and blue and orange stay apart
+for colour-blind eyes."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from uuid import uuid4
 
 import duckdb
 
+from dash_app import roadmap_schema
 from dash_app.planning.changes import Change, changes
 from dash_app.planning.plan import STATUSES, Plan, PlanError, Problem, problems
-from dash_app.roadmap_schema import create_or_migrate, is_current
 from grupa_pipeline import warehouse
+from grupa_pipeline.migration import is_current, migrate
 from grupa_pipeline.tables import CLUSTER_NAMES, TEST_ROADMAP, TEST_ROADMAP_HISTORY
 
 _COLUMNS = ", ".join(field.name for field in fields(Plan))
@@ -72,16 +73,16 @@ class Roadmap:
         """Create the file, or bring an older one to today's shape; does nothing when it is current.
 
         Raises:
-            roadmap_schema.NewerRoadmapError: A newer release of Grupa wrote the file.
+            NewerFileError: A newer release of Grupa wrote the file.
         """
         try:
             with warehouse.read(self.database) as con:
-                if is_current(con):
+                if is_current(con, roadmap_schema.SHAPE):
                     return
         except warehouse.NoWarehouseError:
             self.database.parent.mkdir(parents=True, exist_ok=True)
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
-            create_or_migrate(con)
+            migrate(con, roadmap_schema.SHAPE)
 
     def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
         """The plans in board order: by status, then position; `archived` and `removed` ones when asked for."""

@@ -5,10 +5,8 @@ Knows no plans and opens no files: `roadmap.py` calls it inside a publish.
 
 import duckdb
 
+from grupa_pipeline.migration import Shape
 from grupa_pipeline.tables import CLUSTER_NAMES, ROADMAP_TABLES, TEST_ROADMAP, TEST_ROADMAP_HISTORY, Table
-
-VERSION = 1
-"""Shape that this release writes. A new shape adds a step to `_STEPS`; released steps are never edited."""
 
 _PLAN_OPTIONAL = {
     "baseline_sd",
@@ -58,47 +56,6 @@ _NAME_OPTIONAL = {"name"}
 _NAME_CHECKS = ("revision >= 1", "regexp_full_match(cluster_id, 'C[0-9]{2,}')", "name IS NULL OR length(name) > 0")
 
 
-class NewerRoadmapError(RuntimeError):
-    """The roadmap was written by a newer release than this one."""
-
-
-def is_current(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the open file has today's shape.
-
-    Raises:
-        NewerRoadmapError: A newer release wrote it.
-    """
-    return _version(con) == VERSION
-
-
-def create_or_migrate(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring the open file to today's shape, in the caller's transaction; an empty one gets all tables.
-
-    Raises:
-        NewerRoadmapError: A newer release wrote it.
-    """
-    for step in _STEPS[_version(con) :]:
-        step(con)
-    con.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-    con.execute("COMMENT ON TABLE schema_version IS 'Shape of this file: which release may read and write it.'")
-    con.execute("DELETE FROM schema_version")
-    con.execute("INSERT INTO schema_version VALUES (?)", [VERSION])
-
-
-def _version(con: duckdb.DuckDBPyConnection) -> int:
-    """The file's shape: 0 when it has no tables of ours yet."""
-    known = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'schema_version'").fetchone()
-    if known == (0,):
-        return 0
-    found = con.execute("SELECT max(version) FROM schema_version").fetchone()
-    version = int(found[0]) if found else 0
-    if version > VERSION:
-        raise NewerRoadmapError(
-            f"roadmap.duckdb has shape {version}, and this release of Grupa knows {VERSION}; upgrade Grupa."
-        )
-    return version
-
-
 def _create(con: duckdb.DuckDBPyConnection) -> None:
     optional = {TEST_ROADMAP: _PLAN_OPTIONAL, TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL, CLUSTER_NAMES: _NAME_OPTIONAL}
     checks = {TEST_ROADMAP: _PLAN_CHECKS, TEST_ROADMAP_HISTORY: _PLAN_CHECKS, CLUSTER_NAMES: _NAME_CHECKS}
@@ -121,4 +78,5 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_STEPS = (_create,)
+SHAPE = Shape("roadmap.duckdb", _create)
+"""Today's shape. Who changes it adds a step here and freezes the new shape: `python -m tests.released` writes it."""

@@ -6,10 +6,13 @@ Knows nothing of pages or tables. Who is asking is sign_in's business.
 import gzip
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from dash import Dash
 from flask import Flask, Request, Response, abort, request
+
+from dash_app.document import PLOTLY
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -17,6 +20,7 @@ _LARGEST_BODY = 2 * 1024 * 1024
 _STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
 """Steps upward, backslashes, what was encoded twice, control characters: no address of this app has any of them."""
 _WORTH_PACKING = 1_024
+_LIBRARIES = ("/_dash-component-suites/", PLOTLY)
 _PACKED_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
 
 
@@ -126,7 +130,8 @@ def _with_headers(response: Response, policy: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
+        # A library's script without its version in its address may be kept, but is asked for again: it has an ETag.
+        response.headers["Cache-Control"] = "no-cache" if request.path.startswith(_LIBRARIES) else "no-store"
     return response
 
 
@@ -138,7 +143,15 @@ def _pack(response: Response) -> Response:
         return response
     body = response.get_data()
     if len(body) >= _WORTH_PACKING:
-        response.set_data(gzip.compress(body, compresslevel=5))
+        response.set_data(
+            pack_script(body) if request.path.startswith(_LIBRARIES) else gzip.compress(body, compresslevel=5)
+        )
         response.headers["Content-Encoding"] = "gzip"
         response.headers["Vary"] = "Accept-Encoding"
     return response
+
+
+@lru_cache(maxsize=64)
+def pack_script(body: bytes) -> bytes:
+    """A library's script, compressed once: they are megabytes, and always the same."""
+    return gzip.compress(body, compresslevel=6)

@@ -3,6 +3,7 @@
 A check looks at the rows as assets see them (staged, else published), so a blocking one speaks before anything is shown.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -33,51 +34,74 @@ def _faults(sql: str, **relations: pa.Table) -> list[tuple]:
         return con.execute(sql).fetchall()
 
 
-def _result(faults: list[str], severity: dg.AssetCheckSeverity = ERROR, **metadata: object) -> dg.AssetCheckResult:
+def _result(
+    faults: list[str],
+    severity: dg.AssetCheckSeverity = ERROR,
+    *,
+    of: tuple[str, str] | None = None,
+    **metadata: object,
+) -> dg.AssetCheckResult:
+    """What a check says; `of` are its asset and its name where one step makes several checks."""
+    asset, name = of or (None, None)
     return dg.AssetCheckResult(
         passed=not faults,
+        asset_key=asset,
+        check_name=name,
         severity=severity,
         description="; ".join(faults[:5]) or "holds",
         metadata={"faults": len(faults), **metadata},  # type: ignore[dict-item]
     )
 
 
-def _key_check(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.name,
-        name="keys_are_unique",
-        blocking=True,
-        description=f"No two rows share {', '.join(table.key)}.",
-    )
-    def keys_are_unique(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        keys = ", ".join(table.key)
-        faults = []
-        for day, rows in _load(warehouse, table, context).items():
-            twice = _faults(f"SELECT {keys} FROM made GROUP BY ALL HAVING count(*) > 1", made=rows)
-            faults += [f"{day}: {key} stands twice" for key in twice]
-        return _result(faults)
+def _contract_check(made_at_once: Sequence[Table]) -> dg.AssetChecksDefinition:
+    """What must hold of every table of one asset, in one step: to run a step costs more than to make these checks."""
+    uniqueness = "No two rows share {}."
+    specs = [
+        dg.AssetCheckSpec(name, asset=table.name, blocking=True, description=description.format(", ".join(table.key)))
+        for table in made_at_once
+        for name, description in (("keys_are_unique", uniqueness), ("schema", "Its columns are those of the contract."))
+    ]
 
-    return keys_are_unique
+    @dg.multi_asset_check(name=f"{made_at_once[0].name}_contract", specs=specs, can_subset=True)
+    def contract(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+        asked = {(key.asset_key.path[-1], key.name) for key in context.selected_asset_check_keys}
+        for table in made_at_once:
+            made = _load(warehouse, table, context)
+            for name, judge in (("keys_are_unique", _keys_are_unique), ("schema", _columns_are_there)):
+                if (table.name, name) in asked:
+                    yield judge(table, made, (table.name, name))
 
-
-def _schema_check(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.name, name="schema", blocking=True, description="Columns and types are those of the contract."
-    )
-    def schema(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        faults, extra = [], set()
-        for day, rows in _load(warehouse, table, context).items():
-            missing = [name for name in table.column_names if name not in rows.column_names]
-            faults += [f"{day}: {name} is missing" for name in missing]
-            extra |= set(rows.column_names) - set(table.column_names)
-        # What differs is told even when it may: feature columns come and go with the actions of a log.
-        return _result(faults, further_columns=sorted(extra))
-
-    return schema
+    return contract
 
 
-keys = [_key_check(table) for table in SNAPSHOT_TABLES]
-schemas = [_schema_check(table) for table in SNAPSHOT_TABLES]
+def _keys_are_unique(table: Table, made: Mapping[date, pa.Table], of: tuple[str, str]) -> dg.AssetCheckResult:
+    keys = ", ".join(table.key)
+    faults = []
+    for day, rows in made.items():
+        twice = _faults(f"SELECT {keys} FROM made GROUP BY ALL HAVING count(*) > 1", made=rows.select(table.key))
+        faults += [f"{day}: {key} stands twice" for key in twice]
+    return _result(faults, of=of)
+
+
+def _columns_are_there(table: Table, made: Mapping[date, pa.Table], of: tuple[str, str]) -> dg.AssetCheckResult:
+    faults, extra = [], set()
+    for day, rows in made.items():
+        missing = [name for name in table.column_names if name not in rows.column_names]
+        faults += [f"{day}: {name} is missing" for name in missing]
+        extra |= set(rows.column_names) - set(table.column_names)
+    # What differs is told even when it may: feature columns come and go with the actions of a log.
+    return _result(faults, of=of, further_columns=sorted(extra))
+
+
+def _made_at_once() -> list[list[Table]]:
+    """The snapshot's tables, those of one asset together: they are made from the same."""
+    groups: dict[tuple[str, ...], list[Table]] = {}
+    for table in SNAPSHOT_TABLES:
+        groups.setdefault(table.made_from, []).append(table)
+    return list(groups.values())
+
+
+contracts = [_contract_check(group) for group in _made_at_once()]
 
 
 @dg.asset_check(asset="ingested_files", description=f"At most {MOST_REJECTED:.0%} of each file's rows were rejected.")

@@ -3,133 +3,111 @@
 import argparse
 import dataclasses
 import json
-import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from grupa_pipeline.settings import SettingError, Settings
+from grupa_pipeline.logs import configure_logs
+from grupa_pipeline.options import UsageError, asks_for_json, read_words
+from grupa_pipeline.settings import SettingError, Settings, read_log_format, require_folder
+
+if TYPE_CHECKING:
+    from grupa_pipeline.running import Summary
 
 EXIT_DONE, EXIT_FAILED, EXIT_UNUSABLE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 2 unusable input or options, 1 anything else."""
-    arguments = _parser().parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    logging.getLogger("grupa").setLevel(logging.INFO)
+    """Run one command; returns the exit status: 0 done, 2 unusable input or options, 1 anything else.
+
+    Whatever fails ends in one sentence on stderr, and `run --json` in one object on stdout too.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
     warnings.simplefilter("ignore")  # those of libraries speak to developers; ours are logged
+    told: Callable[..., int] = partial(_fail, asks_for_json(words))
     try:
-        return arguments.command(arguments)
+        arguments = read_words(words)
+        configure_logs(read_log_format())
+        return _COMMANDS[arguments.command](arguments)
+    except UsageError as error:
+        print(error.usage, end="", file=sys.stderr)
+        return told(str(error), EXIT_UNUSABLE)
     except SettingError as error:
-        print(f"grupa: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
+        return told(str(error), EXIT_UNUSABLE)
+    except _StoppedError as error:
+        return told(str(error), error.status, error.file, error.line)
+    except OSError as error:
+        return told(f"stopped: {error}", EXIT_FAILED)
     except KeyboardInterrupt:
-        print("grupa: stopped", file=sys.stderr)
-        return EXIT_FAILED
+        return told("stopped", EXIT_FAILED)
+    except Exception as error:  # a mistake of ours: its traceback is for whoever mends it
+        told(f"stopped by an error of its own: {error!r}", EXIT_FAILED)
+        raise
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="grupa", description="Find groups of users who behave alike, say what hurts them, plan the tests."
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--warehouse",
-        type=Path,
-        metavar="DIR",
-        help="folder of the warehouse (default: GRUPA_WAREHOUSE, or warehouse/)",
-    )
+class _StoppedError(Exception):
+    """A command that could not do what it was asked; the message says why."""
 
-    run = commands.add_parser("run", parents=[common], help="take logs in and make the snapshot of one day")
-    run.add_argument(
-        "files", nargs="*", type=Path, metavar="LOG.csv", help=".csv or .csv.gz; none: segment what is there"
-    )
-    run.add_argument(
-        "--as-of", type=_day, metavar="YYYY-MM-DD", help="day of the snapshot (default: the last day of the events)"
-    )
-    run.add_argument(
-        "--window-days", type=_positive, metavar="N", help="days of events that a snapshot sees (default: 180)"
-    )
-    run.add_argument("--timestamp-format", metavar="F", help="strptime format, such as '%%d/%%m/%%y, %%H:%%M'")
-    run.add_argument("--seed", type=_natural, metavar="N", help="random seed (default: 42)")
-    run.add_argument("--json", action="store_true", help="end stdout with one JSON object")
-    run.set_defaults(command=_run)
-
-    for name, text in (("serve", "the app and Dagster together"), ("demo", "a sample log, `run`, then `serve`")):
-        serve = commands.add_parser(name, parents=[common], help=text)
-        serve.add_argument("--host", default="127.0.0.1", metavar="H", help="address of the app (default: 127.0.0.1)")
-        serve.add_argument("--port", type=_positive, default=8050, help="port of the app (default: 8050)")
-        serve.add_argument("--dagster-port", type=_positive, default=3000, help="port of Dagster's UI (default: 3000)")
-        serve.set_defaults(command=_serve if name == "serve" else _demo)
-
-    user = commands.add_parser(
-        "user", parents=[common], help="let a user sign in, or change their password (GRUPA_USERS_FILE)"
-    )
-    user.add_argument("name", metavar="NAME", help="as it will stand in plans")
-    user.set_defaults(command=_user)
-    status = commands.add_parser(
-        "status", parents=[common], help="what is there, how old, how big, and whether it is sound"
-    )
-    status.set_defaults(command=_status)
-    restore = commands.add_parser("restore", parents=[common], help="bring an earlier version of a file back")
-    restore.add_argument(
-        "version", nargs="?", metavar="VERSION", help="such as grupa-00000012 (default: the one before the published)"
-    )
-    restore.set_defaults(command=_restore)
-    withdraw = commands.add_parser("withdraw", parents=[common], help="take a file that was taken in out again")
-    withdraw.add_argument("file_sha256", metavar="FILE_SHA256", help="of the file, or its first 8 digits or more")
-    withdraw.set_defaults(command=_withdraw)
-    forget = commands.add_parser("forget", parents=[common], help="erase a person from events, snapshots and plans")
-    forget.add_argument("user_id", metavar="USER_ID", help="the person, as the logs name them")
-    forget.set_defaults(command=_forget)
-    return parser
+    def __init__(self, error: Exception, status: int, file: str | None = None, line: int | None = None) -> None:
+        super().__init__(str(error))
+        self.status, self.file, self.line = status, file, line
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from grupa_pipeline.running import RunFailedError, UnusableInputError, run
-
-    settings = _settings(arguments)
-    try:
-        summary = run(settings, arguments.files, as_of=arguments.as_of)
-    except UnusableInputError as error:
-        return _fail(arguments, str(error), EXIT_UNUSABLE, error.file, error.line)
-    except RunFailedError as error:
-        return _fail(arguments, str(error), EXIT_FAILED)
-    print(summary.as_text())
+    summary = _made(_writable(arguments), arguments.files, arguments.as_of)
     if arguments.json:
         print(json.dumps(summary.as_json(), ensure_ascii=False))
     return EXIT_DONE
 
 
+def _made(settings: Settings, files: Sequence[Path], as_of: date | None = None) -> "Summary":
+    """Run, and print what came out."""
+    from grupa_pipeline.running import RunFailedError, UnusableInputError, run
+
+    try:
+        summary = run(settings, files, as_of=as_of)
+    except UnusableInputError as error:
+        raise _StoppedError(error, EXIT_UNUSABLE, error.file, error.line) from error
+    except RunFailedError as error:
+        raise _StoppedError(error, EXIT_FAILED) from error
+    print(summary.as_text())
+    return summary
+
+
 def _serve(arguments: argparse.Namespace) -> int:
+    from dash_app.roadmap import Roadmap
+    from grupa_pipeline.migration import NewerFileError
     from grupa_pipeline.serving import serve
     from grupa_pipeline.upkeep import mend
     from grupa_pipeline.warehouse import DamagedWarehouseError
 
-    settings = _settings(arguments)
+    settings = _writable(arguments)
     try:
+        Roadmap(settings.warehouse).ensure()
         mend(settings)
+    except NewerFileError as error:
+        raise _StoppedError(error, EXIT_FAILED) from error
     except DamagedWarehouseError as error:  # the app and Dagster's UI tell it too, and are of use without the tables
         print(f"grupa: {error}", file=sys.stderr)
     return serve(settings, arguments.host, arguments.port, arguments.dagster_port)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from grupa_pipeline.running import run
     from grupa_pipeline.segmentation.trials import release_workers
     from grupa_pipeline.serving import serve
     from sample_data.generate import write_log
 
-    settings = _settings(arguments)
+    settings = _writable(arguments)
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
     log = settings.warehouse / "sample_log.csv.gz"
     print(f"Writing a sample log to {log}", file=sys.stderr)
     write_log(log)
-    print(run(settings, [log]).as_text())
+    _made(settings, [log])
     release_workers()
     return serve(settings, arguments.host, arguments.port, arguments.dagster_port)
 
@@ -156,7 +134,10 @@ def _user(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.upkeep import status
 
-    text, sound = status(_settings(arguments))
+    settings = _settings(arguments)
+    if not settings.warehouse.is_dir():
+        require_folder(settings.warehouse)
+    text, sound = status(settings)
     print(text)
     return EXIT_DONE if sound else EXIT_FAILED
 
@@ -165,30 +146,32 @@ def _restore(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.upkeep import restore
     from grupa_pipeline.warehouse import NoWarehouseError
 
-    return _tell(lambda: restore(_settings(arguments), arguments.version), NoWarehouseError)
+    return _tell(restore, _writable(arguments, made=True), arguments.version, NoWarehouseError)
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.withdrawal import UnknownFileError, withdraw
 
-    return _tell(lambda: withdraw(_settings(arguments), arguments.file_sha256), UnknownFileError)
+    return _tell(withdraw, _writable(arguments, made=True), arguments.file_sha256, UnknownFileError)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
     from grupa_pipeline.erasure import UnknownPersonError, forget
 
-    return _tell(lambda: forget(_settings(arguments), arguments.user_id), UnknownPersonError)
+    return _tell(forget, _writable(arguments, made=True), arguments.user_id, UnknownPersonError)
 
 
-def _tell(does: Callable[[], str], unusable: type[Exception]) -> int:
+def _tell(does: Callable[[Settings, Any], str], settings: Settings, what: str | None, unusable: type[Exception]) -> int:
     """Print what was done, or in a sentence why it could not be."""
+    from grupa_pipeline.migration import NewerFileError
     from grupa_pipeline.warehouse import DamagedWarehouseError
 
     try:
-        print(does())
-    except (unusable, DamagedWarehouseError, OSError) as error:
-        print(f"grupa: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE if isinstance(error, unusable) else EXIT_FAILED
+        print(does(settings, what))
+    except unusable as error:
+        raise _StoppedError(error, EXIT_UNUSABLE) from error
+    except (DamagedWarehouseError, NewerFileError) as error:
+        raise _StoppedError(error, EXIT_FAILED) from error
     return EXIT_DONE
 
 
@@ -204,32 +187,32 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return dataclasses.replace(Settings.from_env(env), **given)
 
 
-def _fail(
-    arguments: argparse.Namespace, message: str, status: int, file: str | None = None, line: int | None = None
-) -> int:
+def _writable(arguments: argparse.Namespace, *, made: bool = False) -> Settings:
+    """The settings of a warehouse that can be worked on; with `made`, of one that is there already."""
+    settings = _settings(arguments)
+    require_folder(settings.warehouse)
+    if made and not settings.warehouse.is_dir():
+        raise SettingError(f"There is no warehouse in {settings.warehouse}; say where it is (--warehouse).")
+    return settings
+
+
+def _fail(as_json: bool, message: str, status: int, file: str | None = None, line: int | None = None) -> int:
     print(f"grupa: {message}", file=sys.stderr)
-    if arguments.json:
+    if as_json:
         print(json.dumps({"error": message, "file": file, "line": line}, ensure_ascii=False))
     return status
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as YYYY-MM-DD") from error
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "serve": _serve,
+    "demo": _demo,
+    "user": _user,
+    "status": _status,
+    "restore": _restore,
+    "withdraw": _withdraw,
+    "forget": _forget,
+}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from grupa_pipeline.door import SIGN_IN, SIGN_OUT, Answer, Door, Visit
 from grupa_pipeline.instance import workspace_file
+from grupa_pipeline.logs import log_config
 from grupa_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
@@ -172,7 +173,8 @@ def main() -> None:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context)
-            uvicorn.run(Guard(app, port, door), host=HOST, port=port, log_level="warning")
+            guarded, lines = Guard(app, port, door), log_config(settings.log_format)
+            uvicorn.run(guarded, host=HOST, port=port, log_level="warning", log_config=lines)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         schedules=[automation.daily_schedule(settings)],
         sensors=[automation.inbox_sensor(settings), *alerts.webhook_sensors(settings)],
         resources=resources | (resource_overrides or {}),
+        loggers={"console": dg.json_console_logger} if settings.log_format == "json" else None,
         # One process a run: a step of ours is longer than the start of a process, and the run holds one lock.
         executor=dg.in_process_executor,
     )

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from grupa_pipeline import erasure_tables, exclusive, schema, staging, warehouse
+from grupa_pipeline import erasure_tables, exclusive, schema, shelf, sql, staging, warehouse
 from grupa_pipeline.erasure_tables import Removed
 from grupa_pipeline.person import Person
 from grupa_pipeline.publication import BY_NAME, Publication, file_key
@@ -29,7 +29,7 @@ from grupa_pipeline.tables import EVENTS, PIPELINE_TABLES, PUBLISHED_FILES
 
 logger = logging.getLogger("grupa")
 
-_OURS = ("data", "versions", "published", "staging")
+_OURS = ("data", "versions", "published", "staging", "sums")
 
 
 class UnknownPersonError(LookupError):
@@ -59,14 +59,19 @@ def forget(settings: Settings, user_id: str) -> str:
         raise UnknownPersonError("Whom to forget? The id is empty.")
     publication = Publication(folder, settings.keep_snapshots, settings.keep_version_days)
     with exclusive.alone(folder, purpose="grupa forget"):
+        shelf.clear(folder, keep_days=0)
         told = _drop_staged(folder, person)
         if warehouse.version(publication.database):
             told += _forget_published(publication, person)
         told += _forget_plans(folder, person, settings.keep_version_days)
+        shelf.clear(folder, keep_days=0)  # the app may have summed up their events meanwhile
+        remains = _remaining(publication, person)
     left = _left(folder, person)
     if not told and not left:
         raise UnknownPersonError(f"Nothing in {folder} is of a user {user_id!r}; ids are compared letter by letter.")
-    return "\n".join([f"Forgot {user_id}:", *(told or ["  the tables and plans held nothing of them"]), *left])
+    return "\n".join(
+        [f"Forgot {user_id}:", *(told or ["  the tables and plans held nothing of them"]), *remains, *left]
+    )
 
 
 def _drop_staged(folder: Path, person: Person) -> list[str]:
@@ -84,8 +89,9 @@ def _forget_published(publication: Publication, person: Person) -> list[str]:
         return []
     with tempfile.TemporaryDirectory(dir=publication.folder, prefix=".forget-") as scratch:
         rewritten = list(_rewrite(publication, person, holding, Path(scratch)))
+        publication.sync_names(file.new.path for file in rewritten if file.new and file.new.path)
         with warehouse.publish(publication.database, rewrite=True) as con:
-            schema.ensure_tables(con, PIPELINE_TABLES)
+            schema.ensure_tables(con)
             schema.show_published_files(con, publication.folder, PIPELINE_TABLES)  # the folder may have moved
             labels = erasure_tables.labels_of(con, person)
             for file in rewritten:
@@ -184,10 +190,25 @@ def _holding(folder: Path, pattern: str, person: Person) -> list[Path]:
                     for (name,) in con.execute(
                         f"SELECT DISTINCT filename FROM read_parquet($files, filename = true, union_by_name = true) "
                         f"WHERE user_id = $user {metadata if kind else ''}",
-                        {"files": named, "user": person.user_id} | ({"text": person.in_text} if kind else {}),
+                        {"files": [sql.pattern(Path(name)) for name in named], "user": person.user_id}
+                        | ({"text": person.in_text} if kind else {}),
                     ).fetchall()
                 }
     return sorted(Path(name) for name in found)
+
+
+def _remaining(publication: Publication, person: Person) -> list[str]:
+    """Where other people's events still say the id: in actions, and in metadata as a number or word that may mean anything."""
+    query = f"""
+        SELECT count(*) FILTER (regexp_matches(action, $1)) AS actions,
+               count(*) FILTER (regexp_matches(metadata::VARCHAR, $1)) AS metadata FROM {EVENTS.name}"""
+    [found] = publication.query(query, [person.as_word]).to_pylist() or [{"actions": 0, "metadata": 0}]
+    where = [f"in the {name} of {rows:,} events" for name, rows in found.items() if rows]
+    if not where:
+        return []
+    return [
+        f"What may remain: {person.user_id!r} stands {' and '.join(where)} of others, where it may mean something else."
+    ]
 
 
 def _left(folder: Path, person: Person) -> list[str]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from grupa_pipeline import staging, warehouse
+from grupa_pipeline import shelf, staging, warehouse
 
-SCRATCH_PREFIXES = (".ingest-", ".forget-")
+SCRATCH_PREFIXES = (".ingest-", ".forget-", ".features-")
 """How folders begin that are there only while somebody works."""
 
 
@@ -28,4 +28,5 @@ def alone(
             for left in folder.glob(f"{prefix}*"):
                 shutil.rmtree(left)
         staging.clear(folder, keep_staged_days)
+        shelf.clear(folder)
         yield

@@ -20,7 +20,7 @@ from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
 from grupa_pipeline.publication import Publication
 
 _SETTLED_SECONDS = 2.0
-"""A file in the inbox that changed more recently than this may still be on its way."""
+"""A file in the inbox that changed more recently than this may still be on its way; one from the future came from another clock."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def waiting_files(inbox: Path, now: float | None = None) -> list[Path]:
     found = [
         path
         for path in inbox.iterdir()
-        if path.is_file() and is_log(path.name) and now - path.stat().st_mtime >= _SETTLED_SECONDS
+        if path.is_file() and is_log(path.name) and abs(now - path.stat().st_mtime) >= _SETTLED_SECONDS
     ]
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
 

@@ -1,10 +1,16 @@
 """The Dagster instance of a warehouse: the same for the command line, the UI and the daemon."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
-from grupa_pipeline.settings import Settings
+from grupa_pipeline import warehouse
+from grupa_pipeline.settings import SettingError, Settings
 
 _DAGSTER_YAML = """\
 # Written by grupa when this folder was new; yours to edit (docs/operations.md says what pays).
@@ -27,20 +33,81 @@ load_from:
 """
 
 
+class DagsterStorageError(SettingError):
+    """Dagster's own storage cannot be used as its configuration says."""
+
+
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's home for `settings`, made and configured when it is new."""
+    """Dagster's home for `settings`, made and configured when it is new; a dagster.yaml that is there stays as it is.
+
+    Raises:
+        DagsterStorageError: It cannot be used as it says.
+    """
     home = settings.dagster_home
+    if "?" in str(home):
+        raise DagsterStorageError(f"Dagster's files cannot be in {home}: to SQLite what follows a ? are options.")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
         config.write_text(_DAGSTER_YAML, encoding="utf-8")
     workspace_file(home).write_text(_WORKSPACE_YAML, encoding="utf-8")
+    # Dagster makes its tables when it first opens them, and two processes that do so at once spoil them for good.
+    with warehouse.lock(home / ".tables.lock", purpose="making Dagster's tables"):
+        _opened(home).dispose()
     return home
 
 
-def dagster_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance, to be used as a context manager."""
-    return dg.DagsterInstance.from_config(str(prepare_home(settings)))
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The instance of `settings`; what a run notes down in it is cheap while this is open.
+
+    Raises:
+        DagsterStorageError: It cannot be had.
+    """
+    home = prepare_home(settings)
+    with _cheap_notes(), _opened(home) as instance:
+        yield instance
+
+
+def _opened(home: Path) -> dg.DagsterInstance:
+    try:
+        instance = dg.DagsterInstance.from_config(str(home))
+        # Storages are opened when they are first needed; what is wrong with them is to be told now.
+        _ = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+        return instance
+    except (OSError, SQLAlchemyError):
+        raise  # a full or missing disk, a spoilt file: they tell themselves
+    except Exception as error:  # whatever the modules named in a dagster.yaml of somebody's own raise
+        told = str(error).strip().splitlines()
+        raise DagsterStorageError(
+            f"Dagster cannot work as {home / 'dagster.yaml'} says: {told[0] if told else type(error).__name__}"
+        ) from error
+
+
+@contextmanager
+def _cheap_notes() -> Iterator[None]:
+    """Spare Dagster's SQLite files a sync and a checkpoint for each of the hundreds of events of a run.
+
+    Dagster opens and closes a file for every event, and the last to close one checkpoints it: so one connection more stays
+    open. Notes are synced at checkpoints. A process that is killed loses none; a power cut may lose the last few.
+    """
+    with ExitStack() as held:
+        known: set[str] = set()
+
+        def opened(connection: object, _: object) -> None:
+            if not isinstance(connection, sqlite3.Connection):
+                return  # a dagster.yaml of somebody's own names another database
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA journal_mode = WAL")  # as Dagster has it, but before it makes its tables
+            (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
+            if file and file not in known:
+                known.add(file)
+                ours = held.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
+                ours.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only who has read holds the log open
+
+        event.listen(Engine, "connect", opened)
+        held.callback(event.remove, Engine, "connect", opened)
+        yield
 
 
 def workspace_file(home: Path) -> Path:

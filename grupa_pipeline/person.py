@@ -29,8 +29,15 @@ class Person:
 
         Groups 1 and 2 are what stands around it.
         """
-        before = r"((?i:\buser(?:[ _-]?id)?)[\"']?\s*(?:is\b|[:=#])?\s*[\"']?)" if self.is_plain else r"(^|\W)"
+        if not self.is_plain:
+            return self.as_word
+        before = r"((?i:\buser(?:[ _-]?id)?)[\"']?\s*(?:is\b|[:=#])?\s*[\"']?)"
         return before + re.escape(self.user_id) + r"($|\W)"
+
+    @property
+    def as_word(self) -> str:
+        """Pattern of the id wherever it stands by itself in a text, whoever or whatever is meant."""
+        return r"(^|\W)" + re.escape(self.user_id) + r"($|\W)"
 
     @property
     def erased_in_json(self) -> str:

@@ -135,8 +135,9 @@ class Publication:
             return
         now = datetime.now(UTC).replace(tzinfo=None)
         moved = [(day, self.keep(EVENTS, day, path)) for file in files for day, path in file.event_files.items()]
+        self.sync_names(path for _, path in moved)
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
-            schema.ensure_tables(con, PIPELINE_TABLES)
+            schema.ensure_tables(con)
             for file in files:
                 row = [getattr(file, name) if name != "ingested_at" else now for name in INGESTED_FILES.column_names]
                 con.execute(f"INSERT INTO {INGESTED_FILES.name} VALUES ({', '.join('?' * len(row))})", row)
@@ -170,8 +171,9 @@ class Publication:
             for name, state in states.items()
             if BY_NAME[name].storage == "parquet"
         }
+        self.sync_names(kept.values())
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
-            schema.ensure_tables(con, PIPELINE_TABLES)
+            schema.ensure_tables(con)
             for snapshot, states in ready.items():
                 for name, state in states.items():
                     path = kept.get((snapshot, name))
@@ -215,10 +217,16 @@ class Publication:
             draft = kept.with_name(f".{kept.name}")
             draft.unlink(missing_ok=True)
             os.link(path, draft)
-            with draft.open("rb") as file:
-                os.fsync(file.fileno())
+            warehouse.sync(draft)
             os.replace(draft, kept)
         return kept
+
+    def sync_names(self, files: Iterable[Path]) -> None:
+        """Have the disk hold the names of kept `files` too, before a version that names them is shown."""
+        data = self.folder / "data"
+        homes = {file.parent for file in files}
+        for folder in sorted(homes | {home.parent for home in homes} | ({data, self.folder} if homes else set())):
+            warehouse.sync(folder)
 
     def note(self, con: duckdb.DuckDBPyConnection, table: Table, day: date, state: TableState) -> None:
         """Write down that the version being made holds `state`; days of events add up, a snapshot's table replaces."""

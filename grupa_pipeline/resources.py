@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline import exclusive, upkeep
+from grupa_pipeline import exclusive, spark, upkeep, warehouse
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.settings import Settings
@@ -30,6 +30,7 @@ class WarehouseResource(dg.ConfigurableResource):
     keep_version_days: int = Settings.keep_version_days
     llm: str | None = None
     llm_warning: str | None = None
+    engine: str = Settings.engine
     roles_file: str | None = None
     timestamp_format: str | None = None
 
@@ -50,6 +51,11 @@ class WarehouseResource(dg.ConfigurableResource):
     def inbox(self) -> Path:
         """Folder in which logs are put to be taken in."""
         return Path(self.folder) / "inbox"
+
+    @property
+    def on_spark(self) -> bool:
+        """Whether a Spark cluster computes what is heavy; else DuckDB does, in this process."""
+        return self.engine != Settings.engine
 
     def roles(self) -> Roles:
         """Which actions mean what."""
@@ -82,4 +88,8 @@ class WarehouseResource(dg.ConfigurableResource):
             Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
         ):
             upkeep.show_files_here(self.publication)
-            yield self
+            with warehouse.held_open(self.publication.database):
+                try:
+                    yield self
+                finally:
+                    spark.stop()

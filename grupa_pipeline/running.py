@@ -11,13 +11,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from grupa_pipeline.automation import ingest_job, snapshot_job
 from grupa_pipeline.definitions import build_defs
-from grupa_pipeline.instance import dagster_instance
+from grupa_pipeline.features.roles import Roles, RolesError
+from grupa_pipeline.instance import DagsterStorageError, dagster_instance
+from grupa_pipeline.migration import NewerFileError
 from grupa_pipeline.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.publication import Publication
+from grupa_pipeline.segmentation.trials import warm_up
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.spark import SparkUnavailableError, check_available
+from grupa_pipeline.upkeep import refuse_newer
 from grupa_pipeline.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500
+LARGEST_SEED = 2**32 - 1
+"""What numpy takes."""
 
 # Dagster's own log of a run goes to its UI; a person at the terminal gets our progress lines and one sentence on failure.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -37,7 +44,7 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True)
 class Summary:
-    """What `grupa run` made: the fields of its JSON object."""
+    """What `grupa run` made: the fields of its JSON object, and `clusters`, which its page for a person lists too."""
 
     snapshot_date: date
     status: str
@@ -57,6 +64,7 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready fields; days and times in ISO 8601."""
         values = asdict(self)
+        del values["clusters"]
         return {key: value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
 
     def as_text(self) -> str:
@@ -91,8 +99,10 @@ def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = 
     """
     _check_options(settings, as_of)
     try:
+        refuse_newer(settings)
+        warm_up()  # while the log is read
         return _run(settings, files, as_of)
-    except (DamagedWarehouseError, OSError, SQLAlchemyError) as error:
+    except (DamagedWarehouseError, DagsterStorageError, NewerFileError, OSError, SQLAlchemyError) as error:
         told = error.orig if isinstance(error, DBAPIError) else error  # the storage of Dagster, without its SQL
         raise RunFailedError(f"The run stopped: {told}") from error
 
@@ -106,16 +116,33 @@ def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summa
         if day is None:
             raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
         if not SNAPSHOT_DAYS.has_partition_key(day.isoformat()):
-            raise UnusableInputError(f"--as-of {day} is not a day from 1970-01-01 to today.")
+            problem = f"The last of the events are of {day}, and snapshots are of days from 1970-01-01 to today"
+            raise UnusableInputError(f"{problem}; take in a log with later ones: grupa run LOG.csv")
         result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
     return _summarize(publication, day, taken, warnings + _warnings(result))
 
 
 def _check_options(settings: Settings, as_of: date | None) -> None:
+    """Refuse what can be refused before anything is taken in.
+
+    Raises:
+        UnusableInputError: An option, or the roles file, cannot be used.
+    """
+    try:
+        Roles.load(settings.roles_file)
+    except RolesError as error:
+        raise UnusableInputError(str(error), error.file, error.line) from error
+    if settings.seed > LARGEST_SEED:
+        raise UnusableInputError(f"--seed {settings.seed} is more than {LARGEST_SEED}.")
     if settings.window_days > MOST_WINDOW_DAYS:
         raise UnusableInputError(
             f"--window-days {settings.window_days} is more than {MOST_WINDOW_DAYS:,} (a hundred years)."
         )
+    if settings.engine != Settings.engine:
+        try:
+            check_available(settings.engine)
+        except SparkUnavailableError as error:
+            raise UnusableInputError(str(error)) from error
     if as_of and not SNAPSHOT_DAYS.has_partition_key(as_of.isoformat()):
         raise UnusableInputError(f"--as-of {as_of} is not a day from 1970-01-01 to today.")
 

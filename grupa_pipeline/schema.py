@@ -1,6 +1,6 @@
 """DuckDB's side of `tables.py`: create the tables with their comments, and point views at Parquet files.
 
-Also the schema version of a file and the forward migrations to it. Nothing here decides what is in a table.
+Also the shape of the pipeline's file and the steps to it from older ones. Nothing here decides what is in a table.
 """
 
 import re
@@ -9,42 +9,25 @@ from pathlib import Path
 
 import duckdb
 
-from grupa_pipeline.tables import PUBLISHED_FILES, Table
-
-SCHEMA_VERSION = 1
-
-
-class NewerSchemaError(RuntimeError):
-    """The file was written by a later grupa than this one."""
+from grupa_pipeline.migration import Shape, migrate
+from grupa_pipeline.sql import exactly, from_pattern, quoted
+from grupa_pipeline.tables import PIPELINE_TABLES, PUBLISHED_FILES, Table
 
 
-def ensure_tables(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """Create what is missing of `tables` in the file behind `con`, and bring an older file up to this schema version.
+def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the pipeline's tables in the file behind `con` when it is empty, and bring an older file to today's shape.
 
     Raises:
-        NewerSchemaError: A later version of grupa wrote the file.
+        NewerFileError: A later version of grupa wrote the file.
     """
-    con.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-    [(found,)] = con.execute("SELECT max(version) FROM schema_version").fetchall()
-    if found is not None and found > SCHEMA_VERSION:
-        raise NewerSchemaError(
-            f"The file has schema version {found}, this grupa knows {SCHEMA_VERSION}; install a newer one."
-        )
-    for table in tables:
-        if table.storage == "rows":
-            _ensure_table(con, table)
-        elif not _columns_of(con, table.name):
-            show_files(con, table, [])
-    if found != SCHEMA_VERSION:
-        con.execute("DELETE FROM schema_version")
-        con.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
+    migrate(con, SHAPE)
 
 
 def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
     """Make the view `table` show the rows of the Parquet `files` (absolute paths, which is all that a view can hold)."""
     typed = ", ".join(f'"{column.name}"::{column.type} AS "{column.name}"' for column in table.columns)
     if files:
-        names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+        names = ", ".join(map(exactly, files))
         listed = ", ".join(f'"{column.name}"' for column in table.columns)
         others = f", * EXCLUDE ({listed})" if table.open_ended else ""
         query = f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {str(table.open_ended).lower()})"
@@ -72,32 +55,54 @@ def shown_folder(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Pat
     for (text,) in con.execute("SELECT sql FROM duckdb_views() WHERE list_contains(?, view_name)", [views]).fetchall():
         found = re.search(r"'((?:[^']|'')*)/data/", text)
         if found:
-            return Path(found[1].replace("''", "'"))
+            return from_pattern(found[1].replace("''", "'"))
     return None
 
 
-def _ensure_table(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+def rebuild(con: duckdb.DuckDBPyConnection, table: Table, **filled: str) -> None:
+    """For a step to a later shape: make `table` as it is today and keep its rows, each column under its name.
+
+    A column that was not there is NULL, or what `filled` says, an SQL expression over the columns before. Views show no files
+    until they are shown again.
+    """
+    if table.storage == "parquet":
+        show_files(con, table, [])
+        return
+    before = f"{table.name}_before"
     present = _columns_of(con, table.name)
-    if not present:
-        columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
-        con.execute(f"CREATE TABLE {table.name} ({columns})")
-    for column in table.columns:
-        if present and column.name not in present:
-            con.execute(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {column.type}')
-    if set(table.column_names) - present:
-        _comment(con, table, "TABLE")
+    con.execute(f"ALTER TABLE {table.name} RENAME TO {before}")
+    _create_table(con, table)
+    kept = [f'"{name}"' for name in table.column_names if name in present and name not in filled]
+    made = [f'{expression} AS "{name}"' for name, expression in filled.items()]
+    con.execute(f"INSERT INTO {table.name} BY NAME SELECT {', '.join(kept + made)} FROM {before}")
+    con.execute(f"DROP TABLE {before}")
+
+
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    for table in PIPELINE_TABLES:
+        if table.storage == "rows":
+            _create_table(con, table)
+        else:
+            show_files(con, table, [])
+
+
+def _create_table(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+    con.execute(f"CREATE TABLE {table.name} ({columns})")
+    _comment(con, table, "TABLE")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: Table, kind: str) -> None:
-    con.execute(f"COMMENT ON {kind} {table.name} IS {_quoted(table.comment)}")
+    con.execute(f"COMMENT ON {kind} {table.name} IS {quoted(table.comment)}")
     for column in table.columns:
-        con.execute(f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_quoted(column.comment)}')
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        con.execute(f'COMMENT ON COLUMN {table.name}."{column.name}" IS {quoted(column.comment)}')
 
 
 def _columns_of(con: duckdb.DuckDBPyConnection, name: str) -> set[str]:
     rows = con.execute("SELECT column_name FROM information_schema.columns WHERE table_name = ?", [name]).fetchall()
     return {column for (column,) in rows}
+
+
+SHAPE = Shape("grupa.duckdb", _create)
+"""Today's shape. Who changes tables.py adds a step here, most often a `rebuild` of what changed, and freezes the new shape:
+`python -m tests.released` writes it, and a test compares."""

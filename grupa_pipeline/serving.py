@@ -18,8 +18,6 @@ from grupa_pipeline.settings import Settings
 
 logger = logging.getLogger("grupa")
 
-_APP_WORKERS = ("--workers", "2", "--threads", "4", "--timeout", "120", "--log-level", "warning")
-
 START_SECONDS = 120
 STOP_SECONDS = 20
 EXIT_FAILED, EXIT_UNUSABLE = 1, 2
@@ -39,9 +37,10 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
                 "-m",
                 "gunicorn",
                 "dash_app.app:create_server()",
+                "--config",
+                "python:dash_app.web_server",
                 "--bind",
                 _address(host, port),
-                *_APP_WORKERS,
             ],
             env,
         ),
@@ -54,6 +53,8 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
                 "run",
                 "--log-level",
                 "warning",
+                "--log-format",
+                "json" if settings.log_format == "json" else "colored",
                 "-w",
                 str(workspace_file(settings.dagster_home)),
             ],
@@ -119,6 +120,8 @@ def _taken(host: str, port: int) -> str | None:
             probe.bind((host, port))
         except OSError as error:
             return f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or --dagster-port."
+        except TypeError:  # what Python says of a host that no name can be
+            return f"--host {host!r} is no name and no address; give one of this machine, such as 127.0.0.1."
     return None
 
 

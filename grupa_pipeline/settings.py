@@ -3,7 +3,10 @@
 No other module reads `os.environ`. Secrets stay in the environment: only whether a usable key is there is kept here.
 """
 
+import errno
 import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +15,9 @@ DEFAULT_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
 """Model taken when only a key is given; in the order in which keys are looked for."""
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+LOG_FORMATS = ("text", "json")
+_SPARK_ADDRESS = r"spark://[^/\s,:]+:\d+(,[^/\s,:]+:\d+)*|sc://[^/\s,:;]+(:\d+)?(/\S*)?"
+
 BASE_URL_VARIABLES = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 
 
@@ -33,7 +39,7 @@ class Settings:
         window_days: Length of a snapshot's window, in days.
         keep_snapshots: Snapshots whose per-user tables are kept.
         keep_version_days: Days for which older published versions can be restored.
-        engine: `duckdb`, or the address of a Spark cluster.
+        engine: `duckdb`, or the address of a Spark cluster: `spark://...` (standalone) or `sc://...` (Spark Connect).
         roles_file: TOML file that says which actions are outcomes, proposals or features; defaults go by name.
         users_file: File with the app's users and hashed passwords; None allows loopback only.
         trust_proxy: Whether a proxy in front of the app authenticates.
@@ -42,6 +48,7 @@ class Settings:
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL told of failed runs and checks; None tells nobody.
+        log_format: How the processes' own lines look: `text` or `json`, one object a line.
     """
 
     warehouse: Path = Path("warehouse")
@@ -62,6 +69,7 @@ class Settings:
     timestamp_format: str | None = None
     own_dagster_home: Path | None = None
     webhook: str | None = field(default=None, repr=False)
+    log_format: str = "text"
 
     @property
     def inbox(self) -> Path:
@@ -96,8 +104,8 @@ class Settings:
             window_days=_whole(env, "GRUPA_WINDOW_DAYS", cls.window_days),
             keep_snapshots=_whole(env, "GRUPA_KEEP_SNAPSHOTS", cls.keep_snapshots),
             keep_version_days=_whole(env, "GRUPA_KEEP_VERSION_DAYS", cls.keep_version_days),
-            engine=env.get("GRUPA_ENGINE") or cls.engine,
-            roles_file=roles or (default_roles if default_roles.exists() else None),
+            engine=_engine(env, cls.engine),
+            roles_file=roles or (default_roles if os.path.exists(default_roles) else None),
             users_file=users_file,
             trust_proxy=trust_proxy,
             hosts=tuple((env.get("GRUPA_HOSTS") or "").lower().replace(",", " ").split()),
@@ -105,13 +113,46 @@ class Settings:
             timestamp_format=env.get("GRUPA_TIMESTAMP_FORMAT") or None,
             own_dagster_home=_path(env, "DAGSTER_HOME"),
             webhook=env.get("GRUPA_WEBHOOK") or None,
+            log_format=read_log_format(env),
         )
+
+
+def read_log_format(env: Mapping[str, str] | None = None) -> str:
+    """How lines of a process look: `text` or `json`; apart from the other settings, whose errors are told in that form.
+
+    Raises:
+        SettingError: It is neither.
+    """
+    asked = ((os.environ if env is None else env).get("GRUPA_LOG_FORMAT") or "text").strip().lower()
+    if asked not in LOG_FORMATS:
+        raise SettingError(f"GRUPA_LOG_FORMAT is {asked!r}; give {' or '.join(LOG_FORMATS)}.")
+    return asked
 
 
 def usable_key(env: Mapping[str, str], provider: str) -> bool:
     """Whether `env` holds a real key for `provider`; empty or containing `placeholder` means none."""
     key = env.get(KEY_VARIABLES[provider], "").strip()
     return bool(key) and "placeholder" not in key.lower()
+
+
+def require_folder(folder: Path) -> None:
+    """See that files can be made in the warehouse's folder, or that the folder can be made. Leaves nothing behind.
+
+    Raises:
+        SettingError: Neither; the message says why.
+    """
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    try:
+        with tempfile.TemporaryFile(
+            dir=nearest
+        ):  # permissions alone do not tell: root has them all, disks are read-only
+            pass
+    except OSError as error:
+        reason = "no file can be made there" if error.errno == errno.ENOENT else error.strerror
+        raise SettingError(
+            f"The warehouse cannot be in {folder} ({nearest}: {reason}); name a folder that you may write to, "
+            "with --warehouse or GRUPA_WAREHOUSE."
+        ) from error
 
 
 def _llm(env: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -146,6 +187,18 @@ def _who(env: Mapping[str, str]) -> tuple[Path | None, bool]:
             "GRUPA_USERS_FILE and GRUPA_TRUST_PROXY both say who may use the app; give only one of them."
         )
     return users_file, trust_proxy
+
+
+def _engine(env: Mapping[str, str], default: str) -> str:
+    asked = (env.get("GRUPA_ENGINE") or default).strip()
+    if "token=" in asked:  # it would be shown in Dagster's UI
+        raise SettingError("GRUPA_ENGINE holds a token; put it into SPARK_CONNECT_AUTHENTICATE_TOKEN instead.")
+    if asked != default and not re.fullmatch(_SPARK_ADDRESS, asked):
+        raise SettingError(
+            f"GRUPA_ENGINE is {asked!r}; give {default}, spark://host:port (a standalone cluster) or sc://host:port "
+            "(Spark Connect)."
+        )
+    return asked
 
 
 def _base_url(env: Mapping[str, str], llm: str | None) -> str | None:

@@ -11,17 +11,17 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline import history, tables
-from grupa_pipeline.features.build import FeatureSet, build_features
+from grupa_pipeline.engines import engine_on_window, placing, shelf
+from grupa_pipeline.features.build import FeatureSet, measure
+from grupa_pipeline.features.log import count_users, open_log
+from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.privacy import count_users, screen_catalog
 from grupa_pipeline.insights.write import Kept, write_insights
 from grupa_pipeline.resources import WarehouseResource
-from grupa_pipeline.schema import show_files
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
@@ -41,8 +41,10 @@ def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
             keep_actions = history.actions_before(warehouse.publication, day)
         found = window_features(warehouse, day, keep_actions)
         keep_actions = history.action_columns(found.catalog)
-        users_with = count_users(found.features.to_pandas())
-        catalog = screen_catalog(found.catalog.to_pandas(), users_with=users_with, min_group=warehouse.min_group)
+        users_with = privacy.count_users(found.features.to_pandas())
+        catalog = privacy.screen_catalog(
+            found.catalog.to_pandas(), users_with=users_with, min_group=warehouse.min_group
+        )
         _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: catalog})
     return made
 
@@ -50,16 +52,16 @@ def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
 def window_features(warehouse: WarehouseResource, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
     """Features of the users with enough events in the window of `day`."""
     start, end = warehouse.window(day)
-    with duckdb.connect() as con:
-        show_files(con, tables.EVENTS, warehouse.publication.event_files(start.date(), end.date()))
-        return build_features(
-            con,
+    with engine_on_window(warehouse, day) as engine:
+        return measure(
+            engine,
             tables.EVENTS.name,
             window_start=start,
             window_end=end,
             roles=warehouse.roles(),
             min_events=warehouse.min_events,
             keep_actions=keep_actions,
+            shelf=shelf(warehouse, engine),
         )
 
 
@@ -83,6 +85,7 @@ def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: 
             issued_ids=issued,
             reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day)),
             previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
+            placing=placing(warehouse),
         )
         issued |= set(segmentation.identities["cluster_id"])
         rows = _segmentation_tables(warehouse, day, segmentation, _users_in_window(warehouse, day))
@@ -125,7 +128,7 @@ def make_insights(
             evidence[day].to_pandas(),
             clusters,
             catalog,
-            users_with=count_users(users),
+            users_with=privacy.count_users(users),
             llm=warehouse.llm,
             min_group=warehouse.min_group,
             kept=Kept(before=before, same=history.clusters_of(warehouse.publication, day)),
@@ -204,10 +207,18 @@ def _segmentation_tables(
 def _users_in_window(warehouse: WarehouseResource, day: date) -> pd.Series:
     """Events by user in the window of `day`, outcome events included."""
     start, end = warehouse.window(day)
-    with duckdb.connect() as con:
-        show_files(con, tables.EVENTS, warehouse.publication.event_files(start.date(), end.date()))
-        counted = con.execute("SELECT user_id, count(*) AS events FROM events GROUP BY user_id ORDER BY user_id").df()
-    return counted.set_index("user_id")["events"]
+    with engine_on_window(warehouse, day) as engine:
+        log = open_log(
+            engine,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=warehouse.roles(),
+            min_events=warehouse.min_events,
+            shelf=shelf(warehouse, engine),
+        )
+        counted = count_users(log)
+    return counted.to_pandas().set_index("user_id")["events"]
 
 
 def _add(made: Made, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
@@ -72,15 +74,37 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
     if others and not table.open_ended:
         raise WrongTableError(f"{table.name} has no column {', '.join(others)}")
     arrays |= {name: rows[name].cast(pa.float64()) for name in others}
-    return pa.table(arrays).sort_by([(name, "ascending") for name in table.key]).replace_schema_metadata(None)
+    return _in_key_order(pa.table(arrays), table).replace_schema_metadata(None)
+
+
+def _in_key_order(rows: pa.Table, table: Table) -> pa.Table:
+    """`rows` sorted by their key; as they are, not copied, where they stand in that order already."""
+    order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.key]).to_numpy()
+    return rows if bool((order[1:] > order[:-1]).all()) else rows.take(order)
 
 
 def content_key(rows: pa.Table) -> str:
     """SHA-256 of `rows` (in key order), the columns that change with every making left out."""
     kept = [n for n in rows.column_names if n not in _CHANGES_WITH_EVERY_MAKING and not n.endswith("_at")]
-    sink = io.BytesIO()
-    pq.write_table(rows.select(kept).combine_chunks(), sink, compression="none", store_schema=False)
-    return hashlib.sha256(sink.getbuffer()).hexdigest()
+    sink, rows = _Digest(), rows.select(kept)
+    if any(column.num_chunks > 1 for column in rows.columns):
+        rows = rows.combine_chunks()  # the key must not depend on how the rows lie in memory
+    pq.write_table(rows, sink, compression="none", store_schema=False)
+    return sink.sha256.hexdigest()
+
+
+class _Digest(io.RawIOBase):
+    """A file that keeps nothing of what is written to it but its SHA-256."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        return len(data)
 
 
 def stage(folder: Path, table: Table, snapshot: date, rows: pa.Table, inputs: Mapping[str, str]) -> TableState:

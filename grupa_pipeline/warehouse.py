@@ -72,6 +72,16 @@ def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
+def held_open(database: Path) -> Iterator[None]:
+    """Make each `read` of what is published now cheap meanwhile: a version that is open in a process is opened once."""
+    if version(database) is None:
+        yield
+        return
+    with read(database):
+        yield
+
+
+@contextmanager
 def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Make the next version of `database`: yield a connection to a copy inside a transaction, then swap it in.
 
@@ -95,7 +105,7 @@ def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Ite
                 con.execute("CHECKPOINT")
                 if rewrite:
                     _write_anew(con, draft)
-            _sync(draft)
+            sync(draft)
             made = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
             os.replace(draft, made)
         except BaseException:
@@ -120,7 +130,7 @@ def restore(database: Path, name: str) -> None:
         made = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
         draft = own / f".{database.stem}-draft"
         shutil.copyfile(source, draft)
-        _sync(draft)
+        sync(draft)
         os.replace(draft, made)
         _show(database, made)
 
@@ -204,14 +214,15 @@ def _show(database: Path, made: Path) -> None:
     draft = shown / f".{made.name}"
     shutil.copyfile(made, draft)
     draft.chmod(0o444)
-    _sync(draft)
+    sync(draft)
     os.replace(draft, copy)
+    for folder in (made.parent, shown):
+        sync(folder)
     link = database.with_name(f".{database.name}.link")
     link.unlink(missing_ok=True)
     link.symlink_to(Path("published") / copy.name)
     os.replace(link, database)
-    for folder in (made.parent, shown, database.parent):
-        _sync(folder)
+    sync(database.parent)
     # A client that has an old one open keeps it until it closes it; a few stay for those who are just opening theirs.
     for old in sorted(shown.glob(f"*{database.stem}-*"), key=lambda path: path.name.lstrip("."))[:-_KEEP_SHOWN]:
         old.unlink()
@@ -230,7 +241,8 @@ def _thin(database: Path, keep_days: int) -> None:
         path.unlink()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the disk hold what was written to a file, or the names in a folder, whatever becomes of the machine's power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 
 from grupa_pipeline import exclusive, schema, warehouse
-from grupa_pipeline.publication import Publication
+from grupa_pipeline.publication import Publication, file_key
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.sql import pattern
 from grupa_pipeline.tables import INGESTED_FILES, PIPELINE_TABLES, PUBLISHED_FILES, REJECTED_ROWS
 
 _PREFIX = re.compile(r"[0-9a-f]{8,64}")
@@ -53,7 +54,7 @@ def withdraw(settings: Settings, sha256: str) -> str:
             *_tell_snapshots(publication, file),
         ]
         with warehouse.publish(publication.database, keep_days=settings.keep_version_days) as con:
-            schema.ensure_tables(con, PIPELINE_TABLES)
+            schema.ensure_tables(con)
             for table in (INGESTED_FILES, REJECTED_ROWS):
                 con.execute(f"DELETE FROM {table.name} WHERE file_sha256 = ?", [file.file_sha256])
             con.execute(
@@ -61,6 +62,7 @@ def withdraw(settings: Settings, sha256: str) -> str:
             )
             schema.show_published_files(con, settings.warehouse, PIPELINE_TABLES)
         publication.clear_out()
+    told += _tell_originals(settings.warehouse, file)
     told.append("Versions from before can still be restored for a while, and hold it; `grupa forget` erases a person.")
     return "\n".join(told)
 
@@ -94,7 +96,7 @@ def _event_files(publication: Publication, file: _File) -> list[str]:
     with duckdb.connect() as con:
         found = con.execute(
             "SELECT DISTINCT filename FROM read_parquet(?, filename = true) WHERE file_sha256 = ?",
-            [list(paths), file.file_sha256],
+            [[pattern(Path(path)) for path in paths], file.file_sha256],
         ).fetchall()
     return [paths[str(Path(name))] for (name,) in found]
 
@@ -111,6 +113,19 @@ def _tell_duplicates(publication: Publication, file: _File) -> list[str]:
     return [
         "Events that a later file held too are gone with it. These had duplicates; to have them back, withdraw and take in again:",
         *(f"  {row['file_name']} ({row['file_sha256'][:12]}): {row['rows_duplicate']:,} duplicates" for row in rows),
+    ]
+
+
+def _tell_originals(folder: Path, file: _File) -> list[str]:
+    """The log as it was given is not ours to delete, but whoever withdraws it wants to know where it lies."""
+    lying = [path for home in ("inbox", "uploads") for path in (folder / home).rglob("*") if path.is_file()]
+    named = [path for path in lying if path.name.endswith(file.file_name)]  # `done` may have put a time before it
+    same = sorted(path for path in named if file_key(path) == file.file_sha256)
+    if not same:
+        return []
+    return [
+        "The log itself still lies here, and is yours to delete:",
+        *(f"  {path.relative_to(folder)}" for path in same),
     ]
 
 

@@ -1,6 +1,7 @@
 """What tests of several rooms share: one warehouse, made from the sample log by the pipeline itself."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from grupa_pipeline.running import Summary, run
 from grupa_pipeline.settings import Settings
 from sample_data.generate import write_log
+from tests.spark_cluster import spark_cluster
 
 SAMPLE_USERS = 900
 
@@ -35,3 +37,10 @@ def sample_copy(sample_warehouse: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "copied"
     shutil.copytree(sample_warehouse, copy, symlinks=True, ignore=shutil.ignore_patterns(".dagster"))
     return copy
+
+
+@pytest.fixture(scope="session")
+def spark_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Spark cluster on loopback with two workers."""
+    with spark_cluster(tmp_path_factory.mktemp("spark")) as address:
+        yield address

@@ -142,3 +142,33 @@ def test_a_killed_erasure_is_finished_by_doing_it_again(
     forget(Settings(warehouse=publication.folder), "bob-9")
     assert len(warehouse.versions(publication.database)) == 1
     assert not bytes_with(publication.folder, "bob-9")
+
+
+def test_what_may_remain_in_events_of_others_is_told_where_it_does(tmp_path: Path) -> None:
+    publication = Publication(tmp_path / "warehouse")
+    path = log(
+        tmp_path / "log.csv",
+        "42,2025-06-01T10:00:00,login,",
+        'bob,2025-06-02T10:00:00,wrote to 42,"{""to"": 42}"',
+        'bob,2025-06-03T10:00:00,login,"{""steps"": [42, 420]}"',
+        "eve-1,2025-06-03T10:00:00,login,",
+        header=HEADER,
+    )
+    take_in_files(publication, [path], None, NOW)
+    settings = Settings(warehouse=publication.folder)
+    told = forget(settings, "42")
+    assert "What may remain: '42' stands in the actions of 1 events and in the metadata of 2 events of others" in told
+    assert "may remain" not in forget(settings, "eve-1")
+
+
+def test_sums_that_were_made_meanwhile_go_too(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = publication.folder / "sums"
+    sums.mkdir()
+
+    def kept(database: Path) -> list[str]:
+        (sums / "late.parquet").write_bytes(b"x")
+        return []
+
+    monkeypatch.setattr(warehouse, "keep_only_published", kept)
+    forget(Settings(warehouse=publication.folder), "ann-7")
+    assert not list(sums.iterdir())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.inbox import format_file, take_in_inbox
+from grupa_pipeline.inbox import format_file, take_in_inbox, waiting_files
 from grupa_pipeline.publication import Publication
 
 NOW = datetime(2026, 1, 1)
@@ -48,3 +48,10 @@ def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Pa
     take_in_inbox(Publication(tmp_path), inbox, None, NOW)
     assert "log.csv" in (inbox / "refused" / "log.csv.why.txt").read_text()
     assert sorted(each.name for each in inbox.iterdir()) == ["refused"]
+
+
+def test_a_log_from_a_clock_that_is_ahead_is_taken_and_one_that_just_changed_waits(tmp_path: Path) -> None:
+    log = put(tmp_path, "log.csv", DAY_FIRST)
+    for changed, taken in ((1000.0 + 86_400, True), (1000.0, False), (999.0, False), (990.0, True)):
+        os.utime(log, (changed, changed))
+        assert waiting_files(tmp_path, now=1000.0) == ([log] if taken else [])

@@ -13,7 +13,7 @@ from dash_app import roadmap_schema
 from dash_app.planning.plan import PlanError
 from dash_app.planning.sizing import size_plan
 from dash_app.roadmap import Roadmap, StaleEditError, UnknownPlanError, position_between
-from grupa_pipeline import warehouse
+from grupa_pipeline import migration, warehouse
 from grupa_pipeline.tables import ROADMAP_TABLES
 from tests.planning.plans import Steady, a_plan
 
@@ -203,7 +203,7 @@ def test_the_tables_refuse_what_no_plan_may_be(bare, table, column, value):
 @pytest.fixture(scope="module")
 def bare():
     con = duckdb.connect()
-    roadmap_schema.create_or_migrate(con)
+    migration.migrate(con, roadmap_schema.SHAPE)
     yield con
     con.close()
 
@@ -214,19 +214,19 @@ def test_an_older_shape_is_brought_forward_and_keeps_its_plans(roadmap, monkeypa
     def add_column(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("ALTER TABLE test_roadmap ADD COLUMN later VARCHAR DEFAULT 'x'")
 
-    monkeypatch.setattr(roadmap_schema, "VERSION", 2)
-    monkeypatch.setattr(roadmap_schema, "_STEPS", (*roadmap_schema._STEPS, add_column))
+    shape = replace(roadmap_schema.SHAPE, steps=(*roadmap_schema.SHAPE.steps, add_column))
+    monkeypatch.setattr(roadmap_schema, "SHAPE", shape)
     roadmap.ensure()
     roadmap.ensure()
     assert roadmap.plans() == [plan]
     assert _execute(roadmap, "SELECT later FROM test_roadmap") == [("x",)]
-    assert _execute(roadmap, "SELECT version FROM schema_version") == [(2,)]
+    assert _execute(roadmap, "SELECT version FROM schema_version") == [(shape.version,)]
 
 
 def test_a_newer_shape_is_left_alone(roadmap):
     _execute(roadmap, "UPDATE schema_version SET version = 99")
     before = warehouse.version(roadmap.database)
-    with pytest.raises(roadmap_schema.NewerRoadmapError, match="upgrade Grupa"):
+    with pytest.raises(migration.NewerFileError, match="upgrade Grupa"):
         roadmap.ensure()
     assert warehouse.version(roadmap.database) == before
 

@@ -1,5 +1,8 @@
 import logging
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -57,6 +60,12 @@ def test_a_port_that_is_taken_is_said(tmp_path, caplog):
     assert "--port" in caplog.text
 
 
+def test_a_host_that_is_no_name_is_said(tmp_path, caplog):
+    with caplog.at_level(logging.ERROR, logger="grupa"):
+        assert serve(Settings(warehouse=tmp_path, trust_proxy=True), "ä..b", 8050, 3000) == 2
+    assert "--host 'ä..b'" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("host", "hosts", "told"),
     [
@@ -74,3 +83,47 @@ def test_the_apps_processes_are_told_the_names_they_answer_under(tmp_path, host,
 def test_users_and_a_trusted_proxy_together_are_refused():
     with pytest.raises(SettingError, match="only one of them"):
         Settings.from_env({"GRUPA_USERS_FILE": "users", "GRUPA_TRUST_PROXY": "1"})
+
+
+_SERVE = """
+import subprocess, sys
+from pathlib import Path
+from grupa_pipeline import serving
+from grupa_pipeline.settings import Settings
+
+CHILD = '''
+import signal, sys, time
+def stop(*_):
+    time.sleep(0.5)  # what was under way ends
+    open(sys.argv[1], "w").write("ended")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+open(sys.argv[1], "w").write("up")
+while True: time.sleep(1)
+'''
+names = iter("abc")
+folder = Path(sys.argv[1])
+serving._start = lambda *_: subprocess.Popen([sys.executable, "-c", CHILD, str(folder / next(names))], start_new_session=True)
+serving._announce = lambda *_: None
+sys.exit(serving.serve(Settings(warehouse=folder / "house"), "127.0.0.1", int(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+def test_sigterm_lets_what_is_under_way_end_and_stops_all_with_status_0(tmp_path):
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(str(free.getsockname()[1]))
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _SERVE, str(tmp_path), *ports])
+    try:
+        up = [tmp_path / name for name in "abc"]
+        give_up = time.monotonic() + 120
+        while not all(path.exists() and path.read_text() == "up" for path in up):
+            assert time.monotonic() < give_up and process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) == 0
+        assert [path.read_text() for path in up] == ["ended"] * 3
+    finally:
+        process.kill()

@@ -39,3 +39,33 @@ def test_no_key_is_kept() -> None:
 
 def test_an_empty_variable_counts_as_not_given() -> None:
     assert Settings.from_env({"GRUPA_WINDOW_DAYS": "", "GRUPA_WAREHOUSE": ""}) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "duckdb",
+        "spark://head:7077",
+        "spark://a:7077,b:7077",
+        "sc://host",
+        "sc://host:15002",
+        "sc://host:443/;use_ssl=true",
+    ],
+)
+def test_an_engine_is_taken_as_it_is(address: str) -> None:
+    assert Settings.from_env({"GRUPA_ENGINE": address}).engine == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["spark", "spark://", "spark://head", "spark://head:port", "local[2]", "sc:host", "sc://a:b", "http://a:1"],
+)
+def test_an_engine_that_is_none_is_named(address: str) -> None:
+    with pytest.raises(SettingError, match=r"GRUPA_ENGINE is .*give duckdb, spark://host:port"):
+        Settings.from_env({"GRUPA_ENGINE": address})
+
+
+def test_a_token_does_not_stand_in_an_address() -> None:
+    with pytest.raises(SettingError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
+        Settings.from_env({"GRUPA_ENGINE": "sc://host:443/;token=s3cret"})
+    assert "s3cret" not in str(caught.value)

@@ -89,6 +89,20 @@ def test_chromium_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "asked").exists()
 
 
+def test_tests_go_on_without_java_and_say_so(tmp_path: Path) -> None:
+    done = run("java", path=tmp_path)
+    assert done.returncode == 0
+    assert "tests on a Spark cluster will be SKIPPED" in done.stderr
+
+
+def test_java_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    program(tmp_path, "java", "exit 1")
+    program(tmp_path, "apt-get", f": > {tmp_path}/asked")
+    done = run("java", path=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "asked").exists()
+
+
 def package(**more: object) -> dict[str, object]:
     return {"name": "some", "version": "1.0", **more}
 

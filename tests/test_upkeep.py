@@ -6,6 +6,7 @@ import pytest
 
 from grupa_pipeline import exclusive, warehouse
 from grupa_pipeline.inbox import take_in_files
+from grupa_pipeline.migration import NewerFileError
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.upkeep import mend, restore, status
@@ -29,6 +30,14 @@ def moved(publication: Publication) -> Publication:
     """The warehouse in another place; nothing is left in the old one."""
     shutil.move(publication.folder, publication.folder.with_name("moved"))
     return Publication(publication.folder.with_name("moved"))
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    odd = Publication(tmp_path / "it's [our] house*")
+    take_in_files(odd, [log(tmp_path / "log[1].csv", "user-0,2025-06-01T10:00:00,login")], None, NOW)
+    text, sound = state(odd)
+    assert sound and "1 events from 1 files" in text
+    assert held(odd) == {("user-0", "login")}
 
 
 def test_a_sound_warehouse_says_what_is_there(publication: Publication) -> None:
@@ -76,6 +85,45 @@ def test_a_file_that_somebody_spoilt_is_told_and_restored(publication: Publicati
     assert len(held(publication)) == (2 if which == "published" else 1)
 
 
+def test_after_a_downgrade_the_last_version_that_can_be_read_comes_back(publication: Publication) -> None:
+    readable = warehouse.version(publication.database)
+    for _ in range(2):
+        with warehouse.publish(publication.database) as con:
+            con.execute("UPDATE schema_version SET version = 99")
+    newer = warehouse.version(publication.database)
+    settings = Settings(warehouse=publication.folder)
+    with pytest.raises(NewerFileError):
+        restore(settings, newer)
+    assert warehouse.version(publication.database) == newer, "nothing was published"
+    spoilt = publication.folder / "versions" / f"{newer}.duckdb"
+    spoilt.chmod(0o644)
+    spoilt.write_bytes(b"x" * 5000)
+    with pytest.raises(warehouse.DamagedWarehouseError, match="another version"):
+        restore(settings, newer)
+    assert restore(settings, None).startswith(readable)
+    assert len(held(publication)) == 2
+
+
+def test_restoring_again_goes_further_back(publication: Publication, tmp_path: Path) -> None:
+    take_in_files(publication, [log(tmp_path / "3.csv", "user-3,2025-06-01T10:00:00,login")], None, NOW)
+    settings = Settings(warehouse=publication.folder)
+    users = []
+    for _ in range(2):
+        restore(settings, None)
+        users.append(len(held(publication)))
+    assert users == [2, 1]
+    with pytest.raises(warehouse.NoWarehouseError, match="no earlier version"):
+        restore(settings, None)
+    take_in_files(publication, [log(tmp_path / "4.csv", "user-4,2025-06-01T10:00:00,login")], None, NOW)
+    restore(settings, None)
+    assert held(publication) == {("user-0", "login")}
+
+
+def test_a_folder_without_a_warehouse_says_so(tmp_path: Path) -> None:
+    text, sound = status(Settings(warehouse=tmp_path))
+    assert sound and "no warehouse" in text and "grupa run LOG.csv" in text
+
+
 @pytest.mark.parametrize("content", [None, b"PAR1 and no more", b""])
 def test_a_parquet_file_that_is_gone_or_spoilt_is_told(publication: Publication, content: bytes | None) -> None:
     path = publication.event_files()[0]
@@ -106,3 +154,17 @@ def test_a_version_that_does_not_open_stops_no_clearing_of_others(publication: P
     oldest.write_bytes(b"x" * 5000)
     publication.clear_out()
     assert all(path.exists() for path in kept)
+
+
+def test_names_of_files_are_on_the_disk_before_a_version_shows_them(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(warehouse, "sync", synced.append)
+    take_in_files(publication, [log(tmp_path / "c.csv", "c,2025-06-02T10:00:00,login")], None, NOW)
+    data = publication.folder / "data"
+    [shown] = [number for number, path in enumerate(synced) if path == publication.folder / "published"]
+    before = synced[:shown]
+    assert {data / "events" / "2025-06-02", data / "events", data, publication.folder} <= set(before)
+    assert any(path.suffix == ".parquet" for path in before)
+    assert synced[-1] == publication.folder  # and the link last

@@ -36,6 +36,17 @@ def test_a_withdrawn_file_leaves_no_row_and_the_others_stay(publication: Publica
     assert f"second.csv ({sha256_of(publication, 'second.csv')[:12]}): 1 duplicates" in told
 
 
+def test_the_log_itself_is_named_where_it_lies_and_stays(publication: Publication) -> None:
+    done = publication.folder / "inbox" / "done"
+    done.mkdir(parents=True)
+    given = publication.folder.with_name("first.csv").read_bytes()
+    (done / "20250701-first.csv").write_bytes(given)
+    (done / "first.csv").write_bytes(given + b"d,2025-06-03T10:00:00,login\n")
+    told = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv"))
+    assert "  inbox/done/20250701-first.csv\n" in told and "  inbox/done/first.csv" not in told
+    assert (done / "20250701-first.csv").exists()
+
+
 def test_what_was_lost_with_it_comes_back_when_the_other_is_taken_in_again(publication: Publication) -> None:
     settings, second = Settings(warehouse=publication.folder), publication.folder.with_name("second.csv")
     withdraw(settings, sha256_of(publication, "first.csv"))

@@ -121,9 +121,9 @@ FORGE = Product(
     {},
     (
         Kind("gone", "WatchEvent", (("going_quiet", ""),), life_days=15, sessions=6,
-             follows=(("rare_visits", ""))),
+             follows=(("rare_visits", ""),)),
         Kind("seldom", "IssuesEvent", (("rare_visits", ""),), sessions=0.8,
-             follows=(("going_quiet", ""))),
+             follows=(("going_quiet", ""),)),
         Kind("late", "ForkEvent", (("slow_step", ""),), delays={"PullRequestEvent": 25}),
         Kind("well", "PushEvent"),
         Kind("well too", "PullRequestEvent"),

@@ -121,7 +121,8 @@ def _ratio(name: str, relative: float, design: Design, *, multiplies: bool = Fal
         views = 1.0 + rng.poisson(rng.gamma(1.5, 4.0, users))
         taste = rng.beta(2.0, 6.0, users)
         taste = taste * (1 + by / 0.25) if multiplies else taste + by
-        return rng.binomial(views.astype(int), np.clip(taste, 0, 1)).astype(float), views
+        clicks = rng.binomial(views.astype(int), np.clip(taste, 0, 1))
+        return np.asarray(clicks, np.float64), np.asarray(views, np.float64)
 
     big = measure("ratio", *draw(np.random.default_rng(0), 400_000, 0.0))
     return Case(name, Metric("ratio", 0.25, big.sd), 0.25 * relative, design, draw)

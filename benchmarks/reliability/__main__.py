@@ -5,18 +5,25 @@ import os
 import platform
 import random
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.reliability import crowd, full_disk, kills, publishing, workers
+from benchmarks.reliability import crowd, full_disk, fuzz_ingest, kills, publishing, run_kills, strangers, workers
 
-PARTS = ("crowd", "runs", "saves", "disk", "publishing")
+PARTS = ("crowd", "runs", "saves", "disk", "publishing", "strangers", "fuzz")
 
 
 def main() -> int:
     """Measure what was asked for and print it row by row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of runs, and as many of plan saves (default: 200)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="warehouses on which runs are killed side by side (default: 1)"
+    )
+    parser.add_argument("--minutes", type=float, default=120, help="after which no more runs are killed (default: 120)")
+    parser.add_argument("--files", type=int, default=2000, help="of broken logs (default: 2000)")
     parser.add_argument("--seconds", type=float, default=60, help="with many at once (default: 60)")
     parser.add_argument("--points", type=int, default=20, help="at which the disk is full (default: 20)")
     parser.add_argument("--seed", type=int, default=1)
@@ -36,8 +43,19 @@ def main() -> int:
 
 
 def _runs(folder: Path, options: argparse.Namespace) -> bool:
-    tally = kills.kill_runs(workers.clean_processes(), folder, options.kills, random.Random(options.seed))
-    return _killed(tally, "a run", "run")
+    until = time.monotonic() + options.minutes * 60
+    share, left = divmod(options.kills, options.jobs)
+    context = workers.clean_processes()
+    start, began = run_kills.make_start(context, folder)
+
+    def kill(job: int) -> kills.Tally:
+        rng, ours = random.Random(f"{options.seed}-{job}"), share + (job < left)
+        return run_kills.kill_runs(context, start, folder / str(job), ours, rng, until)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        tally = kills.Tally.of([began, *pool.map(kill, range(options.jobs))])
+    came = "; ".join(f"{count} {stage}" for stage, count in sorted(tally.stages.items()))
+    return _killed(tally, f"`grupa run` ({came})", "run")
 
 
 def _saves(folder: Path, options: argparse.Namespace) -> bool:
@@ -79,6 +97,34 @@ def _publishing(folder: Path, options: argparse.Namespace) -> bool:
     )
 
 
+def _strangers(_: Path, options: argparse.Namespace) -> bool:
+    sent, faults = 0, []
+    for users in (True, False):
+        with strangers.served(users) as (ports, _folder):
+            counts, stopped = strangers.attack(ports, users)
+        sent += sum(count.sent for count in counts.values())
+        faults += [f"let through: {each}" for count in counts.values() for each in count.through]
+        faults += [f"honest, but stopped: {each}" for each in stopped]
+    return _print(
+        "requests without a session, forged, cross-site, with a foreign Host, path-traversing, over-size, against the app and "
+        "Dagster's UI",
+        f"{sent} sent, {len(faults)} let through (or honest and stopped)",
+        "0 of at least 100",
+        faults + ([f"only {sent} were sent"] if sent < 100 else []),
+    )
+
+
+def _fuzz(_: Path, options: argparse.Namespace) -> bool:
+    outcomes, unaccounted, faults = fuzz_ingest.fuzz(options.files, options.seed)
+    return _print(
+        f"{options.files:,} broken logs",
+        f"{outcomes['taken in']:,} taken in, {outcomes['refused']:,} refused; {outcomes['traceback']} tracebacks, "
+        f"{unaccounted} rows unaccounted for",
+        "0, 0",
+        faults,
+    )
+
+
 def _killed(tally: kills.Tally, what: str, then: str) -> bool:
     return _print(
         f"kill -9 at {tally.kills} random instants of {what}",
@@ -97,7 +143,15 @@ def _print(what: str, found: str, goal: str, faults: list[str]) -> bool:
     return not faults
 
 
-_PARTS = {"crowd": _crowd, "runs": _runs, "saves": _saves, "disk": _disk, "publishing": _publishing}
+_PARTS = {
+    "crowd": _crowd,
+    "runs": _runs,
+    "saves": _saves,
+    "disk": _disk,
+    "publishing": _publishing,
+    "strangers": _strangers,
+    "fuzz": _fuzz,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

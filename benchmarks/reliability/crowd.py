@@ -1,6 +1,7 @@
 """Many at once: readers polling, a session left open, a run publishing in a loop, clients saving plans."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -78,7 +79,7 @@ def crowd(context: ForkServerContext, folder: Path, seconds: float) -> Found:
     acknowledged, stop = context.Value("i", 1), context.Event()
     held = holding.opened(house / warehouse.PIPELINE_FILE)
     before = held.execute("SELECT count(*), sum(hash(user_id)) FROM events").fetchall()
-    jobs = [(run_on, (house, folder, acknowledged, stop))]
+    jobs: list[tuple[Callable[..., None], tuple[object, ...]]] = [(run_on, (house, folder, acknowledged, stop))]
     jobs += [(read_on, (house, acknowledged, stop))] * READERS
     jobs += [(save_on, (house, f"client-{number}", stop)) for number in range(CLIENTS)]
     started = []

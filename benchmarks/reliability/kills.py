@@ -1,8 +1,9 @@
-"""kill -9 at random instants of a run and of a plan save; after each: what was acknowledged is there, and the next one succeeds."""
+"""kill -9 at random instants of a plan save; after each: what was acknowledged is there, and the next save succeeds."""
 
 import random
-import shutil
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -17,55 +18,23 @@ FRESH_EVERY = 10
 
 @dataclass
 class Tally:
-    """What became of the kills; `faults` and `failures` hold a line each."""
+    """What became of the kills; `faults` and `failures` hold a line each, `stages` how far the killed had come."""
 
     kills: int = 0
     faults: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    stages: Counter[str] = field(default_factory=Counter)
 
-
-def kill_runs(context: ForkServerContext, folder: Path, kills: int, rng: random.Random) -> Tally:
-    """Kill `kills` runs, each at an instant drawn evenly from the length of the last whole run."""
-    tally, base = Tally(), folder / "base"
-    first = workers.small_log(folder, 0)
-    workers.attempt(context, base, first)
-    began = time.monotonic()
-    _expect(tally, "a run to begin with", workers.attempt(context, base, first))
-    length = time.monotonic() - began
-    warehouse, known, number = base, [workers.sha256_of(first)], 0
-    while tally.kills < kills:
-        if number % FRESH_EVERY == 0:
-            warehouse = folder / f"runs-{number}"
-            shutil.copytree(base, warehouse, symlinks=True)
-            known = known[:1]
-        number += 1
-        log = workers.small_log(folder, number)
-        if not _kill_run(context, warehouse, log, rng.uniform(0, length)):
-            known.append(workers.sha256_of(log))
-            continue
-        tally.kills += 1
-        tally.faults += [f"kill {tally.kills}: {why}" for why in holding.pipeline_faults(warehouse, known)]
-        began = time.monotonic()
-        _expect(tally, f"the run after kill {tally.kills}", workers.attempt(context, warehouse, log))
-        length = time.monotonic() - began
-        tally.seconds.append(length)
-        known.append(workers.sha256_of(log))
-        tally.faults += [f"after kill {tally.kills}: {why}" for why in holding.pipeline_faults(warehouse, known)]
-    return tally
-
-
-def _kill_run(context: ForkServerContext, warehouse: Path, log: Path, after: float) -> bool:
-    """Whether the run was killed before it ended by itself."""
-    ours, theirs = context.Pipe()
-    process = context.Process(target=workers.run_once, args=(warehouse, log, theirs))
-    process.start()
-    theirs.close()
-    ours.recv()
-    ended = ours.poll(after)
-    process.kill()
-    process.join()
-    return not ended
+    @classmethod
+    def of(cls, tallies: "Iterable[Tally]") -> "Tally":
+        """The sum of several."""
+        whole = cls()
+        for tally in tallies:
+            whole.kills += tally.kills
+            whole.faults += tally.faults
+            whole.failures += tally.failures
+            whole.stages += tally.stages
+        return whole
 
 
 def kill_saves(context: ForkServerContext, folder: Path, kills: int, rng: random.Random) -> Tally:
@@ -103,8 +72,3 @@ def _received(ours: "workers.Connection") -> list[tuple[str, int]]:
             said.append(ours.recv())
     except EOFError:
         return said
-
-
-def _expect(tally: Tally, what: str, said: str) -> None:
-    if said != "done":
-        tally.failures.append(f"{what}: {said}")

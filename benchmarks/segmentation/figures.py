@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from benchmarks.segmentation import days, measures, planted, real
+from benchmarks.segmentation import days, logs, measures, planted, real
 from grupa_pipeline.segmentation.results import Segmentation
 from grupa_pipeline.segmentation.rules import describe_clusters
 
@@ -20,12 +20,27 @@ STRUCTURED: dict[str, Callable[[int], planted.Planted]] = {
     "long tail": planted.long_tail,
     "heavy noise": planted.heavy_noise,
 }
+STRUCTURED_LOGS: dict[str, Callable[[int], planted.Planted]] = {
+    "separable log": lambda seed: logs.kinds_log(seed, [1] * 6, contrast=0.8),
+    "overlapping log": lambda seed: logs.kinds_log(seed, [1] * 5, contrast=0.45),
+    "unequal log": lambda seed: logs.kinds_log(seed, [50, 25, 12, 7, 4, 2], contrast=0.75, users=3000),
+    "long tail log": lambda seed: logs.kinds_log(
+        seed, [(2 / 3) ** kind for kind in range(7)], contrast=0.8, users=2000
+    ),
+    "heavy noise log": lambda seed: logs.kinds_log(seed, [1] * 5, contrast=0.8, noise=0.3),
+}
 STRUCTURELESS: dict[str, Callable[[int], planted.Planted]] = {
     "independent": planted.independent,
     "one kind": planted.one_kind,
     "one factor": planted.factors,
     "two factors": lambda seed: planted.factors(seed, count=2),
     "heavy-tailed factor": lambda seed: planted.factors(seed, heavy=True),
+}
+STRUCTURELESS_LOGS: dict[str, Callable[[int], planted.Planted]] = {
+    "one kind log": lambda seed: logs.factors_log(seed, factors=0),
+    "one factor log": lambda seed: logs.factors_log(seed, factors=1),
+    "two factors log": lambda seed: logs.factors_log(seed, factors=2),
+    "heavy-tailed factor log": lambda seed: logs.factors_log(seed, factors=1, heavy=True),
 }
 NO_CATALOG = pd.DataFrame(columns=["feature", "description", "unit"])
 
@@ -42,7 +57,7 @@ class Figure:
 
 @cache
 def _log(name: str, seed: int) -> planted.Planted:
-    return {**STRUCTURED, **STRUCTURELESS}[name](seed)
+    return {**STRUCTURED, **STRUCTURED_LOGS, **STRUCTURELESS, **STRUCTURELESS_LOGS}[name](seed)
 
 
 @cache
@@ -51,7 +66,7 @@ def _run(name: str, seed: int) -> Segmentation:
 
 
 def collapsed(seeds: range) -> Iterator[Figure]:
-    runs = [_run(name, seed) for name in STRUCTURED for seed in seeds]
+    runs = [_run(name, seed) for name in (*STRUCTURED, *STRUCTURED_LOGS) for seed in seeds]
     bad = sum(measures.collapsed(result) for result in runs)
     yield Figure("collapsed runs on structured logs", "0", f"{bad} of {len(runs)}", bad == 0)
     weak = sum(result.status != "ok" for result in runs)
@@ -60,7 +75,7 @@ def collapsed(seeds: range) -> Iterator[Figure]:
 
 def structureless(seeds: range) -> Iterator[Figure]:
     total = []
-    for name in STRUCTURELESS:
+    for name in (*STRUCTURELESS, *STRUCTURELESS_LOGS):
         weak = [_run(name, seed).status == "weak_structure" for seed in seeds]
         total += weak
         yield Figure(f"reported weak: {name}", "", f"{sum(weak)} of {len(weak)}", None)
@@ -68,7 +83,8 @@ def structureless(seeds: range) -> Iterator[Figure]:
 
 
 def recovered(seeds: range) -> Iterator[Figure]:
-    for name, goal, share_goal in (("separable", 0.95, 0.95), ("overlapping", 0.75, 0.80)):
+    goals = (("separable", 0.95, 0.95), ("overlapping", 0.75, 0.80))
+    for name, goal, share_goal in (*goals, *((f"{name} log", *rest) for name, *rest in goals)):
         rows = [_compared(name, seed) for seed in seeds]
         ours, kmeans, nmf, everyone, share = np.median(rows, axis=0)
         yield Figure(f"ARI over assigned users: {name}", f">= {goal}", f"{ours:.3f}", bool(ours >= goal))
@@ -78,7 +94,7 @@ def recovered(seeds: range) -> Iterator[Figure]:
         yield Figure(f"  beside k-means and NMF (true k): {name}", f">= {best - 0.02:.3f}", told, close)
         yield Figure(f"  over all users: {name}", "", f"{everyone:.3f}", None)
         yield Figure(f"share assigned: {name}", f">= {share_goal}", f"{share:.3f}", bool(share >= share_goal))
-    for name in ("unequal", "long tail"):
+    for name in ("unequal", "long tail", "unequal log", "long tail log"):
         ours, kmeans, nmf, everyone, share = np.median([_compared(name, seed) for seed in seeds], axis=0)
         told = f"{ours:.3f} (k-means {kmeans:.3f}, NMF {nmf:.3f}; all users {everyone:.3f}; assigned {share:.3f})"
         yield Figure(f"ARI over assigned users: {name}", "", told, None)
@@ -89,10 +105,14 @@ def _compared(name: str, seed: int) -> tuple[float, float, float, float, float]:
     log, result = _log(name, seed), _run(name, seed)
     labels = result.users["cluster_id"]
     assigned = labels[labels.notna()].index
-    rivals = measures.rivals(log, seed)
+    kmeans, nmf = (
+        measures.agreement(log.truth[assigned], rival, assigned_only=True)
+        for rival in measures.rivals(log, seed).values()
+    )
     return (
         measures.agreement(log.truth, labels, assigned_only=True),
-        *(measures.agreement(log.truth[assigned], rivals[r], assigned_only=True) for r in ("k-means", "NMF")),
+        kmeans,
+        nmf,
         measures.agreement(log.truth, labels, assigned_only=False),
         float(labels.notna().mean()),
     )
@@ -105,24 +125,28 @@ def repeated(seeds: range) -> Iterator[Figure]:
 
 
 def stable(seeds: range) -> Iterator[Figure]:
-    shown = [_run(name, seed).identities["stability"] for name in STRUCTURED for seed in seeds]
+    everywhere = (*STRUCTURED, *STRUCTURED_LOGS)
+    shown = [_run(name, seed).identities["stability"] for name in everywhere for seed in seeds]
     least, middle = float(pd.concat(shown).min()), float(pd.concat(shown).median())
     yield Figure("bootstrap Jaccard of clusters shown: least", ">= 0.60", f"{least:.3f}", least >= 0.6)
     yield Figure("bootstrap Jaccard of clusters shown: median", ">= 0.80", f"{middle:.3f}", middle >= 0.8)
-    for name in STRUCTURED:
-        share = float(np.mean([measures.kinds_shown(_log(name, seed), _run(name, seed)) for seed in seeds]))
-        yield Figure(f"share of planted kinds shown: {name}", ">= 0.95", f"{share:.3f}", share >= 0.95)
+    for name in everywhere:
+        shares = [measures.kinds_shown(_log(name, seed), _run(name, seed)) for seed in seeds]
+        share = float(np.median(shares))
+        told = f"{share:.3f} (mean {np.mean(shares):.3f})"
+        yield Figure(f"share of planted kinds shown: {name}", ">= 0.95", told, share >= 0.95)
 
 
 def noise(seeds: range) -> Iterator[Figure]:
-    gaps, planted_shares = [], []
-    for seed in seeds:
-        truth, labels = _log("heavy noise", seed).truth, _run("heavy noise", seed).users["cluster_id"]
-        planted_shares.append(float((truth < 0).mean()))
-        gaps.append(float(labels.isna().mean()) - planted_shares[-1])
-    gap = float(np.median(gaps))
-    told = f"{gap:+.3f} (planted {np.median(planted_shares):.3f})"
-    yield Figure("unassigned less planted noise", "within 0.05", told, abs(gap) <= 0.05)
+    for name in ("heavy noise", "heavy noise log"):
+        gaps, planted_shares = [], []
+        for seed in seeds:
+            truth, labels = _log(name, seed).truth, _run(name, seed).users["cluster_id"]
+            planted_shares.append(float((truth < 0).mean()))
+            gaps.append(float(labels.isna().mean()) - planted_shares[-1])
+        gap = float(np.median(gaps))
+        told = f"{gap:+.3f} (planted {np.median(planted_shares):.3f})"
+        yield Figure(f"unassigned less planted noise: {name}", "within 0.05", told, abs(gap) <= 0.05)
 
 
 def same_ids(seeds: range) -> Iterator[Figure]:
@@ -141,16 +165,17 @@ def changes(seeds: range) -> Iterator[Figure]:
 
 
 def bounded(seeds: range) -> Iterator[Figure]:
-    """On the first seed alone: an unbounded fit takes minutes."""
-    ours, two = measures.bound_cost(planted.overlapping(seeds[0], users=30_000), seeds[0])
-    told = f"{ours:.3f} (two unbounded fits {two:.3f})"
-    yield Figure("landmarks against no bound, 30,000 users (ARI)", f">= {two - 0.02:.3f}", told, ours >= two - 0.02)
+    """On three seeds at most: each takes three large fits."""
+    pairs = np.array([measures.bound_cost(planted.overlapping(seed, users=30_000), seed) for seed in seeds[:3]])
+    cost = float(np.median(pairs[:, 1] - pairs[:, 0]))
+    told = "; ".join(f"{ours:.3f} (two unbounded fits {two:.3f})" for ours, two in pairs)
+    yield Figure("landmarks against no bound, 30,000 users (ARI)", "median cost <= 0.020", told, cost <= 0.02)
 
 
 def rules(seeds: range) -> Iterator[Figure]:
     scores = [
         describe_clusters(_log(name, seed).features, _run(name, seed).users["cluster_id"], NO_CATALOG)["rule_f1"]
-        for name in STRUCTURED
+        for name in (*STRUCTURED, *STRUCTURED_LOGS)
         for seed in seeds
     ]
     value = float(pd.concat(scores).median())

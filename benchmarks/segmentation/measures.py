@@ -78,7 +78,8 @@ def subsample_agreement(planted: Planted, seed: int) -> float:
 def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
     """ARI over users assigned by both: bounded against unbounded landmarks, and two unbounded fits of different seeds.
 
-    The parameters are those that the bounded run chose; stability and null are left at their least, being of no use here.
+    The parameters are those that the bounded run chose. Stability and null are left at their least, being of no use here,
+    so no cluster of the unbounded fits is hidden as unstable.
     """
     bounded = segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
     chosen = bounded.parameters["candidate"]
@@ -89,6 +90,7 @@ def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
         densities=(setting,),
         subsamples=1,
         null_fits=2,
+        min_stability=0.0,
     )
     free = [segment(planted.features, seed=s, snapshot_date=FIRST_DAY, method=method) for s in (seed, seed + 1)]
     labels = [result.users["cluster_id"] for result in (bounded, *free)]
@@ -157,9 +159,7 @@ def named_within(followed: Followed, change: str, days: int) -> bool:
     """
     told = []
     for day, result in zip(followed.days, followed.results, strict=True):
-        links = result.transitions[result.transitions["kind"] == change] if len(result.transitions) else []
-        if len(links) == 0:
-            continue
+        links = result.transitions[result.transitions["kind"] == change]
         truth = day.truth.reindex(result.users.index)
         for cluster in links["to_cluster_id"]:
             members = truth[result.users["cluster_id"] == cluster]

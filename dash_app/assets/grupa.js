@@ -15,9 +15,20 @@
     const text = params.toString();
     return unless(text ? `?${text}` : "", search || "");
   };
+  /* What a callback is called for. Quick clicks on several things come in one call, which does not say in what order:
+     then it is the one that was clicked last. */
+  let clicked = "";
+  document.addEventListener(
+    "click",
+    ({ target }) => {
+      const component = target.closest && target.closest("[id^='{']");
+      if (component) clicked = component.id;
+    },
+    true,
+  );
   const triggered = () => {
     const found = own.callback_context.triggered.filter((each) => each.value);
-    return found.length ? found[0] : null;
+    return found.find((each) => each.prop_id.startsWith(clicked)) || found[0] || null;
   };
   const idOf = (trigger) => JSON.parse(trigger.prop_id.slice(0, trigger.prop_id.lastIndexOf(".")));
 
@@ -34,67 +45,213 @@
     setTimeout(() => watch.disconnect(), 3000);
   };
 
-  const changed = (selector, most) =>
-    new Promise((done) => {
-      const watch = new MutationObserver(() => finish());
-      const finish = () => {
-        watch.disconnect();
-        setTimeout(done, 0);
-      };
-      const part = document.querySelector(selector);
-      if (part) watch.observe(part, { childList: true });
-      setTimeout(finish, most);
+  const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))));
+
+  const mapDrawn = () => [...document.querySelectorAll("#map .js-plotly-plot")].find((map) => map._fullData);
+  const openNow = () => wanted(window.location.search).get("cluster") || "";
+
+  /* The table's row of the open cluster is marked. It is not the grid's own selection: what the grid reports of that comes
+     late, and would open again what was open before. */
+  const markRow = () => {
+    for (const row of document.querySelectorAll("#cluster-table .ag-row")) {
+      const open = row.getAttribute("row-id") === openNow();
+      row.classList.toggle("open-row", open);
+      if (open) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  };
+  const grid = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+  grid.markRow = markRow;
+  grid.isOpen = ({ data }) => data.cluster === openNow();
+  grid.openRow = ({ data, event }) => {
+    if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
+    if (data.cluster !== openNow()) own.set_props("url", { search: address({ cluster: data.cluster }, window.location.search) });
+  };
+
+  /* Changes to the map, told to Plotly only where something is not as it should be. */
+  const tell = async (method, map, changes, ...rest) => {
+    if (Object.keys(changes).length) await window.Plotly[method](map, changes, ...rest);
+  };
+
+  /* A label stands where it lies over no earlier one, as near to its cluster as there is room, and inside the map. */
+  const roomFor = (box, taken, size) => {
+    const inside = (value, least, most) => Math.max(least, Math.min(value, most));
+    const left = inside(box.x - box.width / 2, 2, size.width - box.width - 2);
+    const top = inside(box.y - 6 - box.height, 2, size.height - box.height - 2);
+    const tries = [];
+    for (let down = -8; down <= 8; down += 1) {
+      for (let right = -2; right <= 2; right += 1) {
+        const place = { left: left + (right * box.width) / 2, top: top + down * (box.height + 3) };
+        tries.push({ ...place, far: Math.hypot(place.left - left, place.top - top) });
+      }
+    }
+    tries.sort((one, other) => one.far - other.far);
+    const fits = ({ left: x, top: y, far }) =>
+      (!far || (x >= 2 && x + box.width <= size.width - 2 && y >= 36 && y + box.height <= size.height - 2)) &&
+      taken.every((each) => x + box.width + 2 < each.left || each.right + 2 < x || y + box.height + 2 < each.top || each.bottom + 2 < y);
+    return tries.find(fits) || { left, top };
+  };
+
+  const placeLabels = async (map) => {
+    const narrow = window.innerWidth < 760 ? 1 : 0;
+    const labels = map.layout.annotations || [];
+    const texts = {};
+    labels.forEach((each, at) => {
+      const text = map.layout.meta.labels[each.name][narrow];
+      if (each.text !== text) texts[`annotations[${at}].text`] = text;
     });
+    await tell("relayout", map, texts);
+    const { xaxis, yaxis, width, height } = map._fullLayout;
+    const taken = [];
+    const shifts = {};
+    labels.forEach((each, at) => {
+      const shape = map.querySelector(`.annotation[data-index="${at}"] .bg`);
+      if (!shape) return; // out of what is shown
+      const { width: wide, height: high } = shape.getBoundingClientRect();
+      const own = { x: xaxis._offset + xaxis.d2p(each.x), y: yaxis._offset + yaxis.d2p(each.y), width: wide, height: high };
+      const { left, top } = roomFor(own, taken, { width, height });
+      taken.push({ left, top, right: left + wide, bottom: top + high });
+      const shift = { xshift: Math.round(left + wide / 2 - own.x), yshift: Math.round(own.y - top - high) };
+      for (const [name, value] of Object.entries(shift)) {
+        if (Math.abs((map.layout.annotations[at][name] || 0) - value) > 1) shifts[`annotations[${at}].${name}`] = value;
+      }
+    });
+    await tell("relayout", map, shifts);
+  };
+
+  /* While a cluster is open the other users are grey and dimmed, not hidden: where dots are dense, faint ones add up. */
+  const ownColors = new WeakMap();
+  const dimOthers = async (map) => {
+    const { colors, dimmed } = map.layout.meta;
+    const open = openNow();
+    const known = map.data.some((trace) => trace.meta && trace.meta === open);
+    const traces = [];
+    const changes = { "marker.color": [], "marker.opacity": [] };
+    map.data.forEach((trace, at) => {
+      if (trace.type !== "scattergl") return;
+      const { color, opacity, coloraxis } = trace.marker;
+      if (typeof color !== "string") ownColors.set(trace, color);
+      const lit = !known || trace.meta === open;
+      const wanted = lit ? ownColors.get(trace) || colors[trace.meta] : dimmed.color;
+      const strength = lit ? (trace.meta || coloraxis ? 0.8 : 0.45) : dimmed.opacity;
+      if (color === wanted && opacity === strength) return;
+      traces.push(at);
+      changes["marker.color"].push(wanted);
+      changes["marker.opacity"].push(strength);
+    });
+    if (traces.length) await window.Plotly.restyle(map, changes, traces);
+  };
+
+  /* Each user who was found or picked has a ring; one who is not drawn has none. */
+  const ringFound = async (map) => {
+    const rings = [...document.querySelectorAll("#found-users code")].flatMap(({ textContent: user }) => {
+      const at = map.data.findIndex((trace) => trace.customdata && trace.customdata.includes(user));
+      if (at < 0) return [];
+      const { x, y, customdata } = map._fullData[at];
+      const place = customdata.indexOf(user);
+      return { type: "circle", xsizemode: "pixel", ysizemode: "pixel", xanchor: x[place], yanchor: y[place], x0: -9, x1: 9, y0: -9, y1: 9, line: { width: 3 } };
+    });
+    /* What was found is told where it hides none of them. */
+    const middle = map._fullLayout.height / 2;
+    const low = rings.some(({ yanchor }) => map._fullLayout.yaxis._offset + map._fullLayout.yaxis.d2p(yanchor) > middle);
+    document.querySelector("#found-users").classList.toggle("above", low);
+    const places = (shapes) => (shapes || []).map(({ xanchor, yanchor }) => [xanchor, yanchor]);
+    await tell("relayout", map, same(places(rings), places(map.layout.shapes)) ? {} : { shapes: rings });
+  };
+
+  /* After every drawing the map is put right: after a click, on another size, with other colours. */
+  let settling = false;
+  let again = false;
+  const settle = async (map) => {
+    again = true;
+    if (settling || !map.layout.meta) return;
+    settling = true;
+    try {
+      for (let rounds = 0; again && rounds < 4; rounds += 1) {
+        again = false;
+        for (const step of [dimOthers, ringFound, placeLabels]) if (map.isConnected) await step(map);
+      }
+    } finally {
+      settling = false;
+    }
+  };
+  const watched = new WeakSet();
+  const watchMap = (map) => {
+    if (watched.has(map)) return;
+    watched.add(map);
+    map.on("plotly_afterplot", () => settle(map));
+    settle(map);
+  };
+
+  /* Map and table follow once the card has been painted. */
+  const follow = async (open) => {
+    await painted();
+    if (open !== openNow()) return;
+    markRow();
+    const map = mapDrawn();
+    if (map) await settle(map);
+  };
+
+  /* Plotly takes long to set up: that is done while the server makes the page, not when it has come. Dash waits for it. */
+  const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 0)); // Safari has none
+  const setUpPlotly = () => {
+    window.Plotly ||= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: document.getElementById("plotly").href, onload: done, onerror: failed });
+      document.head.append(script);
+    });
+  };
 
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
-    where: (path, search, names, saved, current) => {
+    read_address: (path, search, names, saved, where, selection, planning) => {
+      const asked = wanted(search);
+      if (path && path !== "/data" && !window.Plotly) whenIdle(setUpPlotly, { timeout: 300 });
       /* A saved plan shows on the roadmap only: other pages need not be built again. */
       const changed = path === "/roadmap" ? `${names} ${saved}` : `${names}`;
-      return path ? unless({ path, snapshot: wanted(search).get("snapshot"), changed }, current) : kept();
+      return [
+        path ? unless({ path, snapshot: asked.get("snapshot"), changed }, where) : kept(),
+        unless({ cluster: asked.get("cluster") || "" }, selection),
+        unless({ plan: asked.get("plan") || "" }, planning),
+      ];
     },
-    selection: (search, current) => unless({ cluster: wanted(search).get("cluster") || "" }, current),
-    planning: (search, current) => unless({ plan: wanted(search).get("plan") || "" }, current),
 
     /* A click on a point, label, card, name or row opens a cluster. */
-    open: (clicks, point, label, rows, search, figure) => {
+    open: (clicks, point, label, search) => {
       const trigger = triggered();
       if (!trigger) return [kept(), kept()];
       const source = trigger.prop_id;
       if (source.startsWith("{")) focusOn("#panel h2");
       if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), kept()];
       if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), kept()];
-      if (source === "map.clickData") {
-        const at = point.points[0];
-        const [user, cluster] = Array.isArray(at.customdata) ? at.customdata : [at.customdata, figure.data[at.curveNumber].meta];
-        return [cluster ? address({ cluster }, search) : kept(), { id: user }];
-      }
-      return [rows && rows.length ? address({ cluster: rows[0].cluster }, search) : kept(), kept()];
+      const { customdata: id, curveNumber } = point.points[0];
+      const cluster = mapDrawn().data[curveNumber].meta;
+      return [cluster ? address({ cluster }, search) : kept(), { id, cluster }];
+    },
+    ring: () => {
+      painted().then(() => {
+        const map = mapDrawn();
+        if (map) settle(map);
+      });
+    },
+    /* The table is laid once the map is drawn: it stands below, and takes as long as all the cards. */
+    lay_table: async (table) => {
+      if (!table) return kept();
+      for (let frames = 0; frames < 300 && !mapDrawn(); frames += 2) await painted();
+      if (mapDrawn()) watchMap(mapDrawn());
+      return table.grid;
     },
 
     /* Everything but the map that shows what is open, without asking the server. */
-    show: (selection, cards) => {
+    show: (selection, panels, cards) => {
       const open = (selection && selection.cluster) || "";
-      const known = cards.some((card) => card.cluster === open);
+      const known = Object.hasOwn(panels, open);
+      follow(open);
       return [
-        known ? "panel open" : "panel",
+        panels[known ? open : ""],
+        known && open ? "panel open" : "panel",
         cards.map((card) => (card.cluster === open ? "true" : "false")),
-        known ? { ids: [open] } : [],
       ];
-    },
-
-    /* The others are dimmed, not hidden. Drawing the map again takes its time: the card goes first. */
-    dim: async (selection, figure) => {
-      await changed("#panel", 400);
-      const open = (selection && selection.cluster) || "";
-      const known = figure.data.some((trace) => trace.meta && trace.meta === open);
-      const data = figure.data.map((trace) => {
-        if (trace.type !== "scattergl" || typeof trace.marker.opacity !== "number") return trace;
-        const lit = !known || trace.meta === open;
-        const opacity = lit ? (trace.meta ? 0.8 : 0.45) : 0.12;
-        return { ...trace, marker: { ...trace.marker, opacity } };
-      });
-      return { ...figure, data };
     },
 
     /* The lasso's outline, thinned to 100 corners: the server asks who of all users is inside. */
@@ -153,8 +310,9 @@
     },
 
     /* Links keep the snapshot, and the one of this page is marked. */
-    rail: (path, search, ids) => {
-      const snapshot = wanted(search).get("snapshot");
+    rail: (where, ids) => {
+      if (!where) return [ids.map(kept), ids.map(kept)];
+      const { path, snapshot } = where;
       return [
         ids.map((id) => id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
         ids.map((id) => (id.path === path ? "rail-link here" : "rail-link")),

@@ -8,9 +8,9 @@ from dash.development.base_component import Component
 
 from dash_app import figures
 from dash_app.callbacks.navigation import as_day
+from dash_app.components import overview
 from dash_app.components import users as user_parts
 from dash_app.data import users
-from dash_app.pages import clusters as page
 from dash_app.services import Services
 
 OPENERS = {"type": "open", "cluster": ALL, "at": ALL}
@@ -21,11 +21,9 @@ def register(app: Dash, services: Services) -> None:
     """Wire the Clusters page."""
     _register_selection(app)
     where = State("where", "data")
-    app.callback(Output("panel", "children"), Input("selection", "data"), where, prevent_initial_call=True)(
-        partial(show_panel, services)
-    )
     app.callback(
         Output("map", "figure"),
+        Output("map-legend", "children"),
         Input("color-by", "value"),
         where,
         State("selection", "data"),
@@ -52,24 +50,24 @@ def _register_selection(app: Dash) -> None:
         Input(OPENERS, "n_clicks"),
         Input("map", "clickData"),
         Input("map", "clickAnnotationData"),
-        Input("cluster-table", "selectedRows"),
         State("url", "search"),
-        State("map", "figure"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        browser("dim"),
-        Output("map", "figure", allow_duplicate=True),
-        Input("selection", "data"),
-        State("map", "figure"),
+        browser("dismiss"),
+        Output("found-users", "children", allow_duplicate=True),
+        Input({"type": "close-found", "at": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
+    app.clientside_callback(browser("ring"), Input("found-users", "children"))
+    app.clientside_callback(browser("lay_table"), Output("table-place", "children"), Input("table", "data"))
     app.clientside_callback(
         browser("show"),
+        Output("panel", "children"),
         Output("panel", "className"),
         Output(CARDS, "aria-pressed"),
-        Output("cluster-table", "selectedRows"),
         Input("selection", "data"),
+        State("panels", "data"),
         State(CARDS, "id"),
         prevent_initial_call=True,
     )
@@ -78,34 +76,37 @@ def _register_selection(app: Dash) -> None:
     )
 
 
-def show_panel(services: Services, selection: dict[str, str] | None, where: dict[str, Any]) -> Any:
-    """The open cluster, or the overview."""
-    snapshot = services.snapshot(as_day(where["snapshot"]))
-    return page.panel(snapshot, (selection or {}).get("cluster")) if snapshot else no_update
-
-
-def color_map(services: Services, feature: str | None, where: dict[str, Any], selection: dict[str, str] | None) -> Any:
-    """The map by cluster, or by a feature."""
+def color_map(
+    services: Services, feature: str | None, where: dict[str, Any], selection: dict[str, str] | None
+) -> tuple[Any, Any]:
+    """The map by cluster, or by a feature, and what its colours mean."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if snapshot is None:
-        return no_update
+        return no_update, no_update
     points = services.gate.ask(users.load_points, snapshot.day)
     if feature is None or feature not in snapshot.catalog:
-        return figures.cluster_map(points, snapshot.clusters, (selection or {}).get("cluster"))
-    values = services.gate.ask(users.load_values, snapshot.day, feature)
-    return figures.feature_map(points, snapshot.clusters, values, snapshot.catalog[feature])
+        by_cluster = figures.cluster_map(points, snapshot.clusters, (selection or {}).get("cluster"))
+        return by_cluster, overview.legend(snapshot, points)
+    values = services.gate.ask(users.load_values, snapshot.day, feature, points.user_id)
+    shown = snapshot.catalog[feature]
+    return figures.feature_map(points, snapshot.clusters, values, shown), overview.legend(snapshot, points, shown)
 
 
 def find_users(
     services: Services, text: str | None, picked: dict[str, str] | None, where: dict[str, Any]
-) -> Component | None:
-    """Users whose id matches what was typed, or the one whose point was clicked."""
+) -> list[Component] | None:
+    """Users whose id matches what was typed, or the one whose point was clicked: the map knows their cluster."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
-    asked = (picked or {}).get("id") if ctx.triggered_id == "picked" else (text or "").strip()
-    if not asked or snapshot is None:
+    if snapshot is None:
         return None
-    found = services.gate.ask(users.find_users, snapshot.day, asked, 1 if ctx.triggered_id == "picked" else 6)
-    return user_parts.found(found, snapshot, asked)
+    if picked and ctx.triggered_id == "picked":
+        return user_parts.found([(picked["id"], picked["cluster"])], snapshot, picked["id"])
+    asked = (text or "").strip()
+    return (
+        user_parts.found(services.gate.ask(users.find_users, snapshot.day, asked, 6), snapshot, asked)
+        if asked
+        else None
+    )
 
 
 def describe_area(services: Services, area: dict[str, list[float]] | None, where: dict[str, Any]) -> Component | None:
@@ -113,6 +114,5 @@ def describe_area(services: Services, area: dict[str, list[float]] | None, where
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if not area or snapshot is None:
         return None
-    inside = services.gate.ask(users.inside, snapshot.day, tuple(area["x"]), tuple(area["y"]))
-    differences = services.gate.ask(users.compare_users, snapshot.day, inside) if inside else ()
-    return user_parts.area(len(inside), differences, snapshot)
+    inside, differences = services.gate.ask(users.describe_area, snapshot.day, tuple(area["x"]), tuple(area["y"]))
+    return user_parts.area(inside, differences, snapshot)

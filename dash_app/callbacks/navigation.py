@@ -16,23 +16,26 @@ from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
 
 log = logging.getLogger(__name__)
 
+STORES = ("where", "selection", "planning")
+"""What the address says, taken apart: each store changes only when its part does."""
+
 
 def register(app: Dash, services: Services) -> None:
     """Wire the shell."""
     browser = partial(ClientsideFunction, "grupa")
-    url = (Input("url", "pathname"), Input("url", "search"))
     app.clientside_callback(
-        browser("where"),
-        Output("where", "data"),
-        *url,
+        browser("read_address"),
+        *(Output(store, "data") for store in STORES),
+        Input("url", "pathname"),
+        Input("url", "search"),
         Input("changed", "data"),
         Input("saved", "data"),
-        State("where", "data"),
+        *(State(store, "data") for store in STORES),
     )
-    for store in ("selection", "planning"):
-        app.clientside_callback(browser(store), Output(store, "data"), Input("url", "search"), State(store, "data"))
     rail = {"type": "rail", "path": ALL}
-    app.clientside_callback(browser("rail"), Output(rail, "href"), Output(rail, "className"), *url, State(rail, "id"))
+    app.clientside_callback(
+        browser("rail"), Output(rail, "href"), Output(rail, "className"), Input("where", "data"), State(rail, "id")
+    )
     app.clientside_callback(browser("scheme"), Output("theme", "forceColorScheme"), Input("scheme", "data"))
     app.clientside_callback(
         browser("switch_scheme"),

@@ -1,29 +1,32 @@
 """The planner drawer: opens filled in, sizes again as fields change, saves to the roadmap, takes back."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
-from dash_app import drafting
+from dash_app import drafting, formats
 from dash_app.callbacks import planner_edits
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import empty, parts
 from dash_app.components import planner as planner_parts
 from dash_app.components.planner_form import margins
+from dash_app.components.planner_workings import workings
 from dash_app.data import history as histories
 from dash_app.data import snapshot as snapshots
 from dash_app.planning.baseline import BaselineError
+from dash_app.planning.brief import quoted
 from dash_app.planning.changes import cluster_since
 from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.sample_size import SizeError
+from dash_app.planning.sizing import sized_before
 from dash_app.roadmap import StaleEditError, UnknownPlanError
 from dash_app.services import Services
 
 FIELDS, MARGINS = {"type": "field", "name": ALL}, {"type": "margin", "metric": ALL}
+NOTHING_NEW = (no_update,) * 3
 CANNOT = (BaselineError, DurationError, PlanError, SizeError)
 
 
@@ -33,6 +36,7 @@ def register(app: Dash, services: Services) -> None:
     app.callback(
         Output("planner", "children"),
         Output("draft", "data"),
+        Output("drawer", "title"),
         Input("planning", "data"),
         Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
         Input({"type": "alternative", "plan": ALL}, "n_clicks"),
@@ -42,6 +46,7 @@ def register(app: Dash, services: Services) -> None:
     )(partial(open_planner, services))
     app.callback(
         Output("plan-numbers", "children"),
+        Output("plan-advice", "children"),
         Output("plan-workings", "children"),
         Output("margins", "children"),
         Output("plan-problem", "children"),
@@ -90,23 +95,26 @@ def open_planner(
     alternatives: list[int],
     where: dict[str, Any] | None,
     draft: dict[str, Any] | None,
-) -> tuple[Any, Any]:
-    """The drawer for a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer."""
+) -> tuple[Any, Any, Any]:
+    """What the drawer shows, its draft and its title.
+
+    For a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer.
+    """
     wanted = planning["plan"]
     asked = ctx.triggered_id if isinstance(ctx.triggered_id, dict) else {}
     if not wanted or (asked and not any((*reloads, *alternatives))):
-        return no_update, no_update
+        return NOTHING_NEW
     try:
         if asked.get("type") == "alternative" and draft:
             better = drafting.resize(services, drafting.from_store(draft)).alternative
-            return _drawer(services, better.plan) if better and better.plan else (no_update, no_update)
+            return _drawer(services, better.plan) if better and better.plan else NOTHING_NEW
         if wanted.startswith("new:"):
             return _new(services, wanted.removeprefix("new:"), (where or {}).get("snapshot"))
         return _drawer(services, services.roadmap.plan(wanted))
     except UnknownPlanError as error:
-        return empty.no_plan(str(error)), None
+        return empty.no_plan(str(error)), None, _title("Test plan")
     except CANNOT as error:
-        return empty.not_plannable(str(error)), None
+        return empty.not_plannable(str(error)), None, _title("Plan a test")
 
 
 def edit(
@@ -116,23 +124,24 @@ def edit(
     ids: list[dict[str, str]],
     margin_ids: list[dict[str, str]],
     draft: dict[str, Any] | None,
-) -> tuple[Any, Any, Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Size again with the fields as they are; what cannot be sized is said and the numbers stay as they were."""
     if not draft or not values:
-        return (no_update,) * 5
+        return (no_update,) * 6
     before = drafting.from_store(draft)
     fields = {each["name"]: value for each, value in zip(ids, values, strict=True)}
     limits = {each["metric"]: value for each, value in zip(margin_ids, margin_values, strict=True)}
     try:
         plan = planner_edits.apply(services, before, fields, limits)
-        sizing = drafting.resize(services, plan)
+        sizing = drafting.resize_edit(services, before, plan)
     except CANNOT as error:
-        return no_update, no_update, no_update, planner_parts.problem(error), no_update
+        return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
     catalog = services.gate.ask(snapshots.load_catalog)
     same_rails = [each.metric for each in plan.guardrails] == list(limits)
     return (
         planner_parts.numbers(sizing, catalog),
-        planner_parts.workings(sizing, drafting.baseline_of(services, plan), catalog),
+        planner_parts.advice(sizing, catalog),
+        workings(sizing, drafting.baseline_of(services, plan), catalog),
         no_update if same_rails else margins(plan.guardrails, catalog),
         None,
         drafting.to_store(sizing.plan),
@@ -148,10 +157,12 @@ def save(services: Services, clicks: list[int], draft: dict[str, Any] | None, sa
     try:
         if plan.revision == 0:
             services.roadmap.add(plan, user)
-            told = parts.toast(f"“{plan.name}” is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id))
+            told = parts.toast(
+                f"{quoted(plan.name)} is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id)
+            )
         else:
             services.roadmap.save(plan, plan.revision, user)
-            told = parts.toast(f"“{plan.name}” is saved.")
+            told = parts.toast(f"{quoted(plan.name)} is saved.")
     except StaleEditError as error:
         return planner_parts.stale(str(error), error.changes, plan.plan_id), no_update, no_update
     except (PlanError, UnknownPlanError) as error:
@@ -159,24 +170,47 @@ def save(services: Services, clicks: list[int], draft: dict[str, Any] | None, sa
     return None, (saved or 0) + 1, told
 
 
-def _new(services: Services, insight_id: str, day: str | None) -> tuple[Component, Any]:
+def _new(services: Services, insight_id: str, day: str | None) -> tuple[Component, Any, Component]:
     shown = services.snapshot(as_day(day))
     found = shown.insight(insight_id) if shown else None
     if shown is None or found is None:
-        return empty.no_plan("This snapshot has no such recommendation; choose the snapshot it was written for."), None
+        told = "This snapshot has no such recommendation; choose the snapshot it was written for."
+        return empty.no_plan(told), None, _title("Plan a test")
     draft = drafting.new_draft(services, shown, *found)
     baseline = drafting.baseline_of(services, draft.sizing.plan)
     drawer = planner_parts.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
-    return drawer, drafting.to_store(draft.sizing.plan)
+    return drawer, drafting.to_store(draft.sizing.plan), _title(planner_parts.title(draft.sizing.plan))
 
 
-def _drawer(services: Services, plan: Plan) -> tuple[Component, Any]:
-    sizing = drafting.resize(services, plan)
+def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
+    """The drawer of a plan; one on the roadmap opens even when nothing can be counted for it any more."""
+    unsized = ""
+    try:
+        sizing = drafting.resize(services, plan)
+    except CANNOT as error:
+        if plan.revision == 0:
+            raise
+        sizing, unsized = sized_before(plan), f"It cannot be sized again. {_why(services, plan, error)}"
     drawer = planner_parts.planner(
         sizing,
         drafting.baseline_of(services, plan),
         services.gate.ask(snapshots.load_catalog),
         history=services.roadmap.history(plan.plan_id),
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.gate.ask(histories.load_transitions)),
+        unsized=unsized,
     )
-    return drawer, drafting.to_store(replace(sizing.plan, revision=plan.revision))
+    return drawer, drafting.to_store(sizing.plan), _title(planner_parts.title(plan))
+
+
+def _why(services: Services, plan: Plan, error: Exception) -> str:
+    """The reason a plan cannot be sized, as far back as it goes: what is gone makes every other message puzzling."""
+    shown = services.snapshot(plan.snapshot_date)
+    if shown is None:
+        return f"The snapshot of {formats.day(plan.snapshot_date)} is no longer held."
+    if shown.cluster(plan.cluster_id) is None:
+        return f"Its cluster {plan.cluster_id} is no longer in the snapshot of {formats.day(plan.snapshot_date)}."
+    return str(error)
+
+
+def _title(words: str) -> Component:
+    return html.Span(words, className="drawer-title")

@@ -6,7 +6,9 @@ from datetime import date
 from typing import Any
 
 from dash_app import drafting
+from dash_app.components.planner_effects import shown_effect, stored_effect, unit_of
 from dash_app.components.planner_form import read_weights
+from dash_app.data.snapshot import Feature, load_catalog
 from dash_app.planning.plan import Arm, Guardrail, Plan, PlanError, Problem
 from dash_app.services import Services
 
@@ -26,9 +28,14 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
     plan = replace(plan, variants=_arms(plan, str(fields["weights"]), fields["change"] or ""))
     asked = (fields["primary_metric"], int(_number(fields, "exposure_days")))
     moved = asked != had_metric
-    plan = drafting.with_metric(services, plan, *asked) if moved else _with_effect(plan, _number(fields, "mde"))
+    catalog = services.gate.ask(load_catalog)
+    if moved:
+        plan = drafting.with_metric(services, plan, *asked)
+    else:
+        plan = _with_effect(plan, _number(fields, "mde"), unit_of(plan.primary_metric, catalog))
     plan = drafting.with_guardrails(services, plan, fields["guardrails"] or [])
-    return replace(plan, guardrails=tuple(_with_margin(each, margins.get(each.metric)) for each in plan.guardrails))
+    rails = tuple(_with_margin(each, margins.get(each.metric), catalog) for each in plan.guardrails)
+    return replace(plan, guardrails=rails)
 
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,19 +67,21 @@ def _arms(plan: Plan, text: str, change: str) -> tuple[Arm, ...]:
     return (arms[0], replace(arms[1], description=change), *arms[2:])
 
 
-def _with_effect(plan: Plan, asked: float) -> Plan:
+def _with_effect(plan: Plan, asked: float, unit: str) -> Plan:
     """A field shows three digits: an effect that reads the same is kept as it is."""
-    shown = plan.mde_absolute if plan.mde_relative is None else 100 * plan.mde_relative
-    if float(f"{shown:.3g}") == float(f"{asked:.3g}"):
+    if _reads_as(asked, shown_effect(plan.metric_kind, plan.mde_absolute, plan.mde_relative, unit)):
         return plan
-    return plan.with_effect(absolute=asked) if plan.mde_relative is None else plan.with_effect(relative=asked / 100)
+    return plan.with_effect(**stored_effect(asked, plan.metric_kind, plan.mde_relative, unit))
 
 
-def _with_margin(rail: Guardrail, asked: Any) -> Guardrail:
+def _with_margin(rail: Guardrail, asked: Any, catalog: Mapping[str, Feature]) -> Guardrail:
     if asked in (None, ""):
         return rail
-    relative = rail.margin_relative is not None
-    shown = 100 * (rail.margin_relative or 0) if relative else rail.margin_absolute
-    if float(f"{shown:.3g}") == float(f"{float(asked):.3g}"):
+    unit = unit_of(rail.metric, catalog)
+    if _reads_as(float(asked), shown_effect(rail.metric_kind, rail.margin_absolute, rail.margin_relative, unit)):
         return rail
-    return rail.with_margin(relative=float(asked) / 100) if relative else rail.with_margin(absolute=float(asked))
+    return rail.with_margin(**stored_effect(float(asked), rail.metric_kind, rail.margin_relative, unit))
+
+
+def _reads_as(asked: float, shown: float) -> bool:
+    return float(f"{asked:.3g}") == shown

@@ -11,6 +11,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 from dash_app import drafting
 from dash_app.callbacks.planner import CANNOT
 from dash_app.components import parts
+from dash_app.planning.brief import quoted
 from dash_app.planning.plan import Plan
 from dash_app.roadmap import StaleEditError, UnknownPlanError, position_between
 from dash_app.services import Services
@@ -97,12 +98,12 @@ def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
     stored = services.roadmap.plan(row["plan_id"])
     if field == "start_date":
         plan = replace(stored, start_date=date.fromisoformat(value[:10]) if value else None, end_date=None)
-        plan = drafting.resize(services, plan).plan
+        plan = drafting.resize_edit(services, stored, plan).plan
     else:
         edited: dict[str, Any] = {field: value or ""}
         plan = replace(stored, **edited)
     services.roadmap.save(plan, int(row["revision"]), services.user())
-    return parts.toast(f"“{plan.name}” is saved.")
+    return parts.toast(f"{quoted(plan.name)} is saved.")
 
 
 def drop(services: Services, dropped: dict[str, Any] | None) -> Any:
@@ -146,9 +147,9 @@ def use_tool(services: Services, asked: dict[str, str] | None) -> Any:
     user = services.user()
     if asked["what"] == "duplicate":
         copy = services.roadmap.duplicate(asked["plan"], user)
-        return parts.toast(f"“{copy.name}” is on the roadmap.", undo=("remove", copy.plan_id))
+        return parts.toast(f"{quoted(copy.name)} is on the roadmap.", undo=("remove", copy.plan_id))
     plan = services.roadmap.remove(asked["plan"], user)
-    return parts.toast(f"“{plan.name}” is off the roadmap.", undo=("restore", plan.plan_id))
+    return parts.toast(f"{quoted(plan.name)} is off the roadmap.", undo=("restore", plan.plan_id))
 
 
 def undo(services: Services, clicks: Sequence[int]) -> Any:
@@ -158,9 +159,9 @@ def undo(services: Services, clicks: Sequence[int]) -> Any:
     plan_id, what = ctx.triggered_id["plan"], ctx.triggered_id["what"]
     if what == "remove":
         plan = services.roadmap.remove(plan_id, services.user())
-        return parts.toast(f"“{plan.name}” is off the roadmap again.")
+        return parts.toast(f"{quoted(plan.name)} is off the roadmap again.")
     plan = services.roadmap.restore(plan_id, services.user())
-    return parts.toast(f"“{plan.name}” is back.")
+    return parts.toast(f"{quoted(plan.name)} is back.")
 
 
 def _place(services: Services, plan_id: str, status: str, before: str | None) -> Any:
@@ -168,7 +169,7 @@ def _place(services: Services, plan_id: str, status: str, before: str | None) ->
     at = next((place for place, each in enumerate(column) if each.plan_id == before), len(column))
     position = position_between(_position(column, at - 1), _position(column, at))
     plan = services.roadmap.move(plan_id, status, position, services.user())
-    return parts.toast(f"“{plan.name}” is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan.")
+    return parts.toast(f"{quoted(plan.name)} is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan.")
 
 
 def _position(column: Sequence[Plan], at: int) -> float | None:

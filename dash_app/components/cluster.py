@@ -13,14 +13,16 @@ from dash_app.data.snapshot import Cluster, Insight
 from dash_app.palette import look
 
 _SHOWN = 5
+_NEARLY_EXACT, _MOST = 0.95, 0.75
+"""From these F1 on a rule finds nearly exactly, or most of, a cluster's users."""
 
 
 def card(cluster: Cluster, selected: bool) -> Component:
     """The cluster in the list below the map: a button that opens it."""
     lead = [
         html.Li(
-            f"{formats.capital(each.description)}: {formats.quantity(each.cluster_value, each.unit)}, "
-            f"others {formats.quantity(each.rest_value, each.unit)}"
+            f"{formats.capital(each.label)}: {parts.beside_label(each.cluster_value, each)}, "
+            f"others {parts.beside_label(each.rest_value, each)}"
         )
         for each in cluster.evidence[:2]
     ]
@@ -131,12 +133,18 @@ def _sources(cluster: Cluster) -> list[Component]:
 def _rule(cluster: Cluster) -> Component | None:
     if not cluster.rule:
         return None
-    fit = (
-        ""
-        if cluster.rule_f1 is None
-        else f" This picks them out with F1 {formats.number(cluster.rule_f1)} (1 is exactly)."
+    if cluster.rule_f1 is None:
+        return html.P([html.Strong("In one rule: "), f"{cluster.rule}."], className="quiet")
+    fit = html.Span(
+        f"This rule finds {_reach(cluster.rule_f1)} these users.",
+        title=f"F1 {formats.number(cluster.rule_f1)}; 1 is exactly",
     )
-    return html.P([html.Strong("In one rule: "), f"{cluster.rule}.{fit}"], className="quiet")
+    return html.P([html.Strong("In one rule: "), f"{cluster.rule}. ", fit], className="quiet")
+
+
+def _reach(rule_f1: float) -> str:
+    """How well a rule fits a cluster, to stand before `these users`."""
+    return "nearly exactly" if rule_f1 >= _NEARLY_EXACT else "most of" if rule_f1 >= _MOST else "some of"
 
 
 def _fallback(cluster: Cluster) -> Component | None:
@@ -211,7 +219,7 @@ def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Componen
         target="_blank",
         **aria(label=f"Download the users of {cluster.name} as CSV"),
     )
-    return html.Footer([compare, seen, users], className="tools")
+    return html.Footer([compare, *([seen] if cluster.model_was_asked else []), users], className="tools")
 
 
 def _section(title: str, content: Sequence[Component], otherwise: str | None = None) -> Component | None:

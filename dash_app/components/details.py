@@ -27,7 +27,11 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
     """One measured difference: values, effect and interval, on how many users, and how to read it."""
     proportion = found.measure in ("proportion", "path")
     effect = "difference of shares" if proportion else "Cliff's delta"
-    shown = (lambda value: f"{100 * value:+.1f} points") if proportion else (lambda value: f"{value:+.2f}")
+    shown = (
+        (lambda value: f"{formats.signed(100 * value, 1)} points")
+        if proportion
+        else (lambda value: formats.signed(value, 2))
+    )
     note = (
         "This feature helped to make the clusters, so the difference describes them; it tests nothing."
         if found.descriptive
@@ -49,19 +53,8 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
                 [html.Strong(formats.capital(found.description)), f" ({_MEASURES.get(found.measure, found.measure)})"]
             ),
             user_parts.table(("", "Value"), lines),
-            html.P(note),
-            html.P(
-                [
-                    "Measured from ",
-                    formats.day(snapshot.window_start),
-                    " to ",
-                    formats.day(snapshot.day),
-                    " as ",
-                    html.Code(found.metric),
-                    ".",
-                ],
-                className="quiet",
-            ),
+            html.P(f"Measured from {formats.day(snapshot.window_start)} to {formats.day(snapshot.day)}."),
+            html.P(["For analysts: the column is ", html.Code(found.metric), f". {note}"], className="quiet"),
         ]
     )
 

@@ -1,5 +1,6 @@
 """The panel when no cluster is open, the notices over a snapshot, and the map's legend. Pure functions on `Snapshot`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dash import html
@@ -8,7 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formats
 from dash_app.components import parts
 from dash_app.components.parts import aria
-from dash_app.data.snapshot import Change, Snapshot
+from dash_app.data.snapshot import Change, Feature, Snapshot
 from dash_app.data.users import Points
 
 _KINDS = {
@@ -60,8 +61,8 @@ def structure_notice(snapshot: Snapshot) -> Component | None:
     return parts.notice(titles.get(snapshot.status, snapshot.status), snapshot.reason or "", kind="warning")
 
 
-def legend(snapshot: Snapshot, points: Points) -> Component:
-    """What dots, colours and distances mean, and how many of the users are drawn."""
+def legend(snapshot: Snapshot, points: Points, feature: Feature | None = None) -> Component:
+    """What dots, colours and distances mean, and how many of the users are drawn; `feature` is what the colour shows."""
     drawn = (
         f"{formats.count(len(points.user_id))} of {formats.users(points.placed)} drawn, shading shows where all of them are"
         if points.density is not None
@@ -69,14 +70,13 @@ def legend(snapshot: Snapshot, points: Points) -> Component:
     )
     absent = snapshot.users - points.placed
     left_out = f"; {formats.count(absent)} more did too little to be placed" if absent > 0 else ""
-    return html.P(
-        [
-            f"{drawn}{left_out}. Colour and shape show the cluster, ",
-            html.Span("grey", className="grey-word"),
-            " is unassigned. Near dots behave alike; distances between far clusters mean little.",
-        ],
-        className="legend",
+    meaning: list[Any] = (
+        ["Colour and shape show the cluster, ", html.Span("grey", className="grey-word"), " is unassigned."]
+        if feature is None
+        else [f"Colour shows “{feature.label}”: blue is the least, orange the most."]
     )
+    near = " Near dots behave alike; distances between far clusters mean little."
+    return html.P([f"{drawn}{left_out}. ", *meaning, near], className="legend")
 
 
 def _headline(snapshot: Snapshot) -> str:
@@ -107,13 +107,18 @@ def _unassigned(snapshot: Snapshot) -> Component | None:
 
 def _changes(snapshot: Snapshot) -> Component:
     if snapshot.previous is None:
-        return html.Section(
-            [html.H3("What changed"), html.P("This is the first snapshot to compare from.", className="quiet")]
+        told = (
+            "This is the first snapshot to compare from."
+            if snapshot.is_first
+            else "This snapshot was not compared with an earlier one."
         )
-    names = {each.cluster_id: each.name for each in snapshot.clusters}
-    changes = [html.Li(change_line(each, names)) for each in snapshot.changes]
+        return html.Section([html.H3("What changed"), html.P(told, className="quiet")])
+    changes = [html.Li(change_line(each, snapshot.names)) for each in snapshot.changes]
     sizes = [
-        html.Li([html.Span(each.name), " ", parts.trend(each)]) for each in snapshot.clusters if len(each.trend) > 1
+        html.Li([html.Span(each.name), " ", parts.trend(each, says_since=False)])
+        for each in snapshot.clusters
+        # A cluster that is new, or back, has nothing to be compared with.
+        if len(each.trend) > 1 and each.trend[-2][0] == snapshot.previous
     ]
     return html.Section(
         [
@@ -124,10 +129,10 @@ def _changes(snapshot: Snapshot) -> Component:
     )
 
 
-def change_line(change: Change, names: dict[str, str]) -> str:
+def change_line(change: Change, names: Mapping[str, str]) -> str:
     """A change in words, such as `Split: Drafters into Shoppers (10 users)`."""
     source, target = (
-        names.get(each, each) if each else None for each in (change.from_cluster_id, change.to_cluster_id)
+        names.get(each, "a cluster of old") if each else None for each in (change.from_cluster_id, change.to_cluster_id)
     )
     kind = _KINDS.get(change.kind, formats.capital(change.kind))
     if change.kind == "birth":

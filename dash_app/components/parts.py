@@ -1,6 +1,6 @@
 """Small parts that many screens share: icons, marks, badges, notices, bars. Pure functions from values to components."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formats
-from dash_app.data.snapshot import Cluster, Evidence, Insight
+from dash_app.data.snapshot import Cluster, Evidence, Feature, Insight
 from dash_app.palette import look
 
 
@@ -20,6 +20,11 @@ def aria(**words: str) -> dict[str, Any]:
 def data(**words: str) -> dict[str, Any]:
     """Attributes for the browser's script: `data(plan="p1")` gives `data-plan="p1"`."""
     return {f"data-{name}": word for name, word in words.items()}
+
+
+def metric(name: str, catalog: Mapping[str, Feature]) -> str:
+    """What a metric is called on a screen; one that is no longer measured goes by its name in the tables."""
+    return formats.capital(catalog[name].label) if name in catalog else name
 
 
 def icon(name: str) -> Component:
@@ -87,8 +92,11 @@ def share_line(cluster: Cluster) -> str:
     return f"{formats.users(cluster.size)}, {formats.percent(cluster.share)} of all"
 
 
-def trend(cluster: Cluster) -> Component | None:
-    """The cluster's size in the last snapshots as bars, with the change in words; None when there is but one."""
+def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
+    """The cluster's size in the last snapshots as bars, with the change in words; None when there is but one.
+
+    `says_since` names the day that the change counts from; not where a heading has said it.
+    """
     if len(cluster.trend) < 2:
         return None
     recent = cluster.trend[-12:]
@@ -96,7 +104,8 @@ def trend(cluster: Cluster) -> Component | None:
     bars = [html.Span(style={"height": f"{max(2, round(100 * size / most))}%"}) for _, size in recent]
     (before, then), (_, now) = recent[-2:]
     moved = now - then
-    words = f"{'+' if moved > 0 else ''}{formats.count(moved)} since {formats.day(before)}" if moved else "as before"
+    since = f" since {formats.day(before)}" if says_since else ""
+    words = f"{'+' if moved > 0 else '−'}{formats.count(abs(moved))}{since}" if moved else "as before"
     return html.Span([html.Span(bars, className="trend", **aria(hidden="true")), words], className="trend-line")
 
 
@@ -118,7 +127,7 @@ def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
 def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
     """A small button under `insight` that shows a measured difference and opens the numbers behind it."""
     return html.Button(
-        versus(evidence),
+        [f"{formats.capital(evidence.label)}: ", html.Strong(versus(evidence))],
         id={
             "type": "show",
             "what": "evidence",
@@ -145,22 +154,26 @@ def toast(message: str, undo: tuple[str, str] | None = None) -> Component:
 
 
 def versus(evidence: Evidence) -> str:
-    """`67 hours vs 15 hours`."""
-    ours, theirs = (formats.quantity(each, evidence.unit) for each in (evidence.cluster_value, evidence.rest_value))
-    return f"{ours} vs {theirs}"
+    """What is measured in a cluster and in the rest, after its label: `2.8 days vs 15 hours`."""
+    return f"{beside_label(evidence.cluster_value, evidence)} vs {beside_label(evidence.rest_value, evidence)}"
+
+
+def beside_label(value: float, evidence: Evidence) -> str:
+    """A value after its label: `Sessions a week: 6` needs no `sessions per week`."""
+    noun = evidence.unit.partition("/")[0]
+    is_said = evidence.unit != "share" and evidence.label.startswith(noun)
+    return formats.quantity(value, "" if is_said else evidence.unit)
 
 
 def _difference_row(evidence: Evidence, color: str) -> Component:
     most = max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
     ours, theirs = (
         html.Div(
-            [
-                html.Span(className="bar", style={"width": f"{max(1, 62 * abs(value) / most):.0f}%"} | paint),
-                html.Span(formats.quantity(value, evidence.unit), className="bar-value"),
-            ],
+            formats.quantity(value, evidence.unit),
             className="bar-line",
+            style={"--length": f"{max(1, 62 * abs(value) / most):.0f}%"} | paint,
         )
-        for value, paint in ((evidence.cluster_value, {"background": color}), (evidence.rest_value, {}))
+        for value, paint in ((evidence.cluster_value, {"--paint": color}), (evidence.rest_value, {}))
     )
     return html.Div(
         [html.Div(formats.capital(evidence.description), className="bar-name"), ours, theirs], className="bar-row"

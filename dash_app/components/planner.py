@@ -1,4 +1,4 @@
-"""The planner's drawer: the numbers that decide, the form, and how the numbers came about. Pure functions on plans."""
+"""The planner's drawer: the numbers that decide, what to know of them, and the form. Pure functions on plans."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,21 +9,17 @@ from dash.development.base_component import Component
 
 from dash_app import formats
 from dash_app.components import parts
+from dash_app.components.planner_effects import unit_of
 from dash_app.components.planner_form import form
+from dash_app.components.planner_workings import workings
 from dash_app.components.users import table
 from dash_app.data.snapshot import Feature
-from dash_app.planning.baseline import SAME_DAYS, Baseline
-from dash_app.planning.brief import change_text, value_text
+from dash_app.planning.baseline import Baseline
+from dash_app.planning.brief import change_text, relative_text
 from dash_app.planning.plan import Plan, PlanError
-from dash_app.planning.sample_size import NON_INFERIORITY
-from dash_app.planning.sizing import Detectable, Sizing
+from dash_app.planning.sizing import Sizing
 
-_NEEDS = {
-    "pooled two-proportion z-test": "n = (z₁₋α/₂ √(2 p̄(1−p̄)) + z₁₋β √(p₁(1−p₁) + p₂(1−p₂)))² / (p₁−p₂)², equal arms"
-    " (R's power.prop.test)",
-    "two-sample t-test": "n solves power = P(|t(ν, δ)| > t₁₋α/₂), δ = effect / sd · √(n/2), ν = 2n−2 (R's power.t.test)",
-    "two-sample z-test, delta method": "n = 2 (z₁₋α/₂ + z₁₋β)² sd² / effect², sd of (x − R·y)/ȳ (Deng, Knoblich & Lu 2018)",
-}
+SAVED_NUMBERS = "These are the numbers it was saved with"
 
 
 def planner(
@@ -34,21 +30,28 @@ def planner(
     notes: Sequence[str] = (),
     history: Sequence[Plan] = (),
     since: Sequence[str] = (),
+    unsized: str = "",
 ) -> Component:
-    """The whole drawer for a sized plan; `history` are its saved revisions, `since` what became of its cluster."""
+    """The whole drawer for a sized plan.
+
+    Args:
+        sizing: The plan and what to know of it.
+        baseline: Its baseline's interval; None when that can no longer be measured.
+        catalog: What metrics are called.
+        notes: What to check in how the plan was filled in.
+        history: Its saved revisions; none before it is on the roadmap.
+        since: What became of its cluster.
+        unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
+    """
     plan = sizing.plan
+    kept = [parts.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
     return html.Div(
         [
-            html.P("Planning only: nothing goes live. Saving puts the plan on the roadmap.", className="quiet"),
+            *kept,
+            html.P(f"Planning only: nothing goes live. {_what_saving_does(plan)}", className="quiet"),
+            _head(sizing, catalog),
             *(parts.notice("Please check", each, kind="warning") for each in (*notes, *since)),
-            html.Div(numbers(sizing, catalog), id="plan-numbers", role="status"),
-            html.Div(id="plan-problem", role="alert"),
-            html.Div(
-                dmc.Button(
-                    "Save to the roadmap", id={"type": "save-plan", "plan": plan.plan_id}, size="md", n_clicks=0
-                ),
-                className="save-bar",
-            ),
+            html.Div(advice(sizing, catalog), id="plan-advice"),
             form(plan, catalog),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
             _history(history),
@@ -57,22 +60,38 @@ def planner(
     )
 
 
+def title(plan: Plan) -> str:
+    """What the drawer is called: a plan that is on the roadmap is no longer being made."""
+    return "Test plan" if plan.revision else "Plan a test"
+
+
 def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
-    """The numbers that decide, large, with what to know of them."""
+    """The numbers that decide, large."""
     plan = sizing.plan
+    effect = change_text(plan.metric_kind, plan.effect, unit_of(plan.primary_metric, catalog))
     weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
     large = [
         _large(formats.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
         _large(weeks, "enough users" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
-        _large(change_text(plan.metric_kind, plan.effect).replace("-", "−"), "smallest effect it would show"),
+        _large(effect.replace("-", "−"), "smallest effect it would show"),
     ]
+    return html.Div(large, className="numbers")
+
+
+def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
+    """What to know of the numbers: whether they will do, what they hang on, and what to do instead."""
+    plan = sizing.plan
+    facts = [f"{parts.metric(sizing.binding, catalog)} needs most users"]
+    if plan.mde_relative is not None:
+        unit = unit_of(plan.primary_metric, catalog)
+        over = relative_text(plan.metric_kind, plan.baseline, plan.mde_relative, unit)
+        facts.insert(0, f"the smallest effect is {over}")
     verdict = (
         parts.badge("feasible within eight weeks", "good") if plan.feasible else parts.badge("not feasible", "bad")
     )
     return html.Div(
         [
-            html.Div(large, className="numbers"),
-            html.P([verdict, " ", html.Span(_words(sizing.binding, catalog) + " needs most users", className="quiet")]),
+            html.P([verdict, " ", html.Span(formats.capital("; ".join(facts)), className="quiet")]),
             html.Ul([html.Li(each) for each in sizing.warnings], className="warnings") if sizing.warnings else None,
             _alternative(sizing),
         ]
@@ -83,26 +102,6 @@ def problem(error: Exception) -> Component:
     """What keeps a plan from being sized or saved."""
     found = [each.message for each in error.problems] if isinstance(error, PlanError) else [str(error)]
     return html.Div([html.Ul([html.Li(each) for each in found])], className="notice notice-error")
-
-
-def workings(sizing: Sizing, baseline: Baseline | None, catalog: Mapping[str, Feature]) -> list[Component]:
-    """Where the numbers come from: formula, baseline, guardrails, what shorter tests would show, and the brief."""
-    plan = sizing.plan
-    return [
-        html.Details([html.Summary("Formula"), *_formula(plan)]),
-        html.Details([html.Summary("Where the baseline comes from"), *_baseline(plan, baseline, catalog)]),
-        html.Details([html.Summary("What 2, 4 and 8 weeks would show"), _detectable(sizing.detectable, plan)]),
-        html.Details([html.Summary("Decision rule"), html.P(plan.decision_rule)]),
-        html.Details(
-            [
-                html.Summary("Test brief (Markdown)"),
-                dmc.CopyButton(
-                    value=plan.brief, children="Copy the brief", copiedChildren="Copied", variant="default", size="sm"
-                ),
-                html.Pre(plan.brief, tabIndex="0"),
-            ]
-        ),
-    ]
 
 
 def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
@@ -121,16 +120,30 @@ def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
     )
 
 
+def _head(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
+    """What stays in sight while the fields scroll: the numbers, what is wrong, and the way to keep the plan."""
+    plan = sizing.plan
+    words = "Save changes" if plan.revision else "Save to the roadmap"
+    return html.Div(
+        [
+            html.Div(numbers(sizing, catalog), id="plan-numbers", role="status"),
+            dmc.Button(words, id={"type": "save-plan", "plan": plan.plan_id}, size="md", n_clicks=0),
+            html.Div(id="plan-problem", role="alert"),
+        ],
+        className="plan-head",
+    )
+
+
+def _what_saving_does(plan: Plan) -> str:
+    return f"Revision {plan.revision} is on the roadmap." if plan.revision else "Saving puts the plan on the roadmap."
+
+
 def _large(number: str, words: str) -> Component:
     return html.Div([html.Span(number, className="number"), html.Span(words, className="number-words")])
 
 
 def _uneven(plan: Plan) -> bool:
     return len({arm.n for arm in plan.variants}) > 1
-
-
-def _words(metric: str, catalog: Mapping[str, Feature]) -> str:
-    return formats.capital(catalog[metric].description) if metric in catalog else metric
 
 
 def _alternative(sizing: Sizing) -> Component | None:
@@ -145,62 +158,6 @@ def _alternative(sizing: Sizing) -> Component | None:
         *([take] if sizing.alternative.plan else []),
     ]
     return html.Div(content, className="alternative")
-
-
-def _formula(plan: Plan) -> list[Component]:
-    arms = ", ".join(f"{arm.name} {formats.count(arm.n or 0)}" for arm in plan.variants)
-    many = (
-        f" With {len(plan.variants) - 1} treatments alpha is shared out (Bonferroni)." if len(plan.variants) > 2 else ""
-    )
-    sides = "one-sided" if plan.sides == 1 else "two-sided"
-    return [
-        html.P(
-            [html.Strong(formats.capital(plan.method)), f", {sides}, alpha {plan.alpha:g}, power {plan.power:g}.{many}"]
-        ),
-        html.P(html.Code(_NEEDS.get(plan.method, plan.method))),
-        html.P(f"Guardrails: {NON_INFERIORITY}. The largest number that any metric needs is taken. Arms: {arms}."),
-        html.P(
-            f"{formats.users(plan.n_total or 0)} in all; duration from the log's own curve of different users who come,"
-            f" plus {plan.exposure_days} days of exposure, in whole weeks.",
-        ),
-    ]
-
-
-def _baseline(plan: Plan, baseline: Baseline | None, catalog: Mapping[str, Feature]) -> list[Component]:
-    value = value_text(plan.metric_kind, plan.baseline)
-    interval = ""
-    if baseline is not None and baseline.n == plan.baseline_n:
-        low, high = (value_text(plan.metric_kind, each) for each in (baseline.low, baseline.high))
-        interval = f" (95% interval {low} to {high})"
-    days = f"{formats.day(plan.baseline_from)} to {formats.day(plan.baseline_to)}"
-    picked = (
-        "Users were picked by the cluster's rule on the days before, so that days which made the cluster do not flatter it."
-        if plan.baseline_unseen
-        else SAME_DAYS
-    )
-    return [
-        html.P(f"{_words(plan.primary_metric, catalog)}: {value}{interval}."),
-        html.P(
-            f"Measured on {formats.users(plan.baseline_n)} from {days},"
-            f" each in the {plan.exposure_days} days from being first eligible."
-        ),
-        html.P(picked),
-    ]
-
-
-def _detectable(found: Sequence[Detectable], plan: Plan) -> Component:
-    rows = [
-        html.Tr(
-            [
-                html.Th(f"{each.weeks} weeks", scope="row"),
-                html.Td(formats.count(each.users)),
-                html.Td("nothing" if each.absolute is None else change_text(plan.metric_kind, each.absolute)),
-                html.Td("–" if each.relative is None else formats.percent(each.relative)),
-            ]
-        )
-        for each in found
-    ]
-    return table(("", "Users", "Smallest effect", "Over the baseline"), rows)
 
 
 def _history(history: Sequence[Plan]) -> Component | None:

@@ -1,6 +1,6 @@
 """The planner's fields: one for each thing that a person may change. Pure functions from a plan to components.
 
-Each field has the id `{"type": "field", "name": ...}`; `read_fields` gives their values back as changes of the plan.
+Each field has the id `{"type": "field", "name": ...}`; what their values mean for a plan is in `callbacks/planner_edits.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formats
+from dash_app.components import parts
+from dash_app.components.planner_effects import shown_effect, suffix, three_digits, unit_of
 from dash_app.data.snapshot import Feature
-from dash_app.planning.brief import value_text
+from dash_app.planning.brief import in_points, value_text
 from dash_app.planning.plan import IMPACTS, STATUSES, Guardrail, Plan
 
 
@@ -37,9 +39,11 @@ def margins(rails: Sequence[Guardrail], catalog: Mapping[str, Feature]) -> list[
     return [
         dmc.NumberInput(
             id={"type": "margin", "metric": rail.metric},
-            label=f"{_words(rail.metric, catalog)}: may {'rise' if rail.worse == 'increase' else 'fall'} by less than",
-            value=_two(100 * rail.margin_relative) if rail.margin_relative is not None else _two(rail.margin_absolute),
-            suffix=f"% of {value_text(rail.metric_kind, rail.baseline)}" if rail.margin_relative is not None else "",
+            label=f"{parts.metric(rail.metric, catalog)}: may {'rise' if rail.worse == 'increase' else 'fall'} by less than",
+            value=shown_effect(
+                rail.metric_kind, rail.margin_absolute, rail.margin_relative, unit_of(rail.metric, catalog)
+            ),
+            suffix=suffix(rail.metric_kind, rail.baseline, rail.margin_relative, unit_of(rail.metric, catalog)),
             min=0,
             size="sm",
             debounce=400,
@@ -85,6 +89,7 @@ def _what(plan: Plan) -> list[Component]:
 
 
 def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
+    now = value_text(plan.metric_kind, plan.baseline, unit_of(plan.primary_metric, catalog))
     return [
         dmc.Select(
             id=_id("primary_metric"),
@@ -93,14 +98,15 @@ def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
             value=plan.primary_metric,
             searchable=True,
             allowDeselect=False,
-            description=f"Now {value_text(plan.metric_kind, plan.baseline)} among {formats.users(plan.baseline_n)}",
+            description=f"Now {now} among {formats.users(plan.baseline_n)}",
         ),
-        html.Div(_design(plan), className="field-grid"),
+        html.Div(_design(plan, catalog), className="field-grid"),
     ]
 
 
-def _design(plan: Plan) -> list[Component]:
-    relative = plan.mde_relative is not None
+def _design(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
+    unit = unit_of(plan.primary_metric, catalog)
+    in_percent = plan.mde_relative is not None or in_points(plan.metric_kind, unit)
     return [
         dmc.Select(
             id=_id("direction"),
@@ -112,10 +118,10 @@ def _design(plan: Plan) -> list[Component]:
         dmc.NumberInput(
             id=_id("mde"),
             label="Minimum detectable effect",
-            value=_two(100 * plan.mde_relative) if plan.mde_relative is not None else plan.mde_absolute,
-            suffix="% of the baseline" if relative else "",
+            value=shown_effect(plan.metric_kind, plan.mde_absolute, plan.mde_relative, unit),
+            suffix=suffix(plan.metric_kind, plan.baseline, plan.mde_relative, unit),
             min=0,
-            step=1 if relative else 0.01,
+            step=1 if in_percent else 0.01,
             debounce=400,
         ),
         dmc.NumberInput(id=_id("power"), label="Power", value=plan.power, min=0.5, max=0.99, step=0.05, debounce=400),
@@ -131,7 +137,7 @@ def _design(plan: Plan) -> list[Component]:
         dmc.NumberInput(
             id=_id("traffic"),
             label="Share who take part",
-            value=_two(100 * plan.traffic_share),
+            value=three_digits(100 * plan.traffic_share),
             suffix="%",
             min=1,
             max=100,
@@ -185,7 +191,7 @@ def _when(plan: Plan) -> list[Component]:
                 dmc.NumberInput(
                     id=_id("rice_confidence"),
                     label="Confidence",
-                    value=_two(100 * plan.rice_confidence),
+                    value=three_digits(100 * plan.rice_confidence),
                     suffix="%",
                     min=0,
                     max=100,
@@ -193,9 +199,8 @@ def _when(plan: Plan) -> list[Component]:
                 ),
                 dmc.NumberInput(
                     id=_id("rice_effort"),
-                    label="Effort",
+                    label="Effort (person-months)",
                     value=plan.rice_effort,
-                    suffix=" person-months",
                     min=0.1,
                     step=0.5,
                     debounce=400,
@@ -213,7 +218,7 @@ def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
         {
             "group": words,
             "items": [
-                {"value": each.feature, "label": formats.capital(each.description)}
+                {"value": each.feature, "label": formats.capital(each.label)}
                 for each in catalog.values()
                 if each.role == role
             ],
@@ -226,11 +231,3 @@ def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
         for each in (*choices, *([{"group": "No longer measured", "items": lost}] if lost else []))
         if each["items"]
     ]
-
-
-def _words(metric: str, catalog: Mapping[str, Feature]) -> str:
-    return formats.capital(catalog[metric].description) if metric in catalog else metric
-
-
-def _two(value: float) -> float:
-    return float(f"{value:.3g}")

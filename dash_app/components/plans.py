@@ -16,22 +16,28 @@ from dash_app.planning.plan import STATUSES, Plan
 COLUMNS = {"idea": "Ideas", "draft": "Drafts", "ready": "Ready", "scheduled": "Scheduled", "archived": "Archived"}
 
 
-def row(plan: Plan, cluster: str, overlaps: Sequence[Overlap]) -> dict[str, Any]:
-    """A plan as a row of the table; `plan_id` and `revision` tell which edit it is."""
+def row(plan: Plan, cluster: str, metric: str, overlaps: Sequence[Overlap]) -> dict[str, Any]:
+    """A plan as a row of the table, its metric as people read it; `plan_id` and `revision` tell which edit it is."""
     return {
         "plan_id": plan.plan_id,
         "revision": plan.revision,
         "name": plan.name,
         "status": plan.status,
         "cluster": cluster,
-        "metric": plan.primary_metric,
+        "metric": metric,
         "users": plan.n_total,
         "weeks": None if plan.duration_days is None else plan.duration_days // 7,
+        "feasible": bool(plan.feasible),
         "start_date": plan.start_date.isoformat() if plan.start_date else None,
         "owner": plan.owner,
         "rice": None if plan.rice_score is None else round(plan.rice_score, 1),
         "overlaps": len(overlaps),
     }
+
+
+def cluster_look(plan: Plan, clusters: Mapping[str, tuple[str, int | None]]) -> tuple[str, int | None]:
+    """Name and colour slot of a plan's cluster; one of which no snapshot is left says so, as its id alone tells nobody."""
+    return clusters.get(plan.cluster_id, (f"{plan.cluster_id} (gone)", None))
 
 
 def board(
@@ -66,15 +72,13 @@ def _column(
     overlaps: Mapping[str, Sequence[Overlap]],
 ) -> Component:
     cards = [
-        _card(
-            each, clusters.get(each.cluster_id, (each.cluster_id, None)), overlaps.get(each.plan_id, ()), at, len(plans)
-        )
+        _card(each, cluster_look(each, clusters), overlaps.get(each.plan_id, ()), at, len(plans))
         for at, each in enumerate(plans)
     ]
     heading = html.H3([COLUMNS[status], html.Span(f" {len(plans)}", className="quiet")])
     return html.Section(
         [heading, html.Div(cards or html.P("None", className="quiet"), className="board-cards")],
-        className="board-column",
+        className="board-column" if cards else "board-column without-plans",
         **parts.data(status=status),
         **aria(label=COLUMNS[status]),
     )
@@ -82,7 +86,7 @@ def _column(
 
 def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overlap], at: int, of: int) -> Component:
     name, slot = cluster
-    weeks = "never fills" if plan.duration_days is None else f"{plan.duration_days // 7} weeks"
+    weeks = "never fills" if plan.duration_days is None else _weeks(plan.duration_days // 7)
     start = f"from {formats.day(plan.start_date)}" if plan.start_date else "no first day"
     warn = [html.P(each.text, className="card-warning") for each in overlaps]
     return html.Article(
@@ -103,6 +107,10 @@ def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overla
         draggable="true",
         **parts.data(plan=plan.plan_id),
     )
+
+
+def _weeks(number: int) -> str:
+    return f"{formats.count(number)} week{'' if number == 1 else 's'}"
 
 
 def _movers(plan: Plan, at: int, of: int) -> list[Component]:

@@ -52,6 +52,7 @@ def shell(*, people_sign_in: bool = False) -> Component:
             dcc.Store(id="dropped"),
             dcc.Store(id="plan-tool"),
             html.Div(id="toast", role="status"),
+            _news(),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Div(
                 [_rail(), _header(people_sign_in), html.Main(_waiting(), id="page", tabIndex="-1")], className="frame"
@@ -126,6 +127,13 @@ def _header(people_sign_in: bool) -> Component:
         ],
         className="header",
     )
+
+
+def _news() -> Component:
+    """What `watch.js` has to tell: a newer snapshot, or a session that has ended."""
+    later = html.Button(parts.icon("close"), id="news-later", className="bare", **aria(label="Dismiss"))
+    content = [html.Span(id="news-words"), html.A(id="news-go", href="/", className="link"), later]
+    return html.Div(html.Div(content, id="news", className="toast", hidden=True), className="news", role="status")
 
 
 def _waiting() -> Component:

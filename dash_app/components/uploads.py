@@ -3,6 +3,7 @@
 Pure functions from values to components; every text from a log or a file's name is a text child, never markup.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -119,7 +120,7 @@ def _format_form(upload: Upload, found: Judgement) -> Component:
     """How the timestamps are written: what they suggest, or a format of one's own."""
     sides = zip(("day", "month"), found.formats, strict=False) if len(found.formats) == 2 else ()
     choices = [
-        button(f"The {side} comes first: {form}", f"format-{number}", upload.token)
+        button(f"The {side} comes first: {_read_as(found, form)}", f"format-{number}", upload.token)
         for number, (side, form) in enumerate(sides)
     ]
     field = dmc.TextInput(
@@ -131,6 +132,16 @@ def _format_form(upload: Upload, found: Judgement) -> Component:
     )
     check = button("Check with this format", "judge", upload.token)
     return html.Div([html.Div(choices, className="upload-tools"), field, check], className="format-form")
+
+
+def _read_as(found: Judgement, form: str) -> str:
+    """What the format makes of the log's own timestamp that the problem cites; the format itself where that is none."""
+    for cited in re.findall(r"such as '([^']*)'", found.problem or ""):
+        try:
+            return f"{cited} is {formats.day(datetime.strptime(cited, form))}"
+        except ValueError:
+            continue
+    return form
 
 
 def _reasons(found: Judgement) -> Component:

@@ -8,17 +8,28 @@ from dash.development.base_component import Component
 
 from dash_app import formats
 from dash_app.components import parts
+from dash_app.components.parts import aria
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
 
 _SHOWN = 6
 
 
-def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> Component:
+def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> list[Component]:
     """Search results: each user's cluster and a button that explains it."""
-    if not users:
-        return html.P(f"No user of this snapshot has an id like {asked}.", className="quiet")
-    return html.Ul([_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users], className="found-list")
+    content = (
+        html.Ul([_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users], className="found-list")
+        if users
+        else html.P(f"No user of this snapshot has an id like {asked}.", className="quiet")
+    )
+    close = html.Button(
+        parts.icon("close"),
+        id={"type": "close-found", "at": "map"},
+        className="bare",
+        n_clicks=0,
+        **aria(label="Close what was found"),
+    )
+    return [content, close]
 
 
 def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
@@ -34,7 +45,7 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         html.Tr(
             [
                 html.Th(formats.capital(each.description), scope="row"),
-                html.Td(formats.quantity(user["features"].get(each.metric), each.unit)),
+                html.Td(_of_one(user["features"].get(each.metric), each.unit, each.measure == "proportion")),
                 html.Td(formats.quantity(each.cluster_value, each.unit)),
                 html.Td(formats.quantity(each.rest_value, each.unit)),
             ]
@@ -71,7 +82,7 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
                     html.Th(formats.capital(feature.description if feature else each.feature), scope="row"),
                     html.Td(formats.quantity(each.left, unit)),
                     html.Td(formats.quantity(each.right, unit)),
-                    html.Td(f"{each.distance:+.1f}"),
+                    html.Td(formats.signed(each.distance, 1)),
                 ]
             )
         )
@@ -110,6 +121,11 @@ def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Componen
     return html.Li([parts.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, why])
 
 
+def _of_one(value: float | None, unit: str, is_fact: bool) -> str:
+    """One user's value; of a fact, which holds or does not, yes or no."""
+    return ("yes" if value else "no") if is_fact and value in (0, 1) else formats.quantity(value, unit)
+
+
 def _nearest(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
     nearest = snapshot.cluster(user["nearest_cluster_id"])
     return html.P(f"The nearest other cluster is {nearest.name}.", className="quiet") if nearest else None
@@ -118,7 +134,10 @@ def _nearest(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
 def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
     rows = [
         html.Tr(
-            [html.Th(formats.capital(feature.description), scope="row"), html.Td(formats.quantity(value, feature.unit))]
+            [
+                html.Th(formats.capital(feature.description), scope="row"),
+                html.Td(_of_one(value, feature.unit, feature.metric_kind == "proportion")),
+            ]
         )
         for name, value in user["features"].items()
         if (feature := snapshot.catalog.get(name)) and value is not None

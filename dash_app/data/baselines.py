@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -17,11 +18,15 @@ from numpy.typing import NDArray
 from dash_app.data.snapshot import Feature, load_catalog
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
+from dash_app.planning.sample_size import RATIO
 from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.roles import Roles
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
+
+_ASIDE = re.compile(r"\s*\([^()]*\)")
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,14 @@ class Population:
     Attributes:
         window: The baseline's days; not `unseen`, and all of the log's, when too few of the rule's users came again.
         values: user_id and one column a feature, over each user's own exposure.
+        fractions: user_id, then numerator and denominator of every ratio, for the same users and days.
         users: How many were picked; fewer have values, as not all came again in time.
         by_rule: Whether the rule picked them; otherwise they are the cluster's own users.
     """
 
     window: BaselineWindow
     values: pa.Table
+    fractions: pa.Table
     users: int
     by_rule: bool
 
@@ -67,25 +74,25 @@ def load_population(
     window = baseline_window(first_event, end, exposure_days)
     if window.unseen:
         picked = _picked_by_rule(con, day, cluster_id, (start, window.start), roles, min_events)
-        values = _exposed(con, picked, window, roles)
+        values, fractions = _exposed(con, picked, window, roles)
         if len(values) >= _FEWEST_COME:
-            return Population(window, values, len(picked), True)
+            return Population(window, values, fractions, len(picked), True)
     first_day = first_event.replace(hour=0, minute=0, second=0, microsecond=0)
     same_days = BaselineWindow(first_day, end, False, window.exposure_days)
     members = _members(con, day, cluster_id)
-    return Population(same_days, _exposed(con, members, same_days, roles), len(members), False)
+    return Population(same_days, *_exposed(con, members, same_days, roles), len(members), False)
 
 
 def measure_metric(population: Population, feature: Feature) -> Baseline:
-    """The baseline of a metric among a population.
-
-    A feature that is a ratio for each user is averaged over users, so it is planned as a mean.
+    """The baseline of a metric among a population; a ratio is that of sums over all of them.
 
     Raises:
         BaselineError: Too few users have it.
     """
-    kind = "proportion" if feature.metric_kind == "proportion" else "mean"
-    return measure(kind, population.values[feature.feature].to_numpy(zero_copy_only=False))
+    names, table = [feature.feature], population.values
+    if feature.metric_kind == RATIO:
+        names, table = list(fraction_columns(feature.feature)), population.fractions
+    return measure(feature.metric_kind, *(table[name].to_numpy(zero_copy_only=False) for name in names))
 
 
 def load_enrolment(
@@ -132,9 +139,10 @@ def load_enrolment(
 def read_rule(rule: str, catalog: Mapping[str, Feature]) -> tuple[tuple[Condition, ...], ...] | None:
     """A rule's text as alternatives of conditions that all hold; None when it is not one that the pipeline writes.
 
-    Conditions read `description: more than 4 unit` or `description: at most 20%`, joined by `and` and `; or `.
+    Conditions read `description: more than 4 unit` or `description: at most 20%`, joined by `and` and `; or `; the
+    description is the catalog's without what stands in brackets.
     """
-    by_words = {feature.description: feature for feature in catalog.values()}
+    by_words = {_ASIDE.sub("", feature.description): feature for feature in catalog.values()}
     names = "|".join(re.escape(each) for each in sorted(by_words, key=len, reverse=True))
     condition = re.compile(
         rf"(?P<name>{names}): (?P<side>more than|at most) (?P<value>-?[\d.]+(?:e[+-]?\d+)?)(?P<rest>%?)"
@@ -215,10 +223,13 @@ def _members(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> list
     return [row[0] for row in rows]
 
 
-def _exposed(con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: Roles) -> pa.Table:
-    """Features of the picked users over their own exposure, from their first event on the baseline's days.
+def _exposed(
+    con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: Roles
+) -> tuple[pa.Table, pa.Table]:
+    """Features of the picked users, and both sums of the ratios, over their own exposure on the baseline's days.
 
-    Each user's events are moved so that all exposures end together: then one window of `exposure_days` fits everyone.
+    An exposure begins with the user's first event on those days. Each user's events are moved so that all exposures end
+    together: then one window of `exposure_days` fits everyone.
     """
     con.register("picked", pa.table({"user_id": pa.array(picked, pa.string())}))
     con.execute(
@@ -242,7 +253,7 @@ def _exposed(con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: Base
         min_events=0,
         like=_columns(con),
     )
-    return made.features
+    return made.features, cast(pa.Table, made.fractions)
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> pa.Table:

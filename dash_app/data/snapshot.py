@@ -3,7 +3,7 @@
 Only tables with few rows; everything with a row a user is in `users.py`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,14 +11,17 @@ from typing import Any
 
 import duckdb
 
+from dash_app import formats
+
 SOURCES = ("llm", "rules")
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One row of feature_catalog."""
+    """One row of feature_catalog; `label` is its short name on a screen."""
 
     feature: str
+    label: str
     description: str
     unit: str
     role: str
@@ -29,7 +32,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One row of cluster_evidence, with the words of its metric. Shares are 0 to 1."""
+    """One row of cluster_evidence, with the words of its metric: `label` is short. Shares are 0 to 1."""
 
     evidence_id: str
     metric: str
@@ -45,6 +48,7 @@ class Evidence:
     n_rest: int
     descriptive: bool
     description: str
+    label: str
     role: str
 
 
@@ -88,6 +92,13 @@ class Cluster:
     trend: tuple[tuple[date, int], ...] = ()
     named_by_person: bool = False
 
+    @property
+    def model_was_asked(self) -> bool:
+        """Whether a model wrote of this cluster, or was to."""
+        return bool(self.fallback_reason) or any(
+            each.source == "llm" for each in (*self.pain_points, *self.recommendations)
+        )
+
     def evidence_of(self, insight: Insight) -> tuple[Evidence, ...]:
         """The evidence that `insight` cites, in its order."""
         by_id = {item.evidence_id: item for item in self.evidence}
@@ -106,7 +117,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot. `unassigned` counts users in no cluster by reason; `previous` is the snapshot before, if any."""
+    """One snapshot.
+
+    `unassigned` counts users in no cluster by reason, `previous` is the snapshot that this one was compared with, if any,
+    and `is_first` says that none lies before it. `names` has the latest name of every cluster up to this snapshot, of those
+    that are gone too.
+    """
 
     day: date
     status: str
@@ -122,7 +138,9 @@ class Snapshot:
     clusters: tuple[Cluster, ...]
     unassigned: tuple[tuple[str, int], ...]
     previous: date | None
+    is_first: bool
     changes: tuple[Change, ...]
+    names: Mapping[str, str]
     catalog: Mapping[str, Feature]
 
     def cluster(self, cluster_id: str | None) -> Cluster | None:
@@ -145,18 +163,25 @@ class Snapshot:
 
     def renamed(self, names: Mapping[str, str]) -> "Snapshot":
         """The same snapshot with people's names for clusters over the pipeline's."""
-        if not any(cluster.cluster_id in names for cluster in self.clusters):
+        if not names.keys() & self.names.keys():
             return self
         clusters = (
             replace(each, name=names[each.cluster_id], named_by_person=True) if each.cluster_id in names else each
             for each in self.clusters
         )
-        return replace(self, clusters=tuple(clusters))
+        return replace(self, clusters=tuple(clusters), names={**self.names, **names})
 
 
 def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
     """Days of all snapshots, newest first."""
     return tuple(row[0] for row in con.execute("SELECT snapshot_date FROM segmentations ORDER BY 1 DESC").fetchall())
+
+
+def load_newest(con: duckdb.DuckDBPyConnection) -> tuple[date, datetime] | None:
+    """Day and making of the newest snapshot, which is what a page without a day shows; None when there is none."""
+    return con.execute(
+        "SELECT snapshot_date, created_at FROM segmentations ORDER BY snapshot_date DESC LIMIT 1"
+    ).fetchone()
 
 
 def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
@@ -171,12 +196,18 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
         return None
     catalog = load_catalog(con)
     previous = con.execute("SELECT max(from_snapshot) FROM cluster_transitions WHERE to_snapshot = ?", [day]).fetchone()
+    earlier = con.execute("SELECT count(*) FROM segmentations WHERE snapshot_date < ?", [day]).fetchone()
+    names = con.execute(
+        "SELECT cluster_id, arg_max(name, snapshot_date) FROM clusters WHERE snapshot_date <= ? GROUP BY 1", [day]
+    ).fetchall()
     return Snapshot(
         day=day,
         clusters=_clusters(con, day, catalog),
         unassigned=_unassigned(con, day),
         previous=previous[0] if previous else None,
+        is_first=earlier == (0,),
         changes=_changes(con, day),
+        names=dict(names),
         catalog=catalog,
         **found[0],
     )
@@ -186,8 +217,8 @@ def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
     """What every feature means, by name."""
     rows = _rows(
         con,
-        "SELECT feature, description, unit, role, metric_kind, higher_is_better, source_action"
-        " FROM feature_catalog ORDER BY feature",
+        "SELECT feature, coalesce(label, description) AS label, description, unit, role, metric_kind, higher_is_better,"
+        " source_action FROM feature_catalog ORDER BY feature",
     )
     return {row["feature"]: Feature(**row) for row in rows}
 
@@ -222,6 +253,7 @@ def _evidence(
 ) -> defaultdict[str, list[Evidence]]:
     """Evidence by cluster, the strongest first."""
     found: defaultdict[str, list[Evidence]] = defaultdict(list)
+    labels = _spoken_labels(catalog)
     for row in _rows(
         con,
         "SELECT cluster_id, evidence_id, metric, measure, unit, cluster_value, rest_value, lift, effect_size, ci_low, ci_high,"
@@ -231,10 +263,23 @@ def _evidence(
         feature = catalog.get(row["metric"])
         words: dict[str, Any] = {
             "description": feature.description if feature else row["metric"],
+            "label": formats.topic(labels.get(row["metric"], row["metric"]), row["unit"]),
             "role": feature.role if feature else "",
         }
         found[row.pop("cluster_id")].append(Evidence(**row, **words))
     return found
+
+
+def _spoken_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
+    """Labels by feature, with actions as words; a prefix stays where two actions differ in nothing else."""
+    steps = {name: (each.source_action or "").splitlines() for name, each in catalog.items()}
+    times = Counter(formats.spoken(each) for each in {each for names in steps.values() for each in names})
+    labels = {name: each.label for name, each in catalog.items()}
+    for name, actions in steps.items():
+        for action in sorted(actions, key=len, reverse=True):
+            words = formats.spoken(action, whole=times[formats.spoken(action)] > 1)
+            labels[name] = labels[name].replace(action, words)
+    return labels
 
 
 def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[str, str], list[Insight]]:

@@ -50,17 +50,25 @@ class Difference:
 
 
 def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMIT) -> Points:
-    """The points of the snapshot's map: a sample that is the same each time and keeps some of every cluster."""
+    """The points of the snapshot's map: a sample that is the same each time and keeps some of every cluster.
+
+    A user is drawn by the hash of their id, a cluster's users all with the same chance: so the sample is faithful within
+    each cluster, and takes no sort of all users.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE placed AS SELECT e.user_id, e.x, e.y, c.cluster_id
+        FROM user_embeddings e JOIN user_clusters c USING (snapshot_date, user_id) WHERE e.snapshot_date = ?""",
+        [day],
+    )
     rows = con.execute(
         """
-        WITH placed AS (
-          SELECT e.user_id, e.x, e.y, c.cluster_id,
-                 row_number() OVER (PARTITION BY c.cluster_id ORDER BY hash(e.user_id), e.user_id) AS turn,
-                 count(*) OVER (PARTITION BY c.cluster_id) AS size, count(*) OVER () AS placed
-          FROM user_embeddings e JOIN user_clusters c USING (snapshot_date, user_id) WHERE e.snapshot_date = ?)
-        SELECT user_id, cluster_id, x::FLOAT AS x, y::FLOAT AS y, placed FROM placed
-        WHERE placed <= ? OR turn <= greatest(?, size * ? / placed) ORDER BY cluster_id NULLS FIRST, turn""",
-        [day, limit, _LEAST_OF_A_CLUSTER, limit],
+        WITH sizes AS (SELECT cluster_id, count(*) AS size, sum(count(*)) OVER () AS placed FROM placed GROUP BY cluster_id)
+        SELECT user_id, p.cluster_id, x::FLOAT AS x, y::FLOAT AS y, placed::BIGINT AS placed
+        FROM placed p JOIN sizes s ON p.cluster_id IS NOT DISTINCT FROM s.cluster_id
+        WHERE placed <= $limit OR hash(user_id) / 2::DOUBLE ** 64 < greatest($least / size, $limit / placed)
+        ORDER BY p.cluster_id NULLS FIRST, hash(user_id), user_id""",
+        {"limit": limit, "least": _LEAST_OF_A_CLUSTER},
     ).fetchnumpy()
     users = [str(each) for each in rows["user_id"]]
     placed = int(rows["placed"][0]) if users else 0
@@ -70,25 +78,26 @@ def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMI
         x=np.asarray(rows["x"], dtype=np.float32),
         y=np.asarray(rows["y"], dtype=np.float32),
         placed=placed,
-        labels=_labels(con, day),
-        density=_density(con, day) if placed > limit else None,
+        labels=_labels(con),
+        density=_density(con) if placed > limit else None,
     )
 
 
-def load_values(con: duckdb.DuckDBPyConnection, day: date, feature: str, limit: int = MAP_LIMIT) -> NDArray[np.float64]:
-    """`feature` of each point of `load_points`, in its order; NaN where it does not apply.
+def load_values(con: duckdb.DuckDBPyConnection, day: date, feature: str, users: Sequence[str]) -> NDArray[np.float64]:
+    """`feature` of each of `users`, in their order; NaN where it does not apply.
 
     Raises:
         KeyError: There is no such feature.
     """
     if feature not in feature_names(con):
         raise KeyError(feature)
-    points = load_points(con, day, limit)
     found = con.execute(
-        f"SELECT user_id, {quoted(feature)} AS value FROM user_features WHERE snapshot_date = ?", [day]
+        f"SELECT user_id, {quoted(feature)} FROM user_features SEMI JOIN (SELECT unnest($users) AS user_id) USING (user_id)"
+        " WHERE snapshot_date = $day",
+        {"day": day, "users": list(users)},
     ).fetchall()
     values = dict(found)
-    return np.array([np.nan if (value := values.get(user)) is None else value for user in points.user_id], dtype=float)
+    return np.array([np.nan if (value := values.get(user)) is None else value for user in users], dtype=float)
 
 
 def find_users(
@@ -124,15 +133,24 @@ def load_user(con: duckdb.DuckDBPyConnection, day: date, user_id: str) -> dict[s
     return {**dict(zip(names, row, strict=True)), "user_id": user_id, "features": named}
 
 
-def inside(con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]) -> tuple[str, ...]:
-    """Ids of all users, drawn or not, whose place lies in the polygon with corners (`xs`, `ys`)."""
-    rows = con.execute(
-        "SELECT user_id, x, y FROM user_embeddings WHERE snapshot_date = ? AND x BETWEEN ? AND ? AND y BETWEEN ? AND ?"
-        " ORDER BY user_id",
-        [day, min(xs), max(xs), min(ys), max(ys)],
-    ).fetchnumpy()
-    hit = in_polygon(np.asarray(rows["x"]), np.asarray(rows["y"]), np.array(xs), np.array(ys))
-    return tuple(str(each) for each in rows["user_id"][hit])
+def describe_area(
+    con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]
+) -> tuple[int, tuple[Difference, ...]]:
+    """How many users, drawn or not, are placed in the polygon with corners (`xs`, `ys`), and how they differ from all
+    others, the farthest first."""
+    rows = con.sql(
+        "SELECT user_id, x, y FROM user_embeddings WHERE snapshot_date = ? AND x BETWEEN ? AND ? AND y BETWEEN ? AND ?",
+        params=[day, min(xs), max(xs), min(ys), max(ys)],
+    ).to_arrow_table()
+    hit = in_polygon(rows["x"].to_numpy(), rows["y"].to_numpy(), np.array(xs), np.array(ys))
+    if not hit.any():
+        return 0, ()
+    con.register("inside", rows.filter(hit).select(["user_id"]))
+    source = (
+        "(SELECT f.*, CASE WHEN i.user_id IS NULL THEN 'right' ELSE 'left' END AS side"
+        " FROM user_features f LEFT JOIN inside i USING (user_id))"
+    )
+    return int(hit.sum()), _differences(con, source, {"day": day})
 
 
 def in_polygon(
@@ -152,15 +170,6 @@ def compare(con: duckdb.DuckDBPyConnection, day: date, left: str, right: str | N
     sides = f"CASE WHEN cluster_id = $left THEN 'left' WHEN {other} THEN 'right' END"
     source = f"(SELECT f.*, {sides} AS side FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id))"
     return _differences(con, source, {"day": day, "left": left} | ({"right": right} if right else {}))
-
-
-def compare_users(con: duckdb.DuckDBPyConnection, day: date, users: Sequence[str]) -> tuple[Difference, ...]:
-    """How `users` differ from everyone else, the farthest first."""
-    source = (
-        "(SELECT f.*, CASE WHEN p.user_id IS NULL THEN 'right' ELSE 'left' END AS side FROM user_features f"
-        " LEFT JOIN (SELECT unnest($users) AS user_id) p USING (user_id))"
-    )
-    return _differences(con, source, {"day": day, "users": list(users)})
 
 
 def export_users(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str | None) -> Iterator[tuple[Any, ...]]:
@@ -189,49 +198,52 @@ def quoted(name: str) -> str:
 
 
 def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, Any]) -> tuple[Difference, ...]:
+    """Differences between the users of `source` on its left and its right side (column `side`)."""
     names = feature_names(con)
     if not names:
         return ()
-    asked = ", ".join(
-        f"avg({each}) FILTER (side = 'left'), avg({each}) FILTER (side = 'right'), stddev_pop({each})"
-        for each in map(quoted, names)
-    )
-    row = (
-        con.execute(f"SELECT {asked} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL", values).fetchone()
-        or ()
-    )
+    asked = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(quoted, names))
+    rows = con.execute(
+        f"SELECT side, {asked} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL GROUP BY side", values
+    ).fetchall()
+    sides = {row[0]: row[1:] for row in rows}
+    if len(sides) < 2:
+        return ()
     found = []
     for place, name in enumerate(names):
-        left, right, spread = row[3 * place : 3 * place + 3]
-        if left is not None and right is not None and spread:
+        (n, left, _), (m, right, _) = own, other = [
+            sides[side][3 * place : 3 * place + 3] for side in ("left", "right")
+        ]
+        if n and m and (spread := _spread(own, other)):
             found.append(Difference(name, left, right, (left - right) / spread))
     return tuple(sorted(found, key=lambda each: (-abs(each.distance), each.feature)))
 
 
-def _labels(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, float, float], ...]:
+def _spread(own: tuple[int, float, float], other: tuple[int, float, float]) -> float:
+    """Standard deviation of two groups together, each given by its count, mean and variance (Chan et al. 1979)."""
+    (n, left, within), (m, right, beside) = own, other
+    return float(np.sqrt((n * within + m * beside) / (n + m) + n * m * (left - right) ** 2 / (n + m) ** 2))
+
+
+def _labels(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, float, float], ...]:
     return tuple(
         con.execute(
-            "SELECT cluster_id, median(x), quantile_cont(y, 0.99)"
-            " FROM user_embeddings JOIN user_clusters USING (snapshot_date, user_id)"
-            " WHERE snapshot_date = ? AND cluster_id IS NOT NULL GROUP BY 1 ORDER BY 1",
-            [day],
+            "SELECT cluster_id, median(x), quantile_cont(y, 0.99) FROM placed WHERE cluster_id IS NOT NULL GROUP BY 1 ORDER BY 1"
         ).fetchall()
     )
 
 
 def _density(
-    con: duckdb.DuckDBPyConnection, day: date
+    con: duckdb.DuckDBPyConnection,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-    bounds = con.execute(
-        "SELECT min(x), max(x), min(y), max(y) FROM user_embeddings WHERE snapshot_date = ?", [day]
-    ).fetchone()
+    bounds = con.execute("SELECT min(x), max(x), min(y), max(y) FROM placed").fetchone()
     if bounds is None or bounds[0] is None or bounds[0] == bounds[1] or bounds[2] == bounds[3]:
         return None
     x0, x1, y0, y1 = bounds
     cells = con.execute(
         "SELECT least(floor((x - $x0) / ($x1 - $x0) * $n), $n - 1)::INT, least(floor((y - $y0) / ($y1 - $y0) * $n), $n - 1)::INT,"
-        " count(*) FROM user_embeddings WHERE snapshot_date = $day GROUP BY 1, 2",
-        {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "n": _GRID, "day": day},
+        " count(*) FROM placed GROUP BY 1, 2",
+        {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "n": _GRID},
     ).fetchall()
     grid = np.zeros((_GRID, _GRID))
     for column, row, users in cells:

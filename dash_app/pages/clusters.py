@@ -24,6 +24,8 @@ MAP_CONFIG: Any = {
     "modeBarButtons": [["pan2d", "lasso2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
 
+_WRAPPED: Any = {"wrapText": True, "autoHeight": True, "cellClass": "words"}
+
 
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
     """The page as the address asks for it, or what is missing and what to do."""
@@ -34,38 +36,41 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
 
 def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     """The whole page for one snapshot, with `selected` open when it is a cluster of it."""
+    panels = {"": overview.overview(snapshot)} | {
+        each.cluster_id: open_card(snapshot, each) for each in snapshot.clusters
+    }
+    opened = selected if selected in panels else ""
     return html.Div(
         [
             html.H1("Clusters", className="page-title"),
-            html.Div([_map(snapshot, points, selected), _panel(snapshot, selected)], className="split"),
+            # All that the panel can show comes with the page: to open a cluster asks nothing of the server.
+            dcc.Store(id="panels", data=panels),
+            html.Div([_map(snapshot, points, selected), _panel(panels[opened or ""], bool(opened))], className="split"),
             _cards(snapshot, selected),
-            _table(snapshot),
+            *_table(snapshot),
         ]
     )
 
 
-def panel(snapshot: Snapshot, selected: str | None) -> Component:
-    """What the right side shows: the open cluster, or the overview."""
-    cluster = snapshot.cluster(selected)
-    if cluster is None:
-        return overview.overview(snapshot)
+def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
+    """What the panel shows when `cluster` is open."""
     export = f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}"
     return cluster_parts.open_card(cluster, snapshot.clusters, export)
 
 
-def _panel(snapshot: Snapshot, selected: str | None) -> Component:
+def _panel(content: Component, is_open: bool) -> Component:
     return html.Aside(
-        panel(snapshot, selected),
+        content,
         id="panel",
-        className="panel open" if snapshot.cluster(selected) else "panel",
+        className="panel open" if is_open else "panel",
         **aria(live="polite", label="Open cluster"),
     )
 
 
 def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     features = [
-        {"value": each.feature, "label": formats.capital(each.description)}
-        for each in sorted(snapshot.catalog.values(), key=lambda each: (each.role != "clustering", each.description))
+        {"value": each.feature, "label": formats.capital(each.label)}
+        for each in sorted(snapshot.catalog.values(), key=lambda each: (each.role != "clustering", each.label))
     ]
     bar = html.Div(
         [
@@ -94,9 +99,14 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     return html.Section(
         [
             bar,
-            html.Div(id="found-users", className="found"),
-            html.Div(graph, className="map-box", role="group", **aria(label=_map_words(snapshot))),
-            overview.legend(snapshot, points),
+            # Who was found stands over the map: were it above or below, a click on a dot would move the dots.
+            html.Div(
+                [graph, html.Div(id="found-users", className="found")],
+                className="map-box",
+                role="group",
+                **aria(label=_map_words(snapshot)),
+            ),
+            html.Div(overview.legend(snapshot, points), id="map-legend"),
             html.Div(id="area-facts"),
         ],
         className="map-card",
@@ -117,14 +127,28 @@ def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
 
-def _table(snapshot: Snapshot) -> Component:
-    grid = dag.AgGrid(
+def _table(snapshot: Snapshot) -> list[Component]:
+    """Where the table comes, and the table itself in a store: the browser lays it when the map is drawn."""
+    if not snapshot.clusters:
+        return []
+    place = html.Section([html.H2("Table"), html.Div(id="table-place")])
+    return [place, dcc.Store(id="table", data={"grid": _grid(snapshot)})]
+
+
+def _grid(snapshot: Snapshot) -> Component:
+    return dag.AgGrid(
         id="cluster-table",
         rowData=[_row(each) for each in snapshot.clusters],
         columnDefs=[
             {"field": "cluster", "headerName": "Id", "width": 80},
-            {"field": "name", "headerName": "Cluster", "flex": 2, "minWidth": 180},
-            {"field": "size", "headerName": "Users", "type": "numericColumn", "width": 110},
+            {"field": "name", "headerName": "Cluster", "flex": 2, "minWidth": 180, **_WRAPPED},
+            {
+                "field": "size",
+                "headerName": "Users",
+                "type": "numericColumn",
+                "width": 110,
+                "valueFormatter": {"function": "d3.format(',')(params.value)"},
+            },
             {
                 "field": "share",
                 "headerName": "Share",
@@ -132,22 +156,31 @@ def _table(snapshot: Snapshot) -> Component:
                 "width": 100,
                 "valueFormatter": {"function": "d3.format('.1%')(params.value)"},
             },
-            {"field": "stability", "headerName": "Stability", "type": "numericColumn", "width": 110},
-            {"field": "apart", "headerName": "What sets them apart most", "flex": 3, "minWidth": 240},
+            {
+                "field": "stability",
+                "headerName": "Stability",
+                "type": "numericColumn",
+                "width": 110,
+                "valueFormatter": {"function": "params.value == null ? '–' : d3.format('.2f')(params.value)"},
+            },
+            {"field": "apart", "headerName": "What sets them apart most", "flex": 3, "minWidth": 240, **_WRAPPED},
             {"field": "pains", "headerName": "Pain points", "type": "numericColumn", "width": 120},
             {"field": "recommendations", "headerName": "Recommendations", "type": "numericColumn", "width": 165},
         ],
         defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
         getRowId="params.data.cluster",
+        eventListeners={
+            "rowClicked": ["openRow(params)"],
+            "cellKeyDown": ["openRow(params)"],
+            "firstDataRendered": ["markRow(params)"],
+        },
         dashGridOptions={
             "domLayout": "autoHeight",
-            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+            "rowClassRules": {"open-row": "isOpen(params)"},
         },
         className="grid",
         columnSize=None,
     )
-    # There even when empty: clicks on the map are wired together with it.
-    return html.Section([html.H2("Table"), grid], hidden=not snapshot.clusters)
 
 
 def _row(cluster: Cluster) -> dict[str, Any]:
@@ -157,8 +190,8 @@ def _row(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "size": cluster.size,
         "share": cluster.share,
-        "stability": None if cluster.stability is None else round(cluster.stability, 2),
-        "apart": f"{formats.capital(strongest.description)}: {parts.versus(strongest)}" if strongest else "",
+        "stability": cluster.stability,
+        "apart": f"{formats.capital(strongest.label)}: {parts.versus(strongest)}" if strongest else "",
         "pains": len(cluster.pain_points),
         "recommendations": len(cluster.recommendations),
     }

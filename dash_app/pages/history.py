@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import figures, formats
+from dash_app import formats, time_figures
 from dash_app.components import empty
 from dash_app.components.overview import change_line
 from dash_app.components.parts import aria
@@ -18,6 +18,8 @@ from dash_app.data.snapshot import Change, Snapshot
 from dash_app.pages.roadmap import Clusters, cluster_looks
 from dash_app.services import Services
 
+NARROW_LABEL = 12
+"""Characters of a name beside a node where the screen has no room for more."""
 Move = tuple[str | None, str | None, int]
 
 
@@ -92,15 +94,19 @@ def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> 
         html.Tr([html.Td(name(source)), html.Td(name(target)), html.Td(formats.count(users))])
         for source, target, users in found
     ]
-    graph = dcc.Graph(
-        figure=figures.flows(found, clusters),
-        config={"displayModeBar": False, "responsive": True},
-        style={"height": "460px"},
-    )
+    graphs = [
+        dcc.Graph(
+            figure=time_figures.flows(found, clusters, longest),
+            config={"displayModeBar": False, "responsive": True},
+            style={"height": "460px"},
+            className=screens,
+        )
+        for longest, screens in ((None, "on-wide-screens"), (NARROW_LABEL, "on-narrow-screens"))
+    ]
     label = f"Users by cluster on {formats.day(day)} and {formats.day(later)}; the table below holds the same"
     return html.Div(
         [
-            html.Div(graph, role="img", **aria(label=label)),
+            html.Div(graphs, role="img", **aria(label=label)),
             html.Details([html.Summary("As a table"), table((formats.day(day), formats.day(later), "Users"), rows)]),
         ]
     )
@@ -108,12 +114,16 @@ def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> 
 
 def _sizes_graph(sizes: Sequence[Size], clusters: Clusters) -> Component:
     graph = dcc.Graph(
-        figure=figures.sizes_over_time(sizes, clusters),
+        figure=time_figures.sizes_over_time(sizes, clusters),
         config={"displayModeBar": False, "responsive": True},
-        style={"height": "380px"},
+        className="sizes-graph",
     )
     return html.Div(
-        graph, role="img", **aria(label="Users in each cluster by snapshot; the table below holds the same")
+        graph,
+        role="img",
+        # On narrow screens the legend takes a line for each, and the style sheet makes the graph so much higher.
+        style={"--clusters": str(len({each.cluster_id for each in sizes}))},
+        **aria(label="Users in each cluster by snapshot; the table below holds the same"),
     )
 
 

@@ -1,5 +1,6 @@
 """The Roadmap page: the plans as a table, a board and a timeline, overlaps, exports. Pure but for reading the roadmap."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,11 +9,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import figures
+from dash_app import time_figures
 from dash_app.components import parts, plans
 from dash_app.components.parts import aria
 from dash_app.data import history
-from dash_app.data.snapshot import Snapshot
+from dash_app.data.snapshot import Feature, Snapshot, load_catalog
 from dash_app.planning.overlap import Overlap, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
 from dash_app.services import Services
@@ -24,21 +25,41 @@ Clusters = Mapping[str, tuple[str, int | None]]
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
     """The page with the plans as they are now."""
     found = services.roadmap.plans()
-    return page(found, cluster_looks(services), find_overlaps(found), overlaps_by_plan(found))
+    return page(found, cluster_looks(services), find_overlaps(found), overlaps_by_plan(found), metrics(services))
+
+
+def metrics(services: Services) -> Mapping[str, Feature]:
+    """What every metric is called; nothing where there is no warehouse yet."""
+    try:
+        return services.gate.ask(load_catalog)
+    except NoWarehouseError:
+        return {}
 
 
 def cluster_looks(services: Services) -> dict[str, tuple[str, int | None]]:
-    """Name and colour slot of every cluster that there ever was, people's names over the pipeline's."""
+    """Name and colour slot of every cluster that there ever was, people's names over the pipeline's.
+
+    A name that several have is followed by the id.
+    """
     try:
         known = services.gate.ask(history.load_latest_names)
     except NoWarehouseError:
         return {}
     own = services.names()
-    return {cluster_id: (own.get(cluster_id, name), slot) for cluster_id, name, slot in known}
+    names = {cluster_id: own.get(cluster_id, name) for cluster_id, name, _ in known}
+    times = Counter(names.values())
+    return {
+        cluster_id: (name if times[name] == 1 else f"{name} ({cluster_id})", slot)
+        for (cluster_id, _, slot), name in zip(known, names.values(), strict=True)
+    }
 
 
 def page(
-    found: Sequence[Plan], clusters: Clusters, overlaps: Sequence[Overlap], by_plan: Mapping[str, Sequence[Overlap]]
+    found: Sequence[Plan],
+    clusters: Clusters,
+    overlaps: Sequence[Overlap],
+    by_plan: Mapping[str, Sequence[Overlap]],
+    catalog: Mapping[str, Feature],
 ) -> Component:
     """The page for these plans."""
     if not found:
@@ -63,7 +84,7 @@ def page(
         [
             html.Div([html.H1("Test roadmap", className="shown-title"), views, _exports()], className="page-head"),
             plans.overlap_notice(overlaps, names),
-            html.Div(_table(found, clusters, by_plan), id="view-table", className="view"),
+            html.Div(_table(found, clusters, by_plan, catalog), id="view-table", className="view"),
             html.Div(plans.board(found, clusters, by_plan), id="view-board", className="view", hidden=True),
             html.Div(_timeline(found, clusters), id="view-timeline", className="view", hidden=True),
         ]
@@ -78,9 +99,19 @@ def _exports() -> Component:
     )
 
 
-def _table(found: Sequence[Plan], clusters: Clusters, by_plan: Mapping[str, Sequence[Overlap]]) -> Component:
+def _table(
+    found: Sequence[Plan],
+    clusters: Clusters,
+    by_plan: Mapping[str, Sequence[Overlap]],
+    catalog: Mapping[str, Feature],
+) -> Component:
     rows = [
-        plans.row(each, clusters.get(each.cluster_id, (each.cluster_id, None))[0], by_plan.get(each.plan_id, ()))
+        plans.row(
+            each,
+            plans.cluster_look(each, clusters)[0],
+            parts.metric(each.primary_metric, catalog),
+            by_plan.get(each.plan_id, ()),
+        )
         for each in found
     ]
     tools = html.Div(
@@ -106,7 +137,7 @@ def _table(found: Sequence[Plan], clusters: Clusters, by_plan: Mapping[str, Sequ
         id="plan-table",
         rowData=rows,
         columnDefs=_columns(),
-        defaultColDef={"sortable": True, "resizable": True, "filter": True, "suppressMovable": True},
+        defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
         getRowId="params.data.plan_id",
         dashGridOptions={
             "domLayout": "autoHeight",
@@ -120,9 +151,10 @@ def _table(found: Sequence[Plan], clusters: Clusters, by_plan: Mapping[str, Sequ
 
 
 def _columns() -> list[dict[str, Any]]:
-    number = {"type": "numericColumn", "width": 105}
+    number = {"type": "numericColumn", "width": 100}
+    words = {"wrapText": True, "autoHeight": True, "cellClass": "words"}
     return [
-        {"field": "name", "headerName": "Test", "flex": 2, "minWidth": 200, "editable": True},
+        {"field": "name", "headerName": "Test", "flex": 3, "minWidth": 200, "editable": True, **words},
         {
             "field": "status",
             "headerName": "Status",
@@ -131,39 +163,62 @@ def _columns() -> list[dict[str, Any]]:
             "cellEditor": "agSelectCellEditor",
             "cellEditorParams": {"values": list(STATUSES)},
         },
-        {"field": "cluster", "headerName": "Cluster", "flex": 1, "minWidth": 150},
-        {"field": "metric", "headerName": "Primary metric", "flex": 1, "minWidth": 150},
+        {"field": "cluster", "headerName": "Cluster", "flex": 2, "minWidth": 140, **words},
+        {"field": "metric", "headerName": "Primary metric", "flex": 2, "minWidth": 140, **words},
         {
             "field": "users",
             "headerName": "Users",
             **number,
             "valueFormatter": {"function": "d3.format(',')(params.value)"},
         },
-        {"field": "weeks", "headerName": "Weeks", **number},
+        {
+            "field": "weeks",
+            "headerName": "Weeks",
+            **number,
+            **words,
+            "width": 120,
+            "cellClass": "words ag-right-aligned-cell",
+            "valueFormatter": {
+                "function": "params.value == null ? 'never'"
+                " : d3.format(',')(params.value) + (params.data.feasible ? '' : ', not feasible')"
+            },
+        },
         {
             "field": "start_date",
             "headerName": "First day",
             "width": 130,
             "editable": True,
             "cellEditor": "agDateStringCellEditor",
+            "valueFormatter": {"function": "params.value ? d3.utcFormat('%-d %b %Y')(d3.isoParse(params.value)) : ''"},
         },
         {"field": "owner", "headerName": "Owner", "width": 130, "editable": True},
-        {"field": "rice", "headerName": "RICE", **number},
+        {
+            "field": "rice",
+            "headerName": "RICE",
+            **number,
+            "valueFormatter": {"function": "params.value == null ? '' : d3.format(',.0f')(params.value)"},
+        },
         {"field": "overlaps", "headerName": "Overlaps", **number},
     ]
 
 
 def _timeline(found: Sequence[Plan], clusters: Clusters) -> Component:
     dated = [each for each in found if each.start_date and each.end_date and each.status != "archived"]
-    undated = [each for each in found if each not in dated and each.status != "archived"]
-    rest = (
-        html.P(f"Without days yet: {', '.join(each.name for each in undated)}.", className="quiet") if undated else None
-    )
+    undrawn = [each for each in found if each not in dated and each.status != "archived"]
+    endless = [each for each in undrawn if each.duration_days is None]
+    rest = [
+        html.P(f"{words}: {', '.join(each.name for each in some)}.", className="quiet")
+        for words, some in (
+            ("Never fills", endless),
+            ("No first day yet", [each for each in undrawn if each not in endless]),
+        )
+        if some
+    ]
     if not dated:
-        return html.Div([html.P("No plan has a first day yet; give it one in its drawer."), rest])
+        return html.Div([html.P("No plan has a first and a last day yet; give it a first one in its drawer."), *rest])
     slots = {cluster_id: slot for cluster_id, (_, slot) in clusters.items()}
-    figure = figures.timeline(dated, slots)
+    figure = time_figures.timeline(dated, slots)
     height = f"{max(180, 46 * len(dated) + 70)}px"
     graph = dcc.Graph(figure=figure, config={"displayModeBar": False, "responsive": True}, style={"height": height})
     words = "; ".join(f"{each.name} from {each.start_date} to {each.end_date}" for each in dated)
-    return html.Div([html.Div(graph, role="img", **aria(label=f"Timeline: {words}")), rest])
+    return html.Div([html.Div(graph, role="img", **aria(label=f"Timeline: {words}")), *rest])

@@ -61,7 +61,11 @@ class BaselineWindow:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A metric's value among `n` users, with its 95% interval; `sd` is the deviation between users (see `measure`)."""
+    """A metric's value among `n` users, with its 95% interval; `sd` is the deviation between users (see `measure`).
+
+    `is_share` says that it is a part of a whole, so that it cannot pass 1: a proportion, or a ratio of which no user's
+    numerator passes the denominator.
+    """
 
     kind: str
     value: float
@@ -69,6 +73,7 @@ class Baseline:
     n: int
     low: float
     high: float
+    is_share: bool = False
 
     @property
     def metric(self) -> Metric:
@@ -128,7 +133,7 @@ def measure(kind: str, values: ArrayLike, denominators: ArrayLike | None = None)
     if kind == PROPORTION:
         if not np.isin(x, (0, 1)).all():
             raise BaselineError("A share of users needs a yes or no for each user.")
-        return Baseline(kind, value, sqrt(value * (1 - value)), len(x), *_wilson(value, len(x)))
+        return Baseline(kind, value, sqrt(value * (1 - value)), len(x), *_wilson(value, len(x)), is_share=True)
     if kind != MEAN:
         raise BaselineError(f"A metric is a proportion, a mean or a ratio, not {kind!r}.")
     half = float(stdtrit(len(x) - 1, (1 + _LEVEL) / 2)) * sd / sqrt(len(x))
@@ -146,7 +151,8 @@ def _ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> Baseline:
     value = float(x.sum() / y.sum())
     sd = float(np.std(x - value * y, ddof=1) / abs(y.mean()))
     half = float(ndtri((1 + _LEVEL) / 2)) * sd / sqrt(len(x))
-    return Baseline(RATIO, value, sd, len(x), value - half, value + half)
+    is_share = bool(((x >= 0) & (x <= y)).all())
+    return Baseline(RATIO, value, sd, len(x), value - half, value + half, is_share)
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

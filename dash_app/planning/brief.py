@@ -1,31 +1,45 @@
 """Writes a plan out for people: the decision rule, and the test brief in Markdown. Pure text, no sizing."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from dash_app.planning.plan import Guardrail, Plan
 from dash_app.planning.sample_size import NON_INFERIORITY
 
+
+class Label(NamedTuple):
+    """What a metric is called on a screen, and the unit of its values (`share`: they are shown in percent)."""
+
+    words: str
+    unit: str = ""
+
+
+Labels = Mapping[str, Label]
+"""By the metric's name in the tables; one without a label goes by that name."""
+NO_LABELS: Labels = MappingProxyType({})
 NOTHING_LIVE = "A plan only: nothing goes live from here."
 
 
-def decision_rule(plan: Plan) -> str:
-    """What will be decided on which result, agreed before the test."""
+def decision_rule(plan: Plan, labels: Labels = NO_LABELS) -> str:
+    """What will be decided on which result, agreed before the test; metrics by their labels where they have one."""
     level = f"{plan.design.alpha_each:.4f}".rstrip("0")
     each = "the treatment" if len(plan.variants) == 2 else "an arm"
     shared = (
         "" if len(plan.variants) == 2 else f" (alpha {plan.alpha:g} shared among {plan.design.comparisons} comparisons)"
     )
-    rails = "; ".join(_rail_rule(rail) for rail in plan.guardrails)
+    rails = "; ".join(_rail_rule(rail, labels) for rail in plan.guardrails)
     when = f"Decide once, on day {plan.duration_days}" if plan.duration_days else "Decide once, at the planned end"
     confidence = f"{1 - plan.design.alpha_each:.2%}".replace(".00%", "%")
     return (
-        f"Ship {each} if {plan.primary_metric} {_moves(plan.direction)} against control with p < {level}, "
+        f"Ship {each} if {_quoted(plan.primary_metric, labels)} {_moves(plan.direction)} against control with p < {level}, "
         f"{_sides(plan.sides)}{shared}, and its one-sided {confidence} bounds keep every guardrail within its margin: "
         f"{rails}. Otherwise keep the control. {when}, not before."
     )
 
 
-def write_brief(plan: Plan) -> str:
+def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
     """The test brief in Markdown, ready to copy. Text from people, logs and models is escaped."""
     sections = [
         f"# {_text(plan.name)}",
@@ -34,8 +48,8 @@ def write_brief(plan: Plan) -> str:
         f"## Hypothesis\n\n{_text(plan.hypothesis)}",
         f"## Who takes part\n\n{_population(plan)}",
         f"## Variants\n\n{_variants(plan)}",
-        f"## Primary metric\n\n{_primary(plan)}",
-        f"## Guardrails\n\n{_guardrails(plan)}",
+        f"## Primary metric\n\n{_primary(plan, labels)}",
+        f"## Guardrails\n\n{_guardrails(plan, labels)}",
         f"## Decision rule\n\n{_text(plan.decision_rule)}",
         f"## Where it comes from\n\n{_origin(plan)}",
     ]
@@ -72,31 +86,32 @@ def _variants(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _primary(plan: Plan) -> str:
+def _primary(plan: Plan, labels: Labels) -> str:
     seen = (
         "unseen when the users were picked"
         if plan.baseline_unseen
         else "the same days that picked them, so it may flatter"
     )
-    relative = f", {plan.mde_relative:.1%} of the baseline" if plan.mde_relative is not None else ""
+    kind, unit = plan.metric_kind, _unit(plan.primary_metric, labels)
+    effect = effect_text(kind, plan.baseline, plan.mde_absolute, plan.mde_relative, unit)
     return (
-        f"{_code(plan.primary_metric)} ({plan.metric_kind}) should {plan.direction}. Baseline "
-        f"{value_text(plan.metric_kind, plan.baseline)} among {plan.baseline_n:,} users, "
+        f"{_metric(plan.primary_metric, labels)} ({plan.metric_kind}) should {plan.direction}. Baseline "
+        f"{value_text(kind, plan.baseline, unit)} among {plan.baseline_n:,} users, "
         f"{plan.baseline_from:%Y-%m-%d} to {plan.baseline_to:%Y-%m-%d} ({seen}), "
         f"within {plan.exposure_days} days from first being eligible. Smallest "
-        f"effect worth finding: {change_text(plan.metric_kind, plan.mde_absolute)}{relative}. "
-        f"Alpha {plan.alpha:g}, power "
+        f"effect worth finding: {effect}. Alpha {plan.alpha:g}, power "
         f"{plan.power:g}, {_sides(plan.sides)}. Method: {plan.method}."
     )
 
 
-def _guardrails(plan: Plan) -> str:
+def _guardrails(plan: Plan, labels: Labels) -> str:
     lines = ["| metric | baseline | must not | users in all |", "|---|---|---|---|"]
     for rail in plan.guardrails:
-        margin = change_text(rail.metric_kind, rail.margin_absolute)
+        unit = _unit(rail.metric, labels)
+        margin = change_text(rail.metric_kind, rail.margin_absolute, unit)
         total = f"{rail.n_total:,}" if rail.n_total is not None else ""
-        baseline = value_text(rail.metric_kind, rail.baseline)
-        lines.append(f"| {_code(rail.metric)} | {baseline} | {rail.worse} by {margin} or more | {total} |")
+        baseline = value_text(rail.metric_kind, rail.baseline, unit)
+        lines.append(f"| {_metric(rail.metric, labels)} | {baseline} | {rail.worse} by {margin} or more | {total} |")
     return "\n".join([*lines, "", f"Each by a {NON_INFERIORITY}."])
 
 
@@ -108,18 +123,60 @@ def _origin(plan: Plan) -> str:
     )
 
 
-def value_text(kind: str, value: float) -> str:
-    """A metric's value for people: shares in percent."""
-    return f"{value:.2%}" if kind == "proportion" else f"{value:.4g}"
+def in_points(kind: str, unit: str = "") -> bool:
+    """Whether a metric's values are shown in percent, and changes of it in percentage points."""
+    return kind == "proportion" or unit == "share"
 
 
-def change_text(kind: str, change: float) -> str:
-    """The size of a change for people: of shares in percentage points."""
-    return f"{100 * change:.3g} points" if kind == "proportion" else f"{change:.3g}"
+def value_text(kind: str, value: float, unit: str = "") -> str:
+    """A metric's value for people: shares in percent with one decimal, the rest with four digits and their unit."""
+    if in_points(kind, unit):
+        return f"{_digits(100 * value, 1)}%" if 0 < abs(value) < 0.0005 else f"{value:.1%}"
+    return f"{_digits(value, 4)} {unit}".strip()
 
 
-def _rail_rule(rail: Guardrail) -> str:
-    return f"{rail.metric} must not {rail.worse} by {change_text(rail.metric_kind, rail.margin_absolute)}"
+def change_text(kind: str, change: float, unit: str = "") -> str:
+    """The size of a change for people: of shares in percentage points, of the rest in their unit."""
+    if in_points(kind, unit):
+        return f"{_digits(100 * change, 2)} points"
+    return f"{_digits(change, 3)} {unit}".strip()
+
+
+def relative_text(kind: str, baseline: float, relative: float, unit: str = "") -> str:
+    """A change over its baseline: `10% of today's 30.0%`."""
+    return f"{_digits(100 * relative, 3)}% of today's {value_text(kind, baseline, unit)}"
+
+
+def effect_text(kind: str, baseline: float, absolute: float, relative: float | None, unit: str = "") -> str:
+    """A change both ways: `3 points (10% of today's 30.0%)`; the first alone where it was given in the metric's unit."""
+    over = "" if relative is None else f" ({relative_text(kind, baseline, relative, unit)})"
+    return f"{change_text(kind, absolute, unit)}{over}"
+
+
+def quoted(text: str) -> str:
+    """The text in quotation marks; those that are in it already become single ones."""
+    return f"“{text.replace('“', '‘').replace('”', '’')}”"
+
+
+def _digits(value: float, digits: int) -> str:
+    return f"{float(f'{value:.{digits}g}'):,.10g}"
+
+
+def _unit(name: str, labels: Labels) -> str:
+    return labels[name].unit if name in labels else ""
+
+
+def _metric(name: str, labels: Labels) -> str:
+    return _text(labels[name].words) if name in labels else _code(name)
+
+
+def _rail_rule(rail: Guardrail, labels: Labels) -> str:
+    margin = change_text(rail.metric_kind, rail.margin_absolute, _unit(rail.metric, labels))
+    return f"{_quoted(rail.metric, labels)} must not {rail.worse} by {margin}"
+
+
+def _quoted(name: str, labels: Labels) -> str:
+    return quoted(labels[name].words if name in labels else name)
 
 
 def _moves(direction: str) -> str:

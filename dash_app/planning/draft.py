@@ -15,6 +15,9 @@ from dash_app.planning.rice import default_confidence
 DEFAULT_EFFECT = 0.1
 """Over the baseline: +10% or -10%."""
 
+LARGEST_DEFAULT = 0.25
+"""No larger effect or margin, over its baseline, is put into a draft to make it feasible: what is more, a person chooses."""
+
 DEFAULT_MARGIN = 0.1
 DEFAULT_MARGIN_SD = 0.1
 """A guardrail's margin: a tenth of its baseline, or a tenth of its deviation between users if that is more.
@@ -107,15 +110,8 @@ def draft_plan(
         population=recommendation.population,
         variants=(Arm("control", description="As it is now."), Arm("treatment", description=recommendation.change)),
         primary_metric=recommendation.target_metric,
-        metric_kind=baseline.kind,
         direction=recommendation.direction,
-        baseline=baseline.value,
-        baseline_sd=baseline.sd,
-        baseline_n=baseline.n,
-        baseline_from=window.start,
-        baseline_to=window.end,
-        baseline_unseen=window.unseen,
-        exposure_days=window.exposure_days,
+        **baseline_fields(baseline, window),
         mde_absolute=1.0,
         guardrails=tuple(guardrails),
         start_date=today + timedelta(days=7 - today.weekday()),
@@ -124,16 +120,39 @@ def draft_plan(
     return plan.with_effect(absolute=default_effect(baseline, recommendation.direction))
 
 
+def baseline_fields(baseline: Baseline, window: BaselineWindow) -> dict[str, Any]:
+    """The fields of a plan that tell its baseline."""
+    return {
+        "metric_kind": baseline.kind,
+        "baseline": baseline.value,
+        "baseline_sd": baseline.sd,
+        "baseline_n": baseline.n,
+        "baseline_from": window.start,
+        "baseline_to": window.end,
+        "baseline_unseen": window.unseen,
+        "exposure_days": window.exposure_days,
+    }
+
+
 def default_effect(baseline: Baseline, direction: str) -> float:
     """The effect to start from, in the metric's unit: a tenth of the baseline, within the room that a share has.
 
     From a baseline of 0 a relative effect means nothing: five points of a share, a fifth of a deviation otherwise.
     """
-    if baseline.kind == "proportion":
+    if baseline.is_share:
         room = 1 - baseline.value if DIRECTIONS[direction] > 0 else baseline.value
         wished = DEFAULT_EFFECT * baseline.value or 0.05
         return min(wished, room / 2) or wished
     return DEFAULT_EFFECT * abs(baseline.value) or 0.2 * baseline.sd or 1.0
+
+
+def is_modest(before: Plan, after: Plan) -> bool:
+    """Whether `after` asks for an effect, and allows margins, that a draft may start from where `before` takes too long."""
+    pairs = [(before.mde_relative, after.mde_relative)]
+    pairs += [
+        (old.margin_relative, new.margin_relative) for old, new in zip(before.guardrails, after.guardrails, strict=True)
+    ]
+    return all(new is not None and (new == old or new <= LARGEST_DEFAULT) for old, new in pairs)
 
 
 def equal_arms(count: int) -> tuple[Arm, ...]:

@@ -6,6 +6,7 @@ Payloads for experiment platforms are in `payloads.py`.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +16,8 @@ from dash_app.planning.plan import Plan
 from grupa_pipeline.tables import TEST_ROADMAP
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_AFTER_A_SEPARATOR = re.compile(r"((?:;|(?<=.)\t) *)(?=[=+\-@＝＋－＠])", re.DOTALL)
+"""Where commas are decimal points, spreadsheets split cells at semicolons, quoted or not."""
 
 
 def to_csv(plans: Iterable[Plan]) -> str:
@@ -29,7 +32,8 @@ def to_csv(plans: Iterable[Plan]) -> str:
 
 
 def defused(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    """Text for a CSV cell that no spreadsheet takes for a formula (OWASP, CSV injection), wherever it splits cells."""
+    text = _AFTER_A_SEPARATOR.sub(r"\1'", text)
     return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 

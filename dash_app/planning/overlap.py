@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
+from dash_app.formats import day
 from dash_app.planning.plan import Plan
 
 
@@ -36,7 +37,7 @@ class Overlap:
     def text(self) -> str:
         """The warning, without the plans' names."""
         return (
-            f"Same users and metric ({self.metric}) from {self.first_day} to {self.last_day}: about "
+            f"Same users and same primary metric from {day(self.first_day)} to {day(self.last_day)}: about "
             f"{self.shared_users:,} users would be in both."
         )
 

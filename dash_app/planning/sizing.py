@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil, floor, log10, sqrt
 
-from dash_app.planning.brief import decision_rule, write_brief
+from dash_app.planning.brief import NO_LABELS, Label, Labels, decision_rule, effect_text, quoted, write_brief
 from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, duration_of, users_within
 from dash_app.planning.plan import DIRECTIONS, Guardrail, Plan, PlanError, Problem, problems
 from dash_app.planning.rice import QUARTER_DAYS, rice_score
@@ -26,6 +26,8 @@ from dash_app.planning.sample_size import (
 )
 
 PREVIEW_WEEKS = (2, 4, 8)
+FEWEST_USERS = 30
+"""An arm of fewer is worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,13 @@ class Sizing:
     warnings: tuple[str, ...]
 
 
-def size_plan(plan: Plan, enrolment: Enrolment) -> Sizing:
+def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> Sizing:
     """Size a plan.
 
     Args:
         plan: The plan with its effect, design and guardrails; what it held of sizes before is replaced.
         enrolment: How many different eligible users come, for the plan's population.
+        labels: What metrics are called in the texts, and their units; one without a label goes by its name.
 
     Raises:
         PlanError: The plan cannot be sized; one message a field.
@@ -83,11 +86,36 @@ def size_plan(plan: Plan, enrolment: Enrolment) -> Sizing:
     reach = enrolment.users_by(QUARTER_DAYS)
     plan = replace(plan, rice_reach=round(reach, 1), method=METHODS[plan.metric_kind])
     plan = replace(plan, rice_score=rice_score(reach, plan.rice_impact, plan.rice_confidence, plan.rice_effort))
-    plan = replace(plan, decision_rule=decision_rule(plan))
+    plan = replace(plan, decision_rule=decision_rule(plan, labels))
     detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS)
-    alternative = None if plan.feasible else _alternative(plan, enrolment)
-    plan = replace(plan, brief=write_brief(plan))
+    alternative = None if plan.feasible else _alternative(plan, enrolment, labels)
+    plan = replace(plan, brief=write_brief(plan, labels))
     return Sizing(plan, binding, detectable, alternative, tuple(_warnings(plan)))
+
+
+def sized_before(plan: Plan) -> Sizing:
+    """A plan with the sizes that it holds, for one whose users can no longer be counted."""
+    rails = (rail.metric for rail in plan.guardrails if rail.n_total == plan.n_total)
+    binding = next(rails, plan.primary_metric) if plan.n_total is not None else plan.primary_metric
+    return Sizing(plan, binding, (), None, ())
+
+
+def worded_again(plan: Plan, labels: Labels = NO_LABELS) -> Plan:
+    """A plan whose users can no longer be counted after an edit: dates, score and texts follow, sizes stay.
+
+    Raises:
+        PlanError: A field is not usable; one message a field.
+    """
+    found = problems(plan)
+    if found:
+        raise PlanError(found)
+    days = plan.duration_days
+    end = plan.start_date + timedelta(days=days - 1) if plan.start_date and days else None
+    plan = replace(plan, end_date=end, decision_rule=decision_rule(plan, labels))
+    if plan.rice_reach is not None:
+        score = rice_score(plan.rice_reach, plan.rice_impact, plan.rice_confidence, plan.rice_effort)
+        plan = replace(plan, rice_score=score)
+    return replace(plan, brief=write_brief(plan, labels))
 
 
 def _with_users(plan: Plan) -> tuple[Plan, str]:
@@ -130,9 +158,9 @@ def _detectable(plan: Plan, weeks: int, enrolment: Enrolment) -> Detectable:
     return Detectable(weeks, floor(users), absolute, relative)
 
 
-def _alternative(plan: Plan, enrolment: Enrolment) -> Alternative:
+def _alternative(plan: Plan, enrolment: Enrolment, labels: Labels) -> Alternative:
     """The first change that brings the test within eight weeks, the least costly first."""
-    for text, changed in _changes(plan, enrolment):
+    for text, changed in _changes(plan, enrolment, labels):
         again, _ = _with_users(changed)
         if _with_days(again, enrolment).feasible:
             return Alternative(text, changed)
@@ -143,7 +171,7 @@ def _alternative(plan: Plan, enrolment: Enrolment) -> Alternative:
     )
 
 
-def _changes(plan: Plan, enrolment: Enrolment) -> Iterator[tuple[str, Plan]]:
+def _changes(plan: Plan, enrolment: Enrolment, labels: Labels) -> Iterator[tuple[str, Plan]]:
     if plan.traffic_share < 1:
         plan = replace(plan, traffic_share=1.0)
         yield "Let all eligible users take part.", plan
@@ -160,7 +188,7 @@ def _changes(plan: Plan, enrolment: Enrolment) -> Iterator[tuple[str, Plan]]:
         changed = plan.with_effect(**_rounded(abs(effect), plan.baseline))
     changed = replace(changed, guardrails=tuple(_widened(rail, control, plan) for rail in plan.guardrails))
     if not problems(changed) and _within_reason(changed):
-        yield _relaxed(plan, changed), changed
+        yield _relaxed(plan, changed, labels), changed
 
 
 def _within_reason(plan: Plan) -> bool:
@@ -178,19 +206,19 @@ def _widened(rail: Guardrail, control: float, plan: Plan) -> Guardrail:
     return rail.with_margin(**_rounded(rail.margin_absolute * sqrt(need / control), rail.baseline))
 
 
-def _relaxed(before: Plan, after: Plan) -> str:
+def _relaxed(before: Plan, after: Plan, labels: Labels) -> str:
     parts = []
     if after.mde_absolute > before.mde_absolute:
-        parts.append(f"look for an effect of {_size_of(after.mde_absolute, after.mde_relative)}")
+        unit = labels.get(after.primary_metric, Label("")).unit
+        change = effect_text(after.metric_kind, after.baseline, after.mde_absolute, after.mde_relative, unit)
+        parts.append(f"look for an effect of {change}")
     for old, new in zip(before.guardrails, after.guardrails, strict=True):
         if new.margin_absolute > old.margin_absolute:
-            parts.append(f"allow {new.metric} a margin of {_size_of(new.margin_absolute, new.margin_relative)}")
+            label = labels.get(new.metric, Label(new.metric))
+            change = effect_text(new.metric_kind, new.baseline, new.margin_absolute, new.margin_relative, label.unit)
+            parts.append(f"allow {quoted(label.words)} a margin of {change}")
     text = " and ".join(parts) + ", which eight weeks can show."
     return text[0].upper() + text[1:]
-
-
-def _size_of(absolute: float, relative: float | None) -> str:
-    return f"{absolute:.3g}" if relative is None else f"{100 * relative:.3g}%"
 
 
 def _rounded(absolute: float, baseline: float) -> dict[str, float]:
@@ -207,6 +235,8 @@ def _warnings(plan: Plan) -> Iterator[str]:
     arms = tuple(arm.n or 0 for arm in plan.variants)
     if smallest_expected_cell(plan.metric, plan.effect, arms) < SMALLEST_CELL:
         yield "Fewer than 10 users with or without the outcome are expected in an arm: the formula is only rough there."
+    if min(arms) < FEWEST_USERS:
+        yield "So few users are enough only because the metric hardly varies among them; check that it can be moved at all."
     if not plan.baseline_unseen:
         yield "The baseline was measured on the same days that picked these users, so it may flatter."
     if plan.duration_days is None:

@@ -9,14 +9,24 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grupa_pipeline.features.catalog import Feature, Part, catalog_table, in_layout, per_user, worth_keeping
+from grupa_pipeline.features.catalog import (
+    Feature,
+    Part,
+    catalog_table,
+    fraction_columns,
+    in_columns,
+    per_user,
+    worth_keeping,
+)
 from grupa_pipeline.features.census import take_census
+from grupa_pipeline.features.deals import deals
 from grupa_pipeline.features.engine import DuckDBEngine, Engine
 from grupa_pipeline.features.layout import read_layout
 from grupa_pipeline.features.log import Log, count_users, open_log
 from grupa_pipeline.features.mix import mix
 from grupa_pipeline.features.paths import paths, times_between
-from grupa_pipeline.features.proposals import proposals
+from grupa_pipeline.features.pieces import Shelf
+from grupa_pipeline.features.proposals import proposals, tell
 from grupa_pipeline.features.rhythm import rhythm
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.features.steps import take_steps
@@ -32,12 +42,15 @@ class FeatureSet:
         features: user_id, then one float64 column a feature, for users with enough events; sorted by user_id.
         catalog: One row a column of `features`, in their order; columns of `tables.FEATURE_CATALOG`.
         events: Events in the window.
+        fractions: With a layout: user_id, then numerator and denominator of every ratio (see `fraction_columns`), for the
+            users of `features`. A ratio over all users is the quotient of their sums.
     """
 
     users: pa.Table
     features: pa.Table
     catalog: pa.Table
     events: int
+    fractions: pa.Table | None = None
 
 
 def build_features(
@@ -87,8 +100,9 @@ def measure(
     min_events: int,
     keep_actions: Sequence[str] = (),
     like: pa.Table | None = None,
+    shelf: Shelf | None = None,
 ) -> FeatureSet:
-    """`build_features` on any engine."""
+    """`build_features` on any engine. What a `shelf` holds of the window's days is not computed again."""
     layout = None if like is None else read_layout(like)
     log = open_log(
         engine,
@@ -98,6 +112,7 @@ def measure(
         roles=roles,
         min_events=min_events,
         layout=layout,
+        shelf=shelf,
     )
     users = count_users(log)
     total = pc.sum(users["events"]).as_py() or 0
@@ -106,7 +121,8 @@ def measure(
     if len(users) and pc.max(users["clustering_events"]).as_py() >= min_events:
         features, values = _values(log, keep_actions)
     if like is not None and layout is not None:
-        return FeatureSet(users, in_layout(values, layout), like, total)
+        fractions = in_columns(values, [name for ratio in layout.ratios for name in fraction_columns(ratio)])
+        return FeatureSet(users, in_columns(values, layout.columns), like, total, fractions)
     kept = worth_keeping(features, values)
     return FeatureSet(users, values.select(["user_id", *(each.name for each in kept)]), catalog_table(kept), total)
 
@@ -114,17 +130,19 @@ def measure(
 def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Table]:
     """Every feature that the log allows, and its values."""
     census = take_census(log, keep_actions)
-    steps = take_steps(log, census)
+    steps = take_steps(log)
+    told = tell(log)
     found = [
         rhythm(log, steps),
-        proposals(log),
+        proposals(log, told) if told else None,
+        deals(log, census, told.done if told else None),
         usage(log, census),
         mix(log, census),
         paths(log, census, steps),
         times_between(log, census),
     ]
     parts: list[Part] = [part for part in found if part is not None and part.features]
-    tables = [log.engine.keep(per_user(part)) for part in parts]
+    tables = [log.engine.keep(per_user(part, log.layout is not None)) for part in parts]
     joined = reduce(lambda left, right: left.inner_join(right, "user_id"), tables)
     values = log.engine.fetch(joined.order_by("user_id"))
     return [feature for part in parts for feature in part.features], values

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.expr import types as ir
 
-from grupa_pipeline.features.layout import Layout
 from grupa_pipeline.tables import FEATURE_CATALOG
 
 MOST_NULL = 0.2
@@ -48,6 +47,19 @@ class Feature:
         value = self.value.cast("float64")
         return value if self.per is None else value / self.per.cast("float64").nullif(0)
 
+    @property
+    def fraction(self) -> dict[str, ir.Value]:
+        """A ratio's two sums, 0 or more, as float64 columns; nothing for other kinds."""
+        if self.metric_kind != "ratio" or self.per is None:
+            return {}
+        names = fraction_columns(self.name)
+        return {name: each.cast("float64") for name, each in zip(names, (self.value, self.per), strict=True)}
+
+
+def fraction_columns(feature: str) -> tuple[str, str]:
+    """Names of the columns that hold a ratio's numerator and denominator."""
+    return f"{feature}/numerator", f"{feature}/denominator"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -57,9 +69,12 @@ class Part:
     features: Sequence[Feature]
 
 
-def per_user(part: Part) -> ir.Table:
-    """The part's features as float64 columns beside user_id."""
-    return part.rows.select("user_id", **{feature.name: feature.column for feature in part.features})
+def per_user(part: Part, fractions: bool = False) -> ir.Table:
+    """The part's features as float64 columns beside user_id; with `fractions` also what its ratios are made of."""
+    columns = {feature.name: feature.column for feature in part.features}
+    for feature in part.features if fractions else ():
+        columns |= feature.fraction
+    return part.rows.select("user_id", **columns)
 
 
 def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature]:
@@ -85,11 +100,11 @@ def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature
     return kept
 
 
-def in_layout(values: pa.Table, layout: Layout) -> pa.Table:
-    """`values` in the columns of an earlier catalog; one that could not be measured at all is empty."""
+def in_columns(values: pa.Table, names: Sequence[str]) -> pa.Table:
+    """`values` in the columns that an earlier catalog asks for; one that could not be measured at all is empty."""
     empty = pa.nulls(len(values), pa.float64())
-    columns = [values[name] if name in values.column_names else empty for name in layout.columns]
-    return pa.table([values["user_id"], *columns], names=["user_id", *layout.columns])
+    columns = [values[name] if name in values.column_names else empty for name in names]
+    return pa.table([values["user_id"], *columns], names=["user_id", *names])
 
 
 def catalog_table(features: Sequence[Feature]) -> pa.Table:

@@ -4,13 +4,16 @@ Here stands only what differs from engine to engine: finding the events, keeping
 number, and a key of a JSON document. What a feature means is elsewhere, in Ibis alone.
 """
 
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import duckdb
 import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
+
+Made = TypeVar("Made")
 
 _PREFIX = "grupa_features_"
 
@@ -35,10 +38,17 @@ class Engine(Protocol):
 
 
 class DuckDBEngine:
-    """Runs the definitions on a DuckDB connection that stays the caller's."""
+    """Runs the definitions on a DuckDB connection that stays the caller's.
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    Args:
+        con: The connection.
+        more_memory: Limits to go up to when a step does not fit into the connection's own: most of them spill to disk, but a
+            median needs a user's values at once, and a row a user is as wide as there are features.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, more_memory: Iterable[str] = ()) -> None:
         self._con = con
+        self._more_memory = iter(more_memory)
         self._ibis = ibis.duckdb.from_connection(con)
         self._kept: list[str] = []
 
@@ -50,6 +60,11 @@ class DuckDBEngine:
     ) -> None:
         for name in self._kept:
             self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """What the definitions run on."""
+        return self._con
 
     def events(self, name: str) -> ir.Table:
         """The table or view `name` of the connection."""
@@ -65,12 +80,24 @@ class DuckDBEngine:
             self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {incoming}")
             self._con.unregister(incoming)
         else:
-            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {self._ibis.compile(rows)}")
+            statement = f"CREATE OR REPLACE TEMP TABLE {name} AS {self._ibis.compile(rows)}"
+            self._with_room(lambda: self._con.execute(statement))
         return self._ibis.table(name)
 
     def fetch(self, rows: ir.Table) -> pa.Table:
         """`rows` as Arrow."""
-        return rows.to_pyarrow()
+        return self._with_room(rows.to_pyarrow)
+
+    def _with_room(self, step: Callable[[], Made]) -> Made:
+        """Do `step`, again with more memory while there is more to be had."""
+        while True:
+            try:
+                return step()
+            except duckdb.OutOfMemoryException:
+                limit = next(self._more_memory, None)
+                if limit is None:
+                    raise
+                self._con.execute(f"SET memory_limit = '{limit}'")
 
     def micros(self, moment: ir.TimestampValue) -> ir.IntegerValue:
         """DuckDB's epoch_us."""

@@ -18,6 +18,7 @@ class Layout:
 
     Attributes:
         columns: All of them, in order.
+        ratios: Those that are ratios.
         sources: Every action behind any of them.
         actions: Action by slug, those with a share.
         outcomes: Outcome action by slug.
@@ -27,6 +28,7 @@ class Layout:
     """
 
     columns: Sequence[str]
+    ratios: Sequence[str]
     sources: Sequence[str]
     actions: Mapping[str, str]
     outcomes: Mapping[str, str]
@@ -37,11 +39,12 @@ class Layout:
 
 def read_layout(catalog: pa.Table) -> Layout:
     """The layout of a `FeatureSet.catalog`, or of the table `feature_catalog` in any order."""
-    rows = catalog.select(["feature", "source_action", "numerator"]).to_pylist()
+    rows = catalog.select(["feature", "source_action", "numerator", "metric_kind"]).to_pylist()
     sources = {row["feature"]: row["source_action"] for row in rows}
     numerators = {row["feature"]: row["numerator"] or "" for row in rows}
     return Layout(
         columns=list(sources),
+        ratios=[row["feature"] for row in rows if row["metric_kind"] == "ratio"],
         sources=sorted({action for source in sources.values() if source for action in [source, *source.split("\n")]}),
         actions=_after("share_", sources),
         outcomes=_after("had_", sources),

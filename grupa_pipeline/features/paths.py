@@ -3,15 +3,16 @@
 All of it is context: it tells clusters apart on their cards and makes none. Outcome events are not seen here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 
+import pyarrow as pa
 from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
 from grupa_pipeline.features.log import HOUR, MINUTE, Log
-from grupa_pipeline.features.steps import OTHER, action_codes
+from grupa_pipeline.features.steps import Steps
 
 MOST_PATHS = 20
 MOST_TIMES = 12
@@ -23,14 +24,11 @@ _SHORTEST_TIME = MINUTE
 """Shortest mean time that is a feature: what follows within seconds was done by a machine."""
 
 
-def paths(log: Log, census: Census, steps: ir.Table) -> Part | None:
+def paths(log: Log, census: Census, steps: Steps) -> Part | None:
     """Whether a user ever went straight from one action to another within a session, for the commonest such pairs."""
-    codes = action_codes(census)
+    codes = {action: code for code, action in enumerate(sorted(action.name for action in census.common), 1)}
     base = len(codes) + 1
-    inside = steps.filter(
-        ~steps.starts_session, steps.code != steps.before_code, steps.code != OTHER, steps.before_code != OTHER
-    )
-    pairs = log.engine.keep(inside.select("user_id", pair=inside.before_code * base + inside.code).distinct())
+    pairs = log.engine.keep(_pairs(log, steps, codes, base))
     action_of = {codes[action.name]: action for action in census.common}
     if census.layout:
         code_of = {action.slug: code for code, action in action_of.items()}
@@ -43,6 +41,16 @@ def paths(log: Log, census: Census, steps: ir.Table) -> Part | None:
     taken = pairs.group_by("user_id").agg(**{f"p{pair}": (pairs.pair == pair).any() for pair in chosen})
     rows = log.spans.select("user_id").left_join(taken, "user_id")
     return Part(rows, [_path(rows[f"p{pair}"], action_of[pair // base], action_of[pair % base]) for pair in chosen])
+
+
+def _pairs(log: Log, steps: Steps, codes: Mapping[str, int], base: int) -> ir.Table:
+    """A row a user with enough events and pair of common actions, which is one number."""
+    common = log.engine.keep(
+        pa.table({"action": pa.array(codes, pa.string()), "code": pa.array(codes.values(), pa.int64())})
+    )
+    first = common.select(before="action", before_code="code")
+    moves = steps.moves.inner_join(common, "action").inner_join(first, "before").semi_join(log.spans, "user_id")
+    return moves.select("user_id", pair=moves.before_code * base + moves.code).distinct()
 
 
 def _commonest(log: Log, census: Census, pairs: ir.Table) -> list[int]:

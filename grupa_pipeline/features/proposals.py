@@ -4,6 +4,10 @@ Proposals are told apart by the metadata key that the roles name. Where a log gi
 the creation right before it.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
 import ibis
 from ibis.expr import types as ir
 
@@ -15,40 +19,100 @@ _STEPS: tuple[Role, ...] = ("proposal_create", "proposal_submit", "proposal_revi
 _DONE = {"create": "created", "submit": "submitted", "revise": "revised", "withdraw": "withdrawn"}
 
 
-def proposals(log: Log) -> Part | None:
-    """Proposals of each user with enough events; None where the log has no step of any."""
+@dataclass(frozen=True)
+class Told:
+    """What a log tells of proposals; of every user, those with few events included.
+
+    Attributes:
+        actions: The actions that are each step: create, submit, revise, withdraw.
+        done: user_id, proposal (NULL where none is named), action, n: the steps, and good outcomes beside submissions.
+        waits: user_id, wait: microseconds from a creation to the submission that follows it.
+    """
+
+    actions: Mapping[str, Sequence[str]]
+    done: ir.Table
+    waits: ir.Table
+
+
+def tell(log: Log) -> Told | None:
+    """Sum up the steps of proposals; None where the log has no step of any."""
     actions = {role.removeprefix("proposal_"): log.actions_of(role) for role in _STEPS}
     listed = [action for names in actions.values() for action in names]
     if not listed:
         return None
-    events = log.events_of(listed)
-    steps = log.engine.keep(
-        events.select(
-            "user_id",
-            "at",
-            proposal=log.engine.json_text(events.metadata, log.roles.proposal_key),
-            **{step: events.action.isin(names) if names else ibis.literal(False) for step, names in actions.items()},
-        )
+    # Good outcomes also where the window has no submission: what a day's sum holds may not hang on other days.
+    make = partial(_sum_up, log, actions, sorted({*listed, *log.actions_of("good")}))
+    sums = log.sums.of(["proposals", "proposal_ends", "proposal_waits"], make)
+    by_piece = sums["proposals"]
+    done = by_piece.group_by("user_id", "proposal", "action").agg(n=by_piece.n.sum().cast("int64"))
+    ends = sums["proposal_ends"]
+    order = ibis.window(group_by=["user_id", "proposal"], order_by="first_key")
+    beside = ends.mutate(before=ends.last_key.lag().over(order))
+    return Told(
+        actions, log.engine.keep(done), sums["proposal_waits"].union(_waits(beside, "first_key").drop("proposal"))
     )
-    counted = _count(steps)
-    rows = log.spans.left_join(counted, "user_id").left_join(_hours_to_submit(steps), "user_id")
+
+
+def _sum_up(
+    log: Log, actions: Mapping[str, Sequence[str]], listed: Sequence[str], events: ir.Table
+) -> dict[str, ir.Table]:
+    proposal = log.engine.json_text(events.metadata, log.roles.proposal_key)
+    told = log.engine.keep(
+        events.filter(events.action.isin(listed)).select("user_id", "piece", "at", "action", proposal=proposal)
+    )
+    ends = told.filter(_is_one_of(told, [*actions["create"], *actions["submit"]]))
+    # At the same instant a creation comes before its submission.
+    submit = _is_one_of(ends, actions["submit"])
+    keyed = ends.select("user_id", "piece", "proposal", key=ends["at"] * 2 + submit.cast("int64"))
+    order = ibis.window(group_by=["user_id", "piece", "proposal"], order_by="key")
+    beside = keyed.mutate(before=keyed.key.lag().over(order))
+    return {
+        "proposals": told.group_by("user_id", "piece", "proposal", "action").agg(n=told.count()),
+        "proposal_ends": keyed.group_by("user_id", "piece", "proposal").agg(
+            first_key=keyed.key.min(), last_key=keyed.key.max()
+        ),
+        "proposal_waits": _waits(beside, "key").drop("proposal"),
+    }
+
+
+def _is_one_of(rows: ir.Table, actions: Sequence[str]) -> ir.BooleanValue:
+    return rows.action.isin(actions) if actions else ibis.literal(False)
+
+
+def _waits(beside: ir.Table, key: str) -> ir.Table:
+    """The rows of which `key` is a submission and `before` a creation, with the time between them."""
+    pairs = beside.filter(beside[key] & 1 == 1, beside.before & 1 == 0)
+    kept = [name for name in ("user_id", "piece", "proposal") if name in pairs.columns]
+    return pairs.select(*kept, wait=(pairs[key] >> 1) - (pairs.before >> 1))
+
+
+def proposals(log: Log, told: Told) -> Part:
+    """Proposals of each user with enough events."""
+    actions = told.actions
+    counted = _count(told)
+    hours = told.waits.group_by("user_id").agg(hours_to_submit=told.waits.wait.quantile(0.5) / HOUR)
+    rows = log.spans.left_join(counted, "user_id").left_join(hours, "user_id")
     rows = rows.select(
         "user_id",
         "days",
         "hours_to_submit",
         **{name: rows[name].fill_null(0) for name in counted.columns if name != "user_id"},
     )
-    features = [_weekly(rows, step, names) for step, names in actions.items() if names]
+    features = [_weekly(rows, step, list(names)) for step, names in actions.items() if names]
     if actions["create"] and actions["submit"]:
-        source = "\n".join(actions["create"] + actions["submit"])
+        source = "\n".join([*actions["create"], *actions["submit"]])
         features += _completion(rows, source) + _abandonment(rows, source)
     return Part(rows, features)
 
 
-def _count(steps: ir.Table) -> ir.Table:
+def _count(told: Told) -> ir.Table:
     """A row a user: created, submitted, revised, withdrawn, and completed (created ones that were submitted)."""
-    each = steps.group_by("user_id", "proposal").agg(
-        **{done: steps[step].sum().cast("int64") for step, done in _DONE.items()}
+    done, names = told.done, told.actions
+    listed = [action for actions in names.values() for action in actions]
+    done = done.filter(_is_one_of(done, listed))
+    steps = {past: _is_one_of(done, names[step]) for step, past in _DONE.items()}
+    each = done.group_by("user_id", "proposal").agg(
+        **{past: done.n.sum(where=step).fill_null(0).cast("int64") for past, step in steps.items()}
     )
     one = each.proposal.notnull()  # A proposal known by its id is created and submitted once, however often it is sent.
     once = {
@@ -60,16 +124,6 @@ def _count(steps: ir.Table) -> ir.Table:
     return each.group_by("user_id").agg(
         **{name: each[name].sum().cast("int64") for name in (*_DONE.values(), "completed")}
     )
-
-
-def _hours_to_submit(steps: ir.Table) -> ir.Table:
-    """A row a user who submitted: median hours from a creation to the submission that follows it."""
-    ends = steps.filter(steps.create | steps.submit)
-    # At the same instant a creation comes before its submission.
-    order = ibis.window(group_by=["user_id", "proposal"], order_by=["at", "submit"])
-    timed = ends.mutate(created_at=ends["at"].lag().over(order), after_create=ends.create.lag().over(order))
-    pairs = timed.filter(timed.submit & timed.after_create)
-    return pairs.group_by("user_id").agg(hours_to_submit=(pairs["at"] - pairs.created_at).quantile(0.5) / HOUR)
 
 
 def _weekly(rows: ir.Table, step: str, actions: list[str]) -> Feature:

@@ -4,19 +4,13 @@ from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.log import DAY, MINUTE, Log
+from grupa_pipeline.features.steps import Steps
 
 
-def rhythm(log: Log, steps: ir.Table) -> Part:
+def rhythm(log: Log, steps: Steps) -> Part:
     """Sessions, active days, gaps and recency of each user with enough events."""
-    gap = steps["at"] - steps.before_at
-    new_day = steps.before_at.isnull() | (steps["at"] // DAY != steps.before_at // DAY)
-    per_user = steps.group_by("user_id").agg(
-        sessions=steps.starts_session.sum().cast("int64"),
-        active_days=new_day.sum().cast("int64"),
-        median_gap=gap.quantile(0.5, where=steps.starts_session),
-        active=gap.sum(where=~steps.starts_session).fill_null(0).cast("int64"),
-    )
-    joined = log.spans.left_join(per_user, "user_id")
+    median = steps.gaps.group_by("user_id").agg(median_gap=steps.gaps.gap.quantile(0.5))
+    joined = log.spans.left_join(steps.users, "user_id").left_join(median, "user_id")
     never = {name: joined[name].fill_null(0) for name in ("sessions", "active_days", "active")}
     rows = joined.select("user_id", "n", "first_at", "last_at", "days", "median_gap", **never)
     return Part(rows, [*_sessions(rows), *_regularity(rows, log.length), *_totals(rows)])

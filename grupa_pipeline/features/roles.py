@@ -34,7 +34,16 @@ _FILE_KEYS: Mapping[tuple[str, str], str] = {
 
 
 class RolesError(ValueError):
-    """A roles file that cannot be used; the message names the file, the line and what to do."""
+    """A roles file that cannot be used; the message names the file, the line and what to do.
+
+    Attributes:
+        file: Name of the file, without its folder.
+        line: Line the problem stands on; None when it has none, or it is not known.
+    """
+
+    def __init__(self, file: str, problem: str, line: int | None = None) -> None:
+        super().__init__(f"{file}, line {line}: {problem}" if line else f"{file}: {problem}")
+        self.file, self.line = file, line
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,21 @@ class Roles:
             return cls()
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RolesError(f"{path.name}: cannot be read ({error}); give a TOML file in UTF-8.") from error
+        except OSError as error:
+            problem = f"cannot be read from {path.parent} ({error.strerror}); see GRUPA_ROLES_FILE, which names it."
+            raise RolesError(path.name, problem) from error
+        except UnicodeDecodeError as error:
+            problem, line = (
+                "is not UTF-8; save it as a TOML file in UTF-8.",
+                error.object.count(b"\n", 0, error.start) + 1,
+            )
+            raise RolesError(path.name, problem, line) from error
         try:
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise RolesError(f"{path.name}: not valid TOML: {error}; see roles.example.toml.") from error
+            found = re.search(r"at line (\d+)", str(error))
+            problem = f"not valid TOML: {error}; see roles.example.toml."
+            raise RolesError(path.name, problem, int(found[1]) if found else None) from error
         return cls(**_fields(document, text, path.name))
 
     def sha256(self) -> str:
@@ -197,38 +215,35 @@ def _fields(document: Mapping[str, object], text: str, file: str) -> dict[str, A
     listed: dict[str, str] = {}
     for table, content in document.items():
         if table not in {known for known, _ in _FILE_KEYS} or not isinstance(content, dict):
-            raise RolesError(
-                f"{_where(file, text, table)}: unknown entry {table!r}; use [proposals], [features] or [outcomes]."
-            )
+            problem = f"unknown entry {table!r}; use [proposals], [features] or [outcomes]."
+            raise RolesError(file, problem, _line(text, table))
         for key, value in content.items():
+            line, here = _line(text, key), f"[{table}] {key}"
             name = _FILE_KEYS.get((table, key))
             if name is None:
                 known = ", ".join(k for t, k in _FILE_KEYS if t == table)
-                raise RolesError(f"{_where(file, text, key)}: unknown key {key!r} in [{table}]; it may hold {known}.")
-            fields[name] = _value(value, key, _where(file, text, key))
+                raise RolesError(file, f"unknown key {key!r} in [{table}]; it may hold {known}.", line)
+            if wrong := _value_problem(value, key):
+                raise RolesError(file, wrong, line)
+            fields[name] = tuple(value) if isinstance(value, list) else value
             for action in fields[name] if key != "key" else ():
-                if listed.setdefault(action, f"[{table}] {key}") != f"[{table}] {key}":
-                    where = _where(file, text, key)
-                    raise RolesError(
-                        f"{where}: {action!r} stands in {listed[action]} and in [{table}] {key}; keep one of them."
-                    )
+                if listed.setdefault(action, here) != here:
+                    problem = f"{action!r} stands in {listed[action]} and in {here}; keep one of them."
+                    raise RolesError(file, problem, line)
     return fields
 
 
-def _value(value: object, key: str, where: str) -> str | tuple[str, ...]:
+def _value_problem(value: object, key: str) -> str | None:
+    """Why `value` may not stand at `key`; None when it may."""
     if key == "key":
         if not isinstance(value, str) or not value:
-            raise RolesError(f'{where}: key must be the name of a metadata key in quotes, such as "feature".')
-        return value
-    if not isinstance(value, list) or not all(isinstance(action, str) and action for action in value):
-        raise RolesError(
-            f'{where}: {key} must be a list of action names in quotes, such as ["deal_complete", "deal_*"].'
-        )
-    return tuple(value)
+            return 'key must be the name of a metadata key in quotes, such as "feature".'
+    elif not isinstance(value, list) or not all(isinstance(action, str) and action for action in value):
+        return f'{key} must be a list of action names in quotes, such as ["deal_complete", "deal_*"].'
+    return None
 
 
-def _where(file: str, text: str, word: str) -> str:
-    """`file, line N` of the first line that starts with `word` as a table or key; `file` alone where there is none."""
+def _line(text: str, word: str) -> int | None:
+    """The first line that starts with `word` as a table or key; None where there is none."""
     starts = re.compile(rf"^\s*\[?\s*[\"']?{re.escape(word)}[\"']?\s*[\]=.]")
-    lines = (number for number, line in enumerate(text.splitlines(), 1) if starts.match(line))
-    return f"{file}, line {line}" if (line := next(lines, None)) else file
+    return next((number for number, line in enumerate(text.splitlines(), 1) if starts.match(line)), None)

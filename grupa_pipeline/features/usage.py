@@ -1,6 +1,7 @@
 """Which features of the product a user uses, how many and how evenly. Absent where a log has no feature use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from ibis.expr import types as ir
 
@@ -19,9 +20,9 @@ def usage(log: Log, census: Census) -> Part | None:
     actions = log.actions_of("feature_use")
     if not actions:
         return None
-    events = log.events_of(actions)
-    named_uses = events.select("user_id", used=log.engine.json_text(events.metadata, log.roles.feature_key))
-    uses = log.engine.keep(named_uses.group_by("user_id", "used").agg(n=named_uses.count()))
+    by_piece = log.sums.of(["uses"], partial(_sum_up, log, actions))["uses"]
+    by_feature = by_piece.group_by("user_id", "used").agg(n=by_piece.n.sum().cast("int64"))
+    uses = log.engine.keep(by_feature.semi_join(log.spans, "user_id"))
     users = _users_by_feature(log, uses)
     slugs = _slugs(users, census)
     counted = _count(uses, list(slugs))
@@ -36,6 +37,12 @@ def usage(log: Log, census: Census) -> Part | None:
         if census.tells(users.get(name, 0)):
             features.append(_used((count > 0).cast("int64"), name, slug, source))
     return Part(rows, features)
+
+
+def _sum_up(log: Log, actions: Sequence[str], events: ir.Table) -> dict[str, ir.Table]:
+    used = log.engine.json_text(events.metadata, log.roles.feature_key)
+    uses = events.filter(events.action.isin(actions)).select("user_id", "piece", used=used)
+    return {"uses": uses.group_by("user_id", "piece", "used").agg(n=uses.count())}
 
 
 def _slugs(users: Mapping[str, int], census: Census) -> dict[str, str]:

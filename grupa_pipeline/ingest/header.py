@@ -5,6 +5,7 @@ Knows one line of text. Reading records is `records.py`; the bytes below are `so
 
 import csv
 import difflib
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ def read_header(scan: Scan) -> Layout:
     for delimiter, names in by_delimiter.items():
         if set(REQUIRED) <= set(_words(names)):
             return _layout(scan, names, delimiter, line_number)
+    if problem := _preamble(line):
+        raise UnusableFileError(scan.name, problem, line_number)
     raise _missing(scan, by_delimiter, line_number)
 
 
@@ -92,6 +95,16 @@ def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> Layout:
 def _unused(name: str, taken: set[str]) -> str:
     candidates = (name if number == 1 else f"{name}_{number}" for number in range(1, len(taken) + 2))
     return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _preamble(line: str) -> str | None:
+    """What is wrong with a first line that is no header but something that tools write above one; None for any other."""
+    shown = line[:40]
+    if re.match(r'"?sep=.', line, re.IGNORECASE):
+        return f"its first line, {shown!r}, only tells Excel what separates the columns; delete it: the header comes first."
+    if re.match(r"(#|//)", line) and not any(name in line.lower() for name in REQUIRED):
+        return f"its first line, {shown!r}, is a comment; delete it: the header comes first."
+    return None
 
 
 def _missing(scan: Scan, by_delimiter: dict[str, list[str]], line: int) -> UnusableFileError:

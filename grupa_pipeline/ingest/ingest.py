@@ -1,7 +1,7 @@
 """Log files in, events out: the room's front door.
 
 Checks every file before anything is kept. Knows the order of steps; each step is a module of its own: `source`,
-`header`, `timestamps`, `records`, `metadata`, `judging`, `staging`, `event_files`.
+`header`, `timestamps`, `reading`, `records`, `metadata`, `judging`, `by_day`, `event_files`, `staging`.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ import pyarrow as pa
 from grupa_pipeline.ingest.event_files import EventFile, without_held
 from grupa_pipeline.ingest.staging import Staged, scratch_connection, stage_file
 
-MEMORY_LIMIT = "2GB"
+MEMORY_LIMIT = "1500MB"
 """What DuckDB may use before it spills to disk."""
 
 
@@ -72,7 +72,7 @@ def ingest_files(
         known_sha256: The files already taken in.
         now: The clock, naive UTC; a timestamp more than 24 h after it is rejected.
         timestamp_format: strptime format of the timestamps, for files not in ISO 8601 or epoch numbers.
-        memory_limit: What DuckDB may use before it spills to disk, such as `2GB`.
+        memory_limit: What DuckDB may use before it spills to disk, such as `1500MB`.
 
     Returns:
         One entry a path, in order.
@@ -107,7 +107,7 @@ def _settle(
         again = file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}
         for day, events in file.event_files.items() if not again else ():
             held = [*known(day), *(earlier.event_files[day] for earlier in ingested if day in earlier.event_files)]
-            left = without_held(con, events, file.scan.sha256, held) if held else events
+            left = without_held(con, day, events, file.scan.sha256, held) if held else events
             if left is not None:
                 added[day] = left
         ingested.append(_ingested_file(file, added, already_ingested=again))

@@ -11,7 +11,7 @@ from duckdb.func import PythonUDFType
 from duckdb.sqltypes import BOOLEAN, VARCHAR
 
 from grupa_pipeline.ingest.header import Layout
-from grupa_pipeline.ingest.timestamps import quoted
+from grupa_pipeline.sql import quoted
 
 _LENIENT = r"(?i)(^|[:,\[])\s*-?(nan|inf)|,\s*[\]}]"
 """Where DuckDB's JSON reader may accept what is not JSON: NaN, Infinity, a comma before a closing bracket."""
@@ -28,16 +28,30 @@ def canonical_json(text: str | None) -> str | None:
     return None if text is None else _parsed(text) or text
 
 
+def judged_texts(con: duckdb.DuckDBPyConnection, layout: Layout, texts: pa.Array) -> pa.Array:
+    """What becomes of texts of the metadata column, one for each; empty when there is nothing. Merged ones stay."""
+    if layout.extras:
+        return texts
+    with con.cursor() as own:
+        own.register("texts", pa.table({"text": texts}))
+        judged = own.sql(f"SELECT coalesce({_own_sql('text')}, '') AS judged FROM texts").to_arrow_table()
+    return judged["judged"].combine_chunks()
+
+
 def own_metadata_sql(layout: Layout) -> str:
-    """The metadata column's text: as it is when it is JSON, as a JSON string when not, NULL when there is nothing."""
+    """The metadata column's text, for merging: JSON, or NULL when there is nothing."""
     if layout.metadata is None:
         return "CAST(NULL AS VARCHAR)"
     column = f"c{layout.metadata}"
-    own = f"trim({column}, ' \t\r\n')" if layout.extras else column  # merging looks at its first and last character
+    return f"trim({_own_sql(column)}, ' \t\r\n')"  # merging looks at its first and last character
+
+
+def _own_sql(text: str) -> str:
+    """`text` as it is when it is JSON, as a JSON string when not, NULL when there is nothing."""
     return (
-        f"CASE WHEN json_valid({column}) AND (NOT regexp_matches({column}, '{_LENIENT}') OR is_json({column})) "
-        f"THEN CASE WHEN strlen({column}) > 16 OR trim({column}, ' \t\r\n') <> 'null' THEN {own} END "
-        f"WHEN trim({column}, ' \t\r\n') <> '' THEN CAST(to_json({column}) AS VARCHAR) END"
+        f"CASE WHEN json_valid({text}) AND (NOT regexp_matches({text}, '{_LENIENT}') OR is_json({text})) "
+        f"THEN CASE WHEN strlen({text}) > 16 OR trim({text}, ' \t\r\n') <> 'null' THEN {text} END "
+        f"WHEN trim({text}, ' \t\r\n') <> '' THEN CAST(to_json({text}) AS VARCHAR) END"
     )
 
 
@@ -50,12 +64,10 @@ def merged_metadata_sql(layout: Layout, own: str, own_keys: str) -> str:
     """The metadata with the record's filled extra columns as keys; what is no object goes under `metadata`.
 
     Args:
-        layout: Which columns are extra.
+        layout: Which columns are extra; some are.
         own: Expression of the own metadata, as `own_metadata_sql` gives it.
         own_keys: Expression of its keys, as `own_keys_sql` gives them.
     """
-    if not layout.extras:
-        return own
     members = [
         f"CASE WHEN c{column} <> '' AND NOT list_contains({own_keys}, {quoted(key)}) "
         f"THEN {quoted(json.dumps(key, ensure_ascii=False) + ':')} || CAST(to_json(c{column}) AS VARCHAR) END"
@@ -63,7 +75,7 @@ def merged_metadata_sql(layout: Layout, own: str, own_keys: str) -> str:
     ]
     inner = f"CASE WHEN {own}[1] = '{{' THEN nullif(trim({own}[2:-2], ' \t\r\n'), '') ELSE '\"metadata\":' || {own} END"
     merged = f"concat_ws(',', {inner}, {', '.join(members)})"
-    return f"CASE WHEN {own} IS NULL AND {merged} = '' THEN NULL ELSE '{{' || {merged} || '}}' END"
+    return f"CASE WHEN {own} IS NULL AND {merged} = '' THEN '' ELSE '{{' || {merged} || '}}' END"
 
 
 def _is_json(texts: pa.Array) -> pa.Array:

@@ -1,14 +1,14 @@
 """Records read with care: the physical line and the very text of each, and what is wrong with the unreadable ones.
 
-The plain path is DuckDB's own reader (`staging.py`); this one serves files in which something is rejected, and agrees
+The plain path is DuckDB's own reader (`reading.py`); this one serves files in which something is rejected, and agrees
 with it on every file that both can read: quotes as in RFC 4180, spaces around a quoted field dropped, an empty field
 after the last column ignored. A record whose quotes go wrong costs its own line alone: reading goes on with the next.
 """
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,6 +66,20 @@ def _split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
             yield line[: MAX_RECORD + 1] + newline
     if carry:
         yield carry
+
+
+def pick_lines(blocks: Iterable[bytes], wanted: Sequence[int], newline: bytes) -> Iterator[bytes]:
+    """The lines, with their ends, of the numbers `wanted` (the first is 1; in order)."""
+    numbers = iter(wanted)
+    number, first, carry = next(numbers, 0), 1, b""
+    for block in chain(blocks, [newline]):  # the last line may lack its end
+        text = carry + block
+        count = text.count(newline)
+        lines = text.split(newline) if first <= number < first + count else []
+        while first <= number < first + count:
+            yield lines[number - first] + newline
+            number = next(numbers, 0)
+        first, carry = first + count, text[text.rfind(newline) + 1 :]
 
 
 def _read_quickly(lines: list[bytes], number: int, layout: Layout) -> pa.RecordBatch | None:
@@ -156,7 +170,7 @@ def _fields(lines: _Lines, plain: re.Pattern[str], width: int) -> tuple[list[str
         fields = _split_fields(lines, plain)
     except _BadRecordError as bad:
         return None, str(bad)
-    if len(fields) == width + 1 and not fields[-1]:
+    while len(fields) > width and not fields[-1]:  # DuckDB's reader takes any number of them for padding too
         del fields[-1]
     return (fields, None) if len(fields) == width else (None, "wrong_column_count")
 

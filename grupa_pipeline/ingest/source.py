@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from grupa_pipeline.ingest.errors import UnusableFileError
 
 GZIP = b"\x1f\x8b"
@@ -17,6 +19,8 @@ BLOCK = 1 << 20
 """Bytes read, or decompressed, at a time."""
 MAX_RECORD = 1 << 20
 """Longest record in bytes; also the longest first line."""
+_WINDOW = 64 << 10
+_LINE_FEED = 10
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 250  # real logs compress 10 to 60 times; gzip can reach 1,032
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _FOREIGN = {
@@ -34,7 +38,8 @@ class Scan:
     """What one pass over a file's bytes says of it.
 
     `head` is the start of the text (at most one block, UTF-8, without a byte order mark). `plain` is true when any CSV
-    reader sees the same records in it: valid UTF-8, no NUL, no lone carriage return.
+    reader sees the same records in it: valid UTF-8, no NUL, no lone carriage return, no line that is too long. `lines`
+    counts physical lines, if `plain`.
     """
 
     path: Path
@@ -43,6 +48,7 @@ class Scan:
     head: bytes
     newline: bytes
     plain: bool
+    lines: int
 
     @property
     def name(self) -> str:
@@ -58,20 +64,17 @@ def scan(path: Path) -> Scan:
     """
     _require_file(path)
     digest = hashlib.sha256()
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    head, carry, plain = b"", b"", True
+    head, text = b"", _Text()
     for block in text_blocks(path, digest.update):
         if len(head) < BLOCK:
             head += block[: BLOCK - len(head)]
-        if plain:
-            plain = b"\0" not in block and _is_utf8(utf8, block) and not _lone_return(carry + block)
-            carry = b"\r" if block.endswith(b"\r") else b""
+        text.add(block)
     _require_text(path, head)
     with path.open("rb") as file:
         start = file.read(2)
-    plain = plain and not carry and not utf8.getstate()[0] and start not in _UTF16
+    plain = text.plain() and start not in _UTF16
     newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-    return Scan(path, digest.hexdigest(), start == GZIP, head, newline, plain)
+    return Scan(path, digest.hexdigest(), start == GZIP, head, newline, plain, text.lines)
 
 
 def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
@@ -111,10 +114,12 @@ def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes
         taken += len(raw)
         while raw:
             if inflater.eof:  # another member, or the zeros that some tools pad with
-                inflater = zlib.decompressobj(wbits=31)
                 raw = raw.lstrip(b"\0")
+                if not raw:
+                    break
+                inflater = zlib.decompressobj(wbits=31)
             try:
-                block = inflater.decompress(raw, BLOCK) if raw else b""
+                block = inflater.decompress(raw, BLOCK)
             except zlib.error as error:
                 problem = f"its gzip data is damaged ({error}); export or copy it again."
                 raise UnusableFileError(path.name, problem) from error
@@ -179,14 +184,52 @@ def _require_text(path: Path, head: bytes) -> None:
         )
 
 
-def _is_utf8(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
-    if block.isascii() and not decoder.getstate()[0]:
+class _Text:
+    """What can be told of a text block by block: whether it is plain, and how many lines it has if it is."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._plain, self._last, self._without_end, self._ends = True, b"\n", 0, 0
+
+    def add(self, block: bytes) -> None:
+        """Take the next block; only until the text is known not to be plain."""
+        if self._plain and block:
+            after_return = self._last == b"\r"
+            self._plain = (
+                b"\0" not in block
+                and self._is_utf8(block)
+                and not _lone_return(b"\r" + block if after_return else block)
+                and self._short_lines(block)
+            )
+            self._last = block[-1:]
+            self._ends += int(np.count_nonzero(np.frombuffer(block, np.uint8) == _LINE_FEED))
+
+    def plain(self) -> bool:
+        """Whether all that was added is plain."""
+        return self._plain and self._last != b"\r" and not self._utf8.getstate()[0]
+
+    @property
+    def lines(self) -> int:
+        """Physical lines; the last one may lack its end."""
+        return self._ends + (self._last != b"\n")
+
+    def _is_utf8(self, block: bytes) -> bool:
+        if block.isascii() and not self._utf8.getstate()[0]:
+            return True
+        try:
+            self._utf8.decode(block)
+        except UnicodeDecodeError:
+            return False
         return True
-    try:
-        decoder.decode(block)
-    except UnicodeDecodeError:
-        return False
-    return True
+
+    def _short_lines(self, block: bytes) -> bool:
+        """Whether no line can be longer than half a record may be: by windows, of which almost any holds a line's end."""
+        for start in range(0, len(block), _WINDOW):
+            found = block.find(b"\n", start, start + _WINDOW) >= 0
+            self._without_end = 0 if found else self._without_end + min(_WINDOW, len(block) - start)
+            if self._without_end > MAX_RECORD // 2 - 2 * _WINDOW:
+                return False
+        return True
 
 
 def _lone_return(block: bytes) -> bool:

@@ -6,12 +6,13 @@ microseconds or nanoseconds since 1970 by their magnitude; anything else (day or
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.sql import quoted
 
 _EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _EPOCH_SECONDS = (10**8, 10**11)  # March 1973 to the year 5138: in this range no two units can be confused
@@ -23,25 +24,53 @@ _SHORT_DATE = re.compile(
 )
 
 
+_ZONE_BEYOND = r"[+-](14:?(0[1-9]|[1-5]\d)|1[5-9]|[2-9]\d)"
+"""A zone further from UTC than any is (14 hours), which DuckDB reads all the same."""
+_ZONE_THAT_IS = re.compile(r"(Z|[+-](0\d|1[0-3]):[0-5]\d)$")
+_MOST_ZONES = 4
+
+
 @dataclass(frozen=True)
 class Style:
-    """How a file's timestamps are read: by `format` (strptime) if given, else ISO 8601 and numbers in `epoch_unit`."""
+    """How a file's timestamps are read: by `format` (strptime) if given, else ISO 8601 and numbers in `epoch_unit`.
+
+    `zones` are endings that need no second look: the zones, such as `Z` or `+02:00`, of the file's first records.
+    """
 
     format: str | None = None
     epoch_unit: str | None = None
+    zones: tuple[str, ...] = ("Z",)
 
     def sql(self, text: str) -> str:
         """An expression for the TIMESTAMP in UTC of the SQL expression `text`; the session's TimeZone must be UTC.
 
         A time without a zone counts as UTC. Years other than 1000 to 9999 are NULL: they come from two-digit ones.
         """
+        return utc_sql(self.zoned_sql(text))
+
+    def zoned_sql(self, text: str) -> str:
+        """An expression for the TIMESTAMPTZ of `text` in any year. `utc_sql` says which of those count."""
         if self.format is not None:
             parsed = f"try_strptime({text}, {quoted(self.format)})"
         else:
             parsed = f"coalesce(try_cast({text} AS TIMESTAMPTZ), {self._slow(text)})"
+        return f"CASE WHEN {self._is_fit(text)} THEN {parsed} END"
+
+    def _is_fit(self, text: str) -> str:
+        """Whether `text` is none of what DuckDB reads though nobody means a time by it: the word epoch, impossible zones.
+
+        In an order in which almost any text is fit at its first or second comparison, and a regular expression is rare.
+        """
+        digit_first, no_word = f"{text} BETWEEN '0' AND ':'", f"NOT contains(lower({text}), 'epoch')"
+        if self.format is not None:
+            zone = f" AND NOT regexp_matches({text}, '{_ZONE_BEYOND}[0-9:]* *$')" if self.format.endswith("%z") else ""
+            return f"({digit_first} OR {no_word}){zone}"
+        full = f"strlen({text}) = 19 AND {text}[17] = ':' AND {text}[14] = ':'"  # with seconds, hence without a zone
+        known = " OR ".join([*(f"suffix({text}, '{zone}')" for zone in self.zones), full])
+        no_zone = f"NOT (contains({text}, '+') OR contains({text}[12:], '-'))"
         return (
-            f"CASE WHEN {text} <> 'epoch' AND {parsed} >= TIMESTAMPTZ '1000-01-01 00:00:00+00' "
-            f"AND {parsed} < TIMESTAMPTZ '10000-01-01 00:00:00+00' THEN make_timestamp(epoch_us({parsed})) END"
+            f"({known} OR {digit_first} AND {no_zone} "
+            rf"OR {no_word} AND NOT regexp_matches({text}, '[Tt ]\d\d[\d:.,]* ?{_ZONE_BEYOND}'))"
         )
 
     def _slow(self, text: str) -> str:
@@ -67,42 +96,60 @@ class Style:
         return f"coalesce({parsed}, {epoch})"
 
 
-def decide_style(file: str, texts: Sequence[str], timestamp_format: str | None) -> Style:
-    """The style of a file whose first records hold `texts` as timestamps.
+def utc_sql(zoned: str) -> str:
+    """An expression for the TIMESTAMP in UTC of the SQL expression `zoned`; name a column, for it stands here thrice."""
+    return (
+        f"CASE WHEN {zoned} >= TIMESTAMPTZ '1000-01-01 00:00:00+00' "
+        f"AND {zoned} < TIMESTAMPTZ '10000-01-01 00:00:00+00' THEN make_timestamp(epoch_us({zoned})) END"
+    )
+
+
+def decide_style(file: str, texts: Mapping[int, str], timestamp_format: str | None) -> Style:
+    """The style of a file whose first records hold `texts`, by line, as timestamps.
 
     Raises:
         UnusableFileError: The format given is none, or most texts are in a style that is not guessed.
     """
-    filled = [text for text in texts if text.strip()]
+    filled = [text for text in texts.values() if text.strip()]
     if timestamp_format is not None:
         _require_format(file, timestamp_format)
         return Style(format=timestamp_format)
     numbers = [float(text) for text in filled if _EPOCH.fullmatch(text)]
-    style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
+    zones = {found[1]: None for text in filled if (found := _ZONE_THAT_IS.search(text))}
+    unit = _epoch_unit(statistics.median(numbers)) if numbers else None
+    style = Style(epoch_unit=unit, zones=tuple(zones)[:_MOST_ZONES])
     unread = [text for text in _unread(style, filled) if _FOREIGN.search(text)]
     if 2 * len(unread) > len(filled):
-        raise UnusableFileError(file, unread_problem(unread))
+        line = next(line for line, text in texts.items() if text == unread[0])
+        raise UnusableFileError(file, unread_problem(unread), line)
     return style
+
+
+def misfit_problem(texts: Sequence[str], timestamp_format: str) -> str:
+    """The sentence for texts of which the format given fits none."""
+    told = f"its timestamps, such as {texts[0][:60]!r}, do not fit --timestamp-format {timestamp_format!r}"
+    numbers = [float(text) for text in texts if _EPOCH.fullmatch(text)]
+    style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
+    if 2 * len(_unread(style, texts)) < len(texts):
+        return f"{told}; they are {'epochs' if numbers else 'ISO 8601'} and are read without a format, so leave it out."
+    return f"{told}; {_advice(texts)}"
 
 
 def unread_problem(texts: Sequence[str]) -> str:
     """The sentence that asks for a format, with the one that the texts suggest."""
+    return f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed; {_advice(texts)}"
+
+
+def _advice(texts: Sequence[str]) -> str:
     suggestions = _suggest_formats(texts)
     if len(suggestions) == 1:
-        advice = f"say how it is written, as in --timestamp-format '{suggestions[0]}'."
-    elif suggestions:
-        advice = (
+        return f"say how it is written, as in --timestamp-format '{suggestions[0]}'."
+    if suggestions:
+        return (
             f"say which comes first: --timestamp-format '{suggestions[0]}' when it is the day, "
             f"'{suggestions[1]}' when it is the month."
         )
-    else:
-        advice = "say how it is written (strptime), as in --timestamp-format '%d.%m.%Y %H:%M'."
-    return f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed; {advice}"
-
-
-def quoted(text: str) -> str:
-    """`text` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    return "say how it is written (strptime), as in --timestamp-format '%d.%m.%Y %H:%M'."
 
 
 def _epoch_unit(median: float) -> str:

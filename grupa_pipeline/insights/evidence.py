@@ -56,7 +56,10 @@ def measure_evidence(features: pd.DataFrame, labels: pd.Series, catalog: pd.Data
       slip in.
     """
     assigned = labels.reindex(features.index)
-    members = {str(name): (assigned == name).to_numpy(dtype=bool) for name in sorted(assigned.dropna().unique())}
+    members = {
+        str(name): np.flatnonzero((assigned == name).to_numpy(dtype=bool))
+        for name in sorted(assigned.dropna().unique())
+    }
     known = catalog.set_index("feature")
     tested = [
         piece
@@ -100,22 +103,23 @@ def rank_evidence(evidence: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], entry: pd.Series) -> list[_Tested]:
-    """One metric in every cluster against the rest; clusters with too few values are passed over."""
+    """One metric in every cluster (positions of its members) against the rest; those with too few values are passed over."""
     present = np.isfinite(values)
-    held = values[present]
+    values, held = np.where(present, values, np.nan), values[present]
     binary = entry["metric_kind"] == "proportion" and bool(np.isin(held, (0.0, 1.0)).all())
     measure = _measure(metric, str(entry["unit"]), binary)
-    ranked = None if binary else Ranked(held)
+    ranked = None if binary else Ranked(values)
     tested = []
     for cluster_id, member in members.items():
-        inside = member[present]
-        n, m = int(inside.sum()), int((~inside).sum())
+        n = int(present[member].sum())
+        m = len(held) - n
         if min(n, m) < LEAST_USERS:
             continue
         if ranked is None:
-            effect = proportion_effect(int(held[inside].sum()), n, int(held[~inside].sum()), m)
+            hits = int(np.nansum(values[member]))
+            effect = proportion_effect(hits, n, int(held.sum()) - hits, m)
         else:
-            effect = ranked.effect(inside)
+            effect = ranked.effect(member)
         row = _row(cluster_id, metric, measure, entry, effect)
         tested.append(_Tested(row, str(entry["role"]), effect.p_value))
     return tested

@@ -84,10 +84,15 @@ def capital(text: str) -> str:
 
 
 def comparison(row: Evidence, alias: str) -> str:
-    """The two values: `2.3 times the others (41% against 18%)`, or without the lift where that says little."""
+    """The two values: `2.3 times the others (41% against 18%)`, or without the lift where that says little.
+
+    Of medians it says so: `0% for the others` would be taken to mean that none of them ever does it.
+    """
     if "lift" in parts(row) and LIFT_UP <= float(row["lift"]) <= MOST_TIMES:
         return f"{{{alias}.lift}} the others ({{{alias}.cluster}} against {{{alias}.rest}})"
-    return f"{{{alias}.cluster}} against {{{alias}.rest}} for the others"
+    if row["measure"] in ("proportion", "path"):
+        return f"{{{alias}.cluster}} against {{{alias}.rest}} for the others"
+    return f"typically {{{alias}.cluster}}, against {{{alias}.rest}} for the others"
 
 
 def _actions(entry: Mapping[str, Any]) -> list[str]:

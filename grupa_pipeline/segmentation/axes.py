@@ -3,6 +3,7 @@
 import numpy as np
 
 PERMUTATIONS = 5
+SAMPLE = 20_000
 
 
 def signal_axes(rows: np.ndarray, fewest: int, seed: int) -> np.ndarray:
@@ -10,9 +11,12 @@ def signal_axes(rows: np.ndarray, fewest: int, seed: int) -> np.ndarray:
 
     Parallel analysis (Horn 1965, Psychometrika 30, 179-185): components are kept while their variance is above the
     largest seen at that place after shuffling each column on its own; at least `fewest`, where there are as many
-    columns. Columns that carry nothing but noise of their own would otherwise blur who is near to whom.
+    columns. Columns that carry nothing but noise of their own would otherwise blur who is near to whom. Of more than
+    `SAMPLE` rows a random `SAMPLE` is looked at.
     """
     rng = np.random.default_rng(seed)
+    if len(rows) > SAMPLE:
+        rows = rows[np.sort(rng.choice(len(rows), SAMPLE, replace=False))]
     values, vectors = _components(rows)
     chance = np.max([_components(rng.permuted(rows, axis=0))[0] for _ in range(PERMUTATIONS)], axis=0)
     below = np.flatnonzero(values <= chance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NEIGHBOR = 5
-TOUCHING = 0.95
+TOUCHING = 0.9
 FAR = 3.5
 
 

@@ -9,7 +9,8 @@ class Method:
     """Settings of `segment`; sizes are counts of distinct feature rows unless said otherwise.
 
     `landmarks` bounds what is embedded and clustered, `trust_sample` what each null fit and each subsample fit works
-    on. `densities` are HDBSCAN's part of the grid: minimum cluster size as a share of the rows fitted, minimum samples,
+    on. `map_epochs_again` are those of a map that goes on from an earlier one: more would move it without need. `densities` are
+    HDBSCAN's part of the grid: minimum cluster size as a share of the rows fitted, minimum samples,
     selection method. `keep_margin` is how much better another candidate's score must be before yesterday's choice is
     given up.
     """
@@ -25,6 +26,7 @@ class Method:
     dimensions: int = 5
     epochs: int = 100
     map_epochs: int = 200
+    map_epochs_again: int = 60
     neighbors: tuple[int, ...] = (15, 40)
     fellow_neighbors: int = 50
     densities: tuple[tuple[float, int, str], ...] = (
@@ -41,7 +43,7 @@ class Method:
     min_stability: float = 0.6
     max_p_value: float = 0.01
     keep_margin: float = 0.05
-    placing_neighbors: int = 15
+    placing_neighbors: int = 40
     history_days: int = 14
     match_jaccard: float = 0.3
     workers: int = 2

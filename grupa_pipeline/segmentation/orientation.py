@@ -6,13 +6,16 @@ import pandas as pd
 FEWEST_SHARED = 10
 
 
+def goes_on(ids: pd.Index, before: pd.DataFrame | None) -> bool:
+    """Whether enough of the users `ids` are on the earlier map to go on from it."""
+    return before is not None and len(ids.intersection(before.index)) >= FEWEST_SHARED
+
+
 def map_start(own: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndarray:
     """Start coordinates (n, 2): the earlier map's for users on it, `own` coordinates fitted to it for the others."""
-    if before is None:
+    if before is None or not goes_on(ids, before):
         return own
     shared = ids.intersection(before.index)
-    if len(shared) < FEWEST_SHARED:
-        return own
     start = align(own, ids, before)
     start[ids.get_indexer(shared)] = before.loc[shared].to_numpy()
     return start - start.mean(axis=0)
@@ -24,11 +27,9 @@ def align(xy: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndar
     Ordinary Procrustes analysis with scaling (Gower 1975; Schönemann 1966). With fewer than `FEWEST_SHARED` users on
     both maps there is nothing to hold on to and `xy` comes back as it is.
     """
-    if before is None:
+    if before is None or not goes_on(ids, before):
         return xy
     shared = ids.intersection(before.index)
-    if len(shared) < FEWEST_SHARED:
-        return xy
     source, target = xy[ids.get_indexer(shared)], before.loc[shared].to_numpy()
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     left, singular, right = np.linalg.svd((source - source_mean).T @ (target - target_mean))

@@ -32,14 +32,27 @@ def prepare(features: pd.DataFrame) -> Prepared:
     Equal rows are folded because a hundred users with the same few actions are one way to behave, not a dense region;
     left in, they would look like a cluster to any density method.
     """
-    scaled = {name: _scale(_impute(features[name].to_numpy(dtype=float))) for name in features.columns}
-    kept = _without_redundant({name: values for name, values in scaled.items() if np.ptp(values) > 0})
-    matrix = np.column_stack(list(kept.values())) if kept else np.zeros((len(features), 1))
-    rows, first, inverse = np.unique(np.round(matrix, 9), axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return Prepared(rows[order], rank[inverse.ravel()], first[order], tuple(kept))
+    matrix = np.empty((len(features), len(features.columns)), order="F")  # by column: a million users are half a GiB
+    for column, name in enumerate(features.columns):
+        matrix[:, column] = _scale(_impute(features[name].to_numpy(dtype=float)))
+    kept = _not_redundant(matrix, np.flatnonzero(np.ptp(matrix, axis=0) > 0))
+    names = tuple(features.columns[kept])
+    matrix = matrix[:, kept] if kept else np.zeros((len(features), 1))
+    np.round(matrix, 9, out=matrix)
+    matrix += 0.0  # makes minus zeros zeros, which are hashed apart
+    first, row_of_user = _fold(matrix)
+    return Prepared(np.ascontiguousarray(matrix[first]), row_of_user, first, names)
+
+
+def _fold(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the first of each set of equal rows, rising, and for each row the number of its set.
+
+    Rows are compared by a hash of 64 bits: sorting whole rows takes several times their memory.
+    """
+    hashed = pd.util.hash_pandas_object(pd.DataFrame(matrix, copy=False), index=False)
+    number, _ = pd.factorize(hashed.to_numpy())
+    first = np.unique(number, return_index=True)[1]
+    return first, number
 
 
 def _impute(values: np.ndarray) -> np.ndarray:
@@ -74,14 +87,13 @@ def _skewness(values: np.ndarray) -> float:
     return float((((values - values.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def _without_redundant(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Leave out columns that say what an earlier one says: told twice, a thing would count twice."""
-    if len(columns) < 2:
-        return columns
-    names = list(columns)
-    correlation = np.abs(np.corrcoef(np.stack(list(columns.values()))))
+def _not_redundant(matrix: np.ndarray, varying: np.ndarray) -> list[int]:
+    """Those of the `varying` columns that do not say what an earlier one says: told twice, a thing would count twice."""
+    if len(varying) < 2:
+        return list(varying)
+    correlation = np.abs(np.corrcoef(matrix[:, varying], rowvar=False))
     kept: list[int] = []
-    for index in range(len(names)):
+    for index in range(len(varying)):
         if not kept or correlation[index, kept].max() < REDUNDANT_CORRELATION:
             kept.append(index)
-    return {names[index]: columns[names[index]] for index in kept}
+    return [int(varying[index]) for index in kept]

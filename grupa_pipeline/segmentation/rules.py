@@ -29,20 +29,23 @@ def describe_clusters(features: pd.DataFrame, labels: pd.Series, catalog: pd.Dat
     features = features.reindex(columns=sorted(features.columns)).sort_index()
     labels = labels.reindex(features.index)
     words = catalog.set_index("feature")
+    fill = features.median().fillna(0.0)
     rows = []
     for cluster in sorted(labels.dropna().unique()):
-        branches = _branches(features, (labels == cluster).to_numpy())
+        branches = _branches(features, fill, (labels == cluster).to_numpy())
         rows.append(
             (cluster, _sentence(branches, words), _f1(_matches(features, branches), (labels == cluster).to_numpy()))
         )
     return pd.DataFrame(rows, columns=["cluster_id", "rule", "rule_f1"])
 
 
-def _branches(features: pd.DataFrame, inside: np.ndarray) -> list[list[_Condition]]:
-    """The tree's paths that together pick out the cluster best, at most two; a longer one must be worth its words."""
+def _branches(features: pd.DataFrame, fill: pd.Series, inside: np.ndarray) -> list[list[_Condition]]:
+    """The tree's paths that together pick out the cluster best, at most two; a longer one must be worth its words.
+
+    The tree sees `fill`, one value a feature, where a value is missing.
+    """
     sample = _sample(inside)
-    filled = features.fillna(features.median()).fillna(0.0)
-    paths = sorted(_tree_paths(filled.iloc[sample], inside[sample]), key=len)
+    paths = sorted(_tree_paths(features.iloc[sample].fillna(fill), inside[sample]), key=len)
     chosen: list[list[_Condition]] = []
     best = 0.0
     for _ in range(2):

@@ -14,13 +14,14 @@ from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, princi
 from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import choose_landmarks
 from grupa_pipeline.segmentation.method import Method
-from grupa_pipeline.segmentation.orientation import align, map_start
+from grupa_pipeline.segmentation.orientation import align, goes_on, map_start
 from grupa_pipeline.segmentation.outcome import judge_outcome, shown_clusters
-from grupa_pipeline.segmentation.placing import Placed, nearest_other, place
+from grupa_pipeline.segmentation.placing import Placed, Placing, nearest_other, place
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose
 from grupa_pipeline.segmentation.transitions import no_transitions, transitions_between
+from grupa_pipeline.segmentation.trials import in_worker
 from grupa_pipeline.segmentation.trust import Trust, check_trust
 
 METHOD = Method()
@@ -53,12 +54,14 @@ def segment(
     reissue_ids: Sequence[str] = (),
     previous_parameters: dict[str, Any] | None = None,
     method: Method = METHOD,
+    placing: Placing = place,
 ) -> Segmentation:
     """Find clusters in `features` (index user_id, clustering columns alone, NaN where not applicable).
 
     `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
     those that this snapshot issued before from equal input, in order; `previous_parameters` the `parameters` of the
-    last snapshot. Equal input gives an equal result, in any process and whatever the order of users and columns.
+    last snapshot; `placing` may place users elsewhere than here. Equal input gives an equal result, in any process and
+    whatever the order of users and columns.
 
     Raises ValueError when `history` holds a snapshot of this day or later, or the index has duplicates.
     """
@@ -70,14 +73,19 @@ def segment(
         raise ValueError("features hold a user twice")
     features = features.reindex(columns=sorted(features.columns)).sort_index()
     asked = _Asked(features, seed, snapshot_date, history, issued_ids, reissue_ids, previous_parameters, method)
-    users, fewest = len(features), method.min_users
+    with threadpool_limits(1):  # sums in another order differ in the last bit, and UMAP amplifies that
+        return _segment(asked, placing)
+
+
+def _segment(asked: _Asked, placing: Placing) -> Segmentation:
+    users, fewest = len(asked.features), asked.method.min_users
     if users < fewest:
         return _without_clusters(
             asked,
             "too_few_users",
             f"Only {users} users have enough events; it takes at least {fewest} to look for groups.",
         )
-    prepared = prepare(features)
+    prepared = prepare(asked.features)
     if len(prepared.rows) < fewest:
         return _without_clusters(
             asked,
@@ -85,8 +93,7 @@ def segment(
             f"The {users} users with enough events behave in only {len(prepared.rows)} different ways; "
             f"it takes at least {fewest} to look for groups.",
         )
-    with threadpool_limits(1):  # sums in another order differ in the last bit, and UMAP amplifies that
-        return _with_clusters(asked, _find(asked, prepared))
+    return _with_clusters(asked, _find(asked, prepared), placing)
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,9 @@ def _find(asked: _Asked, prepared: Prepared) -> _Found:
     method = asked.method
     ids = list(asked.features.index[prepared.user_of_row])
     landmarks = choose_landmarks(prepared.rows, ids, limit=method.landmarks, cells=method.cells, seed=asked.seed)
-    rows = prepared.rows[landmarks]
-    axes = signal_axes(rows, method.dimensions, asked.seed)
+    axes = signal_axes(prepared.rows, method.dimensions, asked.seed)
     trust = check_trust(
-        rows,
+        prepared.rows[landmarks],
         axes,
         columns=prepared.columns,
         today=asked.snapshot_date,
@@ -119,13 +125,13 @@ def _find(asked: _Asked, prepared: Prepared) -> _Found:
     return _Found(prepared, landmarks, axes, trust, choose(trust.judged, asked.previous_parameters, method))
 
 
-def _with_clusters(asked: _Asked, found: _Found) -> Segmentation:
+def _with_clusters(asked: _Asked, found: _Found, placing: Placing) -> Segmentation:
     """Everyone placed, ids given, and all of it told."""
     method, chosen, rows = asked.method, found.chosen, found.prepared.rows
     status, reason = judge_outcome(chosen, found.trust, method)
     shown = shown_clusters(chosen, status, method)
     xy = _landmark_map(asked, found)
-    placed = place(rows, found.landmarks, fit=chosen.fit, xy=xy, neighbors=method.placing_neighbors)
+    placed = placing(rows, found.landmarks, axes=found.axes, fit=chosen.fit, xy=xy, neighbors=method.placing_neighbors)
     labels = np.where(placed.labels >= 0, shown[placed.labels], -1)
     who, index = found.prepared.row_of_user, asked.features.index
     identities = identify(
@@ -176,12 +182,14 @@ def _landmark_map(asked: _Asked, found: _Found) -> np.ndarray:
     """Where the landmarks stand on the map, started from where they stood on the last one."""
     rows = found.prepared.rows[found.landmarks] @ found.axes
     ids = asked.features.index[found.prepared.user_of_row[found.landmarks]]
-    count = found.chosen.fit.candidate.n_neighbors
-    return embed(
+    count, method, before = found.chosen.fit.candidate.n_neighbors, asked.method, _last_map(asked)
+    return in_worker(
+        method,
+        embed,
         exact_neighbors(rows, count + 1),
-        map_start(principal_coordinates(rows, 2), ids, _last_map(asked)),
+        map_start(principal_coordinates(rows, 2), ids, before),
         n_neighbors=count,
-        epochs=asked.method.map_epochs,
+        epochs=method.map_epochs_again if goes_on(ids, before) else method.map_epochs,
         seed=asked.seed,
         spread=MAP_SPREAD,
     )

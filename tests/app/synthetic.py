@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from grupa_pipeline import tables, warehouse
+from grupa_pipeline.schema import SHAPE
 
 DAYS = (date(2026, 3, 8), date(2026, 3, 9))
 KINDS = {
@@ -39,6 +40,7 @@ def write_warehouse(folder: Path, *, status: str = "ok", source: str = "rules", 
     with warehouse.publish(database) as con:
         for table in tables.PIPELINE_TABLES:
             _create(con, table)
+        con.execute(f"CREATE TABLE schema_version AS SELECT {SHAPE.version}::BIGINT AS version")
         _insert(con, "feature_catalog", [_feature(*each) for each in FEATURES])
         for day in DAYS:
             _write_snapshot(con, day, users, status, source)
@@ -90,11 +92,11 @@ def _users(scale: int) -> dict[str, np.ndarray]:
         parts.append(
             (np.full(n, None, dtype=object), np.full(n, reason, dtype=object), rng.uniform(-3, 12, (n, 2)), values)
         )
-    cluster, reason, place, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    cluster, why, place, values = (np.concatenate(each) for each in zip(*parts, strict=True))
     return {
         "user_id": np.array([f"user-{number:05d}" for number in range(len(cluster))], dtype=object),
         "cluster_id": cluster,
-        "unassigned_reason": reason,
+        "unassigned_reason": why,
         "place": place,
         "values": values,
     }

@@ -8,6 +8,7 @@ from dash_app.components import planner
 from dash_app.components.planner_form import read_weights, weights_text
 from dash_app.planning.plan import PlanError
 from tests.app.trees import ids, parts, text
+from tests.planning.plans import Steady
 
 
 @pytest.fixture
@@ -40,6 +41,20 @@ def test_a_metric_that_cannot_be_planned_for_gives_way_and_says_so(services, sho
     found = drafting.new_draft(services, shown, cluster, replace(insight, target_metric="hours_to_submit"))
     assert found.sizing.plan.primary_metric == "had_deal_complete"
     assert "cannot be planned for" in found.notes[0]
+
+
+def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and_says_so(services, shown, monkeypatch):
+    usual = drafting.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    # Users come at half the pace at which the usual draft would just last its eight weeks.
+    pace = Steady(usual.n_total / (56 - usual.exposure_days) / 2)
+    monkeypatch.setattr(drafting, "enrolment", lambda *_: pace)
+    slow = drafting.new_draft(services, shown, *shown.insight("R-C01"))
+    assert slow.sizing.plan.feasible
+    assert 0.1 < slow.sizing.plan.mde_relative <= 0.25
+    assert "eight weeks can show" in slow.notes[0]
+    monkeypatch.setattr(drafting, "enrolment", lambda *_: Steady(pace.a_day / 100))
+    never = drafting.new_draft(services, shown, *shown.insight("R-C01"))
+    assert (never.sizing.plan.mde_relative, never.sizing.plan.feasible, never.notes) == (usual.mde_relative, False, ())
 
 
 def test_a_plan_comes_back_from_the_browser_as_it_went(draft):

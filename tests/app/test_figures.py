@@ -1,12 +1,12 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from dash_app import figures
 from dash_app.data import users
-from dash_app.data.history import load_moves, load_sizes
-from dash_app.palette import DIMMED, look
+from dash_app.palette import DIMMED, SCALE, look
 from grupa_pipeline.palette import COLORS
 from tests.app.synthetic import DAYS
 
@@ -49,8 +49,23 @@ def test_a_feature_colours_the_map_without_its_extremes(services, shown):
     values = np.linspace(0, 100, len(points.user_id))
     values[0], values[1] = np.nan, 1e9
     figure = figures.feature_map(points, shown.clusters, values, shown.catalog["hours_to_submit"])
-    assert figure.data[0].marker.cmax < 101
-    assert list(figure.data[0].customdata[0]) == [points.user_id[0], points.cluster_id[0] or ""]
+    assert figure.layout.coloraxis.cmax < 101
+    assert [trace.meta for trace in figure.data] == ["", "C01", "C02", "C03"]
+    drawn = {
+        user: color for trace in figure.data for user, color in zip(trace.customdata, trace.marker.color, strict=True)
+    }
+    assert len(drawn) == 315
+    assert drawn[points.user_id[1]] == 1e9
+    assert np.isnan(drawn[points.user_id[0]])
+
+
+def test_labels_have_a_short_form_that_is_no_markup_either(services, shown):
+    clusters = [replace(each, name="<b>A name of many letters</b> and words") for each in shown.clusters]
+    meta = figures.cluster_map(points_of(services), clusters).layout.meta
+    long, short = meta["labels"]["C01"]
+    assert len(short) < len(long)
+    assert "<b>" not in long + short
+    assert meta["colors"]["C02"] == look(shown.cluster("C02").color_slot).color
 
 
 def test_a_density_lies_under_a_sample(services, shown):
@@ -75,22 +90,14 @@ def test_the_map_of_a_hundred_thousand_users_is_small(shown):
     assert len(figures.cluster_map(points, shown.clusters).to_json()) < 2_000_000
 
 
-def test_sizes_and_flows_hold_the_tables_numbers(services):
-    clusters = {"C01": ("One", 0), "C02": ("Two", 1), "C03": ("Three", 2)}
-    sizes = figures.sizes_over_time(services.gate.ask(load_sizes), clusters)
-    assert {trace.name: list(trace.y) for trace in sizes.data} == {
-        "One": [130, 140],
-        "Two": [80, 90],
-        "Three": [50, 60],
-    }
-    flow = figures.flows(services.gate.ask(load_moves, *DAYS), clusters).data[0]
-    assert sum(flow.link.value) == 290
-    assert len(flow.node.label) == 6
-
-
 def test_no_two_slots_look_the_same():
     looks = [look(slot) for slot in range(70)]
     assert len({(each.color, each.symbol) for each in looks}) == 70
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    pairs = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(low + share * (high - low)):02x}" for low, high in pairs)
 
 
 def test_colours_stand_out_on_both_surfaces():
@@ -99,7 +106,8 @@ def test_colours_stand_out_on_both_surfaces():
         red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    for color in COLORS:
+    scale = [_mixed(one, other, share) for one, other in pairwise(SCALE) for share in (0, 0.25, 0.5, 0.75, 1)]
+    for color in (*COLORS, *scale):
         for surface in ("#ffffff", "#1d2027"):
             high, low = sorted((luminance(color), luminance(surface)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 3, (color, surface)

@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from dash_app import formats
+from grupa_pipeline.insights.text import value as pipeline_value
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,25 @@ def test_number(value, words):
     assert formats.number(value) == words
 
 
-def test_quantity_knows_shares():
-    assert (formats.quantity(0.5, "share"), formats.quantity(3, "hours")) == ("50%", "3 hours")
+@pytest.mark.parametrize("unit", ["share", "seconds", "minutes", "hours", "days", "events", "sessions/week", ""])
+@pytest.mark.parametrize("value", [0, 0.00012, 0.0693, 0.1967, 0.71, 0.997, 1, 1.49, 5.84, 9.96, 24, 98.4, 1234.5])
+def test_a_value_reads_as_in_the_pipelines_texts(value, unit):
+    assert formats.quantity(value, unit) == pipeline_value(value, unit)
+
+
+def test_a_fraction_of_a_day_is_in_hours_and_a_minus_is_one():
+    assert formats.quantity(0.71, "days") == "17 hours"
+    assert formats.quantity(-2.5, "events") == "−2.5 events"
+    assert (formats.signed(-0.31, 1), formats.signed(0.31, 1)) == ("−0.3", "+0.3")
+    assert formats.quantity(None, "days") == "–"
+
+
+def test_labels_and_actions_in_words():
+    assert (formats.spoken("A_ACTIVATED"), formats.spoken("A_ACTIVATED", whole=True)) == ("activated", "A activated")
+    assert formats.spoken("PushEvent") == "push event"
+    assert formats.spoken("–") == "–"
+    assert formats.topic("had activated", "share") == "activated"
+    assert formats.topic("days between sessions", "days") == "time between sessions"
 
 
 @pytest.mark.parametrize(

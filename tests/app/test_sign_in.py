@@ -115,7 +115,7 @@ def test_forged_sessions_open_nothing(app, client):
         "",
         "x",
         "kim",
-        real[:-1] + ("A" if real[-1] != "A" else "B"),
+        f"{name}.{stamp}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}",
         f"{other[0]}.{stamp}.{signature}",
         f"{name}.{other[1]}x.{signature}",
         f"{name}.{stamp}.",

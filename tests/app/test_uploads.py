@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from dash_app import security, upload_store
 from dash_app.app import create_app
 from dash_app.callbacks.data import carry_out
+from dash_app.components.uploads import _read_as
+from dash_app.judging import Judgement
 from dash_app.upload_store import RefusedUploadError, Upload, UploadStore, safe_name
 from grupa_pipeline.inbox import format_file
 from grupa_pipeline.settings import Settings
@@ -213,3 +215,9 @@ def test_names_are_kept_as_far_as_they_are_safe(given: str, kept: str) -> None:
 
 def test_a_long_name_still_fits_with_what_the_inbox_adds() -> None:
     assert len(safe_name("ж" * 300 + ".csv").encode()) < 180
+
+
+def test_a_way_to_read_dates_is_shown_by_the_logs_own_timestamp() -> None:
+    found = Judgement(problem="its timestamps, such as '01/02/12, 10:00', are not ISO 8601 and are not guessed.")
+    assert _read_as(found, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
+    assert _read_as(Judgement(problem="other"), "%d/%m") == "%d/%m"

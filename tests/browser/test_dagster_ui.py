@@ -38,7 +38,9 @@ class Service:
         self.warehouse, self.port, self.dagster_port = warehouse, free_port(), free_port()
         command = [sys.executable, "-m", "grupa_pipeline.cli", "serve", "--warehouse", str(warehouse)]
         command += ["--port", str(self.port), "--dagster-port", str(self.dagster_port)]
-        env = {"PATH": os.environ["PATH"], "GRUPA_LLM": "none", "OMP_NUM_THREADS": "1"}
+        # All else as in this process: what chooses the linear algebra's kernels decides the last bit of its results.
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("GRUPA_", "DAGSTER_"))}
+        env |= {"GRUPA_LLM": "none", "OMP_NUM_THREADS": "1"}
         self.log = warehouse / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from dash_app.roadmap import Roadmap
 from tests.browser.conftest import Server
@@ -71,6 +71,7 @@ def test_three_clicks_from_the_open_app_to_a_draft(page: Page, server: Server):
 
 def test_by_keyboard_in_at_most_25_keys(page: Page, server: Server):
     ready(page, server)
+    drawn(page)  # the keys begin where a page begins that is all there
     before = len(Roadmap(server.warehouse).plans())
     keys = 0
 
@@ -109,15 +110,142 @@ def test_a_label_a_card_and_a_row_open_the_same_and_a_link_too(page: Page, serve
     expect(heading).to_have_text("Window shoppers")
     page.locator("#cards .card", has_text="Deal closers").click()
     expect(heading).to_have_text("Deal closers")
+    row = page.locator("#cluster-table .ag-row", has_text="Window shoppers")
+    row.locator(".ag-cell").first.focus()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Window shoppers")
+    expect(row).to_have_attribute("aria-current", "true")
     page.locator("#cluster-table .ag-row", has_text="Careful drafters").click()
     expect(heading).to_have_text("Careful drafters")
-    opacity = page.evaluate("document.querySelector('#map .js-plotly-plot').data.map((each) => each.marker.opacity)")
-    assert opacity[2] > 0.5
-    assert max(opacity[0], opacity[1], opacity[3]) < 0.2
+    # The map follows once the card has been painted.
+    page.wait_for_function(
+        "() => { const [grey, first, second, third] = document.querySelector('#map .js-plotly-plot').data"
+        ".map((each) => each.marker.opacity); return second > 0.5 && Math.max(grey, first, third) < 0.2; }"
+    )
     link = page.url
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator("#panel h2")).to_have_text("Careful drafters")
+
+
+def colors_of(page: Page) -> list[object]:
+    """Of each trace of the map: its colour, or that it is coloured by values."""
+    return list(
+        page.evaluate(
+            "() => document.querySelector('#map .js-plotly-plot').data"
+            ".map(({marker}) => typeof marker.color === 'string' ? marker.color : 'values')"
+        )
+    )
+
+
+def wait_for_colors(page: Page, others: str) -> None:
+    """Until every trace but the open cluster's, the third, is `others`."""
+    page.wait_for_function(
+        "(others) => document.querySelector('#map .js-plotly-plot').data.every(({marker}, at) => at === 2"
+        " || (typeof marker.color === 'string' ? marker.color : 'values') === others)",
+        arg=others,
+    )
+
+
+def test_the_others_are_grey_while_a_cluster_is_open_whatever_the_colours_show(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    by_cluster = colors_of(page)
+    assert len(set(by_cluster)) == 4
+    page.locator("#cards .card", has_text="Careful drafters").click()
+    wait_for_colors(page, by_cluster[0])
+    assert colors_of(page)[2] == by_cluster[2]
+    page.get_by_role("textbox", name="Colour by").click()
+    page.get_by_role("option", name="Sessions a week").click()
+    expect(page.locator("#map-legend")).to_contain_text("Colour shows “sessions a week”")
+    page.wait_for_function("() => document.querySelector('#map .js-plotly-plot').layout.coloraxis")
+    wait_for_colors(page, by_cluster[0])
+    assert colors_of(page)[2] == "values"
+    page.get_by_role("button", name="Close this cluster").click()
+    wait_for_colors(page, "values")
+
+
+def test_a_click_on_a_dot_rings_it_and_moves_nothing(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    ring = page.locator("#map .shapelayer path")
+    before, place = page.locator("#map").bounding_box(), place_of(page, 3, 2)
+    page.mouse.click(*place)
+    expect(page.locator("#found-users code")).to_have_count(1)
+    expect(ring).to_have_count(1)
+    assert page.locator("#map").bounding_box() == before
+    shown = ring.bounding_box()
+    assert shown is not None
+    assert abs(shown["x"] + shown["width"] / 2 - place[0]) < 3
+    assert abs(shown["y"] + shown["height"] / 2 - place[1]) < 3
+    page.get_by_role("button", name="Close what was found").click()
+    expect(ring).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_label_lies_over_another(page: Page, server: Server, width: int):
+    page.set_viewport_size({"width": width, "height": 844})
+    ready(page, server)
+    drawn(page)
+    page.wait_for_selector("#cluster-table .ag-row")  # from then on the map is watched
+    page.evaluate(
+        """() => {
+          const map = document.querySelector('#map .js-plotly-plot');
+          const [{ x, y }] = map.layout.annotations;
+          const there = Object.fromEntries([1, 2].flatMap((at) => [[`annotations[${at}].x`, x], [`annotations[${at}].y`, y]]));
+          return Plotly.relayout(map, there);
+        }"""
+    )
+    page.wait_for_function(
+        """() => {
+          const boxes = [...document.querySelectorAll('#map .annotation .bg')].map((each) => each.getBoundingClientRect());
+          const map = document.querySelector('#map').getBoundingClientRect();
+          const apart = (one, other) => one.right <= other.left || other.right <= one.left
+            || one.bottom <= other.top || other.bottom <= one.top;
+          return boxes.length === 3 && boxes.every((one, at) => one.left >= map.left && one.right <= map.right
+            && boxes.slice(at + 1).every((other) => apart(one, other)));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("path", ["/data", "/roadmap"])
+def test_a_short_page_does_not_scroll(page: Page, server: Server, path: str):
+    ready(page, server, path)
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 900
+
+
+def test_what_was_opened_last_stays_open(page: Page, server: Server):
+    """However fast clusters are opened, the table follows the newest, and never opens an earlier one again."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/plotly.js*", hold)
+    ready(page, server, "/?cluster=C02")
+    page.locator("#cards .card", has_text="Window shoppers").click()
+    expect(page.locator("#panel h2")).to_have_text("Window shoppers")
+    for each in held:
+        each.continue_()
+    selected = page.locator("#cluster-table .open-row")
+    expect(selected).to_contain_text("Window shoppers")
+    page.evaluate(
+        """() => ['Deal closers', 'Careful drafters', 'Window shoppers'].forEach((name, at) => setTimeout(
+          () => [...document.querySelectorAll('#cards .card')].find((card) => card.textContent.includes(name)).click(),
+          20 * at))"""
+    )
+    page.wait_for_timeout(1_000)
+    expect(selected).to_contain_text("Window shoppers")
+    expect(page).to_have_url(re.compile(r"cluster=C03$"))
+
+
+def test_a_browser_without_idle_callbacks_and_a_link_to_no_cluster(page: Page, server: Server):
+    page.add_init_script("delete Window.prototype.requestIdleCallback; delete window.requestIdleCallback")
+    ready(page, server, "/?cluster=C02")
+    drawn(page)
+    page.evaluate("history.pushState({}, '', '/?cluster=constructor'); dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.locator("#panel h2").first).to_contain_text("clusters of users who behave alike")
 
 
 def test_fields_recompute_and_a_removed_plan_comes_back(page: Page, server: Server):

@@ -122,7 +122,7 @@ def nothing_ran(page: Page) -> None:
         ("/roadmap?plan=plan-2", "#planner input", None),
         ("/history", "#page h1", None),
         ("/data", "#files table, #files .ag-row, #files li", "log.csv"),
-        ("/print/roadmap", "pre", PAYLOADS[0]),
+        ("/print/roadmap", "article", PAYLOADS[0]),
     ],
     ids=["map", "card", "roadmap", "plan", "history", "data", "print"],
 )

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -22,6 +23,18 @@ def plan_of(page: Page, server: Server, cluster_id: str) -> Plan:
     page.get_by_role("button", name="Save to the roadmap").click()
     expect(page.locator("#toast")).to_contain_text("is on the roadmap")
     return next(each for each in Roadmap(server.warehouse).plans() if each.plan_id not in before)
+
+
+def stands_above(page: Page, above: Plan, below: Plan) -> None:
+    """Wait until the cards have changed places: the notice comes first, and what is gripped before that is lost."""
+    page.wait_for_function(
+        """([above, below]) => {
+            const cards = [...document.querySelectorAll('.board-column[data-status="draft"] [data-plan]')];
+            const plans = cards.map((each) => each.dataset.plan);
+            return plans.includes(above) && plans.indexOf(above) === plans.indexOf(below) - 1;
+        }""",
+        arg=[above.plan_id, below.plan_id],
+    )
 
 
 def test_two_clicks_from_a_shared_link_to_a_sized_draft(page: Page, server: Server) -> None:
@@ -46,6 +59,7 @@ def test_a_card_moves_over_the_board_by_keyboard(page: Page, server: Server) -> 
     expect(page.locator("#toast")).to_contain_text("draft plan")
     order = [each.plan_id for each in roadmap.plans() if each.status == "draft"]
     assert order.index(second.plan_id) == order.index(first.plan_id) - 1
+    stands_above(page, second, first)
     status = column.locator(f'[data-plan="{first.plan_id}"]').get_by_role("textbox")
     status.focus()
     page.keyboard.press("Enter")
@@ -61,6 +75,28 @@ def test_a_card_moves_over_the_board_by_keyboard(page: Page, server: Server) -> 
     assert roadmap.plan(first.plan_id).status == "ready"
 
 
+def test_a_card_is_dragged_before_another_and_to_another_column_and_printed(page: Page, server: Server) -> None:
+    first, second = plan_of(page, server, "C01"), plan_of(page, server, "C02")
+    roadmap = Roadmap(server.warehouse)
+    ready(page, server, "/roadmap")
+    page.locator("#roadmap-view").get_by_text("Board").click()
+    # Both ends in view: a page that is scrolled between grip and pull has another card under the pointer.
+    page.set_viewport_size({"width": 1440, "height": 2400})
+    card, other = (page.locator(f'[data-plan="{each.plan_id}"]') for each in (second, first))
+    card.locator(".plan-facts").drag_to(other.locator(".plan-facts"))
+    expect(page.locator("#toast")).to_contain_text("draft plan")
+    order = [each.plan_id for each in roadmap.plans() if each.status == "draft"]
+    assert order.index(second.plan_id) == order.index(first.plan_id) - 1
+    stands_above(page, second, first)
+    column = page.locator('.board-column[data-status="scheduled"]')
+    card.locator(".plan-facts").drag_to(column.locator("h3"))
+    expect(column.locator(f'[data-plan="{second.plan_id}"]')).to_be_visible()
+    assert roadmap.plan(second.plan_id).status == "scheduled"
+    page.goto(f"{server.url}/print/roadmap")
+    expect(page.get_by_role("heading", name=second.name, level=2).first).to_be_visible()
+    assert len(page.pdf()) > 10_000
+
+
 def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Server) -> None:
     plan = plan_of(page, server, "C03")
     other = page.context.new_page()
@@ -74,6 +110,25 @@ def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Serv
     page.get_by_role("button", name=re.compile("^Save")).click()
     expect(page.locator("#planner")).to_contain_text("Named by another")
     assert Roadmap(server.warehouse).plan(plan.plan_id).name == "Named by another"
+
+
+def test_a_plan_of_a_cluster_that_is_gone_opens_and_is_renamed_on_a_phone(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    roadmap = Roadmap(server.warehouse)
+    plan = roadmap.add(replace(plan_of(page, server, "C01"), plan_id="lost", cluster_id="C99"), "ann")
+    ready(page, server, f"/roadmap?plan={plan.plan_id}")
+    drawer = page.get_by_role("dialog", name="Test plan")
+    expect(drawer).to_contain_text("These are the numbers it was saved with")
+    expect(drawer.locator(".numbers")).to_contain_text(f"{plan.n_per_arm:,}")
+    rename(page, "Still worth it")
+    page.get_by_label("Minimum detectable effect").scroll_into_view_if_needed()
+    head = page.locator(".plan-head").bounding_box()
+    assert head
+    assert (head["x"], head["width"]) == (0, 390)
+    assert head["y"] + head["height"] < 300
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.locator("#toast")).to_contain_text("“Still worth it” is saved")
+    assert roadmap.plan("lost").name == "Still worth it"
 
 
 def rename(page: Page, name: str) -> None:

@@ -44,3 +44,14 @@ def test_what_is_kept_is_computed_once_and_dropped_at_the_end(con: duckdb.DuckDB
         assert len(engine.fetch(kept)) == 4
         assert engine.fetch(small)["n"].to_pylist() == [1, 2]
     assert [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()] == ["events"]
+
+
+def test_a_step_that_does_not_fit_gets_more_memory_while_there_is_more():
+    wide = "SELECT i // 1000 AS user_id, median(i) AS n, list(i) AS held FROM range(3_000_000) AS t (i) GROUP BY ALL"
+    with duckdb.connect(config={"memory_limit": "20MB", "temp_directory": ""}) as con:
+        con.execute(f"CREATE VIEW wide AS {wide}")
+        with pytest.raises(duckdb.OutOfMemoryException), DuckDBEngine(con) as engine:
+            engine.keep(engine.events("wide"))
+        with DuckDBEngine(con, ["21MB", "1GB", "2GB"]) as engine:
+            assert engine.keep(engine.events("wide")).count().execute() == 3_000
+            assert con.sql("SELECT current_setting('memory_limit')").fetchall() == [("953.6 MiB",)]

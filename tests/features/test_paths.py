@@ -1,5 +1,12 @@
+from datetime import timedelta
+
+import pytest
+
+from grupa_pipeline.features import log, steps
+from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.paths import MOST_PATHS, MOST_TIMES
-from tests.features.logs import Event, entry, measure, values
+from grupa_pipeline.features.roles import Roles
+from tests.features.logs import END, START, Event, connect, entry, measure, values
 
 LOG: list[Event] = [
     ("ann", "1 10:00", "search"),
@@ -57,3 +64,13 @@ def test_their_number_is_bounded() -> None:
     names = measure(LOG + many).features.column_names
     assert sum(name.startswith("path_") for name in names) == MOST_PATHS
     assert sum(name.startswith("hours_") for name in names) == MOST_TIMES
+
+
+def test_more_actions_than_can_be_numbered_cost_the_rarest_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = (END - START) // timedelta(microseconds=1)
+    for module in (log, steps):
+        monkeypatch.setattr(module, "KEY_BITS", length.bit_length() + 2)
+    found = build_features(connect(LOG), "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
+    assert values(found, "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
+    assert "path_open__save" not in found.features.column_names
+    assert values(found, "sessions_per_week") == values(measure(LOG), "sessions_per_week")

@@ -11,7 +11,7 @@ import pytest
 
 from grupa_pipeline import tables
 from grupa_pipeline.ingest.errors import UnusableFileError
-from grupa_pipeline.ingest.ingest import ingest_files
+from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
 from tests.ingest.conftest import HEADER, NOW, events_of, rejections
 
 GOOD = (
@@ -34,6 +34,21 @@ def test_events_are_kept_by_day_sorted_with_the_contracts_columns(take):
     assert [(name, kind) for name, kind, *_ in types] == [(c.name, c.type) for c in tables.EVENTS.columns]
     assert file.rejected.schema.names == list(tables.REJECTED_ROWS.column_names)
     assert file.file_sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["log[1].csv", "log?.csv", "log*.csv", "l'og.csv"])
+def test_a_name_is_no_pattern(tmp_path, name):
+    """Browsers name a second download `log[1].csv` or `log (1).csv`; another file beside it is another log."""
+    folder = tmp_path / "it's [all] here"
+    folder.mkdir()
+    (folder / "log1.csv").write_text(HEADER + "other,2025-01-01,a,\n")
+    (folder / name).write_text(HEADER + "u1,2025-01-01,a,\nu2,2025-01-01,a,\n")
+    taken: list[IngestedFile] = []
+    for file in ("log1.csv", name):
+        held = [path for each in taken for path in each.event_files.values()]
+        asked = {"known": lambda day, held=held: held, "known_sha256": set(), "now": NOW}
+        taken += ingest_files([folder / file], folder / "out", **asked)
+    assert [event["user_id"] for event in events_of(taken[1])] == ["u1", "u2"]
 
 
 @pytest.mark.parametrize("name", ["log.csv.gz", "log.csv"])
@@ -146,3 +161,19 @@ def test_missing_folder_and_unreadable_paths_are_told(tmp_path):
         with pytest.raises(UnusableFileError, match=words) as refusal:
             ingest_files([path], tmp_path / "out", known=lambda day: [], known_sha256=set(), now=NOW)
         assert refusal.value.file == path.name
+
+
+@pytest.mark.parametrize(
+    ("content", "timestamp_format", "line"),
+    [
+        (HEADER, None, 1),
+        ("\n\n" + HEADER, None, 3),
+        (HEADER + "u1,2025-01-01,a,\nu1,13/02/25,a,\nu1,14/02/25,a,\n", None, 3),
+        (HEADER + "u1,,a,\nu1,2025-01-01,a,\nu2,2025-01-01,a,\n", "%d/%m/%y", 3),
+        ("sep=,\n" + HEADER + "u1,2025-01-01,a,\n", None, 1),
+    ],
+)
+def test_a_refusal_names_the_first_line_that_offends(take, content, timestamp_format, line):
+    with pytest.raises(UnusableFileError) as refusal:
+        take(content, timestamp_format=timestamp_format)
+    assert refusal.value.line == line

@@ -26,6 +26,14 @@ def test_a_gzip_bomb_is_refused_early(tmp_path):
     assert "unpacks to more than" in refusal(tmp_path / "log.csv.gz", content)
 
 
+def test_gzip_with_a_comment_or_padded_with_zeros_is_read(take):
+    packed = gzip.compress((HEADER + "u1,2025-01-01,a,\n" * 3 + "u1\n").encode())
+    commented = packed[:3] + b"\x10" + packed[4:10] + b"made by a tool\0" + packed[10:]
+    for content in (packed + b"\0" * 512, commented, packed + b"\0" * (3 << 20), commented + b"\0" + packed):
+        file = take(content, name="log.csv.gz")
+        assert (file.rows_accepted, rejections(file)[0]) == (1, (5, "wrong_column_count"))
+
+
 def test_a_million_columns_are_refused(tmp_path):
     names = "user_id,timestamp,action," + "x," * 60_000
     assert "columns, more than 1,000" in refusal(tmp_path / "log.csv", names.encode())

@@ -48,14 +48,41 @@ def test_not_a_timestamp(text):
 
 @pytest.mark.parametrize("digits", ["1735689600", "1735689600000", "1735689600000000", "1735689600000000000"])
 def test_epoch_numbers_by_magnitude(digits):
-    style = decide_style("log.csv", [digits] * 3, None)
+    style = decide_style("log.csv", dict.fromkeys((2, 3, 4), digits), None)
     assert read(style, digits) == datetime(2025, 1, 1)
     assert read(style, digits[:9]) is None or len(digits) == 10
 
 
 def test_a_format_is_obeyed_and_checked():
-    style = decide_style("log.csv", ["9/08/20, 12:40"], "%d/%m/%y, %H:%M")
+    style = decide_style("log.csv", {2: "9/08/20, 12:40"}, "%d/%m/%y, %H:%M")
     assert read(style, "9/08/20, 12:40") == datetime(2020, 8, 9, 12, 40)
     assert read(style, "29/02/18, 12:40") is None
     with pytest.raises(UnusableFileError, match="no strptime format"):
-        decide_style("log.csv", ["x"], "%Q")
+        decide_style("log.csv", {2: "x"}, "%Q")
+
+
+@pytest.mark.parametrize("text", ["epoch", " EPOCH ", "\tEpoch"])
+def test_a_word_is_no_time_with_a_format_either(text):
+    assert read(Style(), text) is None
+    assert read(Style(format="%Y-%m-%d"), text) is None
+
+
+@pytest.mark.parametrize("zone", ["+14:00", "-12:00", "+00:00", "+02", "Z"])
+def test_a_zone_that_is_somewhere(zone):
+    for style in (Style(), decide_style("log.csv", {2: f"2025-01-02T08:04:05{zone}"}, None)):
+        assert read(style, f"2025-01-02T08:04:05{zone}") is not None
+        assert read(style, f"2025-01-02 08:04:05.123456{zone}") is not None
+
+
+@pytest.mark.parametrize("zone", ["+25:00", "-15:00", "+14:30", "+99:99", "-1430", "+15", " +25:00"])
+def test_a_zone_that_is_nowhere(zone):
+    for style in (Style(), decide_style("log.csv", {2: "2025-01-02T08:04:05+02:00"}, None)):
+        assert read(style, f"2025-01-02T08:04:05{zone}") is None
+        assert read(style, f"2025-01-02 08:04{zone}") is None
+        assert read(style, f"2025-01-02T08{zone}") is None
+    assert read(Style(format="%Y-%m-%d %H:%M:%S %z"), f"2025-01-02 08:04:05 {zone.strip()}") is None
+
+
+def test_days_and_hours_of_a_format_are_no_zones():
+    assert read(Style(format="%H:%M:%S %m-%d-%Y %z"), "10:00:00 12-31-2025 +02") == datetime(2025, 12, 31, 8)
+    assert read(Style(format="%Y %m-%d"), "2025 12-31") == datetime(2025, 12, 31)

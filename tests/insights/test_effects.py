@@ -99,3 +99,13 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
     kept = discoveries(np.array(p_values)[shuffled], 0.05)
     assert sorted(shuffled[kept]) == [0, 1, 2, 3]
     assert discoveries(np.array([]), 0.05).size == 0
+
+
+def test_who_has_no_value_counts_nowhere_and_members_may_be_positions() -> None:
+    rng = np.random.default_rng(3)
+    values = np.round(rng.normal(size=200), 1)
+    member = rng.random(200) < 0.3
+    gone = rng.random(200) < 0.2
+    known = Ranked(values[~gone]).effect(member[~gone])
+    values[gone] = np.nan
+    assert Ranked(values).effect(member) == Ranked(values).effect(np.flatnonzero(member)) == known

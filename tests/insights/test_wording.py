@@ -75,6 +75,25 @@ def test_every_metric_of_a_catalog_can_be_spoken_of_and_read_as_a_pain():
                 assert not re.search(r"[<>\d]", PLACEHOLDER.sub("", text)), text
 
 
+@pytest.mark.parametrize("size", [0.4, -0.4])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_share_of_users_is_never_told_as_a_share_of_activity(size: float, turn: int):
+    wording = Wording(planted.catalog())
+    texts = {}
+    for metric in ("did_search", "share_search"):
+        row = ROW | {"metric": metric, "effect_size": size}
+        texts[metric] = wording.say(pain_of(row, wording.entry(metric)).lead[turn], row, "E1")
+    assert re.search(r"(?i)\busers\b", texts["did_search"]) and "activity" not in texts["did_search"]
+    assert re.search(r"\b(activity|what they do)\b", texts["share_search"])
+
+
+def test_a_median_is_told_as_one():
+    wording = Wording(planted.catalog())
+    row = ROW | {"metric": "share_search", "measure": "count", "lift": float("nan")}
+    assert "(typically {E1.cluster}, against {E1.rest} for the others)" in wording.clause(row, "E1")
+    assert "typically" not in wording.clause(row | {"metric": "did_search", "measure": "proportion"}, "E1")
+
+
 def test_pains_and_vocabulary_end_with_an_entry_that_fits_anything():
     assert (known_pains()[-1].metric, known_pains()[-1].worse) == (".", "either")
     assert vocabulary()[-1].metric == "."

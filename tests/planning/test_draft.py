@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -11,6 +12,7 @@ from dash_app.planning.draft import (
     draft_plan,
     equal_arms,
     guardrail_candidates,
+    is_modest,
 )
 from dash_app.planning.plan import problems
 from dash_app.planning.sizing import size_plan
@@ -64,6 +66,13 @@ def test_the_default_effect_leaves_room(value, direction):
     assert effect <= max(room, 0.05)
 
 
+def test_a_ratio_that_is_a_share_asks_for_no_more_than_all():
+    nearly_all = measure("ratio", [9.0, 10.0, 9.5], [10.0, 10.0, 10.0])
+    assert nearly_all.value + default_effect(nearly_all, "increase") < 1
+    several_each = measure("ratio", [19.0, 20.0], [10.0, 10.0])
+    assert default_effect(several_each, "increase") == pytest.approx(0.195)
+
+
 def test_the_default_effect_is_a_tenth():
     assert default_effect(_share(0.3), "increase") == pytest.approx(0.03)
     assert default_effect(measure("mean", [4.0, 6.0]), "decrease") == pytest.approx(0.5)
@@ -99,3 +108,12 @@ def test_a_default_guardrail_never_asks_for_the_moon():
 def test_equal_arms():
     assert [arm.name for arm in equal_arms(2)] == ["control", "treatment"]
     assert [arm.name for arm in equal_arms(4)] == ["control", "treatment 1", "treatment 2", "treatment 3"]
+
+
+def test_only_a_modest_effect_or_margin_is_put_into_a_draft_unasked():
+    plan = size_plan(_draft(_share(0.3)), Steady(200)).plan
+    wide = replace(plan, guardrails=tuple(each.with_margin(relative=0.4) for each in plan.guardrails))
+    assert is_modest(plan, plan.with_effect(relative=0.25))
+    assert not is_modest(plan, plan.with_effect(relative=0.26))
+    assert not is_modest(plan, wide)
+    assert is_modest(wide, wide.with_effect(relative=0.2))

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_numbers_stay_numbers():
     (row,) = _rows(to_csv([a_plan(position=-1.5)]))
     assert row["position"] == "-1.5"
     assert defused("fine") == "fine"
+
+
+@pytest.mark.parametrize("text", ["u;=1+1", "u; @SUM(1)", 'u;x;+cmd|"/C calc"!A0', "u\t-2"])
+def test_a_formula_after_another_separator_is_text_too(text):
+    assert not re.search(r"[;\t] *[=+@-]", defused(text))
+    assert defused(text).replace("'", "") == text
 
 
 def test_json_is_typed():

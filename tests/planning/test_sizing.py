@@ -1,5 +1,6 @@
+import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from dash_app.planning.plan import Arm, PlanError
 from dash_app.planning.sample_size import Design, Metric, achieved_power, non_inferiority_size, size
-from dash_app.planning.sizing import size_plan
+from dash_app.planning.sizing import size_plan, sized_before, worded_again
 from tests.planning.plans import TICKETS, Steady, a_plan
 
 
@@ -56,7 +57,7 @@ def test_too_long_a_test_is_flagged_and_offered_a_smaller_question():
     again = size_plan(sizing.alternative.plan, Steady(80))
     assert again.plan.feasible
     assert again.plan.mde_absolute > 0.03
-    assert "effect of" in sizing.alternative.text
+    assert re.search(r"effect of [\d.]+ points \([\d.]+% of today's 30\.0%\)", sizing.alternative.text)
 
 
 def test_the_alternative_uses_idle_traffic_first():
@@ -76,11 +77,20 @@ def test_the_alternative_drops_arms_before_it_asks_for_a_larger_effect():
     assert size_plan(sizing.alternative.plan, Steady(250)).plan.feasible
 
 
+def test_a_test_of_few_users_is_warned_of():
+    still = replace(TICKETS, baseline_sd=0.001)
+    plan = a_plan(metric_kind="mean", baseline=14.0, baseline_sd=0.1, guardrails=(still,)).with_effect(absolute=1.4)
+    sizing = size_plan(plan, Steady(500))
+    assert sizing.plan.n_per_arm < 30
+    assert any("hardly varies" in each for each in sizing.warnings)
+    assert not any("hardly varies" in each for each in size_plan(a_plan(), Steady(500)).warnings)
+
+
 def test_the_alternative_widens_a_guardrail_that_binds():
     plan = a_plan(guardrails=(TICKETS.with_margin(relative=0.01),))
     sizing = size_plan(plan, Steady(500))
     assert sizing.binding == "tickets"
-    assert "llow tickets a margin of" in sizing.alternative.text
+    assert "llow “tickets” a margin of" in sizing.alternative.text
     assert size_plan(sizing.alternative.plan, Steady(500)).plan.feasible
 
 
@@ -158,3 +168,16 @@ def test_any_plan_is_sized_or_refused_in_words(plan, a_day, pool):
     assert (sizing.alternative is None) == sized.feasible
     if sizing.alternative and sizing.alternative.plan:
         assert size_plan(sizing.alternative.plan, enrolment).plan.feasible
+
+
+def test_a_plan_whose_users_are_gone_keeps_its_sizes_and_follows_in_dates_score_and_texts():
+    sized = size_plan(a_plan(), Steady(500)).plan
+    edited = replace(sized, name="Renamed", start_date=date(2026, 6, 1), rice_effort=2.0)
+    again = worded_again(edited)
+    assert (again.n_total, again.duration_days) == (sized.n_total, sized.duration_days)
+    assert again.end_date == date(2026, 6, 1) + timedelta(days=sized.duration_days - 1)
+    assert again.rice_score == sized.rice_score / 2
+    assert "# Renamed" in again.brief
+    assert sized_before(again).binding == size_plan(a_plan(), Steady(500)).binding
+    with pytest.raises(PlanError):
+        worded_again(replace(sized, name=" "))

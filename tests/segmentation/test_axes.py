@@ -1,6 +1,6 @@
 import numpy as np
 
-from grupa_pipeline.segmentation.axes import signal_axes
+from grupa_pipeline.segmentation.axes import SAMPLE, signal_axes
 
 
 def test_the_axes_span_what_columns_share_and_leave_out_their_own_noise() -> None:
@@ -25,3 +25,12 @@ def test_signs_do_not_flip_from_day_to_day() -> None:
     rows = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 8)) * [3] * 8 + rng.normal(size=(400, 8))
     first, second = signal_axes(rows, 2, 0), signal_axes(rows[:380], 2, 0)
     assert np.abs(first[:, :2] - second[:, :2]).max() < 0.2
+
+
+def test_of_many_rows_a_sample_tells_the_same_axes() -> None:
+    rng = np.random.default_rng(3)
+    rows = np.repeat(rng.normal(size=(SAMPLE + 5000, 2)), 4, axis=1) + rng.normal(size=(SAMPLE + 5000, 8))
+    axes = signal_axes(rows, 1, 0)
+    assert axes.shape == (8, 2)
+    assert np.linalg.svd(axes.T @ signal_axes(rows[:SAMPLE], 1, 0))[1].min() > 0.99
+    np.testing.assert_array_equal(axes, signal_axes(rows, 1, 0))

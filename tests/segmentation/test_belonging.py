@@ -1,6 +1,6 @@
 import numpy as np
 
-from grupa_pipeline.segmentation.belonging import check_belonging
+from grupa_pipeline.segmentation.belonging import check_belonging, fellow_distances
 from grupa_pipeline.segmentation.embedding import exact_neighbors
 
 
@@ -43,3 +43,19 @@ def test_numbers_close_up_after_a_group_is_dissolved() -> None:
 def test_nobody_labelled_is_nobody_kept() -> None:
     rows = np.random.default_rng(4).normal(size=(60, 3))
     assert (check_belonging(np.full(60, -1), exact_neighbors(rows, 20)).labels == -1).all()
+
+
+def test_a_crowd_around_dense_groups_is_no_group_of_its_own() -> None:
+    """Nearer to each other than to the groups, but hardly: what an embedding packs into a clump of everyone else."""
+    rng = np.random.default_rng(5)
+    directions = rng.normal(size=(3, 14))
+    centres = 1.85 * np.sqrt(14) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    dense = [rng.normal(size=(150, 14)) + centre for centre in centres]
+    rows = np.vstack([*dense, 2 * rng.normal(size=(130, 14))])
+    labels = np.repeat([0, 1, 2, 3], [150, 150, 150, 130])
+    neighbors = exact_neighbors(rows, 51)
+    own, other = fellow_distances(labels, neighbors)
+    assert 0.9 <= np.median(own[450:] / other[450:]) < 1
+    kept = check_belonging(labels, neighbors).labels
+    assert (kept[450:] == -1).all()
+    assert set(kept[:450]) >= {0, 1, 2}

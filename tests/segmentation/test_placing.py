@@ -11,7 +11,7 @@ def _placed() -> tuple[np.ndarray, np.ndarray, object]:
     landmarks = np.arange(0, 200, 2)
     labels = (landmarks >= 100).astype(int)
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.full(100, 0.8), np.array([3.0, 3.0]), 5, 0.5)
-    return rows, landmarks, place(rows, landmarks, fit=fit, xy=rows[landmarks][:, :2], neighbors=10)
+    return rows, landmarks, place(rows, landmarks, axes=np.eye(3), fit=fit, xy=rows[landmarks][:, :2], neighbors=10)
 
 
 def test_others_take_the_label_of_the_landmarks_around_them() -> None:
@@ -34,6 +34,34 @@ def test_who_is_out_of_reach_is_unassigned_but_on_the_map() -> None:
     assert placed.labels[-1] == -1
     assert placed.strengths[-1] == 0
     assert np.isfinite(placed.xy).all()
+
+
+def test_columns_off_the_axes_decide_about_reach_but_not_between_clusters() -> None:
+    rng = np.random.default_rng(1)
+    rows = np.zeros((401, 12))
+    rows[:200, 0], rows[200:400, 0] = rng.normal(size=200), rng.normal(size=200) + 5
+    rows[:400, 1:] = rng.normal(size=(400, 11)) * 5
+    rows[400, 1] = 90
+    landmarks = np.arange(0, 400, 2)
+    labels = (landmarks >= 200).astype(int)
+    fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(200), np.array([40.0, 40.0]), 5, 0.5)
+    asked = {"fit": fit, "xy": rows[landmarks][:, :2], "neighbors": 15}
+    along, everywhere = (place(rows, landmarks, axes=axes, **asked).labels for axes in (np.eye(12)[:, :1], np.eye(12)))
+    truth = np.arange(400)[1::2] >= 200
+    assert (along[1:400:2] == truth).mean() > 0.96
+    assert (everywhere[1:400:2] == truth).mean() < 0.9
+    assert along[400] == -1
+
+
+def test_who_stands_between_two_clusters_and_strays_is_unassigned() -> None:
+    rows = np.array([[-1.0], [-1], [-1], [-1], [-1], [1], [1], [1], [1], [1], [0.0], [0.1], [-0.9]])
+    labels = np.array([0, 0, 0, 0, -1, 1, 1, 1, 1, -1])
+    fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(10), np.full(2, 9.0), 4, 0.5)
+    asked = {"axes": np.eye(1), "xy": np.zeros((10, 2)), "neighbors": 10}
+    placed = place(rows, np.arange(10), fit=fit, **asked)
+    assert placed.labels[10:].tolist() == [-1, -1, -1]  # the last one's four fellows are too few to have a reach
+    labels[[4, 9]] = [0, 1]
+    assert place(rows, np.arange(10), fit=fit, **asked).labels[11:].tolist() == [1, 0]
 
 
 def test_others_land_among_their_neighbours_on_the_map() -> None:

@@ -1,7 +1,14 @@
+import re
 from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
 
 from dash_app.components import cluster as cards
 from dash_app.components import details, overview
+from dash_app.components import users as people
+from dash_app.components.parts import versus
 from dash_app.data.snapshot import Change
 from dash_app.data.users import Points
 from tests.app.trees import ids, of_class, parts, text
@@ -27,10 +34,37 @@ def test_the_open_card_shows_everything(shown):
         "Submitting takes long",
         "Save proposals as they are written",
         "How they end up",
-        "What did the model see?",
+        "This rule finds",
     ):
         assert expected in words
+    assert "F1" not in words
+    assert "What did the model see?" not in words
     assert {"type": "plan", "recommendation": "R-C02", "at": "list"} in ids(tree)
+
+
+def test_a_chip_says_what_is_measured(shown):
+    [first, *_] = of_class(cards.open_card(shown.cluster("C02"), shown.clusters, "/export"), "chip")
+    assert re.fullmatch(r"Time from creating a proposal to submitting it: \S+ days vs \S+ hours", text(first))
+
+
+def test_a_unit_that_the_label_says_is_not_said_again(shown):
+    cluster = shown.cluster("C01")
+    weekly, share = (
+        next(each for each in cluster.evidence if each.unit == unit) for unit in ("sessions/week", "share")
+    )
+    assert re.fullmatch(r"[\d.]+ vs [\d.]+", versus(weekly))
+    assert re.fullmatch(r"[\d.]+% vs [\d.]+%", versus(share))
+
+
+@pytest.mark.parametrize(("rule_f1", "words"), [(0.98, "nearly exactly"), (0.8, "most of"), (0.4, "some of")])
+def test_how_well_a_rule_fits_is_said_in_words(shown, rule_f1, words):
+    cluster = replace(shown.cluster("C02"), rule_f1=rule_f1)
+    assert f"This rule finds {words} these users." in text(cards.open_card(cluster, (), "/export"))
+
+
+def test_what_the_model_saw_is_there_when_it_was_asked(shown):
+    asked = replace(shown.cluster("C01"), fallback_reason="it timed out.")
+    assert "What did the model see?" in text(cards.open_card(asked, (), "/export"))
 
 
 def test_no_id_stands_twice_in_the_open_card(shown):
@@ -43,7 +77,7 @@ def test_bars_are_as_long_as_their_values(shown):
     cluster = shown.cluster("C01")
     rows = of_class(cards.open_card(cluster, shown.clusters, "/export"), "bar-row")
     first = cluster.evidence[0]
-    widths = [float(each.style["width"].rstrip("%")) for each in of_class(rows[0], "bar")]
+    widths = [float(each.style["--length"].rstrip("%")) for each in of_class(rows[0], "bar-line")]
     assert (
         widths[0] / widths[1] == round(first.cluster_value / first.rest_value, 0)
         or abs(widths[0] / widths[1] - first.cluster_value / first.rest_value) < 0.3
@@ -83,6 +117,26 @@ def test_the_overview_says_what_there_is(shown):
         assert expected in words
 
 
+def test_changes_name_clusters_that_are_gone_and_sizes_leave_out_new_ones(shown):
+    merged = Change("merge", "C09", "C01", 12)
+    back = replace(shown.cluster("C03"), trend=((date(2026, 3, 1), 5), shown.cluster("C03").trend[-1]))
+    clusters = (*(each for each in shown.clusters if each.cluster_id != "C03"), back)
+    changed = replace(shown, changes=(merged,), names={**shown.names, "C09": "Ghosts"}, clusters=clusters)
+    words = text(overview.overview(changed)).partition("Since 8 Mar 2026")[2]
+    assert "Merged: Ghosts into Deal closers (12 users)" in words
+    assert "Deal closers +10" in words
+    assert "since" not in words
+    assert "Window shoppers" not in words
+    assert overview.change_line(merged, {}) == "Merged: a cluster of old into a cluster of old (12 users)"
+
+
+def test_the_first_snapshot_is_called_so_only_when_it_is(shown):
+    first = replace(shown, previous=None, is_first=True)
+    assert "This is the first snapshot to compare from." in text(overview.overview(first))
+    apart = text(overview.overview(replace(first, is_first=False)))
+    assert "This snapshot was not compared with an earlier one." in apart
+
+
 def test_weak_structure_is_said_with_its_reason(shown):
     weak = replace(shown, status="weak_structure", reason="No clearer than chance.")
     words = text(overview.overview(weak))
@@ -103,11 +157,29 @@ def test_a_death_names_the_lost_cluster():
 
 
 def test_the_legend_counts_all_users_when_it_draws_some(shown):
-    import numpy as np
-
     grid = (np.zeros(1), np.zeros(1), np.zeros((1, 1)))
     points = Points(("a",), ("C01",), np.zeros(1), np.zeros(1), 315, (), grid)
     assert "1 of 315 users drawn, shading shows where all of them are; 15 more" in text(overview.legend(shown, points))
+
+
+def test_the_legend_names_the_feature_that_the_colour_shows(shown):
+    points = Points(("a",), ("C01",), np.zeros(1), np.zeros(1), 1, (), None)
+    words = text(overview.legend(shown, points, shown.catalog["hours_to_submit"]))
+    assert (
+        "Colour shows “hours from creating a proposal to submitting it”: blue is the least, orange the most." in words
+    )
+    assert "the cluster" not in words
+
+
+def test_one_users_facts_are_yes_or_no(shown):
+    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": None, "unassigned_reason": None}
+    user["features"] = {"had_deal_complete": 1.0, "sessions_per_week": 1.0}
+    words = text(people.why_here(user, shown))
+    assert "Completed a deal yes" in words
+    assert "1 session per week" in words
+    alone = user | {"cluster_id": None, "unassigned_reason": "unstable_cluster", "features": {"had_deal_complete": 0.0}}
+    assert "users like this were in a group that did not hold up when checked" in text(people.why_here(alone, shown))
+    assert "Completed a deal no" in text(people.why_here(alone, shown))
 
 
 def test_evidence_shows_effect_interval_and_what_it_is_worth(shown):

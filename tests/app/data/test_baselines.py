@@ -1,16 +1,19 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dash_app.data import baselines
+from dash_app.data import baselines, snapshot
 from dash_app.data.baselines import Condition, matching, read_rule
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.features.roles import Roles
+from grupa_pipeline.segmentation.rules import describe_clusters
 from tests.app.synthetic import DAYS, FIRST_EVENT
+from tests.features import logs as log
 
 DAY = DAYS[1]
 
@@ -21,7 +24,8 @@ def population(services, cluster_id="C01", exposure=None, catalog_has=None):
         con = _con(services)
         con.execute("CREATE TEMP TABLE feature_catalog AS SELECT * FROM feature_catalog")
         con.execute(
-            "INSERT INTO feature_catalog (feature, source_action, description, unit) VALUES (?, ?, 'rare', 'share')",
+            "INSERT INTO feature_catalog (feature, source_action, description, unit, metric_kind)"
+            " VALUES (?, ?, 'rare', 'share', 'ratio')",
             catalog_has,
         )
         return baselines.load_population(con, DAY, cluster_id, Roles(), 5, exposure)
@@ -37,6 +41,33 @@ def test_a_rule_is_read_back(shown):
         (Condition("submitted_share", True, 0.2), Condition("sessions_per_week", False, 4.5)),
         (Condition("hours_to_submit", True, 1000.0),),
     )
+
+
+def test_the_rules_that_the_pipeline_writes_are_read_back_whatever_the_features():
+    made = log.measure([(f"u{user}", f"{day} 10:00", action) for user, day, action in _two_kinds()])
+    catalog = {row["feature"]: row for row in made.catalog.to_pylist()}
+    known = {name: snapshot.Feature(**{field.name: row[field.name] for field in fields(snapshot.Feature)})
+             for name, row in catalog.items()}  # fmt: skip
+    table = made.features.to_pandas().set_index("user_id")
+    labels = pd.Series(["C01" if int(user[1:]) < 30 else "C02" for user in table.index], index=table.index)
+    for name in [name for name, row in catalog.items() if row["role"] == "clustering"]:
+        described = describe_clusters(table[[name]], labels, made.catalog.to_pandas()).set_index("cluster_id")
+        if described.at["C01", "rule_f1"] == 0:
+            continue
+        branches = read_rule(described.at["C01", "rule"], known)
+        assert branches, described.at["C01", "rule"]
+        met = matching(branches, made.features)
+        inside = (labels == "C01").to_numpy()
+        assert 2 * (met & inside).sum() / (met.sum() + inside.sum()) == pytest.approx(described.at["C01", "rule_f1"])
+
+
+def _two_kinds():
+    for user in range(60):
+        for day in range(1, 12 if user < 30 else 20, 1 if user < 30 else 5):
+            yield user, day, "search"
+            yield user, day, "proposal_create" if user % 3 else "proposal_submit"
+            if user < 30:
+                yield user, day, "feature_use"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +131,20 @@ def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, s
     assert baselines.measure_metric(found, nobody).value == 0
     with pytest.raises(BaselineError, match="choose another metric"):
         baselines.measure_metric(found, shown.catalog["hours_to_submit"])
+
+
+def test_a_ratio_is_that_of_all_users_together(services, shown):
+    found = population(services, catalog_has=("events_per_session", None))
+    measured = baselines.measure_metric(
+        found, replace(shown.catalog["submitted_share"], feature="events_per_session", metric_kind="ratio")
+    )
+    sums = found.fractions.to_pandas()
+    events, sessions = (sums[f"events_per_session/{part}"] for part in ("numerator", "denominator"))
+    assert measured.kind == "ratio"
+    assert measured.value == pytest.approx(events.sum() / sessions.sum())
+    assert measured.n == len(found.values)
+    residuals = (events - measured.value * sessions) / sessions.mean()
+    assert measured.sd == pytest.approx(residuals.std(ddof=1))
 
 
 def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services):

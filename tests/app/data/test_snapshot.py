@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 from dash_app.data import snapshot as snapshots
@@ -11,7 +12,8 @@ def test_snapshots_newest_first(services):
 def test_a_snapshot_holds_what_the_tables_hold(shown):
     assert [(each.cluster_id, each.size) for each in shown.clusters] == [("C01", 140), ("C02", 90), ("C03", 60)]
     assert shown.unassigned == (("noise", 25), ("too_few_events", 15))
-    assert shown.previous == DAYS[0]
+    assert (shown.previous, shown.is_first) == (DAYS[0], False)
+    assert shown.names == {"C01": "Deal closers", "C02": "Careful drafters", "C03": "Window shoppers"}
     assert {(each.kind, each.to_cluster_id) for each in shown.changes} == {("birth", "C03"), ("split", "C03")}
     assert shown.models == ()
 
@@ -45,6 +47,22 @@ def test_peoples_names_stand_over_the_pipelines(services):
     assert (cluster.name, cluster.named_by_person) == ("Perfectionists", True)
     services.roadmap.rename_cluster("C02", "", "ann")
     assert services.snapshot(None).cluster("C02").name == "Careful drafters"
+
+
+def test_people_name_clusters_that_are_gone_too(shown):
+    gone = replace(shown, names={**shown.names, "C09": "Ghosts"})
+    assert gone.renamed({"C09": "Spirits"}).names["C09"] == "Spirits"
+    assert gone.renamed({"C77": "Nobody"}) is gone
+
+
+def test_actions_that_differ_in_their_prefix_alone_keep_it(shown):
+    feature = shown.catalog["had_deal_complete"]
+    catalog = {
+        name: replace(feature, feature=name, label=f"had {action}", source_action=action)
+        for name, action in (("a", "A_ACCEPTED"), ("o", "O_ACCEPTED"), ("v", "A_ACTIVATED"))
+    }
+    labels = snapshots._spoken_labels(catalog)
+    assert labels == {"a": "had A accepted", "o": "had O accepted", "v": "had activated"}
 
 
 def test_answers_are_kept_while_the_version_is_the_same(services):

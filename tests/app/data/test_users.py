@@ -1,3 +1,6 @@
+from datetime import date
+
+import duckdb
 import numpy as np
 import pytest
 
@@ -33,7 +36,7 @@ def test_labels_stand_over_their_clusters(services):
 
 def test_values_are_in_the_order_of_the_points(services):
     points = services.gate.ask(users.load_points, DAY)
-    values = services.gate.ask(users.load_values, DAY, "sessions_per_week")
+    values = services.gate.ask(users.load_values, DAY, "sessions_per_week", points.user_id)
     ours = np.array([each == "C01" for each in points.cluster_id])
     assert values[ours].mean() > 2 * values[~ours].mean()
 
@@ -41,7 +44,7 @@ def test_values_are_in_the_order_of_the_points(services):
 @pytest.mark.parametrize("feature", ["nothing", 'x" FROM events; --'])
 def test_only_features_colour_the_map(services, feature):
     with pytest.raises(KeyError):
-        services.gate.ask(users.load_values, DAY, feature)
+        services.gate.ask(users.load_values, DAY, feature, ("user-00001",))
 
 
 def test_find_users_puts_the_exact_one_first(services):
@@ -71,11 +74,34 @@ def test_in_polygon_follows_its_outline():
 
 
 def test_an_area_holds_all_users_inside_it(services):
-    found = services.gate.ask(users.inside, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0))
-    assert 85 <= len(found) <= 100
-    strongest = services.gate.ask(users.compare_users, DAY, found)[0]
+    found, differences = services.gate.ask(users.describe_area, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0))
+    assert 85 <= found <= 100
+    strongest = differences[0]
     assert strongest.feature == "hours_to_submit"
     assert strongest.left > strongest.right
+
+
+def test_an_area_beside_everyone_holds_nobody(services):
+    assert services.gate.ask(users.describe_area, DAY, (90.0, 91.0, 91.0), (90.0, 90.0, 91.0)) == (0, ())
+
+
+def test_the_sample_is_as_large_as_asked_and_true_to_shares(tmp_path):
+    size = {"C01": 30_000, "C02": 9_000, None: 1_000, "C03": 120}
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE sizes (cluster_id VARCHAR, size INT)")
+        con.executemany("INSERT INTO sizes VALUES (?, ?)", list(size.items()))
+        con.execute(
+            "CREATE TABLE user_clusters AS SELECT DATE '2025-01-01' AS snapshot_date, cluster_id,"
+            " coalesce(cluster_id, 'none') || '-' || number AS user_id FROM sizes, unnest(range(size)) each(number)"
+        )
+        con.execute("CREATE TABLE user_embeddings AS SELECT *, random() AS x, random() AS y FROM user_clusters")
+        con.execute("ALTER TABLE user_embeddings DROP cluster_id")
+        points = users.load_points(con, date(2025, 1, 1), 4_000)
+    drawn = {cluster: points.cluster_id.count(cluster) for cluster in size}
+    assert drawn["C03"] == 120  # smaller than the least that is drawn of a cluster
+    assert drawn["C01"] == pytest.approx(3_000, rel=0.1) and drawn["C02"] == pytest.approx(900, rel=0.15)
+    assert drawn[None] == pytest.approx(users._LEAST_OF_A_CLUSTER, rel=0.4)
+    assert points.placed == sum(size.values()) == points.density[2].sum()
 
 
 def test_compare_is_the_same_from_both_sides(services):
@@ -86,8 +112,8 @@ def test_compare_is_the_same_from_both_sides(services):
 
 def test_compare_with_everyone_else_leaves_nobody_out(services):
     found = {each.feature: each for each in services.gate.ask(users.compare, DAY, "C01")}
-    values = services.gate.ask(users.load_values, DAY, "sessions_per_week")
     points = services.gate.ask(users.load_points, DAY)
+    values = services.gate.ask(users.load_values, DAY, "sessions_per_week", points.user_id)
     ours = np.array([each == "C01" for each in points.cluster_id])
     assert found["sessions_per_week"].left == pytest.approx(values[ours].mean())
     assert found["sessions_per_week"].right == pytest.approx(values[~ours].mean())

@@ -32,8 +32,45 @@ def test_a_plan_is_in_table_board_and_timeline(services, shown, plan):
     assert getattr(card, "data-plan") == plan.plan_id
     assert plan.name in text(card)
     timeline = next(each for each in parts(tree) if each._type == "Graph")
-    assert plan.name[:20] in timeline.figure.data[0].text[0]
+    assert plan.name[:20] in timeline.figure.data[1].text[0]
     assert len({str(each) for each in ids(tree)}) == len(ids(tree))
+
+
+def told(tree, start):
+    lines = [text(each) for each in of_class(tree, "quiet")]
+    return next(each for each in lines if each.startswith(start)).removeprefix(start)
+
+
+def test_a_plan_that_never_fills_is_told_apart_from_one_without_a_first_day(services, shown, plan):
+    services.roadmap.add(replace(plan, plan_id="endless", name="Endless", duration_days=None, end_date=None), "ann")
+    services.roadmap.add(
+        replace(plan, plan_id="undated", name="Undated", duration_days=14, start_date=None, end_date=None), "ann"
+    )
+    tree = roadmap.build(services, shown, None)
+    assert "Endless" in told(tree, "Never fills: ")
+    assert told(tree, "No first day yet: ") == "Undated."
+    grid = next(each for each in parts(tree) if getattr(each, "id", None) == "plan-table")
+    weeks = next(each for each in grid.columnDefs if each["field"] == "weeks")
+    assert "'never'" in weeks["valueFormatter"]["function"]
+
+
+def test_a_plan_of_a_cluster_that_is_gone_says_so(services, shown, plan):
+    services.roadmap.add(replace(plan, plan_id="other", cluster_id="C99"), "ann")
+    assert "C99 (gone)" in text(of_class(roadmap.build(services, shown, None), "board"))
+
+
+def test_clusters_of_one_name_are_told_apart_by_their_id(services, monkeypatch):
+    monkeypatch.setattr(
+        roadmap.history, "load_latest_names", lambda _: (("C01", "A", 0), ("C02", "A", 1), ("C03", "B", 2))
+    )
+    assert roadmap.cluster_looks(services) == {"C01": ("A (C01)", 0), "C02": ("A (C02)", 1), "C03": ("B", 2)}
+
+
+def test_a_notice_quotes_no_quotes(services, plan):
+    services.roadmap.save(replace(plan, name="Make “A” the next step"), 1, "ann")
+    assert "“Make ‘A’ the next step” is off" in text(
+        handlers.use_tool(services, {"what": "remove", "plan": plan.plan_id})
+    )
 
 
 def test_overlaps_stand_on_the_page_and_on_the_plan(services, shown, plan):
@@ -98,9 +135,17 @@ def test_history_shows_sizes_moves_and_turns(services, shown):
 
 def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
     tree = clusters.build(services, shown, "C02")
-    grid = next(each for each in parts(tree) if getattr(each, "id", None) == "cluster-table")
+    grid = next(each for each in parts(tree) if getattr(each, "id", None) == "table").data["grid"]
     assert [row["cluster"] for row in grid.rowData] == ["C01", "C02", "C03"]
     openers = [each for each in ids(tree) if isinstance(each, dict) and each["type"] == "open" and each["at"] == "card"]
     assert [each["cluster"] for each in openers] == ["C01", "C02", "C03"]
     assert len({str(each) for each in ids(tree)}) == len(ids(tree))
     assert of_class(tree, "panel")[0].className == "panel open"
+
+
+def test_the_clusters_page_brings_along_all_that_its_panel_can_show(services, shown):
+    tree = clusters.build(services, shown, None)
+    panels = next(each for each in parts(tree) if getattr(each, "id", None) == "panels").data
+    assert list(panels) == ["", "C01", "C02", "C03"]
+    assert text(of_class(tree, "panel")[0]) == text(panels[""])
+    assert all(shown.cluster(each).name in text(panels[each]) for each in list(panels)[1:])

@@ -1,0 +1,128 @@
+"""Features and placing on DuckDB and on a Spark cluster of two workers on this machine: time, CPU, equality.
+
+Run as `python -m benchmarks.scale LOG.csv`; needs Java. What the figures say of a real cluster is in docs/scale.md.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+
+from grupa_pipeline import spark
+from grupa_pipeline.features.build import FeatureSet, build_features, measure
+from grupa_pipeline.features.roles import Roles
+from grupa_pipeline.segmentation.grid import Candidate, Fit
+from grupa_pipeline.segmentation.placing import place
+from tests.spark_cluster import spark_cluster
+
+LANDMARKS = 3_000
+CLUSTERS = 8
+AXES = 8
+T = TypeVar("T")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("log", type=Path, help="a .csv with user_id, timestamp, action, metadata")
+    parser.add_argument("--memory", default="2g", help="of each of the two executors (default: 2g)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        events = Path(name) / "events.parquet"
+        rows, last = _to_parquet(arguments.log, events)
+        print(f"{arguments.log.name}: {rows:,} events")
+        end = last + timedelta(days=1)
+        window = {"window_start": end - timedelta(days=180), "window_end": end, "roles": Roles(), "min_events": 5}
+        here = _timed("features, DuckDB", rows, lambda: _on_duckdb(events, window))
+        with spark_cluster(Path(name), memory=arguments.memory, settings="spark.driver.memory 2g") as address:
+            _on_spark(address, events, window, here, rows)
+
+
+def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureSet, rows: int) -> None:
+    from grupa_pipeline.features.spark import SparkEngine
+
+    def features() -> FeatureSet:
+        with SparkEngine(session) as engine:
+            engine.show_events("events", [events])
+            return measure(engine, "events", **window)
+
+    with spark.session(address) as session:
+        there = _timed("features, Spark, first", rows, features)
+        _timed("features, Spark, again", rows, features)
+        print(
+            f"catalogs equal: {there.catalog.equals(here.catalog)}; largest difference {_difference(here, there):.1e}"
+        )
+        matrix = np.nan_to_num(np.column_stack([column.to_numpy() for column in here.features.columns[1:]]))
+        matrix = np.tile((matrix - matrix.mean(axis=0)) / (matrix.std(axis=0) + 1e-12), (10, 1))
+        rng = np.random.default_rng(0)
+        landmarks = np.sort(rng.choice(len(matrix), LANDMARKS, replace=False))
+        labels = rng.integers(CLUSTERS, size=LANDMARKS)
+        fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(LANDMARKS), np.full(CLUSTERS, np.inf), 12, 0.5)
+        asked: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
+        asked |= {"xy": matrix[landmarks, :2], "neighbors": 40}
+        one = _timed("placing, here", len(matrix), lambda: place(matrix, landmarks, **asked))
+        other = _timed("placing, Spark", len(matrix), lambda: spark.place_on_spark(address, matrix, landmarks, **asked))
+        print(f"labels equal: {np.array_equal(one.labels, other.labels)}")
+    spark.stop()
+
+
+def _to_parquet(log: Path, events: Path) -> tuple[int, date]:
+    with duckdb.connect() as con:
+        con.execute(
+            f"""COPY (SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata
+                      FROM read_csv('{log}', all_varchar = true) ORDER BY timestamp)
+                TO '{events}' (FORMAT parquet, COMPRESSION zstd)"""
+        )
+        found = con.execute(f"SELECT count(*), max(timestamp)::DATE::TIMESTAMP FROM '{events}'").fetchall()
+    return found[0]
+
+
+def _on_duckdb(events: Path, window: dict[str, Any]) -> FeatureSet:
+    with duckdb.connect() as con:
+        con.execute(
+            f"CREATE VIEW events AS SELECT * REPLACE (metadata::JSON AS metadata) FROM read_parquet('{events}')"
+        )
+        return build_features(con, "events", **window)
+
+
+def _timed(what: str, rows: int, does: Callable[[], T]) -> T:
+    began, spent = time.perf_counter(), _cpu_seconds()
+    done = does()
+    took, spent = time.perf_counter() - began, _cpu_seconds() - spent
+    print(f"{what}: {took:.1f} s, {spent:.1f} s of CPU, {rows / spent:,.0f} rows a CPU second", flush=True)
+    return done
+
+
+def _cpu_seconds() -> float:
+    """CPU that this process and all that it started and that still run have taken, Spark's included; Linux only."""
+    ticks: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has just ended
+        process = int(stat.parent.name)
+        parents[process], ticks[process] = int(fields[1]), int(fields[11]) + int(fields[12])
+    total, found = 0, [os.getpid()]
+    while found:
+        process = found.pop()
+        total += ticks.get(process, 0)
+        found += [child for child, parent in parents.items() if parent == process]
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def _difference(here: FeatureSet, there: FeatureSet) -> float:
+    names = here.features.column_names[1:]
+    pairs = [(here.features[name].to_numpy(), there.features[name].to_numpy()) for name in names]
+    return max(float(np.nanmax(np.abs(one - other), initial=0)) for one, other in pairs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Figures along time: sizes of clusters, who moved where, plans by date. As pure as those of `figures.py`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from html import escape
+
+import plotly.graph_objects as go
+
+from dash_app.data.history import Size
+from dash_app.figures import plain_layout, short
+from dash_app.palette import look
+from dash_app.planning.plan import Plan
+
+
+def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int | None]]) -> go.Figure:
+    """Users a cluster in each snapshot, one line a cluster with its mark; `clusters` give name and colour slot by id."""
+    figure = go.Figure(layout=plain_layout())
+    days = sorted({each.day for each in sizes})
+    users = {(each.cluster_id, each.day): each.users for each in sizes}
+    for cluster_id in sorted({each.cluster_id for each in sizes}):
+        name, slot = clusters.get(cluster_id, (cluster_id, None))
+        own = look(slot)
+        figure.add_scatter(
+            x=days,
+            y=[users.get((cluster_id, each)) for each in days],  # None where it was not there: a gap, not a line across
+            name=escape(name),
+            mode="lines+markers",
+            line={"color": own.color, "width": 2},
+            marker={"symbol": own.symbol, "size": 8, "color": own.color},
+            hovertemplate="%{y:,} users on %{x|%-d %b %Y}",
+        )
+    figure.update_yaxes(rangemode="tozero", title_text="users", tickformat=",")
+    figure.update_xaxes(tickformat="%-d %b<br>%Y", **({"tickvals": days} if len(days) <= 10 else {"nticks": 8}))
+    return figure
+
+
+def flows(
+    moves: Sequence[tuple[str | None, str | None, int]],
+    clusters: Mapping[str, tuple[str, int | None]],
+    longest: int | None = None,
+) -> go.Figure:
+    """Sankey of who moved from where to where.
+
+    Args:
+        moves: (from_cluster_id, to_cluster_id, users); None is unassigned.
+        clusters: Name and colour slot by id.
+        longest: Characters of the longest label, for narrow screens, where the two sides would run into each other;
+            None leaves names whole. Whole names are always shown at the pointer.
+    """
+    ends = [
+        (side, each) for side in (0, 1) for each in sorted({move[side] for move in moves}, key=lambda id_: id_ or "~")
+    ]
+    place = {end: at for at, end in enumerate(ends)}
+    looks = [clusters.get(str(each), (str(each or "Unassigned or absent"), None)) for _, each in ends]
+    colors = [look(slot).color for _, slot in looks]
+    figure = go.Figure(layout=plain_layout())
+    figure.add_sankey(
+        node={
+            "label": [escape(name if longest is None else short(name, longest)) for name, _ in looks],
+            "customdata": [escape(name) for name, _ in looks],
+            "hovertemplate": "%{customdata}: %{value:,} users<extra></extra>",
+            "color": colors,
+            "pad": 18,
+            "thickness": 14,
+            "line": {"width": 0},
+        },
+        link={
+            "source": [place[0, source] for source, _, _ in moves],
+            "target": [place[1, target] for _, target, _ in moves],
+            "value": [users for _, _, users in moves],
+            "color": [f"{colors[place[0, source]]}55" for source, _, _ in moves],
+            "hovertemplate": "%{source.customdata} to %{target.customdata}: %{value:,} users<extra></extra>",
+        },
+    )
+    figure.update_layout(margin={"l": 8, "r": 8})
+    return figure
+
+
+def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None]) -> go.Figure:
+    """Dated plans as bars from their first to their last day, the earliest on top, in their cluster's colour."""
+    figure = go.Figure(layout=plain_layout())
+    ordered = sorted(plans, key=lambda plan: (plan.start_date or date.max, plan.name), reverse=True)
+    spans = [((plan.end_date or date.max) - (plan.start_date or date.max)).days + 1 for plan in ordered]
+    figure.add_bar(
+        orientation="h",
+        base=[plan.start_date.isoformat() for plan in ordered if plan.start_date],
+        x=[span * 86_400_000 for span in spans],
+        y=list(range(len(ordered))),
+        width=0.4,
+        marker={"color": [look(slots.get(plan.cluster_id)).color for plan in ordered], "opacity": 0.55},
+        customdata=[[escape(plan.name), str(plan.start_date), str(plan.end_date), plan.status] for plan in ordered],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]} to %{customdata[2]}, %{customdata[3]}<extra></extra>",
+    )
+    _add_plan_names(figure, ordered)
+    figure.update_xaxes(
+        type="date",
+        side="top",
+        tickformatstops=[
+            {"dtickrange": [None, "M1"], "value": "%-d %b"},
+            {"dtickrange": ["M1", None], "value": "%b %Y"},
+        ],
+    )
+    figure.update_yaxes(visible=False, range=[-0.4, len(ordered) - 0.2])
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 40, "b": 8}, showlegend=False)
+    return figure
+
+
+def _add_plan_names(figure: go.Figure, plans: Sequence[Plan]) -> None:
+    """Each plan's name over its bar, from the end that has more room beside it, so that the edge cuts none."""
+    spans = [(plan.start_date, plan.end_date) for plan in plans if plan.start_date and plan.end_date]
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    on_left = [start - first <= last - end for start, end in spans]
+    figure.add_scatter(
+        x=[start if left else end + timedelta(days=1) for (start, end), left in zip(spans, on_left, strict=True)],
+        y=[at + 0.4 for at in range(len(plans))],
+        mode="text",
+        text=[escape(short(plan.name)) for plan in plans],
+        textposition=["middle right" if left else "middle left" for left in on_left],
+        cliponaxis=False,
+        hoverinfo="skip",
+    )

@@ -1,0 +1,136 @@
+"""Judged events on their way to the files of their days: cut by day, chunk after chunk, in one scratch file.
+
+A log comes in any order, so that every chunk of it may hold events of every day. A chunk is coded (each text stands once, and a
+record holds its number), cut by day, and each day's share goes to the scratch file, from where it is read by itself. Memory is
+bounded by a chunk, whatever the log. What is made of a day's events is `event_files.py`'s business.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TEXTS = ("user_id", "action", "metadata")
+CHUNK_BYTES = 64 << 20
+_EPOCH_DAY = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What a chunk holds of a day: where it stands in the scratch file, and its bytes were each text written out."""
+
+    offset: int
+    size: int
+
+
+class ByDay:
+    """Collects events as they come, and gives them back day by day.
+
+    Args:
+        path: The scratch file; it goes with the block.
+        judge_metadata: What becomes of distinct texts of metadata: one for each, empty when there is nothing.
+    """
+
+    def __init__(self, path: Path, judge_metadata: Callable[[pa.Array], pa.Array]) -> None:
+        self._path, self._judge = path, judge_metadata
+        self._sink = pa.OSFile(str(path), "wb")
+        self._thread = ThreadPoolExecutor(1)  # codes a chunk while the next one is read
+        self._coding: Future[None] | None = None
+        self._batches: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._shares: dict[date, list[_Share]] = {}
+
+    def __enter__(self) -> "ByDay":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+        self._sink.close()
+        self._path.unlink()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take more events: day, user_id, timestamp, action, metadata (text), none of them NULL."""
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= CHUNK_BYTES:
+            self._code()
+
+    def finish(self) -> None:
+        """Write what is still in memory; no more can be added."""
+        self._code()
+        if self._coding is not None:
+            self._coding.result()
+        self._sink.close()
+
+    def days(self) -> list[date]:
+        """The days that have events, in order."""
+        return sorted(self._shares)
+
+    def size(self, day: date) -> int:
+        """The bytes of a day's events, were each text written out."""
+        return sum(share.size for share in self._shares[day])
+
+    def read(self, day: date) -> Iterator[pa.Table]:
+        """A day's events, in the order of the log: user_id, timestamp, action, metadata; texts are dictionaries."""
+        with pa.OSFile(str(self._path), "rb") as source:
+            for share in self._shares[day]:
+                source.seek(share.offset)
+                yield pa.ipc.open_stream(source).read_all()
+
+    def _code(self) -> None:
+        if self._coding is not None:
+            self._coding.result()
+        if self._bytes:
+            self._coding = self._thread.submit(self._cut, pa.Table.from_batches(self._batches))
+        self._batches, self._bytes = [], 0
+
+    def _cut(self, chunk: pa.Table) -> None:
+        days = chunk["day"].cast(pa.int32()).to_numpy()
+        order = np.argsort(_small(days - days.min()), kind="stable")
+        days = days[order]
+        timestamps = chunk["timestamp"].to_numpy()[order]
+        coded = {name: self._coded(chunk, name, order) for name in TEXTS}
+        starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+        for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+            share = {name: _compact(codes[start:end], texts) for name, (codes, texts) in coded.items()}
+            rows = pa.record_batch({"timestamp": pa.array(timestamps[start:end]), **share})
+            at, day = self._sink.tell(), _EPOCH_DAY + timedelta(days=int(days[start]))
+            with pa.ipc.new_stream(self._sink, rows.schema) as writer:
+                writer.write_batch(rows)
+            self._shares.setdefault(day, []).append(_Share(at, _written_out(rows)))
+
+    def _coded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
+        chunks = chunk[name].dictionary_encode().chunks  # all of them have one dictionary
+        texts = self._judge(chunks[0].dictionary) if name == "metadata" else chunks[0].dictionary
+        return np.concatenate([part.indices.to_numpy() for part in chunks])[order], texts
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers in 16 bits if they fit: numpy sorts those by counting."""
+    return numbers.astype(np.uint16) if numbers.max() < 1 << 16 else numbers
+
+
+def _compact(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
+    """The texts that `codes` number, each of them once."""
+    if len(codes) < len(texts) // 16:
+        used, places = np.unique(codes, return_inverse=True)
+    else:
+        marked = np.zeros(len(texts), dtype=bool)
+        marked[codes] = True
+        used, places = np.flatnonzero(marked), (np.cumsum(marked, dtype=np.int32) - 1)[codes]
+    return pa.DictionaryArray.from_arrays(places.astype(np.int32), texts.take(pa.array(used)))
+
+
+def _written_out(rows: pa.RecordBatch) -> int:
+    texts = (rows.column(name) for name in TEXTS)
+    return rows.num_rows * 8 + sum(
+        int(pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum()) for column in texts
+    )

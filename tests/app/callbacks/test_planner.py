@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import pytest
+from dash._callback_context import context_value
+from dash._utils import AttributeDict
+
+from dash_app import drafting
+from dash_app.callbacks import planner, planner_edits
+from dash_app.components import planner_form
+from dash_app.components.planner import SAVED_NUMBERS
+from dash_app.data.snapshot import load_catalog
+from dash_app.planning.duration import DurationError
+from tests.app.trees import ids, of_class, parts, text
+
+
+@pytest.fixture(autouse=True)
+def nothing_pressed():
+    token = context_value.set(AttributeDict(triggered_inputs=[]))
+    yield
+    context_value.reset(token)
+
+
+@pytest.fixture
+def draft(services, shown):
+    return drafting.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+
+
+@pytest.fixture
+def lost(services, draft):
+    """A plan on the roadmap whose cluster is in no snapshot any more."""
+    return services.roadmap.add(replace(draft, cluster_id="C99"), "ann")
+
+
+def open_(services, plan):
+    return planner.open_planner(services, {"plan": plan.plan_id}, [], [], None, None)
+
+
+def form_values(services, plan):
+    catalog = services.gate.ask(load_catalog)
+    found = [each for each in parts(planner_form.form(plan, catalog)) if isinstance(getattr(each, "id", None), dict)]
+    values = {each.id["name"]: getattr(each, "value", None) for each in found if each.id["type"] == "field"}
+    return values, {each.id["metric"]: each for each in found if each.id["type"] == "margin"}
+
+
+def change(services, plan, **changes):
+    values, margins = form_values(services, plan)
+    values |= changes
+    return planner.edit(
+        services,
+        list(values.values()),
+        [each.value for each in margins.values()],
+        [{"name": each} for each in values],
+        [{"metric": each} for each in margins],
+        drafting.to_store(plan),
+    )
+
+
+def test_a_saved_plan_whose_cluster_is_gone_opens_with_the_numbers_it_was_saved_with(services, lost):
+    tree, stored, title = open_(services, lost)
+    words = text(tree)
+    assert SAVED_NUMBERS in words
+    assert "Its cluster C99 is no longer in the snapshot" in words
+    assert f"{lost.n_per_arm:,} users an arm" in words
+    assert lost.brief in [each.children for each in parts(tree) if each._type == "Pre"]
+    assert {"type": "field", "name": "hypothesis"} in ids(tree)
+    assert drafting.from_store(stored) == lost
+    assert text(title) == "Test plan"
+
+
+def test_it_can_be_renamed_and_dated_but_not_sized_for_another_test(services, lost):
+    *_, problem, stored = change(services, lost, name="Still worth it", start_date="2027-01-04")
+    edited = drafting.from_store(stored)
+    assert problem is None
+    assert (edited.name, str(edited.start_date), edited.n_total) == ("Still worth it", "2027-01-04", lost.n_total)
+    assert "# Still worth it" in edited.brief
+    *_, problem, stored = change(services, lost, power=0.9)
+    assert "Nobody of this cluster" in text(problem)
+    assert stored is planner.no_update
+    with pytest.raises(DurationError):
+        drafting.resize_edit(services, lost, replace(lost, power=0.9))
+
+
+def test_a_plan_of_no_snapshot_that_is_held_opens_too(services, lost):
+    plan = services.roadmap.save(replace(lost, snapshot_date=lost.snapshot_date.replace(year=2001)), 1, "ann")
+    assert "is no longer held" in text(open_(services, plan)[0])
+
+
+def test_a_new_plan_is_saved_to_the_roadmap_and_a_saved_one_keeps_changes(services, shown, draft):
+    new, _, title = planner.open_planner(services, {"plan": "new:R-C01"}, [], [], None, None)
+    assert text(title) == "Plan a test"
+    assert "Save to the roadmap" in text(of_class(new, "plan-head"))
+    saved, _, title = open_(services, services.roadmap.add(draft, "ann"))
+    assert text(title) == "Test plan"
+    assert "Save changes" in text(of_class(saved, "plan-head"))
+    assert SAVED_NUMBERS not in text(saved)
+
+
+def test_an_absolute_effect_on_a_share_is_edited_in_points(services, draft):
+    plan = replace(draft, mde_absolute=0.05, mde_relative=None)
+    values, margins = form_values(services, plan)
+    assert values["mde"] == 5
+    limits = {name: each.value for name, each in margins.items()}
+    assert planner_edits.apply(services, plan, values, limits) == plan
+    assert planner_edits.apply(services, plan, values | {"mde": 6}, limits).mde_absolute == pytest.approx(0.06)
+
+
+def test_a_relative_effect_says_of_what(services, draft):
+    assert draft.mde_relative is not None
+    tree = planner_form.form(draft, services.gate.ask(load_catalog))
+    field = next(each for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
+    assert field.suffix == f"% of today's {draft.baseline:.1%}"

@@ -1,0 +1,46 @@
+"""Figures along time."""
+
+from dataclasses import replace
+from datetime import date
+
+from dash_app import time_figures
+from dash_app.data.history import Size, load_moves, load_sizes
+from tests.app.synthetic import DAYS
+from tests.planning.plans import a_plan
+
+
+def test_sizes_and_flows_hold_the_tables_numbers(services):
+    clusters = {"C01": ("One", 0), "C02": ("Two", 1), "C03": ("Three", 2)}
+    sizes = time_figures.sizes_over_time(services.gate.ask(load_sizes), clusters)
+    assert {trace.name: list(trace.y) for trace in sizes.data} == {
+        "One": [130, 140],
+        "Two": [80, 90],
+        "Three": [50, 60],
+    }
+    flow = time_figures.flows(services.gate.ask(load_moves, *DAYS), clusters).data[0]
+    assert sum(flow.link.value) == 290
+    assert len(flow.node.label) == 6
+
+
+def test_a_day_without_a_cluster_is_a_gap_in_its_line():
+    days = [date(2026, 1, each) for each in (1, 2, 3)]
+    sizes = [Size(days[0], "C01", 5), Size(days[2], "C01", 7), *(Size(each, "C02", 9) for each in days)]
+    lines = time_figures.sizes_over_time(sizes, {}).data
+    assert [list(each.y) for each in lines] == [[5, None, 7], [9, 9, 9]]
+    assert not any(each.connectgaps for each in lines)
+
+
+def test_labels_of_flows_are_short_on_narrow_screens_and_whole_at_the_pointer():
+    clusters = {"C01": ("Completeren aanvraag regulars", 0)}
+    node = time_figures.flows([("C01", None, 4)], clusters, 12).data[0].node
+    assert list(node.label) == ["Completeren…", "Unassigned…"]
+    assert list(node.customdata) == ["Completeren aanvraag regulars", "Unassigned or absent"]
+
+
+def test_names_on_the_timeline_run_away_from_the_nearer_edge():
+    early = a_plan(end_date=date(2026, 5, 31))
+    late = replace(early, plan_id="late", start_date=date(2026, 8, 1), end_date=date(2026, 8, 31))
+    bars, names = time_figures.timeline([early, late], {}).data
+    assert list(names.textposition) == ["middle left", "middle right"]
+    assert list(names.x) == [date(2026, 9, 1), date(2026, 5, 4)]
+    assert bars.type == "bar"

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from grupa_pipeline.sql import exactly, from_pattern, pattern, quoted
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a?.csv", "a*.csv", "it's.csv", "[a]{b}.csv"])
+def test_a_name_stands_for_that_file_alone(tmp_path, name):
+    (tmp_path / "a1.csv").write_text("other")
+    (tmp_path / name).write_text("this")
+    assert duckdb.execute(f"SELECT content FROM read_text({exactly(tmp_path / name)})").fetchall() == [("this",)]
+
+
+@pytest.mark.parametrize("name", ["a[1]*", "[[]", "[?]", "]["])
+def test_a_pattern_tells_the_path_it_was_made_of(name):
+    assert from_pattern(pattern(Path("folder", name))) == Path("folder", name)
+
+
+def test_a_literal_gives_back_its_text():
+    text = "it's; --"
+    assert duckdb.execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]
