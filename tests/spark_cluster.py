@@ -69,7 +69,16 @@ def spark_cluster(folder: Path, *, memory: str = "512m", settings: str = FOR_SMA
             for daemon in reversed(daemons):
                 daemon.terminate()
             for daemon in daemons:
-                daemon.wait(30)
+                _end(daemon)
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    """It was asked to end; on a busy machine a JVM may never come to it."""
+    try:
+        daemon.wait(30)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
 
 
 def _wait_for_workers(page: int, log: Path) -> None:

@@ -45,6 +45,20 @@
     setTimeout(() => watch.disconnect(), 3000);
   };
 
+  /* A field tells what was typed after a pause, of 600 ms at most (its debounce): a save waits for that. */
+  const PAUSE = 700;
+  let typed = -PAUSE;
+  for (const kind of ["input", "keydown", "pointerdown"]) {
+    document.addEventListener(
+      kind,
+      ({ target, timeStamp }) => {
+        if (target.closest && target.closest(".plan-form")) typed = timeStamp;
+      },
+      true,
+    );
+  }
+  const toldAll = () => new Promise((done) => setTimeout(done, Math.max(0, typed + PAUSE - performance.now())));
+
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))));
 
   const mapDrawn = () => [...document.querySelectorAll("#map .js-plotly-plot")].find((map) => map._fullData);
@@ -159,17 +173,20 @@
     await tell("relayout", map, same(places(rings), places(map.layout.shapes)) ? {} : { shapes: rings });
   };
 
-  /* After every drawing the map is put right: after a click, on another size, with other colours. */
+  /* After every drawing the map is put right: after a click, on another size, with other colours. Two rounds do, the second
+     of which finds nothing to change; what is drawn meanwhile takes more. The limit only ends what would never settle. */
   let settling = false;
-  let again = false;
+  let due = null;
   const settle = async (map) => {
-    again = true;
-    if (settling || !map.layout.meta) return;
+    if (!map.layout.meta) return;
+    due = map;
+    if (settling) return;
     settling = true;
     try {
-      for (let rounds = 0; again && rounds < 4; rounds += 1) {
-        again = false;
-        for (const step of [dimOthers, ringFound, placeLabels]) if (map.isConnected) await step(map);
+      for (let rounds = 0; due && rounds < 20; rounds += 1) {
+        const now = due;
+        due = null;
+        for (const step of [dimOthers, ringFound, placeLabels]) if (now.isConnected) await step(now);
       }
     } finally {
       settling = false;
@@ -192,13 +209,14 @@
     if (map) await settle(map);
   };
 
-  /* Plotly takes long to set up: that is done while the server makes the page, not when it has come. Dash waits for it. */
+  /* Plotly takes long to set up: that is done while the server makes the page, not when it has come. Dash waits for what
+     stands in its place at once: otherwise it would fetch a copy of its own, and two of them spoil each other's drawings. */
   const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 0)); // Safari has none
   const setUpPlotly = () => {
     window.Plotly ||= new Promise((done, failed) => {
       const script = document.createElement("script");
       Object.assign(script, { src: document.getElementById("plotly").href, onload: done, onerror: failed });
-      document.head.append(script);
+      whenIdle(() => document.head.append(script), { timeout: 300 });
     });
   };
 
@@ -206,7 +224,7 @@
     /* The address, taken apart; each part changes only when it says something else. */
     read_address: (path, search, names, saved, where, selection, planning) => {
       const asked = wanted(search);
-      if (path && path !== "/data" && !window.Plotly) whenIdle(setUpPlotly, { timeout: 300 });
+      if (path && path !== "/data") setUpPlotly();
       /* A saved plan shows on the roadmap only: other pages need not be built again. */
       const changed = path === "/roadmap" ? `${names} ${saved}` : `${names}`;
       return [
@@ -283,6 +301,12 @@
     open_plan: (clicks, search) => {
       const trigger = triggered();
       return trigger ? address({ plan: idOf(trigger).plan }, search) : kept();
+    },
+    save_plan: async (clicks) => {
+      const trigger = triggered();
+      if (!trigger) return kept();
+      await toldAll();
+      return { plan: idOf(trigger).plan, at: Date.now() };
     },
     after_save: (saved, search) => (saved ? address({ plan: "" }, search) : kept()),
     /* The drawer opens at once and says what is coming. */

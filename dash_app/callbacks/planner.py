@@ -11,7 +11,7 @@ from dash_app.callbacks import planner_edits
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import empty, parts
 from dash_app.components import planner as planner_parts
-from dash_app.components.planner_form import margins
+from dash_app.components.planner_form import form
 from dash_app.components.planner_workings import workings
 from dash_app.data import history as histories
 from dash_app.data import snapshot as snapshots
@@ -48,7 +48,7 @@ def register(app: Dash, services: Services) -> None:
         Output("plan-numbers", "children"),
         Output("plan-advice", "children"),
         Output("plan-workings", "children"),
-        Output("margins", "children"),
+        Output("plan-form", "children"),
         Output("plan-problem", "children"),
         Output("draft", "data", allow_duplicate=True),
         Input(FIELDS, "value"),
@@ -62,7 +62,11 @@ def register(app: Dash, services: Services) -> None:
         Output("plan-problem", "children", allow_duplicate=True),
         Output("saved", "data", allow_duplicate=True),
         Output("toast", "children", allow_duplicate=True),
-        Input({"type": "save-plan", "plan": ALL}, "n_clicks"),
+        Input("saving", "data"),
+        State(FIELDS, "value"),
+        State(MARGINS, "value"),
+        State(FIELDS, "id"),
+        State(MARGINS, "id"),
         State("draft", "data"),
         State("saved", "data"),
         prevent_initial_call=True,
@@ -84,6 +88,12 @@ def _register_browser(app: Dash) -> None:
         Output("drawer", "opened"),
         Output("planner", "children", allow_duplicate=True),
         Input("planning", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        browser("save_plan"),
+        Output("saving", "data"),
+        Input({"type": "save-plan", "plan": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
 
@@ -129,32 +139,43 @@ def edit(
     if not draft or not values:
         return (no_update,) * 6
     before = drafting.from_store(draft)
-    fields = {each["name"]: value for each, value in zip(ids, values, strict=True)}
-    limits = {each["metric"]: value for each, value in zip(margin_ids, margin_values, strict=True)}
     try:
-        plan = planner_edits.apply(services, before, fields, limits)
+        plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
         sizing = drafting.resize_edit(services, before, plan)
     except CANNOT as error:
         return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
     catalog = services.gate.ask(snapshots.load_catalog)
-    same_rails = [each.metric for each in plan.guardrails] == list(limits)
+    shown = before.primary_metric, before.exposure_days, [each["metric"] for each in margin_ids]
     return (
         planner_parts.numbers(sizing, catalog),
         planner_parts.advice(sizing, catalog),
         workings(sizing, drafting.baseline_of(services, plan), catalog),
-        no_update if same_rails else margins(plan.guardrails, catalog),
+        no_update if _asked(plan) == shown else form(plan, catalog),
         None,
         drafting.to_store(sizing.plan),
     )
 
 
-def save(services: Services, clicks: list[int], draft: dict[str, Any] | None, saved: int) -> tuple[Any, Any, Any]:
-    """Put the plan on the roadmap, or its next revision; a stale edit is refused and shows what changed."""
-    if not any(clicks) or not draft:
+def save(
+    services: Services,
+    asked: dict[str, Any] | None,
+    values: list[Any],
+    margin_values: list[Any],
+    ids: list[dict[str, str]],
+    margin_ids: list[dict[str, str]],
+    draft: dict[str, Any] | None,
+    saved: int,
+) -> tuple[Any, Any, Any]:
+    """Put the plan on the roadmap, or its next revision; a stale edit is refused and shows what changed.
+
+    What is saved is what the fields say: whoever is quick saves before the draft has come back from its last edit.
+    """
+    if not asked or not draft or asked["plan"] != draft["plan_id"]:
         return no_update, no_update, no_update
-    plan = drafting.from_store(draft)
-    user = services.user()
+    before, user = drafting.from_store(draft), services.user()
     try:
+        plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
+        plan = before if plan == before else drafting.resize_edit(services, before, plan).plan
         if plan.revision == 0:
             services.roadmap.add(plan, user)
             told = parts.toast(
@@ -165,9 +186,28 @@ def save(services: Services, clicks: list[int], draft: dict[str, Any] | None, sa
             told = parts.toast(f"{quoted(plan.name)} is saved.")
     except StaleEditError as error:
         return planner_parts.stale(str(error), error.changes, plan.plan_id), no_update, no_update
-    except (PlanError, UnknownPlanError) as error:
+    except (UnknownPlanError, *CANNOT) as error:
         return planner_parts.problem(error), no_update, no_update
     return None, (saved or 0) + 1, told
+
+
+def _filled_in(
+    services: Services,
+    before: Plan,
+    values: list[Any],
+    margin_values: list[Any],
+    ids: list[dict[str, str]],
+    margin_ids: list[dict[str, str]],
+) -> Plan:
+    """The plan as the form says; not sized again."""
+    fields = {each["name"]: value for each, value in zip(ids, values, strict=True)}
+    limits = {each["metric"]: value for each, value in zip(margin_ids, margin_values, strict=True)}
+    return planner_edits.apply(services, before, fields, limits)
+
+
+def _asked(plan: Plan) -> tuple[str, int, list[str]]:
+    """What the form's other fields follow from: their units, what they are told of, which there are."""
+    return plan.primary_metric, plan.exposure_days, [each.metric for each in plan.guardrails]
 
 
 def _new(services: Services, insight_id: str, day: str | None) -> tuple[Component, Any, Component]:

@@ -18,6 +18,8 @@ _TEXTS = ("name", "hypothesis", "population", "owner", "status", "direction")
 def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Mapping[str, Any]) -> Plan:
     """The plan with the form's values; metrics that are new to it are measured.
 
+    A new primary metric is no guardrail any more; where it was the only one, the metric before it takes its place.
+
     Raises:
         PlanError: A field holds no usable value.
         BaselineError: A metric cannot be measured among these users.
@@ -31,6 +33,8 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
     catalog = services.gate.ask(load_catalog)
     if moved:
         plan = drafting.with_metric(services, plan, *asked)
+        rest = [each for each in fields["guardrails"] or [] if each != plan.primary_metric]
+        fields = {**fields, "guardrails": rest or [had_metric[0]]}
     else:
         plan = _with_effect(plan, _number(fields, "mde"), unit_of(plan.primary_metric, catalog))
     plan = drafting.with_guardrails(services, plan, fields["guardrails"] or [])

@@ -52,7 +52,7 @@ def planner(
             _head(sizing, catalog),
             *(parts.notice("Please check", each, kind="warning") for each in (*notes, *since)),
             html.Div(advice(sizing, catalog), id="plan-advice"),
-            form(plan, catalog),
+            html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
             _history(history),
         ],

@@ -18,23 +18,18 @@ from dash_app.planning.brief import in_points, value_text
 from dash_app.planning.plan import IMPACTS, STATUSES, Guardrail, Plan
 
 
-def form(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
+def form(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
     """All fields, filled in."""
-    return html.Div(
-        [
-            _group("What is tested", _what(plan)),
-            _group("How it is measured", _measure(plan, catalog)),
-            _group(
-                "What must not get worse",
-                [_guardrails(plan, catalog), html.Div(margins(plan.guardrails, catalog), id="margins")],
-            ),
-            _group("Who decides when", _when(plan)),
-        ],
-        className="plan-form",
-    )
+    margins = html.Div(_margins(plan.guardrails, catalog), className="margins")
+    return [
+        _group("What is tested", _what(plan)),
+        _group("How it is measured", _measure(plan, catalog)),
+        _group("What must not get worse", [_guardrails(plan, catalog), margins]),
+        _group("Who decides when", _when(plan)),
+    ]
 
 
-def margins(rails: Sequence[Guardrail], catalog: Mapping[str, Feature]) -> list[Component]:
+def _margins(rails: Sequence[Guardrail], catalog: Mapping[str, Feature]) -> list[Component]:
     """A field for the margin of each guardrail."""
     return [
         dmc.NumberInput(

@@ -98,6 +98,7 @@ def look(page: Page) -> list[str]:
     for scheme in ("light", "dark"):
         page.wait_for_selector(f"html[data-mantine-color-scheme='{scheme}']", state="attached")
         page.wait_for_timeout(300)
+        page.wait_for_function("() => document.getAnimations().every((each) => each.playState !== 'running')")
         found += [f"{scheme}: {fault}" for fault in faults(page)]
         page.evaluate("document.querySelector('#scheme-switch').click()")
     page.wait_for_selector("html[data-mantine-color-scheme='light']", state="attached")

@@ -37,6 +37,19 @@ def stands_above(page: Page, above: Plan, below: Plan) -> None:
     )
 
 
+def mark_option(page: Page, text: str) -> None:
+    """Press ArrowDown until the open list's marker stands on `text`: where it starts depends on how far the list had opened."""
+    marked = "(document.querySelector('[data-combobox-selected]')?.innerText ?? '').trim().toLowerCase()"
+    page.get_by_role("option").first.wait_for()
+    for _ in range(6):
+        before = page.evaluate(marked)
+        if before == text:
+            return
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function(f"(before) => {marked} !== before", arg=before)
+    assert page.evaluate(marked) == text
+
+
 def test_two_clicks_from_a_shared_link_to_a_sized_draft(page: Page, server: Server) -> None:
     plan = plan_of(page, server, "C01")
     assert (plan.cluster_id, plan.status) == ("C01", "draft")
@@ -63,12 +76,7 @@ def test_a_card_moves_over_the_board_by_keyboard(page: Page, server: Server) -> 
     status = column.locator(f'[data-plan="{first.plan_id}"]').get_by_role("textbox")
     status.focus()
     page.keyboard.press("Enter")
-    marked = page.locator("[data-combobox-selected]")
-    for _ in range(6):  # where the marker starts depends on how far the list had opened
-        page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(200)
-        if marked.count() and marked.first.inner_text().strip().lower() == "ready":
-            break
+    mark_option(page, "ready")
     page.keyboard.press("Enter")
     moved = page.locator(f'.board-column[data-status="ready"] [data-plan="{first.plan_id}"]')
     expect(moved).to_be_visible()

@@ -42,17 +42,25 @@ def form_values(services, plan):
     return values, {each.id["metric"]: each for each in found if each.id["type"] == "margin"}
 
 
-def change(services, plan, **changes):
+def filled_in(services, plan, **changes):
+    """The fields of a plan's form as callbacks get them, some of them changed."""
     values, margins = form_values(services, plan)
     values |= changes
-    return planner.edit(
-        services,
+    return (
         list(values.values()),
         [each.value for each in margins.values()],
         [{"name": each} for each in values],
         [{"metric": each} for each in margins],
         drafting.to_store(plan),
     )
+
+
+def change(services, plan, **changes):
+    return planner.edit(services, *filled_in(services, plan, **changes))
+
+
+def save(services, plan, **changes):
+    return planner.save(services, {"plan": plan.plan_id}, *filled_in(services, plan, **changes), 3)
 
 
 def test_a_saved_plan_whose_cluster_is_gone_opens_with_the_numbers_it_was_saved_with(services, lost):
@@ -109,3 +117,52 @@ def test_a_relative_effect_says_of_what(services, draft):
     tree = planner_form.form(draft, services.gate.ask(load_catalog))
     field = next(each for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
     assert field.suffix == f"% of today's {draft.baseline:.1%}"
+
+
+def test_what_the_fields_say_is_saved_though_the_draft_does_not_yet(services, draft):
+    problem, saved, told = save(services, draft, name="Bold test", mde=60)
+    stored = services.roadmap.plan(draft.plan_id)
+    assert (problem, saved) == (None, 4)
+    assert "Bold test" in text(told)
+    assert (stored.name, stored.mde_relative) == ("Bold test", pytest.approx(0.6))
+    assert stored.n_per_arm < draft.n_per_arm
+    assert "# Bold test" in stored.brief
+
+
+def test_an_untouched_draft_is_saved_as_it_is(services, draft):
+    save(services, draft)
+    stored = services.roadmap.plan(draft.plan_id)
+    kept = ("n_per_arm", "mde_absolute", "traffic_share", "guardrails", "brief", "variants")
+    assert [getattr(stored, each) for each in kept] == [getattr(draft, each) for each in kept]
+
+
+def test_a_field_without_a_value_is_not_saved(services, draft):
+    problem, saved, _ = save(services, draft, power="")
+    assert "Give a number for power." in text(problem)
+    assert saved is planner.no_update
+    assert services.roadmap.plans() == []
+
+
+def test_a_plan_is_not_saved_with_the_draft_of_another(services, draft):
+    asked = planner.save(services, {"plan": "another"}, *filled_in(services, draft), 3)
+    assert asked == (planner.no_update,) * 3
+    assert services.roadmap.plans() == []
+
+
+def test_another_primary_metric_fills_the_form_anew_and_changes_places_with_the_guardrail(services, draft):
+    guardrail = draft.guardrails[0].metric
+    *_, form, problem, stored = change(services, draft, primary_metric=guardrail, guardrails=[guardrail])
+    assert problem is None
+    edited = drafting.from_store(stored)
+    assert edited.primary_metric == guardrail
+    assert [each.metric for each in edited.guardrails] == [draft.primary_metric]
+    fields = {each.id["name"]: each for each in parts(form) if getattr(each, "id", {}).get("type") == "field"}
+    assert fields["mde"].suffix != form_suffix(services, draft)
+    assert fields["guardrails"].value == [draft.primary_metric]
+    *_, form, problem, _ = change(services, edited)
+    assert (form, problem) == (planner.no_update, None)
+
+
+def form_suffix(services, plan):
+    tree = planner_form.form(plan, services.gate.ask(load_catalog))
+    return next(each.suffix for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
