@@ -15,7 +15,7 @@ from dash_app.components.planner_workings import workings
 from dash_app.components.users import table
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline
-from dash_app.planning.brief import change_text, relative_text
+from dash_app.planning.brief import change_text, quoted, relative_text
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.sizing import Sizing
 
@@ -81,7 +81,8 @@ def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
 def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     """What to know of the numbers: whether they will do, what they hang on, and what to do instead."""
     plan = sizing.plan
-    facts = [f"{parts.metric(sizing.binding, catalog)} needs most users"]
+    role = "primary metric" if sizing.binding == plan.primary_metric else "guardrail"
+    facts = [f"most users are needed for the {role} {quoted(parts.metric(sizing.binding, catalog))}"]
     if plan.mde_relative is not None:
         unit = unit_of(plan.primary_metric, catalog)
         over = relative_text(plan.metric_kind, plan.baseline, plan.mde_relative, unit)

@@ -166,3 +166,9 @@ def test_another_primary_metric_fills_the_form_anew_and_changes_places_with_the_
 def form_suffix(services, plan):
     tree = planner_form.form(plan, services.gate.ask(load_catalog))
     return next(each.suffix for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
+
+
+def test_the_metric_that_needs_most_users_is_named_with_its_role(services, draft):
+    _, advice, *_ = change(services, draft)
+    label = services.gate.ask(load_catalog)[draft.primary_metric].label.capitalize()
+    assert f"most users are needed for the primary metric “{label}”" in text(advice)
