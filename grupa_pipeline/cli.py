@@ -81,6 +81,7 @@ def _made(settings: Settings, files: Sequence[Path], as_of: date | None = None) 
 
 def _serve(arguments: argparse.Namespace) -> int:
     from dash_app.roadmap import Roadmap
+    from grupa_pipeline.features.roles import Roles, RolesError
     from grupa_pipeline.migration import NewerFileError
     from grupa_pipeline.serving import serve
     from grupa_pipeline.upkeep import mend
@@ -88,8 +89,11 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     settings = _writable(arguments)
     try:
+        Roles.load(settings.roles_file)  # told now, not by each run and each plan
         Roadmap(settings.warehouse).ensure()
         mend(settings)
+    except RolesError as error:
+        raise _StoppedError(error, EXIT_UNUSABLE, error.file, error.line) from error
     except NewerFileError as error:
         raise _StoppedError(error, EXIT_FAILED) from error
     except DamagedWarehouseError as error:  # the app and Dagster's UI tell it too, and are of use without the tables

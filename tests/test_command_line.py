@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline import cli, running
+from grupa_pipeline import cli, running, serving
 from grupa_pipeline.publication import Publication
 from tests.takings import log
 
@@ -100,6 +100,15 @@ def test_a_roles_file_is_refused_before_anything_is_taken_in(
     assert (told["file"], told["line"]) == ("my_roles.toml", line)
     assert "my_roles.toml" in told["error"] and "Error" not in told["error"]
     assert not Publication(tmp_path / "warehouse").database.exists()
+
+
+def test_nothing_is_served_with_a_roles_file_that_each_run_would_refuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_roles.toml").write_text("[outcomes]\ngood = 3\n")
+    monkeypatch.setenv("GRUPA_ROLES_FILE", str(tmp_path / "my_roles.toml"))
+    monkeypatch.setattr(serving, "_start", lambda *_: pytest.fail("something was started"))
+    assert "my_roles.toml, line 2" in refused(capsys, ["serve"])
 
 
 def test_a_log_that_ends_before_1970_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
