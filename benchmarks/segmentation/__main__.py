@@ -14,12 +14,15 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--only", default=",".join(ROWS), help=f"rows, of {', '.join(ROWS)}")
     options = parser.parse_args()
+    rows = options.only.split(",")
+    if unknown := set(rows) - set(ROWS):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; rows are {', '.join(ROWS)}")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     print(f"{options.seeds} seeds from {options.first_seed}; {machine}\n")
     print("| figure | goal | measured | met |\n|---|---|---|---|", flush=True)
     begin = time.monotonic()
-    for row in options.only.split(","):
+    for row in rows:
         for figure in ROWS[row](seeds):
             met = {True: "yes", False: "NO", None: ""}[figure.met]
             print(f"| {figure.name} | {figure.goal} | {figure.value} | {met} |", flush=True)
