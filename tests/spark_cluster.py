@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -58,10 +59,13 @@ def spark_cluster(folder: Path, *, memory: str = "512m", settings: str = FOR_SMA
         for name, value in own.items():
             patch.setenv(name, value)
         command = str(home / "bin" / "spark-class")
+        # A JVM ignores SIGTERM where its parent does: Dagster makes a process do so that was started with SIGINT ignored.
+        before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
         daemons = [
             subprocess.Popen([command, f"org.apache.spark.deploy.{what[0]}", *what[1:]], stdout=log, stderr=log)
             for what in asked
         ]
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
         try:
             _wait_for_workers(page, folder / "daemons.log")
             yield address
@@ -73,7 +77,7 @@ def spark_cluster(folder: Path, *, memory: str = "512m", settings: str = FOR_SMA
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:
-    """It was asked to end; on a busy machine a JVM may never come to it."""
+    """It was asked to end; on a busy machine a JVM may not come to it."""
     try:
         daemon.wait(30)
     except subprocess.TimeoutExpired:
