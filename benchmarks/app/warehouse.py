@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from grupa_pipeline import staging
+from benchmarks.reliability.publishing import publish_drawn
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.running import run
 from grupa_pipeline.settings import Settings
@@ -35,13 +35,7 @@ def _draw_out(publication: Publication, users: int, rng: np.random.Generator) ->
     like = rng.integers(0, everyone.num_rows, users)
     drawn = {table: _drawn(table, rows, everyone["user_id"], like, rng) for table, rows in made.items()}
     drawn = {table: _resized(table, rows, users / everyone.num_rows) for table, rows in drawn.items()}
-    keys = {table.name: staging.content_key(staging.conform(table, rows)) for table, rows in drawn.items()}
-    for table, rows in drawn.items():
-        inputs = {name: keys.get(name, key) for name, key in states[table.name].inputs.items()}
-        staging.stage(publication.folder, table, END, rows, inputs)
-    [reasons] = publication.publish_agreeing([END]).values()
-    if reasons:
-        raise RuntimeError(f"the snapshot was not published: {reasons}")
+    publish_drawn(publication, END, drawn, states)
 
 
 def _drawn(

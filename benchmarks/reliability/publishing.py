@@ -1,7 +1,7 @@
 """What publishing a day costs beside the run that makes it, with 30 snapshots of 10,000 users kept."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,20 @@ def _keep_snapshots(publication: Publication, users: int) -> None:
     rng = np.random.default_rng(1)
     for day in (END - timedelta(days=SNAPSHOTS - n) for n in range(SNAPSHOTS)):
         drawn = {table: _of_day(table, made[table], day, users, rng) for table in SNAPSHOT_TABLES}
-        keys = {table.name: staging.content_key(staging.conform(table, rows)) for table, rows in drawn.items()}
-        for table, rows in drawn.items():
-            inputs = {name: keys.get(name, key) for name, key in states[table.name].inputs.items()}
-            staging.stage(publication.folder, table, day, rows, inputs)
-        [reasons] = publication.publish_agreeing([day]).values()
-        if reasons:
-            raise RuntimeError(f"{day} was not published: {reasons}")
+        publish_drawn(publication, day, drawn, states)
+
+
+def publish_drawn(
+    publication: Publication, day: date, drawn: Mapping[Table, pa.Table], states: Mapping[str, staging.TableState]
+) -> None:
+    """Publish made-up tables of a day as if each had been made from the others, as those in `states` were."""
+    keys = {table.name: staging.content_key(staging.conform(table, rows)) for table, rows in drawn.items()}
+    for table, rows in drawn.items():
+        inputs = {name: keys.get(name, key) for name, key in states[table.name].inputs.items()}
+        staging.stage(publication.folder, table, day, rows, inputs)
+    [reasons] = publication.publish_agreeing([day]).values()
+    if reasons:
+        raise RuntimeError(f"{day} was not published: {reasons}")
 
 
 def _of_day(table: Table, rows: pa.Table, day: date, users: int, rng: np.random.Generator) -> pa.Table:
