@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from dash_app.data import baselines, snapshot
+from dash_app.data import baselines
 from dash_app.data.baselines import Population
+from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
 from dash_app.planning.baseline import Baseline, BaselineError
 from dash_app.planning.brief import Label, Labels
@@ -98,7 +99,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
         BaselineError: It cannot be measured.
     """
     population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
-    catalog = services.gate.ask(snapshot.load_catalog)
+    catalog = services.gate.ask(load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
     plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window))
     plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
@@ -117,7 +118,7 @@ def with_guardrails(services: Services, plan: Plan, metrics: Sequence[str]) -> P
     if list(had) == list(metrics):
         return plan
     population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
-    catalog = services.gate.ask(snapshot.load_catalog)
+    catalog = services.gate.ask(load_catalog)
     rails = tuple(had.get(each) or _guardrail(population, catalog[each]) for each in metrics if each in catalog)
     return replace(plan, guardrails=rails)
 
@@ -126,7 +127,7 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
     """The interval of a plan's baseline, as long as the days it was measured on are held; None when they are not."""
     try:
         population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
-        catalog = services.gate.ask(snapshot.load_catalog)
+        catalog = services.gate.ask(load_catalog)
         return baselines.measure_metric(population, catalog[plan.primary_metric])
     except (BaselineError, KeyError):
         return None
@@ -154,7 +155,7 @@ def from_store(row: dict[str, Any]) -> Plan:
 
 
 def _labels(services: Services) -> Labels:
-    catalog = services.gate.ask(snapshot.load_catalog)
+    catalog = services.gate.ask(load_catalog)
     return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
 
 

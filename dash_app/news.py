@@ -3,7 +3,7 @@
 from flask import Flask, Response, jsonify
 
 from dash_app import formats
-from dash_app.data.snapshot import load_newest
+from dash_app.data.loading import load_newest
 from dash_app.services import Services
 from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from dash_app.data import snapshot as snapshots
 from dash_app.data.gate import Gate
+from dash_app.data.loading import list_snapshots, load_snapshot
 from dash_app.data.snapshot import Snapshot
 from dash_app.roadmap import Roadmap
 from dash_app.sign_in import current_user
@@ -33,7 +33,7 @@ class Services:
         Raises:
             NoWarehouseError: Nothing has been published.
         """
-        return self.gate.ask(snapshots.list_snapshots)
+        return self.gate.ask(list_snapshots)
 
     def user(self) -> str:
         """Who is asking; becomes a plan's owner and the author of its revisions."""
@@ -60,5 +60,5 @@ class Services:
             if not days:
                 return None
             day = days[0]
-        found = self.gate.ask(snapshots.load_snapshot, day)
+        found = self.gate.ask(load_snapshot, day)
         return found.renamed(self.names()) if found else None

@@ -106,7 +106,7 @@ def unequal(seed: int, users: int = 3000) -> Planted:
 
 
 def long_tail(seed: int, users: int = 4000) -> Planted:
-    """Nine kinds whose sizes fall by a third each."""
+    """Seven kinds whose sizes fall by a third each."""
     return _planted(seed, (2 / 3) ** np.arange(7), users, contrast=0.8)
 
 

@@ -14,7 +14,7 @@ from dash_app.components import planner as planner_parts
 from dash_app.components.planner_form import form
 from dash_app.components.planner_workings import workings
 from dash_app.data import history as histories
-from dash_app.data import snapshot as snapshots
+from dash_app.data.loading import load_catalog
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.brief import quoted
 from dash_app.planning.changes import cluster_since
@@ -144,7 +144,7 @@ def edit(
         sizing = drafting.resize_edit(services, before, plan)
     except CANNOT as error:
         return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
-    catalog = services.gate.ask(snapshots.load_catalog)
+    catalog = services.gate.ask(load_catalog)
     shown = before.primary_metric, before.exposure_days, [each["metric"] for each in margin_ids]
     return (
         planner_parts.numbers(sizing, catalog),
@@ -234,7 +234,7 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
     drawer = planner_parts.planner(
         sizing,
         drafting.baseline_of(services, plan),
-        services.gate.ask(snapshots.load_catalog),
+        services.gate.ask(load_catalog),
         history=services.roadmap.history(plan.plan_id),
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.gate.ask(histories.load_transitions)),
         unsized=unsized,

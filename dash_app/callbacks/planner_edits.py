@@ -8,7 +8,8 @@ from typing import Any
 from dash_app import drafting
 from dash_app.components.planner_effects import shown_effect, stored_effect, unit_of
 from dash_app.components.planner_form import read_weights
-from dash_app.data.snapshot import Feature, load_catalog
+from dash_app.data.loading import load_catalog
+from dash_app.data.snapshot import Feature
 from dash_app.planning.plan import Arm, Guardrail, Plan, PlanError, Problem
 from dash_app.services import Services
 

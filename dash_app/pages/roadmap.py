@@ -13,7 +13,8 @@ from dash_app import time_figures
 from dash_app.components import parts, plans
 from dash_app.components.parts import aria
 from dash_app.data import history
-from dash_app.data.snapshot import Feature, Snapshot, load_catalog
+from dash_app.data.loading import load_catalog
+from dash_app.data.snapshot import Feature, Snapshot
 from dash_app.planning.overlap import Overlap, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
 from dash_app.services import Services

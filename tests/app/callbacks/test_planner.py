@@ -8,7 +8,7 @@ from dash_app import drafting
 from dash_app.callbacks import planner, planner_edits
 from dash_app.components import planner_form
 from dash_app.components.planner import SAVED_NUMBERS
-from dash_app.data.snapshot import load_catalog
+from dash_app.data.loading import load_catalog
 from dash_app.planning.duration import DurationError
 from tests.app.trees import ids, of_class, parts, text
 

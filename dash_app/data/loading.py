@@ -1,0 +1,160 @@
+"""Reads a snapshot from the tables that have few rows; everything with a row a user is in `users.py`."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+
+from dash_app import formats
+from dash_app.data.snapshot import Change, Cluster, Evidence, Feature, Insight, Snapshot
+
+
+def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
+    """Days of all snapshots, newest first."""
+    return tuple(row[0] for row in con.execute("SELECT snapshot_date FROM segmentations ORDER BY 1 DESC").fetchall())
+
+
+def load_newest(con: duckdb.DuckDBPyConnection) -> tuple[date, datetime] | None:
+    """Day and making of the newest snapshot, which is what a page without a day shows; None when there is none."""
+    return con.execute(
+        "SELECT snapshot_date, created_at FROM segmentations ORDER BY snapshot_date DESC LIMIT 1"
+    ).fetchone()
+
+
+def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
+    """Everything of the snapshot of `day` that has few rows; None when there is no such snapshot."""
+    found = _rows(
+        con,
+        "SELECT status, reason, window_start, window_end, users, events, unassigned_share, stability, null_p_value, created_at"
+        " FROM segmentations WHERE snapshot_date = ?",
+        day,
+    )
+    if not found:
+        return None
+    catalog = load_catalog(con)
+    previous = con.execute("SELECT max(from_snapshot) FROM cluster_transitions WHERE to_snapshot = ?", [day]).fetchone()
+    earlier = con.execute("SELECT count(*) FROM segmentations WHERE snapshot_date < ?", [day]).fetchone()
+    names = con.execute(
+        "SELECT cluster_id, arg_max(name, snapshot_date) FROM clusters WHERE snapshot_date <= ? GROUP BY 1", [day]
+    ).fetchall()
+    return Snapshot(
+        day=day,
+        clusters=_clusters(con, day, catalog),
+        unassigned=_unassigned(con, day),
+        previous=previous[0] if previous else None,
+        is_first=earlier == (0,),
+        changes=_changes(con, day),
+        names=dict(names),
+        catalog=catalog,
+        **found[0],
+    )
+
+
+def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
+    """What every feature means, by name."""
+    rows = _rows(
+        con,
+        "SELECT feature, coalesce(label, description) AS label, description, unit, role, metric_kind, higher_is_better,"
+        " source_action FROM feature_catalog ORDER BY feature",
+    )
+    return {row["feature"]: Feature(**row) for row in rows}
+
+
+def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature]) -> tuple[Cluster, ...]:
+    evidence, insights = _evidence(con, day, catalog), _insights(con, day)
+    trends: dict[str, list[tuple[date, int]]] = defaultdict(list)
+    for cluster_id, at, size in con.execute(
+        "SELECT cluster_id, snapshot_date, size FROM clusters WHERE snapshot_date <= ? ORDER BY snapshot_date", [day]
+    ).fetchall():
+        trends[cluster_id].append((at, size))
+    rows = _rows(
+        con,
+        "SELECT cluster_id, name, summary, size, share, stability, rule, rule_f1, first_seen, color_slot, fallback_reason"
+        " FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
+        day,
+    )
+    return tuple(
+        Cluster(
+            evidence=tuple(evidence[row["cluster_id"]]),
+            pain_points=tuple(insights[row["cluster_id"], "pain_point"]),
+            recommendations=tuple(insights[row["cluster_id"], "recommendation"]),
+            trend=tuple(trends[row["cluster_id"]]),
+            **row,
+        )
+        for row in rows
+    )
+
+
+def _evidence(
+    con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature]
+) -> defaultdict[str, list[Evidence]]:
+    """Evidence by cluster, the strongest first."""
+    found: defaultdict[str, list[Evidence]] = defaultdict(list)
+    labels = _spoken_labels(catalog)
+    for row in _rows(
+        con,
+        "SELECT cluster_id, evidence_id, metric, measure, unit, cluster_value, rest_value, lift, effect_size, ci_low, ci_high,"
+        " n_cluster, n_rest, descriptive FROM cluster_evidence WHERE snapshot_date = ? ORDER BY abs(effect_size) DESC, evidence_id",
+        day,
+    ):
+        feature = catalog.get(row["metric"])
+        words: dict[str, Any] = {
+            "description": feature.description if feature else row["metric"],
+            "label": formats.topic(labels.get(row["metric"], row["metric"]), row["unit"]),
+            "role": feature.role if feature else "",
+        }
+        found[row.pop("cluster_id")].append(Evidence(**row, **words))
+    return found
+
+
+def _spoken_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
+    """Labels by feature, with actions as words; a prefix stays where two actions differ in nothing else."""
+    steps = {name: (each.source_action or "").splitlines() for name, each in catalog.items()}
+    times = Counter(formats.spoken(each) for each in {each for names in steps.values() for each in names})
+    labels = {name: each.label for name, each in catalog.items()}
+    for name, actions in steps.items():
+        for action in sorted(actions, key=len, reverse=True):
+            words = formats.spoken(action, whole=times[formats.spoken(action)] > 1)
+            labels[name] = labels[name].replace(action, words)
+    return labels
+
+
+def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[str, str], list[Insight]]:
+    """Insights by cluster and kind, in their rank."""
+    found: defaultdict[tuple[str, str], list[Insight]] = defaultdict(list)
+    for row in _rows(
+        con,
+        "SELECT insight_id, cluster_id, kind, title, body, evidence_ids, addresses, target_metric, direction, change, hypothesis,"
+        " source, model FROM cluster_insights WHERE snapshot_date = ? ORDER BY rank, insight_id",
+        day,
+    ):
+        lists: dict[str, Any] = {name: tuple(row.pop(name) or ()) for name in ("evidence_ids", "addresses")}
+        found[row["cluster_id"], row["kind"]].append(Insight(**row, **lists))
+    return found
+
+
+def _unassigned(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, int], ...]:
+    rows = con.execute(
+        "SELECT coalesce(unassigned_reason, 'noise'), count(*) FROM user_clusters"
+        " WHERE snapshot_date = ? AND cluster_id IS NULL GROUP BY 1 ORDER BY 2 DESC, 1",
+        [day],
+    ).fetchall()
+    return tuple((reason, users) for reason, users in rows)
+
+
+def _changes(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Change, ...]:
+    rows = _rows(
+        con,
+        "SELECT kind, from_cluster_id, to_cluster_id, users FROM cluster_transitions"
+        " WHERE to_snapshot = ? AND kind IS NOT NULL AND kind <> 'continue' ORDER BY kind, users DESC, 2, 3",
+        day,
+    )
+    return tuple(Change(**row) for row in rows)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+    found = con.execute(sql, list(parameters))
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
