@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formats
 from dash_app.components import parts
 from dash_app.components.parts import aria
+from dash_app.data.rules import Condition, in_short, lacking, read_rule
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
 
@@ -38,7 +39,7 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
     if cluster is None:
         reason = formats.REASONS.get(user["unassigned_reason"] or "noise", str(user["unassigned_reason"]))
         text = f"Unassigned: users like this {reason}."
-        return html.Div([html.P(text), _nearest(user, snapshot), _numbers(user, snapshot)])
+        return html.Div([html.P(text), *_nearest(user, snapshot), _numbers(user, snapshot)])
     sure = f"They belong to {cluster.name} with strength {formats.number(user['probability'])} (1 is its core)."
     rule = html.P([html.Strong("The cluster in one rule: "), f"{cluster.rule}."]) if cluster.rule else None
     rows = [
@@ -53,9 +54,8 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         for each in cluster.evidence
         if each.measure != "path" and each.metric in user["features"]
     ][:8]
-    return html.Div(
-        [html.P(sure), _nearest(user, snapshot), rule, table(("", "This user", "Their cluster", "Everyone else"), rows)]
-    )
+    numbers = table(("", "This user", "Their cluster", "Everyone else"), rows)
+    return html.Div([html.P(sure), rule, numbers, *_nearest(user, snapshot)])
 
 
 def area(users: int, differences: Sequence[Difference], snapshot: Snapshot) -> Component:
@@ -126,9 +126,37 @@ def _of_one(value: float | None, unit: str, is_fact: bool) -> str:
     return ("yes" if value else "no") if is_fact and value in (0, 1) else formats.quantity(value, unit)
 
 
-def _nearest(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
+def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
+    """The nearest cluster but their own, and what would move them there by its rule."""
     nearest = snapshot.cluster(user["nearest_cluster_id"])
-    return html.P(f"The nearest other cluster is {nearest.name}.", className="quiet") if nearest else None
+    if nearest is None:
+        return []
+    rule = read_rule(nearest.rule or "", snapshot.catalog)
+    if rule is None:
+        return [html.P(f"The nearest other cluster is {nearest.name}.", className="quiet")]
+    changes = lacking(rule, user["features"])
+    if not changes:
+        text = f"The nearest other cluster is {nearest.name}. They fit its rule already, but in all they do they are not as near."
+        return [html.P(text, className="quiet")]
+    return [
+        html.H4("What would move them"),
+        html.P(f"The nearest other cluster is {nearest.name}. They would fit its rule with:"),
+        html.Ul([html.Li(_change(each, user["features"].get(each.feature), snapshot)) for each in changes]),
+    ]
+
+
+def _change(condition: Condition, value: float | None, snapshot: Snapshot) -> str:
+    """One change, its two values in the units and digits of rules, so that they can be told apart."""
+    feature = snapshot.catalog[condition.feature]
+    side = "more than" if condition.above else "at most"
+    wanted, now = (_in_a_rule(each, feature.unit) for each in (condition.threshold, value))
+    return f"{formats.capital(in_short(feature))}: {side} {wanted} (now {now})"
+
+
+def _in_a_rule(value: float | None, unit: str) -> str:
+    if value is None:
+        return "nothing measured"
+    return f"{100 * value:.4g}%" if unit == "share" else f"{value:.4g} {unit}"
 
 
 def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:

@@ -4,18 +4,16 @@ Users are picked by the cluster's rule on the days before the baseline's; the me
 each user's own exposure alone. The arithmetic is in `planning/`; how a feature is made is in the pipeline.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dash_app.data.loading import load_catalog
+from dash_app.data.rules import matching, read_rule
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
@@ -26,17 +24,6 @@ from grupa_pipeline.features.roles import Roles
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
-
-_ASIDE = re.compile(r"\s*\([^()]*\)")
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One comparison of a rule: the feature lies above the threshold, or at most at it."""
-
-    feature: str
-    above: bool
-    threshold: float
 
 
 @dataclass(frozen=True)
@@ -135,47 +122,6 @@ def load_enrolment(
     if not len(rows["user"]):
         raise DurationError("Nobody of this cluster was there in the window, so a test would never fill.")
     return forecast_enrolment(rows["user"], rows["day"], (end.date() - first_day).days)
-
-
-def read_rule(rule: str, catalog: Mapping[str, Feature]) -> tuple[tuple[Condition, ...], ...] | None:
-    """A rule's text as alternatives of conditions that all hold; None when it is not one that the pipeline writes.
-
-    Conditions read `description: more than 4 unit` or `description: at most 20%`, joined by `and` and `; or `; the
-    description is the catalog's without what stands in brackets.
-    """
-    by_words = {_ASIDE.sub("", feature.description): feature for feature in catalog.values()}
-    names = "|".join(re.escape(each) for each in sorted(by_words, key=len, reverse=True))
-    condition = re.compile(
-        rf"(?P<name>{names}): (?P<side>more than|at most) (?P<value>-?[\d.]+(?:e[+-]?\d+)?)(?P<rest>%?)"
-    )
-    branches = []
-    for branch in rule.split("; or "):
-        found: list[Condition] = []
-        left = branch
-        while match := condition.match(left):
-            feature = by_words[match["name"]]
-            value = float(match["value"]) / (100 if match["rest"] else 1)
-            found.append(Condition(feature.feature, match["side"] == "more than", value))
-            left = left[match.end() :].removeprefix(f" {feature.unit}").removeprefix(" and ")
-        if left or not found:
-            return None
-        branches.append(tuple(found))
-    return tuple(branches)
-
-
-def matching(branches: Sequence[Sequence[Condition]], features: pa.Table) -> NDArray[np.bool_]:
-    """Which rows of `features` meet all conditions of one branch; a missing value, or feature, meets none."""
-    found = np.zeros(len(features), dtype=bool)
-    for branch in branches:
-        met = np.ones(len(features), dtype=bool)
-        for each in branch:
-            if each.feature not in features.column_names:
-                met[:] = False
-                break
-            values = features[each.feature].to_numpy(zero_copy_only=False).astype(float)
-            met &= values > each.threshold if each.above else values <= each.threshold
-        found |= met
-    return found
 
 
 def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, datetime, datetime]:

@@ -182,6 +182,23 @@ def test_one_users_facts_are_yes_or_no(shown):
     assert "Completed a deal no" in text(people.why_here(alone, shown))
 
 
+def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
+    near = replace(shown.cluster("C01"), rule="share of proposals that are submitted: more than 20%")
+    seen = replace(shown, clusters=(near, *shown.clusters[1:]))
+    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": "C01", "unassigned_reason": None}
+    words = text(people.why_here(user | {"features": {"submitted_share": 0.196}}, seen))
+    assert "What would move them The nearest other cluster is Deal closers." in words
+    assert "Share of proposals that are submitted: more than 20% (now 19.6%)" in words
+    words = text(people.why_here(user | {"features": {"submitted_share": 0.3}}, seen))
+    assert "They fit its rule already" in words
+    noise = user | {"cluster_id": None, "unassigned_reason": "noise", "features": {}}
+    assert "more than 20% (now nothing measured)" in text(people.why_here(noise, seen))
+    unruly = replace(seen, clusters=(replace(near, rule="no short rule picks out its users"), *seen.clusters[1:]))
+    words = text(people.why_here(user | {"features": {}}, unruly))
+    assert "The nearest other cluster is Deal closers." in words
+    assert "would" not in words
+
+
 def test_evidence_shows_effect_interval_and_what_it_is_worth(shown):
     cluster = shown.cluster("C02")
     proportion = next(each for each in cluster.evidence if each.measure == "proportion")

@@ -1,19 +1,14 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import duckdb
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
 
-from dash_app.data import baselines, snapshot
-from dash_app.data.baselines import Condition, matching, read_rule
+from dash_app.data import baselines, loading
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.features.roles import Roles
-from grupa_pipeline.segmentation.rules import describe_clusters
 from tests.app.synthetic import DAYS, FIRST_EVENT
-from tests.features import logs as log
 
 DAY = DAYS[1]
 
@@ -32,57 +27,6 @@ def population(services, cluster_id="C01", exposure=None, catalog_has=None):
     return services.gate.ask(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
 
 
-def test_a_rule_is_read_back(shown):
-    rule = (
-        "share of proposals that are submitted: more than 20% and sessions a week: at most 4.5 sessions/week"
-        "; or hours from creating a proposal to submitting it: more than 1e+03 hours"
-    )
-    assert read_rule(rule, shown.catalog) == (
-        (Condition("submitted_share", True, 0.2), Condition("sessions_per_week", False, 4.5)),
-        (Condition("hours_to_submit", True, 1000.0),),
-    )
-
-
-def test_the_rules_that_the_pipeline_writes_are_read_back_whatever_the_features():
-    made = log.measure([(f"u{user}", f"{day} 10:00", action) for user, day, action in _two_kinds()])
-    catalog = {row["feature"]: row for row in made.catalog.to_pylist()}
-    known = {name: snapshot.Feature(**{field.name: row[field.name] for field in fields(snapshot.Feature)})
-             for name, row in catalog.items()}  # fmt: skip
-    table = made.features.to_pandas().set_index("user_id")
-    labels = pd.Series(["C01" if int(user[1:]) < 30 else "C02" for user in table.index], index=table.index)
-    for name in [name for name, row in catalog.items() if row["role"] == "clustering"]:
-        described = describe_clusters(table[[name]], labels, made.catalog.to_pandas()).set_index("cluster_id")
-        if described.at["C01", "rule_f1"] == 0:
-            continue
-        branches = read_rule(described.at["C01", "rule"], known)
-        assert branches, described.at["C01", "rule"]
-        met = matching(branches, made.features)
-        inside = (labels == "C01").to_numpy()
-        assert 2 * (met & inside).sum() / (met.sum() + inside.sum()) == pytest.approx(described.at["C01", "rule_f1"])
-
-
-def _two_kinds():
-    for user in range(60):
-        for day in range(1, 12 if user < 30 else 20, 1 if user < 30 else 5):
-            yield user, day, "search"
-            yield user, day, "proposal_create" if user % 3 else "proposal_submit"
-            if user < 30:
-                yield user, day, "feature_use"
-
-
-@pytest.mark.parametrize(
-    "rule", ["", "no short rule picks out its users", "sessions a week: about 4", "unknown: more than 4"]
-)
-def test_other_text_is_no_rule(shown, rule):
-    assert read_rule(rule, shown.catalog) is None
-
-
-def test_matching_takes_a_missing_value_for_no():
-    table = pa.table({"user_id": ["a", "b", "c"], "x": [1.0, None, 3.0]})
-    assert matching([[Condition("x", True, 2)], [Condition("x", False, 1)]], table).tolist() == [True, False, True]
-    assert not matching([[Condition("y", False, 2)]], table).any()
-
-
 def test_the_rule_picks_users_on_the_days_before(services):
     found = population(services)
     assert found.by_rule
@@ -93,7 +37,7 @@ def test_the_rule_picks_users_on_the_days_before(services):
 
 def test_the_metric_counts_each_users_exposure_alone(services, folder):
     found = population(services)
-    measured = baselines.measure_metric(found, baselines.load_catalog(_con(services))["had_deal_complete"])
+    measured = baselines.measure_metric(found, loading.load_catalog(_con(services))["had_deal_complete"])
     ids = found.values["user_id"].to_pylist()
     window = found.window
     expected = (
@@ -149,7 +93,7 @@ def test_a_ratio_is_that_of_all_users_together(services, shown):
 
 def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services):
     found = population(services, catalog_has=("share_proposal_archive", "proposal_archive"))
-    catalog = list(baselines.load_catalog(_con(services)))
+    catalog = list(loading.load_catalog(_con(services)))
     assert found.values.column_names == ["user_id", *sorted([*catalog, "share_proposal_archive"])]
     assert set(found.values["share_proposal_archive"].to_pylist()) == {0.0}
 
