@@ -42,6 +42,8 @@ STRUCTURELESS_LOGS: dict[str, Callable[[int], planted.Planted]] = {
     "two factors log": lambda seed: logs.factors_log(seed, factors=2),
     "heavy-tailed factor log": lambda seed: logs.factors_log(seed, factors=1, heavy=True),
 }
+REPEATED = 3_200
+"""Users of a repeat: more than there are landmarks, so that drawing and placing them is repeated too."""
 NO_CATALOG = pd.DataFrame(columns=["feature", "description", "unit"])
 
 
@@ -128,7 +130,9 @@ def stable(seeds: range) -> Iterator[Figure]:
     everywhere = (*STRUCTURED, *STRUCTURED_LOGS)
     shown = [_run(name, seed).identities["stability"] for name in everywhere for seed in seeds]
     least, middle = float(pd.concat(shown).min()), float(pd.concat(shown).median())
-    yield Figure("bootstrap Jaccard of clusters shown: least", ">= 0.60", f"{least:.3f}", least >= 0.6)
+    yield Figure(
+        "bootstrap Jaccard of clusters shown: least (no others are shown)", ">= 0.60", f"{least:.3f}", least >= 0.6
+    )
     yield Figure("bootstrap Jaccard of clusters shown: median", ">= 0.80", f"{middle:.3f}", middle >= 0.8)
     for name in everywhere:
         shares = [measures.kinds_shown(_log(name, seed), _run(name, seed)) for seed in seeds]
@@ -186,13 +190,13 @@ def equal_repeats(seeds: range) -> Iterator[Figure]:
     """Each seed once again in this process, with users and columns in another order, and once in a new process."""
     again = elsewhere = 0
     for seed in seeds:
-        log = planted.overlapping(seed, users=400)
+        log = planted.overlapping(seed, users=REPEATED)
         first = measures.fingerprint(measures.run(log, seed))
         shuffled = log.features.sample(frac=1, random_state=seed)[sorted(log.features, reverse=True)]
         again += first == measures.fingerprint(measures.run(planted.Planted(shuffled, log.truth, log.kinds), seed))
         code = (
             "from benchmarks.segmentation import measures, planted; "
-            f"print(measures.fingerprint(measures.run(planted.overlapping({seed}, users=400), {seed})))"
+            f"print(measures.fingerprint(measures.run(planted.overlapping({seed}, users={REPEATED}), {seed})))"
         )
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         elsewhere += first == output.strip()

@@ -21,6 +21,8 @@ from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.segment import segment
 
 FIRST_DAY = date(2026, 1, 1)
+NOBODYS = "-"
+"""Stands for the id of a kind of which no cluster holds most users."""
 
 
 def run(planted: Planted, seed: int) -> Segmentation:
@@ -138,37 +140,53 @@ def follow(days: Iterable[Day], seed: int) -> Followed:
 
 
 def ids_right(followed: Followed) -> float:
-    """Share of (day, kind) after the first day on which most of the kind's users carry the id that they did then."""
+    """Share of (day, kind) after the first day on which more than half of the kind's users carry the id that they did then.
+
+    A kind counts as wrong on all days where most of its users had no id on the first, or the same as another kind's.
+    """
     majorities = [
-        result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_most_common)
+        result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_held_by_most)
         for day, result in zip(followed.days, followed.results, strict=True)
     ]
-    return float(np.mean([(later == majorities[0]).mean() for later in majorities[1:]]))
+    first = majorities[0]
+    first = first.mask((first == NOBODYS) | first.duplicated(keep=False))
+    return float(np.mean([(later == first).mean() for later in majorities[1:]]))
 
 
-def _most_common(values: pd.Series) -> str:
-    counts = values.fillna("-").value_counts()
-    return str(counts.index[0])
+def _held_by_most(ids: pd.Series) -> str:
+    counts = ids.value_counts()
+    return str(counts.index[0]) if len(counts) and counts.iloc[0] > len(ids) / 2 else NOBODYS
 
 
 def named_within(followed: Followed, change: str, days: int) -> bool:
     """Whether a `change` (split or merge) was told within `days`, of the right clusters and no other.
 
-    Of a split, the new cluster holds mostly users of one half (kind 0 or 5: either half may keep the old id); of a merge,
-    the surviving one holds those who moved and those they joined (kind 1).
+    Most users of both clusters, the one before and the one after, are of those whom it concerns: of a split, both halves
+    (kinds 0 and 5: either may keep the old id); of a merge, those who moved and those they joined (kind 1).
     """
+    concerned = [0, 5] if change == "split" else [1]
     told = []
-    for day, result in zip(followed.days, followed.results, strict=True):
+    for before, result, day in zip(followed.results, followed.results[1:], followed.days[1:], strict=False):
         links = result.transitions[result.transitions["kind"] == change]
-        truth = day.truth.reindex(result.users.index)
-        for cluster in links["to_cluster_id"]:
-            members = truth[result.users["cluster_id"] == cluster]
-            told.append((day.number, members.isin([0, 5] if change == "split" else [1]).mean() > 0.5))
+        for link in links.itertuples():
+            old, new = (
+                before.users["cluster_id"] == link.from_cluster_id,
+                result.users["cluster_id"] == link.to_cluster_id,
+            )
+            of_old, of_new = day.truth.reindex(old.index[old]), day.truth.reindex(new.index[new])
+            told.append((day.number, all(of.isin(concerned).mean() > 0.5 for of in (of_old, of_new))))
     return bool(told) and all(right for _, right in told) and min(number for number, _ in told) <= days
 
 
 def fingerprint(result: Segmentation) -> str:
-    """A hash of every table of a segmentation, for comparing repeats."""
-    tables = (result.candidates.astype(str), result.embedding, result.users, result.identities.astype(str))
-    text = "".join(table.to_csv() for table in tables) + repr((result.dbcv, result.null_p_value, result.parameters))
+    """A hash of all that a segmentation says, for comparing repeats."""
+    tables = (
+        result.candidates.astype(str),
+        result.embedding,
+        result.users,
+        result.identities.astype(str),
+        result.transitions,
+    )
+    numbers = (result.status, result.reason, result.dbcv, result.stability, result.null_p_value, result.parameters)
+    text = "".join(table.to_csv() for table in tables) + repr(numbers)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -63,12 +63,6 @@ class Fit:
         return int(self.labels.max()) + 1
 
     @property
-    def largest_share(self) -> float:
-        """Share of the rows in the largest cluster, 0 to 1."""
-        assigned = self.labels[self.labels >= 0]
-        return float(np.bincount(assigned).max() / len(self.labels)) if len(assigned) else 0.0
-
-    @property
     def unassigned_share(self) -> float:
         """Share of the rows in no cluster, 0 to 1."""
         return float((self.labels < 0).mean())

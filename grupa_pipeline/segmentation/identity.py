@@ -54,11 +54,13 @@ def _matched(
     """Optimal assignment of `free` clusters to earlier ids not `taken`, on the Jaccard overlap of the users in both."""
     from scipy.optimize import linear_sum_assignment
 
+    if not free:
+        return {}  # most days: telling whom a million users share takes seconds and memory
     shared = labels.index.intersection(before.index)
     now, then = labels.loc[shared].to_numpy(), before.loc[shared].to_numpy(dtype=object)
     numbers = sorted(free)
     names = sorted({name for name in then if isinstance(name, str)} - taken)
-    if not numbers or not names:
+    if not names:
         return {}
     jaccard = np.zeros((len(numbers), len(names)))
     for column, name in enumerate(names):

@@ -44,7 +44,6 @@ class Method:
     max_p_value: float = 0.01
     keep_margin: float = 0.05
     placing_neighbors: int = 40
-    history_days: int = 14
     match_jaccard: float = 0.3
     workers: int = 2
 

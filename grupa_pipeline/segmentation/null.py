@@ -16,6 +16,27 @@ SMALLEST_SPREAD = 0.05
 """Null scores may all be 0; so few of them cannot show a spread below this."""
 
 
+QUANTILES = np.linspace(0.05, 0.95, 19)
+SHIFT = 0.1
+"""A margin has changed when its quantiles lie farther apart than this on average, in the unit spread of scaled columns."""
+TURN = 0.2
+"""A rank correlation has changed when it differs by more than this."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What null tables are drawn from: quantiles of each column, and rank correlations of each pair of columns."""
+
+    quantiles: tuple[tuple[float, ...], ...]
+    correlations: tuple[float, ...]
+
+    def is_like(self, other: "Shape") -> bool:
+        """Whether null tables of the one may stand for those of the other."""
+        shifts = np.abs(np.subtract(self.quantiles, other.quantiles)).mean(axis=1)
+        turns = np.abs(np.subtract(self.correlations, other.correlations))
+        return bool(shifts.max(initial=0.0) <= SHIFT and turns.max(initial=0.0) <= TURN)
+
+
 @dataclass(frozen=True)
 class Null:
     """Scores of the null fits, the day they were made, and what they hold for."""
@@ -23,10 +44,15 @@ class Null:
     scores: tuple[float, ...]
     made_on: date
     key: str
+    shape: Shape
 
     def as_parameters(self) -> dict[str, Any]:
         """JSON-ready values, from which `kept_null` reads it back."""
-        return {"scores": list(self.scores), "made_on": self.made_on.isoformat(), "key": self.key}
+        shape = {
+            "quantiles": list(map(list, self.shape.quantiles)),
+            "correlations": list(self.shape.correlations),
+        }
+        return {"scores": list(self.scores), "made_on": self.made_on.isoformat(), "key": self.key, "shape": shape}
 
 
 def structure_score(fits: Sequence[Fit], method: Method) -> float:
@@ -42,12 +68,10 @@ def draw_nulls(rows: np.ndarray, size: int, count: int, seed: int) -> list[np.nd
     1907; Nelsen 2006, An Introduction to Copulas), made positive again where need be, and then each column's own quantiles.
     Permuting columns alone would drop the correlations, and one activity factor would pass for clusters.
     """
-    from scipy.stats import norm, rankdata
+    from scipy.stats import norm
 
     rng = np.random.default_rng(seed)
-    ranks = rankdata(rows, axis=0)
-    ranks = (ranks - ranks.mean(axis=0)) / np.maximum(ranks.std(axis=0), 1e-12)
-    correlation = 2 * np.sin(np.pi / 6 * (ranks.T @ ranks / len(rows)))
+    correlation = 2 * np.sin(np.pi / 6 * _rank_correlations(rows))
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0))
     root /= np.maximum(np.sqrt((root**2).sum(axis=1, keepdims=True)), 1e-12)
@@ -58,6 +82,23 @@ def draw_nulls(rows: np.ndarray, size: int, count: int, seed: int) -> list[np.nd
         picks = np.minimum((places * len(rows)).astype(int), len(rows) - 1)
         nulls.append(np.take_along_axis(ordered, picks, axis=0))
     return nulls
+
+
+def _rank_correlations(rows: np.ndarray) -> np.ndarray:
+    """Spearman's rho of each pair of columns (columns, columns); 0 with one that is constant."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(rows, axis=0)
+    ranks = (ranks - ranks.mean(axis=0)) / np.maximum(ranks.std(axis=0), 1e-12)
+    return ranks.T @ ranks / len(rows)
+
+
+def measure_shape(rows: np.ndarray) -> Shape:
+    """The shape of `rows` (n, columns), to the three digits that are kept of it."""
+    quantiles = np.quantile(rows, QUANTILES, axis=0).T.round(3)
+    above = np.triu_indices(rows.shape[1], 1)
+    correlations = _rank_correlations(rows)[above].round(3)
+    return Shape(tuple(map(tuple, quantiles.tolist())), tuple(correlations.tolist()))
 
 
 def tail_probability(score: float, scores: Sequence[float]) -> float:
@@ -71,17 +112,25 @@ def tail_probability(score: float, scores: Sequence[float]) -> float:
 
 
 def null_key(columns: Sequence[str], landmarks: int, method: Method) -> str:
-    """Fingerprint of what a null distribution depends on: the features, the number of landmarks and the method."""
+    """Fingerprint of what a null distribution depends on beside its shape: the features, the number of landmarks and the
+    method."""
     told = json.dumps([list(columns), landmarks, method.as_parameters()], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def kept_null(previous: dict[str, Any] | None, key: str, today: date, method: Method) -> Null | None:
-    """The null distribution of an earlier snapshot's `parameters`, if it is for the same `key` and fresh enough."""
+def kept_null(previous: dict[str, Any] | None, key: str, shape: Shape, today: date, method: Method) -> Null | None:
+    """The null distribution of an earlier snapshot's `parameters`, if it is for the same `key`, a like `shape` and fresh
+    enough.
+
+    What comes back has the shape that it was drawn from, so that small changes of many days add up.
+    """
     stored = (previous or {}).get("null")
     if not stored or stored["key"] != key:
+        return None
+    drawn_from = Shape(tuple(map(tuple, stored["shape"]["quantiles"])), tuple(stored["shape"]["correlations"]))
+    if not shape.is_like(drawn_from):
         return None
     made_on = date.fromisoformat(stored["made_on"])
     if not 0 <= (today - made_on).days <= method.null_days:
         return None
-    return Null(tuple(stored["scores"]), made_on, key)
+    return Null(tuple(stored["scores"]), made_on, key, drawn_from)

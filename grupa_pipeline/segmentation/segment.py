@@ -15,7 +15,7 @@ from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import choose_landmarks
 from grupa_pipeline.segmentation.method import Method
 from grupa_pipeline.segmentation.orientation import align, goes_on, map_start
-from grupa_pipeline.segmentation.outcome import judge_outcome, shown_clusters
+from grupa_pipeline.segmentation.outcome import judge_outcome, shown_clusters, stable_clusters
 from grupa_pipeline.segmentation.placing import Placed, Placing, nearest_other, place
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
@@ -111,10 +111,12 @@ def _find(asked: _Asked, prepared: Prepared) -> _Found:
     """Landmarks, axes, grid, checks of trust, choice."""
     method = asked.method
     ids = list(asked.features.index[prepared.user_of_row])
-    landmarks = choose_landmarks(prepared.rows, ids, limit=method.landmarks, cells=method.cells, seed=asked.seed)
+    users = np.bincount(prepared.row_of_user)
+    landmarks = choose_landmarks(prepared.rows, ids, users, limit=method.landmarks, cells=method.cells, seed=asked.seed)
     axes = signal_axes(prepared.rows, method.dimensions, asked.seed)
     trust = check_trust(
-        prepared.rows[landmarks],
+        prepared.rows[landmarks.rows],
+        landmarks.users,
         axes,
         columns=prepared.columns,
         today=asked.snapshot_date,
@@ -122,18 +124,20 @@ def _find(asked: _Asked, prepared: Prepared) -> _Found:
         method=method,
         seed=asked.seed,
     )
-    return _Found(prepared, landmarks, axes, trust, choose(trust.judged, asked.previous_parameters, method))
+    return _Found(prepared, landmarks.rows, axes, trust, choose(trust.judged, asked.previous_parameters, method))
 
 
 def _with_clusters(asked: _Asked, found: _Found, placing: Placing) -> Segmentation:
     """Everyone placed, ids given, and all of it told."""
     method, chosen, rows = asked.method, found.chosen, found.prepared.rows
-    status, reason = judge_outcome(chosen, found.trust, method)
-    shown = shown_clusters(chosen, status, method)
+    who, index = found.prepared.row_of_user, asked.features.index
     xy = _landmark_map(asked, found)
     placed = placing(rows, found.landmarks, axes=found.axes, fit=chosen.fit, xy=xy, neighbors=method.placing_neighbors)
+    sizes = np.bincount(placed.labels[who] + 1, minlength=chosen.fit.cluster_count + 1)[1:]
+    shares = sizes[stable_clusters(chosen, method)] / len(who)
+    status, reason = judge_outcome(chosen, found.trust, shares, method)
+    shown = shown_clusters(chosen, status, method)
     labels = np.where(placed.labels >= 0, shown[placed.labels], -1)
-    who, index = found.prepared.row_of_user, asked.features.index
     identities = identify(
         pd.Series(labels[who], index=index),
         asked.history,

@@ -13,10 +13,12 @@ from grupa_pipeline.segmentation.method import Method
 
 @dataclass(frozen=True)
 class Judged:
-    """A fit with its clusters' stability, the verdict on it and its score."""
+    """A fit with its clusters' stability, the verdict on it and its score; both shares are of users, 0 to 1."""
 
     fit: Fit
     stability: np.ndarray
+    largest_share: float
+    unassigned_share: float
     verdict: str
     score: float
 
@@ -26,23 +28,29 @@ class Judged:
         return float(np.median(self.stability)) if len(self.stability) else 0.0
 
 
-def judge(fit: Fit, stability: np.ndarray, method: Method) -> Judged:
-    """Give the verdict on a fit and its score: the mean of DBCV, median stability and the share in stable clusters."""
+def judge(fit: Fit, stability: np.ndarray, users: np.ndarray, method: Method) -> Judged:
+    """Give the verdict on a fit and its score: the mean of DBCV, median stability and the share in stable clusters.
+
+    `users` is how many users each of the fit's rows stands for.
+    """
+    unassigned, *sizes = np.bincount(fit.labels + 1, users, minlength=len(stability) + 1) / users.sum()
+    shares = np.array(sizes)
     median = float(np.median(stability)) if len(stability) else 0.0
-    sizes = np.bincount(fit.labels[fit.labels >= 0], minlength=len(stability))
-    shown = float(sizes[stability >= method.min_stability].sum() / len(fit.labels))
-    score = float(np.mean([fit.dbcv, median, shown]))
-    return Judged(fit, stability, _verdict(fit, median, method), score)
-
-
-def _verdict(fit: Fit, stability: float, method: Method) -> str:
+    shown = float(shares[stability >= method.min_stability].sum())
+    largest, unassigned = float(shares.max(initial=0.0)), float(unassigned)
     if fit.cluster_count < method.min_clusters:
-        return "too_few_clusters"
-    if fit.largest_share >= method.max_largest_share:
+        verdict = "too_few_clusters"
+    else:
+        verdict = bad_shares(largest, unassigned, method) or ("unstable" if median < method.min_stability else "passed")
+    return Judged(fit, stability, largest, unassigned, verdict, float(np.mean([fit.dbcv, median, shown])))
+
+
+def bad_shares(largest: float, unassigned: float, method: Method) -> str | None:
+    """The verdict on a grouping in whose largest group, and in no group, are these shares of the users; None if neither is
+    too high."""
+    if largest >= method.max_largest_share:
         return "one_big_cluster"
-    if fit.unassigned_share > method.max_unassigned:
-        return "too_much_noise"
-    return "unstable" if stability < method.min_stability else "passed"
+    return "too_much_noise" if unassigned > method.max_unassigned else None
 
 
 def choose(judged: Sequence[Judged], previous: dict[str, Any] | None, method: Method) -> Judged:
@@ -68,8 +76,8 @@ def candidates_table(judged: Sequence[Judged], chosen: Judged) -> pd.DataFrame:
             "candidate": number,
             "parameters": each.fit.as_parameters(),
             "cluster_count": each.fit.cluster_count,
-            "largest_share": each.fit.largest_share,
-            "unassigned_share": each.fit.unassigned_share,
+            "largest_share": each.largest_share,
+            "unassigned_share": each.unassigned_share,
             "dbcv": each.fit.dbcv if each.fit.cluster_count > 1 else None,
             "stability": each.median_stability if len(each.stability) else None,
             "score": each.score,

@@ -15,22 +15,18 @@ def transitions_between(before: pd.Series, now: pd.Series, from_snapshot: date, 
     After MONIC (Spiliopoulou et al. 2006): a cluster whose id lives on is a `continue`; a new one that took more than
     half of its known users from one old cluster is its `split`; an old one that gave more than half of its remaining
     users to one cluster is its `merge`; any other new or vanished cluster is a `birth` from or a `death` into NULL.
-    Other links are mere moves (kind NULL). NULL as a cluster is unassigned or absent; users absent from both are not
-    counted.
+    Known and remaining users are those in both snapshots, unassigned ones too. Other links are mere moves (kind NULL).
+    NULL as a cluster is unassigned or absent; users absent from both are not counted.
     """
-    users = before.index.union(now.index)
-    pairs = pd.DataFrame({"from": before.reindex(users), "to": now.reindex(users)}).astype(object)
-    pairs = pairs.where(pairs.notna(), None)
-    counts: dict[tuple[str | None, str | None], int] = {
-        (_name(old), _name(new)): int(size) for (old, new), size in pairs.value_counts(dropna=False).items()
-    }
+    counts = _counts(before, now, before.index.union(now.index))
+    in_both = _counts(before, now, before.index.intersection(now.index))
     old_ids, new_ids = _ids(before), _ids(now)
     kinds: dict[tuple[str | None, str | None], str] = {(name, name): "continue" for name in old_ids & new_ids}
     for born in sorted(new_ids - old_ids):
-        parent = _majority({old: n for (old, new), n in counts.items() if new == born and old is not None})
+        parent = _majority({old: n for (old, new), n in in_both.items() if new == born})
         kinds[(parent, born)] = "split" if parent else "birth"
     for gone in sorted(old_ids - new_ids):
-        heir = _majority({new: n for (old, new), n in counts.items() if old == gone and new is not None})
+        heir = _majority({new: n for (old, new), n in in_both.items() if old == gone})
         kinds.setdefault((gone, heir), "merge" if heir else "death")
     links = sorted({*counts, *kinds}, key=lambda link: (link[0] or "", link[1] or ""))
     rows = [(from_snapshot, to_snapshot, *link, counts.get(link, 0), kinds.get(link)) for link in links]
@@ -42,6 +38,13 @@ def no_transitions() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
 
 
+def _counts(before: pd.Series, now: pd.Series, users: pd.Index) -> dict[tuple[str | None, str | None], int]:
+    """How many of `users` went from which cluster to which; None is unassigned or absent."""
+    pairs = pd.DataFrame({"from": before.reindex(users), "to": now.reindex(users)}).astype(object)
+    pairs = pairs.where(pairs.notna(), None)
+    return {(_name(old), _name(new)): int(size) for (old, new), size in pairs.value_counts(dropna=False).items()}
+
+
 def _name(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -51,6 +54,6 @@ def _ids(labels: pd.Series) -> set[str]:
 
 
 def _majority(counts: dict[str | None, int]) -> str | None:
-    """The cluster that holds more than half of those counted, if one does."""
+    """The cluster that holds more than half of those counted, if one does; None stands for none."""
     total = sum(counts.values())
     return next((name for name, n in counts.items() if n > MAJORITY * total), None)

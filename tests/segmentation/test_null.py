@@ -1,3 +1,4 @@
+import json
 from datetime import date
 
 import numpy as np
@@ -5,9 +6,18 @@ import pytest
 from scipy.stats import spearmanr
 
 from grupa_pipeline.segmentation.method import Method
-from grupa_pipeline.segmentation.null import Null, draw_nulls, kept_null, null_key, tail_probability
+from grupa_pipeline.segmentation.null import (
+    Null,
+    Shape,
+    draw_nulls,
+    kept_null,
+    measure_shape,
+    null_key,
+    tail_probability,
+)
 
 DAY = date(2026, 3, 1)
+SHAPE = Shape(((0.1, 0.2),), ())
 
 
 def test_null_tables_keep_margins_and_rank_correlations_and_lose_the_clusters() -> None:
@@ -45,21 +55,39 @@ def test_ten_zeros_do_not_make_a_small_score_a_discovery() -> None:
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (7, True), (8, False), (-1, False)])
 def test_a_null_serves_for_seven_days(days: int, kept: bool) -> None:
-    stored = {"null": Null((0.1, 0.2), DAY, "k").as_parameters()}
+    stored = {"null": Null((0.1, 0.2), DAY, "k", SHAPE).as_parameters()}
     today = date.fromordinal(DAY.toordinal() + days)
-    assert (kept_null(stored, "k", today, Method()) is not None) == kept
+    assert (kept_null(stored, "k", SHAPE, today, Method()) is not None) == kept
 
 
 def test_a_null_of_other_features_or_another_grid_is_not_kept() -> None:
     key = null_key(["a", "b"], 100, Method())
-    stored = {"null": Null((0.1,), DAY, key).as_parameters()}
-    assert kept_null(stored, key, DAY, Method()) == Null((0.1,), DAY, key)
+    stored = {"null": Null((0.1,), DAY, key, SHAPE).as_parameters()}
+    assert kept_null(stored, key, SHAPE, DAY, Method()) == Null((0.1,), DAY, key, SHAPE)
     for other in (
         null_key(["a", "c"], 100, Method()),
         null_key(["a", "b"], 90, Method()),
         null_key(["a", "b"], 100, Method(epochs=7)),
     ):
-        assert kept_null(stored, other, DAY, Method()) is None
+        assert kept_null(stored, other, SHAPE, DAY, Method()) is None
     assert null_key(["a", "b"], 100, Method(workers=1)) == key
-    assert kept_null(None, key, DAY, Method()) is None
-    assert kept_null({}, key, DAY, Method()) is None
+    assert kept_null(None, key, SHAPE, DAY, Method()) is None
+    assert kept_null({}, key, SHAPE, DAY, Method()) is None
+
+
+def test_a_null_serves_on_while_margins_and_correlations_hardly_change() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(3000, 4))
+    drawn_from = measure_shape(rows)
+    stored = json.loads(json.dumps({"null": Null((0.1,), DAY, "k", drawn_from).as_parameters()}))
+
+    def kept(now: np.ndarray) -> bool:
+        return kept_null(stored, "k", measure_shape(now), DAY, Method()) is not None
+
+    assert kept(rng.normal(size=(3000, 4)))
+    two_valued = rows.copy()
+    two_valued[:, 1] = np.sign(rows[:, 1])
+    assert not kept(two_valued)
+    one_factor = rows.copy()
+    one_factor[:, 3] = 0.4 * rows[:, 0] + np.sqrt(1 - 0.4**2) * rows[:, 3]
+    assert not kept(one_factor)

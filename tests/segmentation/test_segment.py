@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,26 @@ def test_users_who_differ_by_degree_are_weak_structure_and_the_best_grouping_is_
     assert "degree" in result.reason or "groups" in result.reason
     assert result.cluster_count >= 2
     assert result.users["cluster_id"].notna().any()
+
+
+def test_one_cluster_of_most_users_is_weak_however_few_of_them_are_landmarks() -> None:
+    log = planted.separable(3, users=2500)
+    small = log.truth[log.truth > 0].groupby(log.truth).head(60).index  # 300 of five kinds beside 800 of one
+    features = log.features.loc[[*log.truth[log.truth == 0].index, *small]]
+    features = pd.concat([features, features.iloc[:400].set_axis([f"w{i}" for i in range(400)]) * 1.001])
+    result = segment(features, seed=1, snapshot_date=DAY, method=replace(SMALL, landmarks=300))
+    largest = result.users["cluster_id"].value_counts().max() / len(result.users)
+    assert largest >= 0.7
+    assert result.status == "weak_structure"
+    assert "of the users into one group" in result.reason
+
+
+def test_users_who_do_exactly_the_same_count_for_the_gates() -> None:
+    features = _log("kinds").features
+    same = features.iloc[:1].loc[features.index[[0] * 1500]].set_axis([f"w{i}" for i in range(1500)])
+    result = segment(pd.concat([features, same]), seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.status == "weak_structure"
+    assert "of the users into one group" in result.reason
 
 
 def test_order_of_users_and_columns_and_a_new_process_change_nothing() -> None:

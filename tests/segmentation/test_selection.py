@@ -17,7 +17,8 @@ def _fit(sizes: list[int], noise: int = 0, dbcv: float = 0.5, neighbors: int = 1
 def _judged(
     sizes: list[int], *, noise: int = 0, dbcv: float = 0.5, stability: float = 0.9, neighbors: int = 15
 ) -> Judged:
-    return judge(_fit(sizes, noise, dbcv, neighbors), np.full(len(sizes), stability), METHOD)
+    fit = _fit(sizes, noise, dbcv, neighbors)
+    return judge(fit, np.full(len(sizes), stability), np.ones(len(fit.labels)), METHOD)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,19 @@ def test_verdicts(sizes: list[int], noise: int, stability: float, verdict: str) 
 
 def test_users_of_unstable_clusters_do_not_count_for_a_candidate() -> None:
     fit = _fit([40, 30, 30])
-    assert judge(fit, np.array([0.9, 0.9, 0.2]), METHOD).score < judge(fit, np.array([0.9, 0.9, 0.7]), METHOD).score
+    users = np.ones(100)
+    less, more = (judge(fit, np.array([0.9, 0.9, last]), users, METHOD) for last in (0.2, 0.7))
+    assert less.score < more.score
+
+
+def test_shares_are_of_the_users_that_rows_stand_for() -> None:
+    fit = _fit([40, 30, 20], noise=10)
+    users = np.where(fit.labels == 0, 10, 1)
+    judged = judge(fit, np.full(3, 0.9), users, METHOD)
+    assert judged.verdict == "one_big_cluster"
+    assert (judged.largest_share, judged.unassigned_share) == (pytest.approx(400 / 460), pytest.approx(10 / 460))
+    users = np.where(fit.labels < 0, 20, 1)
+    assert judge(fit, np.full(3, 0.9), users, METHOD).verdict == "too_much_noise"
 
 
 def test_the_best_that_passed_is_chosen_even_beside_a_better_one_that_did_not() -> None:

@@ -45,6 +45,27 @@ def test_a_cluster_of_users_from_everywhere_is_born_though_nobody_came_from_null
     assert links[("C02", "C04")] == (3, None)
 
 
+def test_a_handful_of_users_does_not_make_a_split_or_a_merge_when_most_were_in_no_cluster() -> None:
+    before = _labels(C01=50, C02=50, C03=93, none=97)
+    now = before.copy()
+    now.iloc[-97:] = "C04"
+    now.iloc[:3] = "C04"
+    now[before == "C03"] = [None] * 90 + ["C02"] * 3
+    links = _kinds(before, now)
+    assert links[("C01", "C04")] == (3, None)
+    assert links[(None, "C04")] == (97, "birth")
+    assert links[("C03", "C02")] == (3, None)
+    assert links[("C03", None)] == (90, "death")
+
+
+def test_users_who_are_new_or_gone_have_no_say_in_splits_and_merges() -> None:
+    before, now = _labels(C01=20, C02=30), _labels(C01=12, C03=8, none=30)
+    now = now.iloc[:20]
+    assert _kinds(before, now)[("C01", "C03")] == (8, "split")
+    came = pd.concat([now, pd.Series(["C03"] * 50, index=[f"v{i}" for i in range(50)], dtype=object)])
+    assert _kinds(before, came)[("C01", "C03")] == (8, "split")
+
+
 def test_every_user_of_either_day_is_counted_once() -> None:
     before, now = _labels(C01=30, C02=10), _labels(C02=9, none=4, C03=12)
     now.index = [f"u{i + 20:03d}" for i in range(len(now))]
