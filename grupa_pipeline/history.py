@@ -22,15 +22,15 @@ HISTORY_DAYS = 14
 
 
 def published_before(publication: Publication, day: date) -> list[Snapshot]:
-    """The published snapshots of the days before `day` that still hold their users, oldest first."""
+    """The published snapshots of the days before `day` that still hold their users, oldest first; the last one with its map."""
     days = publication.query(
         "SELECT DISTINCT day FROM published_files WHERE table_name = 'user_clusters' AND day >= ? AND day < ? ORDER BY day",
         [day - timedelta(days=HISTORY_DAYS), day],
     ).to_pylist()
-    return [_load_snapshot(publication, row["day"]) for row in days]
+    return [_load_snapshot(publication, row["day"], with_map=row is days[-1]) for row in days]
 
 
-def _load_snapshot(publication: Publication, day: date) -> Snapshot:
+def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> Snapshot:
     states = publication.states(day)
 
     def rows(table: Table) -> pd.DataFrame:
@@ -39,7 +39,8 @@ def _load_snapshot(publication: Publication, day: date) -> Snapshot:
         return loaded.drop_columns("snapshot_date").to_pandas()
 
     labels = rows(tables.USER_CLUSTERS).set_index("user_id")["cluster_id"]
-    return Snapshot(day, labels, rows(tables.USER_EMBEDDINGS).set_index("user_id"), rows(tables.CLUSTER_IDENTITIES))
+    xy = rows(tables.USER_EMBEDDINGS).set_index("user_id") if with_map else None
+    return Snapshot(day, labels, xy, rows(tables.CLUSTER_IDENTITIES))
 
 
 def issued_ids(publication: Publication) -> set[str]:

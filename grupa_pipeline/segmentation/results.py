@@ -11,13 +11,13 @@ import pandas as pd
 class Snapshot:
     """What identity needs of an earlier snapshot.
 
-    `labels` maps user_id to cluster_id or None for every user of that snapshot, `xy` (index user_id; x, y) is its map,
-    `identities` holds cluster_id, first_seen and color_slot.
+    `labels` maps user_id to cluster_id or None for every user of that snapshot, `xy` (index user_id; x, y) is its map, which
+    only the last one needs (None: not loaded), `identities` holds cluster_id, first_seen and color_slot.
     """
 
     snapshot_date: date
     labels: pd.Series
-    xy: pd.DataFrame
+    xy: pd.DataFrame | None
     identities: pd.DataFrame
 
 
