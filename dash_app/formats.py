@@ -8,7 +8,7 @@ REASONS = {
     "noise": "behave like no group",
     "too_few_events": "did too little to compare",
     "unstable_cluster": "were in a group that did not hold up when checked",
-    "too_few_users": "too few users in the log to look for groups",
+    "too_few_users": "are in a log with too few users to look for groups",
 }
 """Why users are unassigned, to follow a number of users."""
 

@@ -94,7 +94,7 @@ def color_map(
 
 def find_users(
     services: Services, text: str | None, picked: dict[str, str] | None, where: dict[str, Any]
-) -> list[Component] | None:
+) -> list[Component | None] | None:
     """Users whose id matches what was typed, or the one whose point was clicked: the map knows their cluster."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if snapshot is None:
@@ -103,7 +103,9 @@ def find_users(
         return user_parts.found([(picked["id"], picked["cluster"])], snapshot, picked["id"])
     asked = (text or "").strip()
     return (
-        user_parts.found(services.gate.ask(users.find_users, snapshot.day, asked, 6), snapshot, asked)
+        user_parts.found(
+            services.gate.ask(users.find_users, snapshot.day, asked, user_parts.MOST_FOUND + 1), snapshot, asked
+        )
         if asked
         else None
     )

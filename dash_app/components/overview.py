@@ -40,7 +40,7 @@ def overview(snapshot: Snapshot) -> Component:
                 "Each dot on the map is a user; users close together behave alike. Click a dot, a label or a name to see who"
                 " they are, what hurts them and what to test."
                 if snapshot.clusters
-                else "There is no group to open, but the map and the table still show the users.",
+                else "There is no group to open, but the map still shows the users.",
             ),
             html.Ul(assigned, className="cluster-list", **aria(label="Clusters")),
             _unassigned(snapshot),

@@ -14,15 +14,21 @@ from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
 
 _SHOWN = 6
+MOST_FOUND = 6
+"""Users that a search lists."""
 
 
-def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> list[Component]:
-    """Search results: each user's cluster and a button that explains it."""
+def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> list[Component | None]:
+    """Search results: each user's cluster and a button that explains it; of more than fit, the first ones."""
     content = (
-        html.Ul([_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users], className="found-list")
+        html.Ul(
+            [_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users[:MOST_FOUND]],
+            className="found-list",
+        )
         if users
         else html.P(f"No user of this snapshot has an id like {asked}.", className="quiet")
     )
+    more = html.P("More ids match: type more of it.", className="quiet") if len(users) > MOST_FOUND else None
     close = html.Button(
         parts.icon("close"),
         id={"type": "close-found", "at": "map"},
@@ -30,7 +36,7 @@ def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: st
         n_clicks=0,
         **aria(label="Close what was found"),
     )
-    return [content, close]
+    return [content, more, close]
 
 
 def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:

@@ -72,7 +72,8 @@ def _in_the_null(trust: Trust, method: Method) -> str | None:
         return None
     return (
         "Users differ by degree rather than in kind: data with the same ranges and correlations but no groups "
-        f"looks as grouped as this {max(trust.p_value, 0.01):.0%} of the time. The groups describe, not divide."
+        f"looks as grouped as this {100 * trust.p_value:.2g}% of the time, and it takes less than "
+        f"{method.max_p_value:.0%} to rely on a grouping. The groups describe, not divide."
     )
 
 

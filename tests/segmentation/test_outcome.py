@@ -53,3 +53,4 @@ def test_what_data_without_groups_often_show_is_weak() -> None:
     status, reason = _outcome([100, 100, 100], [0.9, 0.9, 0.9], p_value=0.2)
     assert status == "weak_structure"
     assert "20% of the time" in (reason or "")
+    assert "1.3% of the time, and it takes less than 1%" in (_outcome([100] * 3, [0.9] * 3, p_value=0.0126)[1] or "")

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from dash import html
 
 from dash_app.components import cluster as cards
 from dash_app.components import details, overview
@@ -180,6 +181,15 @@ def test_one_users_facts_are_yes_or_no(shown):
     alone = user | {"cluster_id": None, "unassigned_reason": "unstable_cluster", "features": {"had_deal_complete": 0.0}}
     assert "users like this were in a group that did not hold up when checked" in text(people.why_here(alone, shown))
     assert "Completed a deal no" in text(people.why_here(alone, shown))
+
+
+def test_a_search_says_when_it_lists_not_all_that_match(shown):
+    users = [(f"u{number}", "C01") for number in range(people.MOST_FOUND + 1)]
+    told = html.Div(people.found(users, shown, "u"))
+    assert "u5" in text(told)
+    assert "u6" not in text(told)
+    assert "More ids match" in text(told)
+    assert "More ids match" not in text(html.Div(people.found(users[:-1], shown, "u")))
 
 
 def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
