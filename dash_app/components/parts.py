@@ -166,7 +166,8 @@ def beside_label(value: float, evidence: Evidence) -> str:
 
 
 def _difference_row(evidence: Evidence, color: str) -> Component:
-    most = max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
+    # Shares are as long as they are of all, so that rows can be compared; other units have no such end.
+    most = 1.0 if evidence.unit == "share" else max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
     ours, theirs = (
         html.Div(
             formats.quantity(value, evidence.unit),

@@ -74,15 +74,18 @@ def test_no_id_stands_twice_in_the_open_card(shown):
         assert len(found) == len(set(found))
 
 
-def test_bars_are_as_long_as_their_values(shown):
-    cluster = shown.cluster("C01")
-    rows = of_class(cards.open_card(cluster, shown.clusters, "/export"), "bar-row")
-    first = cluster.evidence[0]
-    widths = [float(each.style["--length"].rstrip("%")) for each in of_class(rows[0], "bar-line")]
-    assert (
-        widths[0] / widths[1] == round(first.cluster_value / first.rest_value, 0)
-        or abs(widths[0] / widths[1] - first.cluster_value / first.rest_value) < 0.3
-    )
+def _bars(row):
+    return [float(each.style["--length"].rstrip("%")) for each in of_class(row, "bar-line")]
+
+
+def test_bars_are_as_long_as_their_values_and_shares_as_they_are_of_all(shown):
+    evidence = shown.cluster("C01").evidence[0]
+    share = replace(evidence, unit="share", cluster_value=0.5, rest_value=0.25)
+    small = replace(share, cluster_value=0.04, rest_value=0.02)
+    hours = replace(evidence, unit="hours", cluster_value=8.0, rest_value=2.0)
+    cluster = replace(shown.cluster("C01"), evidence=(share, small, hours))
+    rows = of_class(details.differences(cluster), "bar-row")
+    assert [_bars(row) for row in rows] == [[31, 16], [2, 1], [62, 16]]
 
 
 def test_a_fallback_is_said(shown):
