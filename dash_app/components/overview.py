@@ -14,6 +14,7 @@ from dash_app.data.users import Points
 
 _KINDS = {
     "birth": "New",
+    "return": "Back",
     "death": "Gone",
     "split": "Split",
     "merge": "Merged",
@@ -135,7 +136,7 @@ def change_line(change: Change, names: Mapping[str, str]) -> str:
         names.get(each, "a cluster of old") if each else None for each in (change.from_cluster_id, change.to_cluster_id)
     )
     kind = _KINDS.get(change.kind, formats.capital(change.kind))
-    if change.kind == "birth":
+    if change.kind in ("birth", "return"):
         return f"{kind}: {target} ({formats.users(change.users)})"
     if change.kind == "death":
         return f"{kind}: {source}"

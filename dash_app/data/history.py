@@ -6,6 +6,12 @@ from typing import Any
 
 import duckdb
 
+CHANGES = (
+    "(SELECT t.* REPLACE (CASE WHEN kind = 'birth' AND first_seen < to_snapshot THEN 'return' ELSE kind END AS kind)"
+    " FROM cluster_transitions t LEFT JOIN cluster_identities i ON i.snapshot_date = to_snapshot AND i.cluster_id = to_cluster_id)"
+)
+"""cluster_transitions, where the birth of a cluster that was there before is a `return`."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -58,7 +64,7 @@ def load_moves(
 
 
 def load_transitions(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ...]:
-    """Rows of cluster_transitions that mean something for clusters, oldest first."""
-    found = con.execute("SELECT * FROM cluster_transitions WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
+    """Rows of `CHANGES` that mean something for clusters, oldest first."""
+    found = con.execute(f"SELECT * FROM {CHANGES} WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
     names = [column[0] for column in found.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in found.fetchall())

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from dash_app import formats
+from dash_app.data.history import CHANGES
 from dash_app.data.snapshot import Change, Cluster, Evidence, Feature, Insight, Snapshot
 
 
@@ -147,7 +148,7 @@ def _unassigned(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, i
 def _changes(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Change, ...]:
     rows = _rows(
         con,
-        "SELECT kind, from_cluster_id, to_cluster_id, users FROM cluster_transitions"
+        f"SELECT kind, from_cluster_id, to_cluster_id, users FROM {CHANGES}"
         " WHERE to_snapshot = ? AND kind IS NOT NULL AND kind <> 'continue' ORDER BY kind, users DESC, 2, 3",
         day,
     )

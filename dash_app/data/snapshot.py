@@ -96,7 +96,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Change:
-    """A link between the clusters of two snapshots that is more than a mere move of users."""
+    """A link between the clusters of two snapshots that is more than a mere move of users; `kind` as in `CHANGES`."""
 
     kind: str
     from_cluster_id: str | None

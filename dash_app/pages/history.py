@@ -74,7 +74,8 @@ def page(
                 [html.H2("Who moved where"), _pickers(days), html.Div(flow, id="flow")], className="sheet page-sheet"
             ),
             html.Section(
-                [html.H2("Births, splits, merges and ends"), _turns(turns, clusters)], className="sheet page-sheet"
+                [html.H2("Births, returns, splits, merges and ends"), _turns(turns, clusters)],
+                className="sheet page-sheet",
             ),
         ]
     )

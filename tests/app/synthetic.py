@@ -22,6 +22,8 @@ KINDS = {
     "C02": ("Careful drafters", 90, (9.0, 2.0), (3.0, 0.25, 70.0, 0.30)),
     "C03": ("Window shoppers", 60, (4.0, 9.0), (1.0, 0.05, 5.0, 0.05)),
 }
+FIRST_SEEN = {"C03": DAYS[1]}
+"""Where it is not the first of the days."""
 UNASSIGNED = {"noise": 25, "too_few_events": 15}
 FEATURES = (
     # feature, description, unit, role, metric kind, higher is better
@@ -183,7 +185,7 @@ def _write_cluster(
         if slot == 0
         else "sessions a week: at most 4 sessions/week",
         "rule_f1": 0.88,
-        "first_seen": DAYS[0],
+        "first_seen": FIRST_SEEN.get(cluster_id, DAYS[0]),
         "color_slot": slot,
         "fallback_reason": None,
     }

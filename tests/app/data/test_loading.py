@@ -1,7 +1,10 @@
 from dataclasses import replace
 from datetime import date
 
-from dash_app.data import loading
+from dash_app.components.overview import change_line
+from dash_app.data import history, loading
+from grupa_pipeline import warehouse
+from grupa_pipeline.warehouse import PIPELINE_FILE
 from tests.app.synthetic import DAYS
 
 
@@ -16,6 +19,16 @@ def test_a_snapshot_holds_what_the_tables_hold(shown):
     assert shown.names == {"C01": "Deal closers", "C02": "Careful drafters", "C03": "Window shoppers"}
     assert {(each.kind, each.to_cluster_id) for each in shown.changes} == {("birth", "C03"), ("split", "C03")}
     assert shown.models == ()
+
+
+def test_a_cluster_that_was_there_before_is_back_and_not_new(folder):
+    with warehouse.publish(folder / PIPELINE_FILE) as con:
+        con.execute("UPDATE cluster_identities SET first_seen = ? WHERE cluster_id = 'C03'", [DAYS[0]])
+    with warehouse.read(folder / PIPELINE_FILE) as con:
+        back, _ = loading.load_snapshot(con, DAYS[1]).changes
+        turns = history.load_transitions(con)
+    assert change_line(back, {"C03": "Window shoppers"}) == "Back: Window shoppers (50 users)"
+    assert [each["kind"] for each in turns if each["to_cluster_id"] == "C03"] == ["return", "split"]
 
 
 def test_no_such_snapshot(services):
