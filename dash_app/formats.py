@@ -46,6 +46,16 @@ def number(value: float | None) -> str:
     return f"{value:.2g}"
 
 
+def score(value: float | None) -> str:
+    """A score of at most 1 with two decimals, so that those below each other compare; a true minus."""
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def chance(probability: float) -> str:
+    """A probability within a sentence: `less than 0.1%`, `3.2%`."""
+    return percent(probability).replace("<", "less than ")
+
+
 def quantity(value: float | None, unit: str) -> str:
     """A measured value with two digits that matter, in words: shares as percentages, times in the unit that reads best.
 

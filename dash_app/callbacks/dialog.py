@@ -1,4 +1,4 @@
-"""The dialog: the numbers behind a chip, what the model saw, why a user is here, two clusters side by side, a new name."""
+"""The dialog: the numbers behind a chip, what the model saw, why a user is here, how clusters were chosen, and more."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,9 +8,10 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import details, parts
+from dash_app.components import choice as choice_parts
+from dash_app.components import details, overview, parts
 from dash_app.components import users as user_parts
-from dash_app.data import calls, users
+from dash_app.data import calls, choice, users
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
 
@@ -94,6 +95,11 @@ def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     )
 
 
+def _choice(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    found = services.gate.ask(choice.load_choice, snapshot.day)
+    return (overview.choice_title(snapshot), choice_parts.how_chosen(found, snapshot)) if found else None
+
+
 def _compare(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     one, _, other = of.partition(" ")
     left, right = snapshot.cluster(one), snapshot.cluster(other)
@@ -110,5 +116,6 @@ CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {
     "user": _user,
     "rename": _rename,
     "compare": _compare,
+    "choice": _choice,
 }
 """What each button of type `show` opens, by its `what`."""

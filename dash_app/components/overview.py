@@ -45,10 +45,21 @@ def overview(snapshot: Snapshot) -> Component:
             ),
             html.Ul(assigned, className="cluster-list", **aria(label="Clusters")),
             _unassigned(snapshot),
+            html.Button(
+                choice_title(snapshot),
+                id={"type": "show", "what": "choice", "of": snapshot.day.isoformat(), "at": "overview"},
+                className="link quiet-link",
+                n_clicks=0,
+            ),
             _changes(snapshot),
         ],
         className="overview",
     )
+
+
+def choice_title(snapshot: Snapshot) -> str:
+    """What the dialog is called that says how this snapshot came to its clusters, or to none."""
+    return "How these clusters were chosen" if snapshot.clusters else "How clusters were looked for"
 
 
 def structure_notice(snapshot: Snapshot) -> Component | None:

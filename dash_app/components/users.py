@@ -95,14 +95,16 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
     return table(("Average of", *sides, "Apart (in standard deviations)"), rows)
 
 
-def table(heads: Sequence[str], rows: Sequence[Component]) -> Component:
-    """A plain table with its heads."""
+def table(heads: Sequence[str], rows: Sequence[Component], *, label: str | None = None) -> Component:
+    """A plain table with its heads; `label` names one wider than most screens, which the keyboard then can scroll."""
+    reachable: dict[str, Any] = {"tabIndex": "0", "role": "region", **aria(label=label)} if label else {}
     return html.Div(
         html.Table(
             [html.Thead(html.Tr([html.Th(each, scope="col") for each in heads])), html.Tbody(list(rows))],
             className="facts-table",
         ),
         className="scroll-x",
+        **reachable,
     )
 
 

@@ -32,6 +32,28 @@ FEATURES = (
     ("hours_to_submit", "hours from creating a proposal to submitting it", "hours", "context", "mean", False),
     ("had_deal_complete", "completed a deal", "share", "outcome", "proportion", True),
 )
+SHAPED_BY = {
+    "method": {
+        "min_clusters": 3,
+        "max_largest_share": 0.7,
+        "max_unassigned": 0.5,
+        "min_stability": 0.6,
+        "max_p_value": 0.01,
+        "keep_margin": 0.05,
+        "subsamples": 8,
+    },
+    "landmarks": 300,
+    "null": {"scores": [0.31, 0.05, 0.12], "made_on": DAYS[0].isoformat()},
+    "real_score": 0.74,
+}
+GRID = (
+    # neighbours, smallest cluster, selection, clusters, largest share, unassigned share, DBCV, stability, score, verdict
+    (15, 12, "eom", 9, 0.2, 0.6, -0.21, 0.7, 0.31, "too_much_noise"),
+    (15, 15, "eom", 3, 0.45, 0.08, 0.6, 0.9, 0.8, "passed"),
+    (40, 15, "eom", 2, 0.6, 0.04, 0.55, 0.95, 0.81, "too_few_clusters"),
+    (40, 15, "leaf", 4, 0.44, 0.1, 0.5, 0.8, 0.7, "passed"),
+    (40, 12, "leaf", 7, 0.3, 0.2, 0.4, None, 0.2, "unstable"),
+)
 FIRST_EVENT = datetime(2026, 1, 1)
 
 
@@ -117,6 +139,7 @@ def _write_snapshot(
     total = len(users["user_id"])
     left_out = sum(each is None for each in users["cluster_id"])
     _insert(con, "segmentations", [_segmentation(day, status, total, left_out)])
+    _insert(con, "segmentation_candidates", [_candidate(day, *each) for each in GRID])
     base = pa.table({"user_id": users["user_id"].tolist(), "cluster_id": users["cluster_id"].tolist()})
     rows = base.append_column("unassigned_reason", pa.array(users["unassigned_reason"].tolist(), pa.string()))
     con.register("rows", rows)
@@ -159,11 +182,23 @@ def _segmentation(day: date, status: str, total: int, left_out: int) -> dict[str
         "dbcv": 0.6,
         "stability": 0.9,
         "null_p_value": 0.01,
-        "parameters": "{}",
+        "parameters": json.dumps(SHAPED_BY | {"users": total}),
         "seed": 42,
         "input_sha256": "0" * 64,
         "code_version": "0.1.0",
         "created_at": end + timedelta(hours=2),
+    }
+
+
+def _candidate(day: date, *tried: Any) -> dict[str, Any]:
+    neighbors, smallest, selection, *found = tried
+    names = ("cluster_count", "largest_share", "unassigned_share", "dbcv", "stability", "score", "verdict")
+    given = {"n_neighbors": neighbors, "min_cluster_size": smallest, "min_samples": 5}
+    return dict(zip(names, found, strict=True)) | {
+        "snapshot_date": day,
+        "candidate": GRID.index(tried) + 1,
+        "parameters": json.dumps(given | {"cluster_selection_method": selection}),
+        "chosen": GRID.index(tried) == 1,
     }
 
 

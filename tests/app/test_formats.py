@@ -44,6 +44,11 @@ def test_a_fraction_of_a_day_is_in_hours_and_a_minus_is_one():
     assert formats.quantity(None, "days") == "–"
 
 
+def test_scores_line_up_and_small_chances_are_said_in_words():
+    assert [formats.score(each) for each in (0.8, -0.214, None)] == ["0.80", "−0.21", "–"]
+    assert (formats.chance(0.00008), formats.chance(0.034), formats.chance(0.35)) == ("less than 0.1%", "3.4%", "35%")
+
+
 def test_labels_and_actions_in_words():
     assert (formats.spoken("A_ACTIVATED"), formats.spoken("A_ACTIVATED", whole=True)) == ("activated", "A activated")
     assert formats.spoken("PushEvent") == "push event"
