@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from grupa_pipeline import inbox, snapshots, tables
+from grupa_pipeline.choices import grid_metadata, outcome_metadata
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.io_manager import Snapshots
 from grupa_pipeline.partitions import SNAPSHOT_DAYS, days_of_run
@@ -41,6 +42,17 @@ def _handed_over(context: dg.AssetExecutionContext, made: snapshots.Made) -> Ite
     for name in made:
         if name in context.op_execution_context.selected_output_names:
             yield dg.Output(made[name], output_name=name)
+
+
+def _tell_choice(context: dg.AssetExecutionContext, made: snapshots.Made) -> None:
+    """How each day's clusters were chosen, beside that day's partition of the assets asked for."""
+    for day, grid in made["segmentation_candidates"].items():
+        told = {
+            "segmentations": outcome_metadata(made["segmentations"][day], grid),
+            "segmentation_candidates": grid_metadata(grid),
+        }
+        for name in told.keys() & context.op_execution_context.selected_output_names:
+            context.add_asset_metadata(told[name], asset_key=name, partition_key=day.isoformat())
 
 
 @dg.multi_asset(
@@ -113,6 +125,7 @@ def segmentation(
         last = max(made["user_embeddings"])
         picture = draw_map(made["user_embeddings"][last], made["user_clusters"][last], made["cluster_identities"][last])
         context.add_output_metadata({"map": dg.MetadataValue.md(picture)}, output_name="user_embeddings")
+    _tell_choice(context, made)
     yield from _handed_over(context, made)
 
 

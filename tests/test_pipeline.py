@@ -17,7 +17,7 @@ from grupa_pipeline.instance import dagster_instance
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.running import RunFailedError, UnusableInputError, run
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.tables import PIPELINE_TABLES, SNAPSHOT_TABLES, Table
+from grupa_pipeline.tables import PIPELINE_TABLES, SEGMENTATION_CANDIDATES, SEGMENTATIONS, SNAPSHOT_TABLES, Table
 from grupa_pipeline.upkeep import restore
 from sample_data.generate import END, write_log
 
@@ -87,6 +87,12 @@ def test_a_backfill_makes_the_tables_of_as_many_runs_in_order(made: Settings, lo
         defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
         done = defs.resolve_job_def("snapshot_job").execute_in_process(instance=instance, run_config=QUIET, tags=tags)
     assert done.success
+    told = {
+        each.partition: each.metadata
+        for each in done.asset_materializations_for_node("segmentation")
+        if "grid" in each.metadata
+    }
+    assert set(told) == {day.isoformat() for day in last_days(3)}
     for table in SNAPSHOT_TABLES:
         assert rows(settings, table) == rows(made, table), table.name
 
@@ -98,6 +104,22 @@ def materialise(settings: Settings, name: str, day: date) -> dg.ExecuteInProcess
         return job.execute_in_process(
             instance=instance, run_config=QUIET, partition_key=day.isoformat(), asset_selection=[dg.AssetKey(name)]
         )
+
+
+def test_dagster_shows_how_the_clusters_were_chosen(made: Settings) -> None:
+    [outcome] = materialise(made, "segmentations", END).asset_materializations_for_node("segmentation")
+    [stored] = rows(made, SEGMENTATIONS, f"snapshot_date = '{END}'")
+    grid = rows(made, SEGMENTATION_CANDIDATES, f"snapshot_date = '{END}'")
+    [chosen] = [each["candidate"] for each in grid if each["chosen"]]
+    assert outcome.metadata["status"].value == stored["status"]
+    assert outcome.metadata["reason"].value == (stored["reason"] or "")
+    assert outcome.metadata["null_p_value"].value == stored["null_p_value"]
+    assert str(outcome.metadata["chosen_candidate"].value).startswith(f"{chosen}: cluster_selection_method ")
+    [told] = materialise(made, "segmentation_candidates", END).asset_materializations_for_node("segmentation")
+    assert isinstance(told.metadata["grid"], dg.MarkdownMetadataValue)
+    assert told.metadata["grid"].value.count("\n") == 1 + len(grid)
+    assert f"| **{chosen} (chosen)** |" in told.metadata["grid"].value
+    assert told.metadata["visible"].value is True
 
 
 def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:

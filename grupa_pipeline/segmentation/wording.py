@@ -23,6 +23,6 @@ VERDICTS = {
     "too_few_clusters": "too few clusters",
     "one_big_cluster": "one cluster holds most users",
     "too_much_noise": "leaves too many users out",
-    "unstable": "does not come out again",
+    "unstable": "too unstable",
 }
 """What `selection.judge` says of a candidate."""

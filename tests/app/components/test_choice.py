@@ -82,7 +82,7 @@ def test_the_whole_grid_stands_with_the_chosen_one_first(found, shown):
         "0.40",
         "–",
         "0.20",
-        "does not come out again",
+        "too unstable",
     ]
     assert (others[0][-1], others[2][-1], others[2][8]) == ("too few clusters", "leaves too many users out", "−0.21")
 
