@@ -1,7 +1,7 @@
 """From a table of events to the features of a snapshot: the way through this room, in order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
@@ -21,9 +21,10 @@ from grupa_pipeline.features.catalog import (
 from grupa_pipeline.features.census import take_census
 from grupa_pipeline.features.deals import deals
 from grupa_pipeline.features.engine import DuckDBEngine, Engine
-from grupa_pipeline.features.layout import read_layout
+from grupa_pipeline.features.layout import Layout, read_layout
 from grupa_pipeline.features.log import Log, count_users, open_log
 from grupa_pipeline.features.mix import mix
+from grupa_pipeline.features.names import numbered
 from grupa_pipeline.features.paths import paths, times_between
 from grupa_pipeline.features.pieces import Shelf
 from grupa_pipeline.features.proposals import proposals, tell
@@ -141,8 +142,30 @@ def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Ta
         paths(log, census, steps),
         times_between(log, census),
     ]
-    parts: list[Part] = [part for part in found if part is not None and part.features]
+    parts = told_apart([part for part in found if part is not None], log.layout)
     tables = [log.engine.keep(per_user(part, log.layout is not None)) for part in parts]
     joined = reduce(lambda left, right: left.inner_join(right, "user_id"), tables)
     values = log.engine.fetch(joined.order_by("user_id"))
     return [feature for part in parts for feature in part.features], values
+
+
+def told_apart(parts: Sequence[Part], layout: Layout | None) -> list[Part]:
+    """`parts` in which no two features share a name; those left without a feature are left out.
+
+    Only the rate of an outcome can be called what another feature is, as when an action is named `sessions`: then it is
+    numbered. With a layout it has the names that stand there, and what else would have them is left out.
+    """
+    others = {feature.name for part in parts for feature in part.features if not feature.rate}
+    named = [
+        [replace(feature, name=name) for feature in part.features for name in _names(feature, others, layout)]
+        for part in parts
+    ]
+    return [replace(part, features=features) for part, features in zip(parts, named, strict=True) if features]
+
+
+def _names(feature: Feature, others: Set[str], layout: Layout | None) -> list[str]:
+    if layout is None:
+        return [numbered(feature.name, others) if feature.rate else feature.name]
+    if feature.rate:
+        return [name for name, rate in layout.rates.items() if rate == feature.rate]
+    return [] if feature.name in layout.rates else [feature.name]

@@ -42,6 +42,11 @@ class Feature:
     per: ir.Value | None = None
 
     @property
+    def rate(self) -> tuple[str, str | None] | None:
+        """For the rate of an outcome what it is a rate of (see `rate_of`); None for other features."""
+        return rate_of(self.role, self.metric_kind, self.source_action)
+
+    @property
     def column(self) -> ir.Value:
         """The feature as it is stored: float64, NULL where it does not apply."""
         value = self.value.cast("float64")
@@ -54,6 +59,14 @@ class Feature:
             return {}
         names = fraction_columns(self.name)
         return {name: each.cast("float64") for name, each in zip(names, (self.value, self.per), strict=True)}
+
+
+def rate_of(role: str, metric_kind: str, source_action: str | None) -> tuple[str, str | None] | None:
+    """Kind and action of a feature that is the rate of an outcome; None for other features.
+
+    The name of a rate begins with its action's, so that it may be, or begin like, any other feature's name.
+    """
+    return (metric_kind, source_action) if role == "outcome" and metric_kind != "proportion" else None
 
 
 def fraction_columns(feature: str) -> tuple[str, str]:

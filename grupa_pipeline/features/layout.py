@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from grupa_pipeline.features.catalog import rate_of
+
 USES_OF = "uses of "
 """How the numerator of a product feature's share begins; its name follows."""
 
@@ -22,6 +24,7 @@ class Layout:
         sources: Every action behind any of them.
         actions: Action by slug, those with a share.
         outcomes: Outcome action by slug.
+        rates: What each rate of an outcome is a rate of (see `rate_of`), by its name.
         used: Feature of the product by slug.
         paths: Slugs of each two-step path.
         times: Slugs of each time between two actions.
@@ -32,6 +35,7 @@ class Layout:
     sources: Sequence[str]
     actions: Mapping[str, str]
     outcomes: Mapping[str, str]
+    rates: Mapping[str, tuple[str, str | None]]
     used: Mapping[str, str]
     paths: Sequence[tuple[str, str]]
     times: Sequence[tuple[str, str]]
@@ -39,15 +43,19 @@ class Layout:
 
 def read_layout(catalog: pa.Table) -> Layout:
     """The layout of a `FeatureSet.catalog`, or of the table `feature_catalog` in any order."""
-    rows = catalog.select(["feature", "source_action", "numerator", "metric_kind"]).to_pylist()
-    sources = {row["feature"]: row["source_action"] for row in rows}
-    numerators = {row["feature"]: row["numerator"] or "" for row in rows}
+    rows = catalog.select(["feature", "source_action", "numerator", "role", "metric_kind"]).to_pylist()
+    found = {row["feature"]: rate_of(row["role"], row["metric_kind"], row["source_action"]) for row in rows}
+    rates = {name: rate for name, rate in found.items() if rate}
+    sources = {row["feature"]: row["source_action"] for row in rows if row["feature"] not in rates}
+    numerators = {row["feature"]: row["numerator"] or "" for row in rows if row["feature"] not in rates}
+    behind = [row["source_action"] for row in rows if row["source_action"]]
     return Layout(
-        columns=list(sources),
+        columns=list(found),
         ratios=[row["feature"] for row in rows if row["metric_kind"] == "ratio"],
-        sources=sorted({action for source in sources.values() if source for action in [source, *source.split("\n")]}),
+        sources=sorted({action for source in behind for action in [source, *source.split("\n")]}),
         actions=_after("share_", sources),
         outcomes=_after("had_", sources),
+        rates=rates,
         used={slug: name.removeprefix(USES_OF) for slug, name in _after("feature_share_", numerators).items()},
         paths=[_pair(slugs) for slugs in _after("path_", sources)],
         times=[_pair(slugs) for slugs in _after("hours_", sources) if "__" in slugs],

@@ -5,7 +5,7 @@ What a word means is in `roles.py`; which actions get columns is in `census.py`.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -28,11 +28,15 @@ def unique_slugs(names: Iterable[str]) -> dict[str, str]:
     slugs: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
-        base = candidate = slug(name)
-        number = 1
-        while candidate in taken:
-            number += 1
-            candidate = f"{base}_{number}"
-        taken.add(candidate)
-        slugs[name] = candidate
+        slugs[name] = numbered(slug(name), taken)
+        taken.add(slugs[name])
     return slugs
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """`name`, or where that is taken the first of `name`_2, `name`_3, ... that is not."""
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

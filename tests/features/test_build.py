@@ -1,6 +1,7 @@
 """The room as a whole: the wall between outcomes and clusters, repeatability, and real logs."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import duckdb
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from grupa_pipeline import tables
 from grupa_pipeline.features.build import FeatureSet, build_features
 from grupa_pipeline.features.roles import Roles
-from tests.features.logs import END, START, Event, columns, connect, entry, measure, real_log
+from tests.features.logs import END, START, Event, columns, connect, entry, measure, real_log, values
 
 NAMES = ("login", "search", "proposal_create", "proposal_submit", "feature_use", "deal_complete", "drop_off")
 OUTCOMES = ("deal_complete", "drop_off")
@@ -114,11 +115,11 @@ def check_sound(found: FeatureSet) -> None:
     for row in catalog:
         column = found.features[row["feature"]]
         assert column.type == pa.float64()
-        values = [value for value in column.to_pylist() if value is not None]
-        assert values
-        assert all(math.isfinite(value) for value in values), row["feature"]
+        present = [value for value in column.to_pylist() if value is not None]
+        assert present
+        assert all(math.isfinite(value) for value in present), row["feature"]
         if row["metric_kind"] == "proportion":
-            assert set(values) <= {0.0, 1.0}
+            assert set(present) <= {0.0, 1.0}
             assert column.null_count == 0
         if row["metric_kind"] != "mean":
             assert row["numerator"]
@@ -150,6 +151,53 @@ def test_columns_that_say_the_same_weigh_once() -> None:
     twins = [(event[0], event[1], "search_result") for event in base_log() if event[2] == "search"]
     found = measure(base_log() + twins)
     assert [entry(found, name)["role"] for name in ("share_search", "share_search_result")] == ["clustering", "context"]
+
+
+BUILT_IN_RATES = (
+    "sessions",
+    "feature_uses",
+    *(f"proposals_{done}" for done in ("created", "submitted", "revised", "withdrawn", "abandoned")),
+)
+
+
+def with_outcomes(names: Sequence[str], more: Sequence[Event] = ()) -> FeatureSet:
+    """The base log with every step of a proposal and `more`, and with outcomes called `names`: ann has each twice."""
+    log: list[Event] = [
+        *base_log(),
+        ("bob", "1 9:00", "proposal_revise"),
+        ("cat", "2 9:00", "proposal_withdraw"),
+        *[
+            ("ann", f"{day} 10:00", action, {"proposal_id": "p"})
+            for day in (3, 4)
+            for action in ["proposal_submit", *names]
+        ],
+        *more,
+    ]
+    return measure(log, roles=Roles(good=tuple(names)))
+
+
+def test_an_outcome_may_be_called_what_a_built_in_feature_counts() -> None:
+    without, found = with_outcomes([]), with_outcomes(BUILT_IN_RATES)
+    check_sound(found)
+    for name in BUILT_IN_RATES:
+        rate = f"{name}_per_week"
+        assert found.features[rate].equals(without.features[rate])
+        assert entry(found, f"{rate}_2")["source_action"] == entry(found, f"had_{name}")["source_action"] == name
+        assert values(found, f"{rate}_2") == pytest.approx({"ann": 2 / 4, "bob": 0, "cat": 0, "dan": 0})
+
+
+def test_an_outcome_may_be_called_what_other_features_names_begin_with() -> None:
+    kinds = [("share", "x"), ("did", "x"), ("used", "x"), ("feature_share", "x"), ("had", "y")]
+    rates = ("per_week", "per_proposal")
+    outcomes = [f"{prefix}_{name}" for prefix, name in kinds] + [f"y_{rate}" for rate in rates]
+    more: list[Event] = [("bob", f"{day} 11:00", f"x_{rate}") for day in (3, 4) for rate in rates]
+    more += [("bob", "5 11:00", "feature_use", {"feature": f"x_{rate}"}) for rate in rates]
+    found = with_outcomes(outcomes, more)
+    check_sound(found)
+    for prefix, name in kinds:
+        for rate in rates:
+            assert entry(found, f"{prefix}_{name}_{rate}")["source_action"] != f"{prefix}_{name}"
+            assert entry(found, f"{prefix}_{name}_{rate}_2")["source_action"] == f"{prefix}_{name}"
 
 
 def test_nothing_stays_behind_on_the_connection() -> None:

@@ -1,6 +1,7 @@
 import pyarrow as pa
 
 from grupa_pipeline.features.layout import read_layout
+from grupa_pipeline.features.roles import Roles
 from tests.features.logs import Event, measure, values
 
 LOG: list[Event] = [
@@ -35,6 +36,27 @@ def test_the_same_log_in_its_own_layout_gives_the_same_table() -> None:
     again = measure(LOG, like=found.catalog)
     assert again.features.equals(found.features)
     assert again.catalog.equals(found.catalog)
+
+
+def test_rates_are_told_from_features_that_are_called_alike() -> None:
+    roles = Roles(good=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
+    wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.good or ()]
+    found = measure([*LOG, *wins], roles=roles)
+    assert read_layout(found.catalog).rates["sessions_per_week_2"] == ("mean", "sessions")
+    again = measure([*LOG, *wins], roles=roles, like=found.catalog)
+    assert again.features.equals(found.features)
+
+
+def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
+    roles = Roles(bad=("proposals_abandoned",))
+    left: list[Event] = [
+        ("ann", f"{day} 10:00", action) for day in (1, 2) for action in ("search", "proposals_abandoned")
+    ]
+    found = measure(left, roles=roles)
+    proposals: list[Event] = [("bob", "1 10:00", "proposal_create"), ("bob", "2 10:00", "proposal_submit")]
+    other = measure([*left, *proposals], roles=roles, like=found.catalog)
+    rate = "proposals_abandoned_per_week"
+    assert values(other, rate) == {"ann": values(found, rate)["ann"], "bob": 0.0}
 
 
 def test_other_days_are_measured_in_the_columns_of_these() -> None:
