@@ -101,8 +101,8 @@ def _register_browser(app: Dash) -> None:
 def open_planner(
     services: Services,
     planning: dict[str, str],
-    reloads: list[int],
-    alternatives: list[int],
+    _reloads: list[int],
+    _alternatives: list[int],
     where: dict[str, Any] | None,
     draft: dict[str, Any] | None,
 ) -> tuple[Any, Any, Any]:
@@ -110,12 +110,11 @@ def open_planner(
 
     For a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer.
     """
-    wanted = planning["plan"]
-    asked = ctx.triggered_id if isinstance(ctx.triggered_id, dict) else {}
-    if not wanted or (asked and not any((*reloads, *alternatives))):
+    wanted, asked = planning["plan"], _opened_by()
+    if not wanted or not asked:
         return NOTHING_NEW
     try:
-        if asked.get("type") == "alternative" and draft:
+        if asked == "alternative" and draft:
             better = drafting.resize(services, drafting.from_store(draft)).alternative
             return _drawer(services, better.plan) if better and better.plan else NOTHING_NEW
         if wanted.startswith("new:"):
@@ -125,6 +124,17 @@ def open_planner(
         return empty.no_plan(str(error)), None, _title("Test plan")
     except CANNOT as error:
         return empty.not_plannable(str(error)), None, _title("Plan a test")
+
+
+def _opened_by() -> str:
+    """What asks for the drawer: the address (`planning`) or the type of the button that was pressed; else nothing.
+
+    Dash also calls when a button comes or goes with the answer to an edit: the drawer must then stay as it was typed.
+    """
+    if ctx.triggered_id == "planning":
+        return "planning"
+    pressed = isinstance(ctx.triggered_id, dict) and ctx.triggered[0]["value"]
+    return str(ctx.triggered_id["type"]) if pressed else ""
 
 
 def edit(

@@ -14,8 +14,8 @@ from tests.app.trees import ids, of_class, parts, text
 
 
 @pytest.fixture(autouse=True)
-def nothing_pressed():
-    token = context_value.set(AttributeDict(triggered_inputs=[]))
+def asked_by_the_address():
+    token = context_value.set(AttributeDict(triggered_inputs=[{"prop_id": "planning.data", "value": {}}]))
     yield
     context_value.reset(token)
 
@@ -31,8 +31,14 @@ def lost(services, draft):
     return services.roadmap.add(replace(draft, cluster_id="C99"), "ann")
 
 
-def open_(services, plan):
-    return planner.open_planner(services, {"plan": plan.plan_id}, [], [], None, None)
+def open_(services, plan, stored=None):
+    return planner.open_planner(services, {"plan": plan.plan_id}, [], [], None, stored)
+
+
+def called_for(button=None, clicks=0):
+    """The rest of the test is a call for a button, or for none."""
+    prop_id = f'{{"plan":"p1","type":"{button}"}}.n_clicks'
+    context_value.set(AttributeDict(triggered_inputs=[{"prop_id": prop_id, "value": clicks}] if button else []))
 
 
 def form_values(services, plan):
@@ -91,6 +97,24 @@ def test_it_can_be_renamed_and_dated_but_not_sized_for_another_test(services, lo
 def test_a_plan_of_no_snapshot_that_is_held_opens_too(services, lost):
     plan = services.roadmap.save(replace(lost, snapshot_date=lost.snapshot_date.replace(year=2001)), 1, "ann")
     assert "is no longer held" in text(open_(services, plan)[0])
+
+
+def test_the_drawer_stays_as_it_is_when_a_button_comes_or_goes(services, draft):
+    saved = services.roadmap.add(draft, "ann")
+    called_for()
+    assert open_(services, saved) == planner.NOTHING_NEW
+    called_for("alternative", clicks=0)
+    assert open_(services, saved, drafting.to_store(saved)) == planner.NOTHING_NEW
+
+
+def test_a_pressed_button_opens_the_suggestion_or_the_newer_plan(services, draft):
+    saved = services.roadmap.add(draft, "ann")
+    called_for("alternative", clicks=1)
+    _, stored, _ = open_(services, saved, drafting.to_store(saved))
+    assert drafting.from_store(stored).mde_absolute > saved.mde_absolute
+    called_for("reload-plan", clicks=1)
+    _, stored, _ = open_(services, saved, drafting.to_store(replace(saved, name="Typed")))
+    assert drafting.from_store(stored).name == saved.name
 
 
 def test_a_new_plan_is_saved_to_the_roadmap_and_a_saved_one_keeps_changes(services, shown, draft):

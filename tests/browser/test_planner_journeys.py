@@ -1,0 +1,57 @@
+"""What people type into the planner stays there, whatever its answer takes away or puts beside it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dash_app.roadmap import Roadmap
+from tests.browser.conftest import Server
+from tests.browser.test_journeys import ready
+from tests.browser.test_roadmap_journeys import plan_of
+
+EFFECT, MARGIN = "Minimum detectable effect", "Sessions a week: may fall by less than"
+
+
+def type_in(page: Page, label: str, value: str) -> Locator:
+    """Fill a field in and wait for the planner's answer to it."""
+    field = page.get_by_label(label, exact=True)
+    with page.expect_response(lambda answer: '"plan-numbers"' in answer.text()):
+        field.fill(value)
+        field.press("Tab")
+    page.wait_for_timeout(500)  # an answer that throws everything away would come after it
+    return field
+
+
+@pytest.mark.parametrize("on_the_roadmap", [False, True], ids=["new", "saved"])
+def test_what_was_typed_outlives_the_suggestion(page: Page, server: Server, on_the_roadmap: bool) -> None:
+    plan = plan_of(page, server, "C01").plan_id if on_the_roadmap else "new:R-C01"
+    ready(page, server, f"/?plan={plan}")
+    suggestion = page.locator("#plan-advice .alternative")
+    expect(suggestion).to_be_visible()
+    name = type_in(page, "Name", "Typed by me")
+    type_in(page, MARGIN, "25")
+    effect = type_in(page, EFFECT, "90")
+    expect(suggestion).to_have_count(0)
+    expect(name).to_have_value("Typed by me")
+    expect(effect).to_have_value(re.compile("^90%"))
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.locator("#toast")).to_contain_text("“Typed by me”")
+    saved = next(each for each in Roadmap(server.warehouse).plans() if each.name == "Typed by me")
+    assert saved.mde_relative == pytest.approx(0.9)
+    assert saved.guardrails[0].margin_relative == pytest.approx(0.25)
+    Roadmap(server.warehouse).remove(saved.plan_id, "ann")
+
+
+def test_a_suggestion_that_was_taken_stays_taken_after_further_edits(page: Page, server: Server) -> None:
+    ready(page, server, "/?plan=new:R-C01")
+    suggestion = page.locator("#plan-advice .alternative")
+    page.get_by_role("button", name="Use this").click()
+    expect(suggestion).to_have_count(0)
+    expect(page.get_by_label(EFFECT)).to_have_value(re.compile("^72%"))
+    type_in(page, "Power", "0.9")
+    expect(suggestion).to_be_visible()
+    type_in(page, "Power", "0.8")
+    expect(suggestion).to_have_count(0)
+    expect(page.get_by_label("Power")).to_have_value("0.8")
+    expect(page.get_by_label(EFFECT)).to_have_value(re.compile("^72%"))
