@@ -3,7 +3,7 @@
 Puts the formulas of `sample_size.py` and `duration.py` together for a `Plan`; pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -172,23 +172,37 @@ def _alternative(plan: Plan, enrolment: Enrolment, labels: Labels) -> Alternativ
 
 
 def _changes(plan: Plan, enrolment: Enrolment, labels: Labels) -> Iterator[tuple[str, Plan]]:
+    """Plans that need less and less, each with a sentence that names all it changes."""
+    named: list[str] = []
     if plan.traffic_share < 1:
         plan = replace(plan, traffic_share=1.0)
-        yield "Let all eligible users take part.", plan
+        named.append("let all eligible users take part")
+        yield _sentence(named), plan
     if len(plan.variants) > 2:
-        plan = replace(plan, variants=tuple(replace(arm, weight=1.0) for arm in plan.variants[:2]))
-        yield f"Test only {plan.variants[1].name} against {plan.variants[0].name}.", plan
+        control, treatment = plan.variants[:2]
+        equally = "" if control.weight == treatment.weight else " in equal parts"
+        plan = replace(plan, variants=tuple(replace(arm, weight=1.0) for arm in (control, treatment)))
+        named.append(f"test only {treatment.name} against {control.name}{equally}")
+        yield _sentence(named), plan
     users = users_within(LONGEST_WEEKS, plan.traffic_share, plan.exposure_days, enrolment)
-    control = users * plan.design.shares[0] - len(plan.variants)
-    effect = detectable_effect(plan.metric, DIRECTIONS[plan.direction], control, plan.design)
+    in_control = users * plan.design.shares[0] - len(plan.variants)
+    effect = detectable_effect(plan.metric, DIRECTIONS[plan.direction], in_control, plan.design)
     if effect is None:
         return
     changed = plan
     if abs(effect) > plan.mde_absolute:
         changed = plan.with_effect(**_rounded(abs(effect), plan.baseline))
-    changed = replace(changed, guardrails=tuple(_widened(rail, control, plan) for rail in plan.guardrails))
-    if not problems(changed) and _within_reason(changed):
-        yield _relaxed(plan, changed, labels), changed
+    changed = replace(changed, guardrails=tuple(_widened(rail, in_control, plan) for rail in plan.guardrails))
+    relaxed = list(_relaxed(plan, changed, labels))
+    if relaxed and not problems(changed) and _within_reason(changed):
+        yield _sentence([*named, *relaxed], ", which eight weeks can show"), changed
+
+
+def _sentence(named: Sequence[str], end: str = "") -> str:
+    """`Do this, do that and do the other.`"""
+    *first, last = named
+    text = f"{', '.join(first)} and {last}" if first else last
+    return f"{text[0].upper()}{text[1:]}{end}."
 
 
 def _within_reason(plan: Plan) -> bool:
@@ -206,19 +220,17 @@ def _widened(rail: Guardrail, control: float, plan: Plan) -> Guardrail:
     return rail.with_margin(**_rounded(rail.margin_absolute * sqrt(need / control), rail.baseline))
 
 
-def _relaxed(before: Plan, after: Plan, labels: Labels) -> str:
-    parts = []
+def _relaxed(before: Plan, after: Plan, labels: Labels) -> Iterator[str]:
+    """The effect and the margins that are larger in `after`, in words."""
     if after.mde_absolute > before.mde_absolute:
         unit = labels.get(after.primary_metric, Label("")).unit
         change = effect_text(after.metric_kind, after.baseline, after.mde_absolute, after.mde_relative, unit)
-        parts.append(f"look for an effect of {change}")
+        yield f"look for an effect of {change}"
     for old, new in zip(before.guardrails, after.guardrails, strict=True):
         if new.margin_absolute > old.margin_absolute:
             label = labels.get(new.metric, Label(new.metric))
             change = effect_text(new.metric_kind, new.baseline, new.margin_absolute, new.margin_relative, label.unit)
-            parts.append(f"allow {quoted(label.words)} a margin of {change}")
-    text = " and ".join(parts) + ", which eight weeks can show."
-    return text[0].upper() + text[1:]
+            yield f"allow {quoted(label.words)} a margin of {change}"
 
 
 def _rounded(absolute: float, baseline: float) -> dict[str, float]:

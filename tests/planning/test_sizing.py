@@ -94,6 +94,22 @@ def test_the_alternative_widens_a_guardrail_that_binds():
     assert size_plan(sizing.alternative.plan, Steady(500)).plan.feasible
 
 
+def test_the_alternative_names_all_that_it_changes():
+    arms = (Arm("control", 2.0), Arm("b", 1.0), Arm("c", 1.0))
+    plan = a_plan(traffic_share=0.01, variants=arms, guardrails=(TICKETS.with_margin(relative=0.01),))
+    sizing = size_plan(plan, Steady(80))
+    after = sizing.alternative.plan
+    assert (after.traffic_share, [arm.weight for arm in after.variants]) == (1.0, [1.0, 1.0])
+    assert after.mde_absolute > plan.mde_absolute
+    said = (
+        r"Let all eligible users take part, test only b against control in equal parts, look for an effect of .* points"
+        r" \(.*\) and allow “tickets” a margin of .* \(.*\), which eight weeks can show\."
+    )
+    assert re.fullmatch(said, sizing.alternative.text)
+    margin = size_plan(a_plan(traffic_share=0.01, guardrails=plan.guardrails), Steady(500)).alternative
+    assert re.match("Let all eligible users take part and allow “tickets” a margin of", margin.text)
+
+
 def test_a_handful_of_users_allows_no_test_at_all():
     sizing = size_plan(a_plan(), Steady(1, pool=12))
     assert sizing.plan.duration_days is None
