@@ -71,7 +71,7 @@ def _baseline(plan: Plan, baseline: Baseline | None, catalog: Mapping[str, Featu
     if baseline is not None and baseline.n == plan.baseline_n:
         low, high = (value_text(plan.metric_kind, each, unit) for each in (baseline.low, baseline.high))
         interval = f" (95% interval {low} to {high})"
-    days = f"{formats.day(plan.baseline_from)} to {formats.day(plan.baseline_to)}"
+    days = f"{formats.day(plan.baseline_from)} to {formats.day(plan.baseline_last_day)}"
     picked = (
         "Users were picked by the cluster's rule on the days before, so that days which made the cluster do not flatter it."
         if plan.baseline_unseen

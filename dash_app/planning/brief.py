@@ -97,7 +97,7 @@ def _primary(plan: Plan, labels: Labels) -> str:
     return (
         f"{_metric(plan.primary_metric, labels)} ({plan.metric_kind}) should {plan.direction}. Baseline "
         f"{value_text(kind, plan.baseline, unit)} among {plan.baseline_n:,} users, "
-        f"{plan.baseline_from:%Y-%m-%d} to {plan.baseline_to:%Y-%m-%d} ({seen}), "
+        f"{plan.baseline_from:%Y-%m-%d} to {plan.baseline_last_day:%Y-%m-%d} ({seen}), "
         f"within {plan.exposure_days} days from first being eligible. Smallest "
         f"effect worth finding: {effect}. Alpha {plan.alpha:g}, power "
         f"{plan.power:g}, {_sides(plan.sides)}. Method: {plan.method}."

@@ -7,7 +7,7 @@ storing is in `dash_app/roadmap.py`.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from dash_app.planning.sample_size import METHODS, Design, Metric, SizeError
@@ -113,6 +113,11 @@ class Plan:
     def metric(self) -> Metric:
         """The primary metric, for the formulas."""
         return Metric(self.metric_kind, self.baseline, self.baseline_sd)
+
+    @property
+    def baseline_last_day(self) -> date:
+        """The last day of the baseline, for people: `baseline_to` is the end after it."""
+        return (self.baseline_to - timedelta(microseconds=1)).date()
 
     @property
     def design(self) -> Design:

@@ -18,6 +18,7 @@ def test_the_brief_says_what_a_reader_needs():
         "because 40% leave it",
         "sessions/week \\> 3",
         "30.0% among 800 users",
+        "2026-04-03 to 2026-04-30 (unseen",
         "unseen when the users were picked",
         "within 14 days",
         "3 points (10% of today's 30.0%)",

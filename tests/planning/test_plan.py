@@ -1,4 +1,5 @@
 from dataclasses import fields, replace
+from datetime import date, datetime
 
 import pytest
 
@@ -26,6 +27,11 @@ def test_effects_move_together():
     assert plan.with_effect(absolute=0.1).mde_relative == pytest.approx(0.25)
     assert replace(plan, direction="decrease").with_effect(relative=0.05).effect == pytest.approx(-0.02)
     assert TICKETS.with_margin(relative=0.1).margin_absolute == pytest.approx(0.2)
+
+
+def test_the_last_day_of_the_baseline_is_the_one_before_its_end():
+    assert a_plan(baseline_to=datetime(2026, 5, 1)).baseline_last_day == date(2026, 4, 30)
+    assert a_plan(baseline_to=datetime(2026, 5, 1, 12)).baseline_last_day == date(2026, 5, 1)
 
 
 def test_relative_to_nothing_is_refused():
