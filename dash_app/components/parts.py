@@ -83,7 +83,7 @@ def source_badge(source: str, model: str | None) -> Component:
 
 
 def badge(text: str, tone: str) -> Component:
-    """A short fact in a box; `tone` is good, bad or nothing."""
+    """A short fact in a box; `tone` is good, warn, bad or nothing."""
     return html.Span(text, className=f"badge {tone}".strip())
 
 

@@ -87,16 +87,22 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
         unit = unit_of(plan.primary_metric, catalog)
         over = relative_text(plan.metric_kind, plan.baseline, plan.mde_relative, unit)
         facts.insert(0, f"the smallest effect is {over}")
-    verdict = (
-        parts.badge("feasible within eight weeks", "good") if plan.feasible else parts.badge("not feasible", "bad")
-    )
     return html.Div(
         [
-            html.P([verdict, " ", html.Span(formats.capital("; ".join(facts)), className="quiet")]),
+            html.P([_verdict(sizing), " ", html.Span(formats.capital("; ".join(facts)), className="quiet")]),
+            html.Ul([html.Li(each) for each in sizing.doubts], className="doubts") if sizing.doubts else None,
             html.Ul([html.Li(each) for each in sizing.warnings], className="warnings") if sizing.warnings else None,
             _alternative(sizing),
         ]
     )
+
+
+def _verdict(sizing: Sizing) -> Component:
+    if not sizing.plan.feasible:
+        return parts.badge("not feasible", "bad")
+    if sizing.doubts:
+        return parts.badge("check first", "warn")
+    return parts.badge("feasible within eight weeks", "good")
 
 
 def problem(error: Exception) -> Component:

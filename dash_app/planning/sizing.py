@@ -15,6 +15,7 @@ from dash_app.planning.plan import DIRECTIONS, Guardrail, Plan, PlanError, Probl
 from dash_app.planning.rice import QUARTER_DAYS, rice_score
 from dash_app.planning.sample_size import (
     METHODS,
+    PROPORTION,
     SMALLEST_CELL,
     Metric,
     Size,
@@ -27,7 +28,7 @@ from dash_app.planning.sample_size import (
 
 PREVIEW_WEEKS = (2, 4, 8)
 FEWEST_USERS = 30
-"""An arm of fewer is worth a warning."""
+"""An arm of fewer is worth a doubt."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Sizing:
         binding: The metric, primary or guardrail, that needs most users.
         detectable: The effect on the primary metric that 2, 4 and 8 weeks would show.
         alternative: What to do instead when the test would last longer than eight weeks; None when it does not.
+        doubts: Why the numbers are not to be relied on before somebody has checked them; empty when they are.
         warnings: Sentences to show beside the numbers.
     """
 
@@ -64,6 +66,7 @@ class Sizing:
     binding: str
     detectable: tuple[Detectable, ...]
     alternative: Alternative | None
+    doubts: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -90,14 +93,14 @@ def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> S
     detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS)
     alternative = None if plan.feasible else _alternative(plan, enrolment, labels)
     plan = replace(plan, brief=write_brief(plan, labels))
-    return Sizing(plan, binding, detectable, alternative, tuple(_warnings(plan)))
+    return Sizing(plan, binding, detectable, alternative, tuple(_doubts(plan)), tuple(_warnings(plan)))
 
 
 def sized_before(plan: Plan) -> Sizing:
     """A plan with the sizes that it holds, for one whose users can no longer be counted."""
     rails = (rail.metric for rail in plan.guardrails if rail.n_total == plan.n_total)
     binding = next(rails, plan.primary_metric) if plan.n_total is not None else plan.primary_metric
-    return Sizing(plan, binding, (), None, ())
+    return Sizing(plan, binding, (), None, tuple(_doubts(plan)) if plan.n_total is not None else (), ())
 
 
 def worded_again(plan: Plan, labels: Labels = NO_LABELS) -> Plan:
@@ -243,12 +246,18 @@ def _round_up(value: float) -> float:
     return round(ceil(value / unit - 1e-9) * unit, 12)
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
+def _doubts(plan: Plan) -> Iterator[str]:
     arms = tuple(arm.n or 0 for arm in plan.variants)
-    if smallest_expected_cell(plan.metric, plan.effect, arms) < SMALLEST_CELL:
+    if plan.metric_kind == PROPORTION and plan.baseline in (0, 1):
+        who = "Everybody" if plan.baseline else "Nobody"
+        yield f"{who} measured had the outcome, so how likely it is can only be guessed; check that it can be moved at all."
+    elif smallest_expected_cell(plan.metric, plan.effect, arms) < SMALLEST_CELL:
         yield "Fewer than 10 users with or without the outcome are expected in an arm: the formula is only rough there."
     if min(arms) < FEWEST_USERS:
         yield "So few users are enough only because the metric hardly varies among them; check that it can be moved at all."
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
     if not plan.baseline_unseen:
         yield "The baseline was measured on the same days that picked these users, so it may flatter."
     if plan.duration_days is None:

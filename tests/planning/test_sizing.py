@@ -82,8 +82,18 @@ def test_a_test_of_few_users_is_warned_of():
     plan = a_plan(metric_kind="mean", baseline=14.0, baseline_sd=0.1, guardrails=(still,)).with_effect(absolute=1.4)
     sizing = size_plan(plan, Steady(500))
     assert sizing.plan.n_per_arm < 30
-    assert any("hardly varies" in each for each in sizing.warnings)
-    assert not any("hardly varies" in each for each in size_plan(a_plan(), Steady(500)).warnings)
+    assert any("hardly varies" in each for each in sizing.doubts)
+    assert size_plan(a_plan(), Steady(500)).doubts == ()
+    assert sized_before(sizing.plan).doubts == sizing.doubts
+
+
+@pytest.mark.parametrize(
+    ("baseline", "direction", "said"), [(0.0, "increase", "Nobody measured"), (1.0, "decrease", "Everybody measured")]
+)
+def test_a_baseline_without_any_difference_between_users_is_a_doubt(baseline, direction, said):
+    plan = a_plan(baseline=baseline, direction=direction).with_effect(absolute=0.05)
+    (doubt,) = size_plan(plan, Steady(500)).doubts
+    assert doubt.startswith(said)
 
 
 def test_the_alternative_widens_a_guardrail_that_binds():
@@ -128,7 +138,7 @@ def test_reach_is_what_a_quarter_brings():
 def test_doubts_are_said():
     rare = a_plan(baseline=0.002, mde_relative=5.0, mde_absolute=0.01)
     sizing = size_plan(replace(rare, baseline_unseen=False), Steady(500))
-    assert any("Fewer than 10 users" in warning for warning in sizing.warnings)
+    assert any("Fewer than 10 users" in doubt for doubt in sizing.doubts)
     assert any("may flatter" in warning for warning in sizing.warnings)
 
 
