@@ -196,7 +196,9 @@ def save(
             told = parts.toast(f"{quoted(plan.name)} is saved.")
     except StaleEditError as error:
         return planner_parts.stale(str(error), error.changes, plan.plan_id), no_update, no_update
-    except (UnknownPlanError, *CANNOT) as error:
+    except UnknownPlanError as error:
+        return planner_parts.problem(error, outdated=False), no_update, no_update
+    except CANNOT as error:
         return planner_parts.problem(error), no_update, no_update
     return None, (saved or 0) + 1, told
 

@@ -19,6 +19,7 @@ from dash_app.planning.brief import change_text, quoted, relative_text
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.sizing import Sizing
 
+OUTDATED = "The numbers are still those from before this change."
 SAVED_NUMBERS = "These are the numbers it was saved with"
 
 
@@ -105,10 +106,13 @@ def _verdict(sizing: Sizing) -> Component:
     return parts.badge("feasible within eight weeks", "good")
 
 
-def problem(error: Exception) -> Component:
-    """What keeps a plan from being sized or saved."""
+def problem(error: Exception, *, outdated: bool = True) -> Component:
+    """What keeps a plan from being sized or saved; while it stands, `outdated` numbers are dimmed (in `planner.css`)."""
     found = [each.message for each in error.problems] if isinstance(error, PlanError) else [str(error)]
-    return html.Div([html.Ul([html.Li(each) for each in found])], className="notice notice-error")
+    said = [html.Ul([html.Li(each) for each in found])]
+    if not outdated:
+        return html.Div(said, className="notice notice-error")
+    return html.Div([*said, html.P(OUTDATED, className="quiet")], className="notice notice-error outdates")
 
 
 def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
@@ -133,7 +137,9 @@ def _head(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     words = "Save changes" if plan.revision else "Save to the roadmap"
     return html.Div(
         [
-            html.Div(numbers(sizing, catalog), id="plan-numbers", role="status"),
+            html.Div(
+                numbers(sizing, catalog), id="plan-numbers", role="status", **parts.aria(describedby="plan-problem")
+            ),
             dmc.Button(words, id={"type": "save-plan", "plan": plan.plan_id}, size="md", n_clicks=0),
             html.Div(id="plan-problem", role="alert"),
         ],

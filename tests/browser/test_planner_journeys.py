@@ -16,7 +16,7 @@ EFFECT, MARGIN = "Minimum detectable effect", "Sessions a week: may fall by less
 def type_in(page: Page, label: str, value: str) -> Locator:
     """Fill a field in and wait for the planner's answer to it."""
     field = page.get_by_label(label, exact=True)
-    with page.expect_response(lambda answer: '"plan-numbers"' in answer.text()):
+    with page.expect_response(lambda answer: '"plan-problem"' in answer.text()):
         field.fill(value)
         field.press("Tab")
     page.wait_for_timeout(500)  # an answer that throws everything away would come after it
@@ -55,3 +55,20 @@ def test_a_suggestion_that_was_taken_stays_taken_after_further_edits(page: Page,
     expect(suggestion).to_have_count(0)
     expect(page.get_by_label("Power")).to_have_value("0.8")
     expect(page.get_by_label(EFFECT)).to_have_value(re.compile("^72%"))
+
+
+def test_numbers_are_dimmed_while_a_value_is_refused(page: Page, server: Server) -> None:
+    ready(page, server, "/?plan=new:R-C01")
+    numbers, advice = page.locator("#plan-numbers"), page.locator("#plan-advice")
+    expect(advice.locator(".badge")).to_be_visible()
+    for each in (numbers, advice):
+        expect(each).to_have_css("opacity", "1")
+    type_in(page, EFFECT, "0")
+    expect(page.locator("#plan-problem")).to_contain_text("must be above 0")
+    for each in (numbers, advice):
+        expect(each).to_have_css("opacity", "0.5")
+    expect(numbers).to_have_accessible_description(re.compile("numbers are still those from before"))
+    type_in(page, EFFECT, "50")
+    expect(page.locator("#plan-problem")).to_be_empty()
+    for each in (numbers, advice):
+        expect(each).to_have_css("opacity", "1")

@@ -7,7 +7,7 @@ from dash._utils import AttributeDict
 from dash_app import drafting
 from dash_app.callbacks import planner, planner_edits
 from dash_app.components import planner_form
-from dash_app.components.planner import SAVED_NUMBERS
+from dash_app.components.planner import OUTDATED, SAVED_NUMBERS
 from dash_app.data.loading import load_catalog
 from dash_app.planning.duration import DurationError
 from tests.app.trees import ids, of_class, parts, text
@@ -165,6 +165,22 @@ def test_a_field_without_a_value_is_not_saved(services, draft):
     assert "Give a number for power." in text(problem)
     assert saved is planner.no_update
     assert services.roadmap.plans() == []
+
+
+def test_a_refused_value_says_that_the_numbers_are_from_before(services, draft):
+    *_, problem, stored = change(services, draft, mde=0)
+    assert "must be above 0" in text(problem)
+    assert OUTDATED in text(of_class(problem, "outdates"))
+    assert stored is planner.no_update
+    problem, *_ = save(services, draft, mde=0)
+    assert of_class(problem, "outdates")
+
+
+def test_the_numbers_of_a_plan_that_is_not_on_the_roadmap_are_not_called_outdated(services, draft):
+    saved = services.roadmap.add(draft, "ann")
+    problem, *_ = save(services, replace(saved, plan_id="gone"))
+    assert of_class(problem, "notice-error")
+    assert of_class(problem, "outdates") == []
 
 
 def test_a_plan_is_not_saved_with_the_draft_of_another(services, draft):
