@@ -16,6 +16,7 @@ from dash_app.components.planner_effects import shown_effect, suffix, three_digi
 from dash_app.data.snapshot import Feature
 from dash_app.planning.brief import in_points, value_text
 from dash_app.planning.plan import IMPACTS, STATUSES, Guardrail, Plan
+from dash_app.planning.sample_size import PROPORTION
 
 
 def form(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
@@ -84,7 +85,6 @@ def _what(plan: Plan) -> list[Component]:
 
 
 def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
-    now = value_text(plan.metric_kind, plan.baseline, unit_of(plan.primary_metric, catalog))
     return [
         dmc.Select(
             id=_id("primary_metric"),
@@ -93,10 +93,21 @@ def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
             value=plan.primary_metric,
             searchable=True,
             allowDeselect=False,
-            description=f"Now {now} among {formats.users(plan.baseline_n)}",
+            description=_now(plan, unit_of(plan.primary_metric, catalog)),
         ),
         html.Div(_design(plan, catalog), className="field-grid"),
     ]
+
+
+def _now(plan: Plan, unit: str) -> str:
+    """The baseline, and why it is not the number on the cluster's card."""
+    days = "1 day" if plan.exposure_days == 1 else f"{plan.exposure_days} days"
+    value = value_text(plan.metric_kind, plan.baseline, unit)
+    among = "of" if plan.metric_kind == PROPORTION else "among"
+    return (
+        f"Now {value} {among} {formats.users(plan.baseline_n)}, within {days} of being eligible."
+        " The cluster's card counts the whole window, so its number may differ."
+    )
 
 
 def _design(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
