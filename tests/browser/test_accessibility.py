@@ -65,9 +65,12 @@ def states(page: Page, server: Server) -> Iterator[str]:
     page.get_by_role("button", name="Save to the roadmap").click()
     page.locator("#toast").get_by_text("is on the roadmap").wait_for()
     yield from _roadmap(page, server)
-    for path in ("/", "/history", "/data"):
+    for path in ("/history", "/data", "/"):
         go(page, server, path)
         yield path
+    page.get_by_role("button", name="How these clusters were chosen").click()
+    page.get_by_role("dialog").get_by_text("What the columns mean").click()
+    yield "how the clusters were chosen"
 
 
 def _roadmap(page: Page, server: Server) -> Iterator[str]:
