@@ -4,6 +4,7 @@ import pytest
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.segmentation.method import Method
 from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose, judge
+from grupa_pipeline.segmentation.wording import SELECTIONS, VERDICTS
 
 METHOD = Method()
 
@@ -34,6 +35,7 @@ def _judged(
 )
 def test_verdicts(sizes: list[int], noise: int, stability: float, verdict: str) -> None:
     assert _judged(sizes, noise=noise, stability=stability).verdict == verdict
+    assert verdict in VERDICTS, "the app and Dagster have words for it"
 
 
 def test_users_of_unstable_clusters_do_not_count_for_a_candidate() -> None:
@@ -87,3 +89,7 @@ def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
     assert list(table["candidate"]) == [1, 2]
     assert list(table["chosen"]) == [True, False]
     assert set(table["parameters"][0]) == {"n_neighbors", "min_cluster_size", "min_samples", "cluster_selection_method"}
+
+
+def test_every_way_of_selection_has_words() -> None:
+    assert {selection for *_, selection in METHOD.densities} <= SELECTIONS.keys()
