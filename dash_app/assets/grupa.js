@@ -302,6 +302,10 @@
       const trigger = triggered();
       return trigger ? address({ plan: idOf(trigger).plan }, search) : kept();
     },
+    replan: (clicks) => {
+      const trigger = triggered();
+      return trigger ? { what: idOf(trigger).type, at: Date.now() } : kept();
+    },
     save_plan: async (clicks) => {
       const trigger = triggered();
       if (!trigger) return kept();

@@ -38,8 +38,7 @@ def register(app: Dash, services: Services) -> None:
         Output("draft", "data"),
         Output("drawer", "title"),
         Input("planning", "data"),
-        Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
-        Input({"type": "alternative", "plan": ALL}, "n_clicks"),
+        Input("replan", "data"),
         State("where", "data"),
         State("draft", "data"),
         prevent_initial_call=True,
@@ -90,6 +89,14 @@ def _register_browser(app: Dash) -> None:
         Input("planning", "data"),
         prevent_initial_call=True,
     )
+    # Buttons come and go with the drawer, and Dash calls for that too: it would make the draft anew, or drop the call before.
+    app.clientside_callback(
+        browser("replan"),
+        Output("replan", "data"),
+        Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
+        Input({"type": "alternative", "plan": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
     app.clientside_callback(
         browser("save_plan"),
         Output("saving", "data"),
@@ -101,8 +108,7 @@ def _register_browser(app: Dash) -> None:
 def open_planner(
     services: Services,
     planning: dict[str, str],
-    _reloads: list[int],
-    _alternatives: list[int],
+    replan: dict[str, Any] | None,
     where: dict[str, Any] | None,
     draft: dict[str, Any] | None,
 ) -> tuple[Any, Any, Any]:
@@ -110,11 +116,11 @@ def open_planner(
 
     For a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer.
     """
-    wanted, asked = planning["plan"], _opened_by()
-    if not wanted or not asked:
+    wanted = planning["plan"]
+    if not wanted:
         return NOTHING_NEW
     try:
-        if asked == "alternative" and draft:
+        if ctx.triggered_id == "replan" and replan and replan["what"] == "alternative" and draft:
             better = drafting.resize(services, drafting.from_store(draft)).alternative
             return _drawer(services, better.plan) if better and better.plan else NOTHING_NEW
         if wanted.startswith("new:"):
@@ -124,17 +130,6 @@ def open_planner(
         return empty.no_plan(str(error)), None, _title("Test plan")
     except CANNOT as error:
         return empty.not_plannable(str(error)), None, _title("Plan a test")
-
-
-def _opened_by() -> str:
-    """What asks for the drawer: the address (`planning`) or the type of the button that was pressed; else nothing.
-
-    Dash also calls when a button comes or goes with the answer to an edit: the drawer must then stay as it was typed.
-    """
-    if ctx.triggered_id == "planning":
-        return "planning"
-    pressed = isinstance(ctx.triggered_id, dict) and ctx.triggered[0]["value"]
-    return str(ctx.triggered_id["type"]) if pressed else ""
 
 
 def edit(

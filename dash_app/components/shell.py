@@ -47,6 +47,7 @@ def shell(*, people_sign_in: bool = False) -> Component:
             dcc.Store(id="picked"),
             dcc.Store(id="asked"),
             dcc.Store(id="scheme", storage_type="local"),
+            dcc.Store(id="replan"),
             dcc.Store(id="saving"),
             dcc.Store(id="saved", data=0),
             dcc.Store(id="draft"),

@@ -72,3 +72,12 @@ def test_numbers_are_dimmed_while_a_value_is_refused(page: Page, server: Server)
     expect(page.locator("#plan-problem")).to_be_empty()
     for each in (numbers, advice):
         expect(each).to_have_css("opacity", "1")
+
+
+def test_a_plan_opens_though_the_one_before_it_took_its_suggestion_away(page: Page, server: Server) -> None:
+    ready(page, server, "/?cluster=C01&plan=new:R-C01")
+    for _ in range(2):
+        expect(page.locator("#plan-advice .alternative")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page).not_to_have_url(re.compile("plan="))
+        page.locator("#panel").get_by_role("button", name="Plan test").first.click()

@@ -118,6 +118,8 @@ def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Serv
     page.get_by_role("button", name=re.compile("^Save")).click()
     expect(page.locator("#planner")).to_contain_text("Named by another")
     assert Roadmap(server.warehouse).plan(plan.plan_id).name == "Named by another"
+    page.get_by_role("button", name="Open the newer plan").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Named by another")
 
 
 def test_a_plan_of_a_cluster_that_is_gone_opens_and_is_renamed_on_a_phone(page: Page, server: Server) -> None:

@@ -31,14 +31,14 @@ def lost(services, draft):
     return services.roadmap.add(replace(draft, cluster_id="C99"), "ann")
 
 
-def open_(services, plan, stored=None):
-    return planner.open_planner(services, {"plan": plan.plan_id}, [], [], None, stored)
+def open_(services, plan, replan=None, stored=None):
+    return planner.open_planner(services, {"plan": plan.plan_id}, replan, None, stored)
 
 
-def called_for(button=None, clicks=0):
-    """The rest of the test is a call for a button, or for none."""
-    prop_id = f'{{"plan":"p1","type":"{button}"}}.n_clicks'
-    context_value.set(AttributeDict(triggered_inputs=[{"prop_id": prop_id, "value": clicks}] if button else []))
+def pressed(button):
+    """The rest of the test is a call for a button; what the browser then holds."""
+    context_value.set(AttributeDict(triggered_inputs=[{"prop_id": "replan.data", "value": {}}]))
+    return {"what": button, "at": 1}
 
 
 def form_values(services, plan):
@@ -99,26 +99,22 @@ def test_a_plan_of_no_snapshot_that_is_held_opens_too(services, lost):
     assert "is no longer held" in text(open_(services, plan)[0])
 
 
-def test_the_drawer_stays_as_it_is_when_a_button_comes_or_goes(services, draft):
-    saved = services.roadmap.add(draft, "ann")
-    called_for()
-    assert open_(services, saved) == planner.NOTHING_NEW
-    called_for("alternative", clicks=0)
-    assert open_(services, saved, drafting.to_store(saved)) == planner.NOTHING_NEW
-
-
 def test_a_pressed_button_opens_the_suggestion_or_the_newer_plan(services, draft):
     saved = services.roadmap.add(draft, "ann")
-    called_for("alternative", clicks=1)
-    _, stored, _ = open_(services, saved, drafting.to_store(saved))
+    _, stored, _ = open_(services, saved, pressed("alternative"), drafting.to_store(saved))
     assert drafting.from_store(stored).mde_absolute > saved.mde_absolute
-    called_for("reload-plan", clicks=1)
-    _, stored, _ = open_(services, saved, drafting.to_store(replace(saved, name="Typed")))
+    _, stored, _ = open_(services, saved, pressed("reload-plan"), drafting.to_store(replace(saved, name="Typed")))
     assert drafting.from_store(stored).name == saved.name
 
 
+def test_the_address_opens_a_plan_as_it_is_whatever_was_pressed_before(services, draft):
+    saved = services.roadmap.add(draft, "ann")
+    _, stored, _ = open_(services, saved, {"what": "alternative", "at": 1}, drafting.to_store(saved))
+    assert drafting.from_store(stored).mde_absolute == saved.mde_absolute
+
+
 def test_a_new_plan_is_saved_to_the_roadmap_and_a_saved_one_keeps_changes(services, shown, draft):
-    new, _, title = planner.open_planner(services, {"plan": "new:R-C01"}, [], [], None, None)
+    new, _, title = planner.open_planner(services, {"plan": "new:R-C01"}, None, None, None)
     assert text(title) == "Plan a test"
     assert "Save to the roadmap" in text(of_class(new, "plan-head"))
     saved, _, title = open_(services, services.roadmap.add(draft, "ann"))
