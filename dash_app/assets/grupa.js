@@ -48,16 +48,24 @@
   /* A field tells what was typed after a pause, of 600 ms at most (its debounce): a save waits for that. */
   const PAUSE = 700;
   let typed = -PAUSE;
+  let entered = -PAUSE; // the keys that move about in the form or close it left out
   for (const kind of ["input", "keydown", "pointerdown"]) {
     document.addEventListener(
       kind,
       ({ target, timeStamp }) => {
-        if (target.closest && target.closest(".plan-form")) typed = timeStamp;
+        if (!target.closest || !target.closest(".plan-form")) return;
+        typed = timeStamp;
+        if (kind === "input") entered = timeStamp;
       },
       true,
     );
   }
   const toldAll = () => new Promise((done) => setTimeout(done, Math.max(0, typed + PAUSE - performance.now())));
+
+  /* The draft as the drawer opened it: what differs from it when the drawer is closed was not saved. */
+  const UNSAVED = "unsaved:";
+  let asOpened = null;
+  const isEdited = (draft) => Boolean(asOpened && draft) && (!same(asOpened, draft) || performance.now() - entered < PAUSE);
 
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))));
 
@@ -304,7 +312,10 @@
     },
     replan: (clicks) => {
       const trigger = triggered();
-      return trigger ? { what: idOf(trigger).type, at: Date.now() } : kept();
+      if (!trigger) return kept();
+      const what = idOf(trigger).type;
+      if (what === "reload-plan") asOpened = null;
+      return { what, at: Date.now() };
     },
     save_plan: async (clicks) => {
       const trigger = triggered();
@@ -316,11 +327,21 @@
     /* The drawer opens at once and says what is coming. */
     drawer: (planning) => {
       const open = Boolean(planning && planning.plan);
+      if (open && !planning.plan.startsWith(UNSAVED)) asOpened = null;
+      if (open && document.querySelector("#toast .reopen")) own.set_props("toast", { children: null });
       const wait = { namespace: "dash_html_components", type: "P", props: { children: "Measuring the baseline and sizing the test…", className: "quiet", "aria-busy": "true" } };
       return [open, open ? wait : kept()];
     },
     dismiss: (clicks) => (triggered() ? null : kept()),
-    close_plan: (opened, search) => (opened === false ? address({ plan: "" }, search) : kept()),
+    opened_draft: (draft) => {
+      if (draft && !(asOpened && asOpened.plan_id === draft.plan_id)) asOpened = draft;
+    },
+    close_plan: (opened, search, draft) => {
+      const plan = wanted(search).get("plan");
+      if (opened !== false || !plan) return [kept(), kept()];
+      const back = plan.startsWith(UNSAVED) ? plan : UNSAVED + plan;
+      return [address({ plan: "" }, search), isEdited(draft) ? { plan: back, at: Date.now() } : kept()];
+    },
 
     /* The roadmap: which view, which plans, what is done with the selected one. */
     views: (view) => ["table", "board", "timeline"].map((each) => each !== view),

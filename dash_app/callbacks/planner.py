@@ -26,6 +26,7 @@ from dash_app.roadmap import StaleEditError, UnknownPlanError
 from dash_app.services import Services
 
 FIELDS, MARGINS = {"type": "field", "name": ALL}, {"type": "margin", "metric": ALL}
+UNSAVED = "unsaved:"
 NOTHING_NEW = (no_update,) * 3
 CANNOT = (BaselineError, DurationError, PlanError, SizeError)
 
@@ -70,6 +71,12 @@ def register(app: Dash, services: Services) -> None:
         State("saved", "data"),
         prevent_initial_call=True,
     )(partial(save, services))
+    app.callback(
+        Output("toast", "children", allow_duplicate=True),
+        Input("unsaved", "data"),
+        State("draft", "data"),
+        prevent_initial_call=True,
+    )(say_unsaved)
 
 
 def _register_browser(app: Dash) -> None:
@@ -78,10 +85,19 @@ def _register_browser(app: Dash) -> None:
     for name, trigger in (
         ("plan", Input({"type": "plan", "recommendation": ALL, "at": ALL}, "n_clicks")),
         ("open_plan", Input({"type": "open-plan", "plan": ALL}, "n_clicks")),
-        ("close_plan", Input("drawer", "opened")),
         ("after_save", Input("saved", "data")),
     ):
         app.clientside_callback(browser(name), search, trigger, State("url", "search"), prevent_initial_call=True)
+    app.clientside_callback(
+        browser("close_plan"),
+        search,
+        Output("unsaved", "data"),
+        Input("drawer", "opened"),
+        State("url", "search"),
+        State("draft", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(browser("opened_draft"), Input("draft", "data"))
     app.clientside_callback(
         browser("drawer"),
         Output("drawer", "opened"),
@@ -114,15 +130,16 @@ def open_planner(
 ) -> tuple[Any, Any, Any]:
     """What the drawer shows, its draft and its title.
 
-    For a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, or the alternative on offer.
+    For a new plan (`new:INSIGHT`), one on the roadmap, its newer revision, the alternative on offer, or what was closed
+    without saving (`unsaved:` before either, as long as the browser holds the draft).
     """
-    wanted = planning["plan"]
+    wanted = planning["plan"].removeprefix(UNSAVED)
     if not wanted:
         return NOTHING_NEW
     try:
-        if ctx.triggered_id == "replan" and replan and replan["what"] == "alternative" and draft:
-            better = drafting.resize(services, drafting.from_store(draft)).alternative
-            return _drawer(services, better.plan) if better and better.plan else NOTHING_NEW
+        again = _from_draft(services, planning["plan"], replan, draft)
+        if again:
+            return _drawer(services, again)
         if wanted.startswith("new:"):
             return _new(services, wanted.removeprefix("new:"), (where or {}).get("snapshot"))
         return _drawer(services, services.roadmap.plan(wanted))
@@ -130,6 +147,20 @@ def open_planner(
         return empty.no_plan(str(error)), None, _title("Test plan")
     except CANNOT as error:
         return empty.not_plannable(str(error)), None, _title("Plan a test")
+
+
+def _from_draft(
+    services: Services, wanted: str, replan: dict[str, Any] | None, draft: dict[str, Any] | None
+) -> Plan | None:
+    """The plan to show that comes of the draft the browser holds: the alternative to it, or itself when it was closed."""
+    if not draft:
+        return None
+    plan = drafting.from_store(draft)
+    if replan and ctx.triggered_id == "replan":
+        better = drafting.resize(services, plan).alternative if replan["what"] == "alternative" else None
+        return better.plan if better else None
+    is_wanted = wanted in (f"{UNSAVED}{plan.plan_id}", f"{UNSAVED}new:{plan.recommendation_id}")
+    return plan if is_wanted else None
 
 
 def edit(
@@ -196,6 +227,13 @@ def save(
     except CANNOT as error:
         return planner_parts.problem(error), no_update, no_update
     return None, (saved or 0) + 1, told
+
+
+def say_unsaved(unsaved: dict[str, Any] | None, draft: dict[str, Any] | None) -> Any:
+    """Tell that a plan was closed with changes that are on no roadmap, with the way back to them."""
+    if not unsaved or not draft:
+        return no_update
+    return parts.toast(f"Your changes to {quoted(draft['name'])} are not saved.", reopen=unsaved["plan"])
 
 
 def _filled_in(

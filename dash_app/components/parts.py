@@ -140,13 +140,18 @@ def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
     )
 
 
-def toast(message: str, undo: tuple[str, str] | None = None) -> Component:
-    """What just happened, with a way back: `undo` names what to do (remove or restore) and the plan."""
-    back = (
-        [html.Button("Undo", id={"type": "undo", "what": undo[0], "plan": undo[1]}, className="link", n_clicks=0)]
-        if undo
-        else []
-    )
+def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "") -> Component:
+    """What just happened, with a way back.
+
+    `undo` names what to do (remove or restore) and the plan; `reopen` what the address calls the plan that was closed.
+    """
+    back = []
+    if undo:
+        undo_id = {"type": "undo", "what": undo[0], "plan": undo[1]}
+        back.append(html.Button("Undo", id=undo_id, className="link", n_clicks=0))
+    if reopen:
+        reopen_id = {"type": "open-plan", "plan": reopen}
+        back.append(html.Button("Reopen", id=reopen_id, className="link reopen", n_clicks=0))
     close = html.Button(
         icon("close"), id={"type": "dismiss", "of": "toast"}, className="bare", n_clicks=0, **aria(label="Dismiss")
     )

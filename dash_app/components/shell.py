@@ -51,6 +51,7 @@ def shell(*, people_sign_in: bool = False) -> Component:
             dcc.Store(id="saving"),
             dcc.Store(id="saved", data=0),
             dcc.Store(id="draft"),
+            dcc.Store(id="unsaved"),
             dcc.Store(id="dropped"),
             dcc.Store(id="plan-tool"),
             html.Div(id="toast", role="status"),

@@ -81,3 +81,26 @@ def test_a_plan_opens_though_the_one_before_it_took_its_suggestion_away(page: Pa
         page.keyboard.press("Escape")
         expect(page).not_to_have_url(re.compile("plan="))
         page.locator("#panel").get_by_role("button", name="Plan test").first.click()
+
+
+def test_a_plan_that_was_closed_without_saving_is_opened_again_as_it_was_typed(page: Page, server: Server) -> None:
+    ready(page, server, "/?plan=new:R-C01")
+    expect(page.locator(".numbers")).to_contain_text("users an arm")
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.press("Escape")
+    expect(page).not_to_have_url(re.compile("plan="))
+    page.wait_for_timeout(500)
+    expect(page.locator("#toast")).to_be_empty()
+    ready(page, server, "/?plan=new:R-C01")
+    name = type_in(page, "Name", "Typed by me")
+    for _ in range(2):
+        page.keyboard.press("Escape")
+        expect(page).not_to_have_url(re.compile("plan="))
+        expect(page.locator("#toast")).to_contain_text("Your changes to “Typed by me” are not saved")
+        page.get_by_role("button", name="Reopen").click()
+        expect(name).to_have_value("Typed by me")
+        expect(page.locator("#toast")).to_be_empty()
+    page.get_by_role("button", name="Save to the roadmap").click()
+    expect(page.locator("#toast")).to_contain_text("“Typed by me” is on the roadmap")
+    page.wait_for_timeout(500)
+    expect(page.locator("#toast")).to_contain_text("“Typed by me” is on the roadmap")

@@ -113,6 +113,16 @@ def test_the_address_opens_a_plan_as_it_is_whatever_was_pressed_before(services,
     assert drafting.from_store(stored).mde_absolute == saved.mde_absolute
 
 
+def test_what_was_closed_without_saving_is_told_of_and_opens_again(services, draft):
+    edited = drafting.to_store(replace(draft, name="Typed"))
+    told = planner.say_unsaved({"plan": "unsaved:new:R-C01"}, edited)
+    assert "Your changes to “Typed” are not saved. Reopen" in text(told)
+    assert {"type": "open-plan", "plan": "unsaved:new:R-C01"} in ids(told)
+    for held, name in ((edited, "Typed"), (None, draft.name), (edited | {"recommendation_id": "R-C02"}, draft.name)):
+        _, stored, _ = planner.open_planner(services, {"plan": "unsaved:new:R-C01"}, None, None, held)
+        assert drafting.from_store(stored).name == name
+
+
 def test_a_new_plan_is_saved_to_the_roadmap_and_a_saved_one_keeps_changes(services, shown, draft):
     new, _, title = planner.open_planner(services, {"plan": "new:R-C01"}, None, None, None)
     assert text(title) == "Plan a test"
