@@ -1,8 +1,9 @@
 """What came before a day: the snapshots, ids, choices and texts that its own snapshot carries on from.
 
-Only earlier days count, never a snapshot's own former version, but for the ids that it issued from equal input.
+Only earlier days count, never a snapshot's own former version, but for the ids that it issued to equal clusters.
 """
 
+import hashlib
 import json
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -49,13 +50,28 @@ def issued_ids(publication: Publication) -> set[str]:
     return set(found.get("cluster_id", []))
 
 
-def reissue_ids(publication: Publication, day: date, input_sha256: str) -> list[str]:
-    """Ids that the same snapshot issued before from equal input, so that making it again gives equal tables."""
+def clustering_sha256(features: pd.DataFrame, seed: int) -> str:
+    """Fingerprint of what clusters are made from: `features` (index user_id, clustering columns alone), sorted, and the seed.
+
+    Outcome events change `WarehouseResource.input_sha256` and not this.
+    """
+    sorted_features = features.reindex(columns=sorted(features.columns)).sort_index()
+    found = hashlib.sha256(repr((list(sorted_features.columns), seed)).encode())
+    found.update(pd.util.hash_pandas_object(sorted_features).to_numpy().tobytes())
+    return found.hexdigest()
+
+
+def reissue_ids(publication: Publication, day: date, input_sha256: str, clustering_sha256: str) -> list[str]:
+    """Ids that the same snapshot issued before from equal events, or from others that make the same clusters.
+
+    So making it again gives equal tables, and no label changes with outcome events alone.
+    """
     found = publication.query(
         """SELECT cluster_id FROM cluster_identities JOIN segmentations USING (snapshot_date)
-           WHERE snapshot_date = ? AND first_seen = snapshot_date AND input_sha256 = ? AND code_version = ?
+           WHERE snapshot_date = ? AND first_seen = snapshot_date AND code_version = ?
+             AND (input_sha256 = ? OR parameters ->> 'clustering_sha256' = ?)
            ORDER BY len(cluster_id), cluster_id""",
-        [day, input_sha256, version("grupa")],
+        [day, version("grupa"), input_sha256, clustering_sha256],
     ).to_pydict()
     return found.get("cluster_id", [])
 

@@ -77,18 +77,20 @@ def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: 
         horizon = day - timedelta(days=history.HISTORY_DAYS)
         before |= {earlier: snapshot for earlier, (snapshot, _) in in_run.items() if earlier >= horizon}
         last = max(before, default=None)
+        clustering = users[_clustering_columns(users, catalog)]
+        made_from = history.clustering_sha256(clustering, warehouse.seed)
         segmentation = segment(
-            users[_clustering_columns(users, catalog)],
+            clustering,
             seed=warehouse.seed,
             snapshot_date=day,
             history=[before[earlier] for earlier in sorted(before)],
             issued_ids=issued,
-            reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day)),
+            reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day), made_from),
             previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
             placing=placing(warehouse),
         )
         issued |= set(segmentation.identities["cluster_id"])
-        rows = _segmentation_tables(warehouse, day, segmentation, _users_in_window(warehouse, day))
+        rows = _segmentation_tables(warehouse, day, segmentation, made_from, _users_in_window(warehouse, day))
         labels = rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
         in_run[day] = (Snapshot(day, labels, segmentation.embedding, segmentation.identities), segmentation.parameters)
         _add(made, day, rows)
@@ -167,13 +169,14 @@ def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]
 
 
 def _segmentation_tables(
-    warehouse: WarehouseResource, day: date, segmentation: Segmentation, counts: pd.Series
+    warehouse: WarehouseResource, day: date, segmentation: Segmentation, clustering_sha256: str, counts: pd.Series
 ) -> dict[Table, pd.DataFrame]:
     """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
     users = segmentation.users.reindex(counts.index.rename("user_id"))
     few = ~counts.index.isin(segmentation.users.index)
     users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
     start, end = warehouse.window(day)
+    given = {"window_days": warehouse.window_days, "clustering_sha256": clustering_sha256}
     summary = {
         "status": segmentation.status,
         "reason": segmentation.reason,
@@ -186,7 +189,7 @@ def _segmentation_tables(
         "dbcv": segmentation.dbcv,
         "stability": segmentation.stability,
         "null_p_value": segmentation.null_p_value,
-        "parameters": json.dumps(segmentation.parameters | {"window_days": warehouse.window_days}, sort_keys=True),
+        "parameters": json.dumps(segmentation.parameters | given, sort_keys=True),
         "seed": warehouse.seed,
         "input_sha256": warehouse.input_sha256(day),
         "code_version": version("grupa"),

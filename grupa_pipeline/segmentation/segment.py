@@ -59,7 +59,7 @@ def segment(
     """Find clusters in `features` (index user_id, clustering columns alone, NaN where not applicable).
 
     `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
-    those that this snapshot issued before from equal input, in order; `previous_parameters` the `parameters` of the
+    those that this snapshot issued before from equal features, in order; `previous_parameters` the `parameters` of the
     last snapshot; `placing` may place users elsewhere than here. Equal input gives an equal result, in any process and
     whatever the order of users and columns.
 
