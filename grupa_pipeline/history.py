@@ -115,6 +115,6 @@ def actions_before(publication: Publication, day: date) -> list[str]:
         return []
     state = publication.states(last[0]["day"])["user_features"]
     columns = pq.read_schema(state.path).names
-    rows = publication.query("SELECT feature, source_action FROM feature_catalog").to_pylist()
+    rows = publication.load_published(tables.FEATURE_CATALOG, last[0]["day"]).to_pylist()
     actions = {row["feature"]: row["source_action"] for row in rows}
     return [actions[name] for name in columns if name.startswith("share_") and actions.get(name)]

@@ -21,6 +21,7 @@ from grupa_pipeline.ingest.ingest import IngestedFile
 from grupa_pipeline.staging import TableState
 from grupa_pipeline.tables import (
     EVENTS,
+    FEATURE_CATALOG,
     INGESTED_FILES,
     LLM_CALLS,
     PIPELINE_TABLES,
@@ -107,7 +108,9 @@ class Publication:
         return pq.read_table(state.path) if state else self.load_published(table, snapshot)
 
     def load_published(self, table: Table, snapshot: date) -> pa.Table:
-        """Rows of `table` for `snapshot` as people see them.
+        """Rows of `table` for `snapshot` as they were published.
+
+        Of the catalog: its own, or the newest where an earlier release published it, which kept no other.
 
         Raises:
             LookupError: They have not been published, or are kept no longer.
@@ -169,19 +172,17 @@ class Publication:
             (snapshot, name): self.keep(BY_NAME[name], snapshot, _staged_path(state), state.content_key)
             for snapshot, states in ready.items()
             for name, state in states.items()
-            if BY_NAME[name].storage == "parquet"
+            if _has_file(BY_NAME[name])
         }
         self.sync_names(kept.values())
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
             schema.ensure_tables(con)
             for snapshot, states in ready.items():
                 for name, state in states.items():
-                    path = kept.get((snapshot, name))
-                    if path is None:
-                        _replace_rows(con, BY_NAME[name], snapshot, pq.read_table(_staged_path(state)))
-                    self.note(
-                        con, BY_NAME[name], snapshot, TableState(state.content_key, state.inputs, state.rows, path)
-                    )
+                    table, path = BY_NAME[name], kept.get((snapshot, name))
+                    if table.storage == "rows":
+                        _replace_rows(con, table, snapshot, pq.read_table(_staged_path(state)))
+                    self.note(con, table, snapshot, TableState(state.content_key, state.inputs, state.rows, path))
             self._forget_old_snapshots(con)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
 
@@ -201,7 +202,7 @@ class Publication:
             file.unlink()
 
     def _forget_old_snapshots(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Let go of the per-user tables of all but the newest snapshots."""
+        """Let go of the per-user tables, and catalogs of their own, of all but the newest snapshots."""
         con.execute(
             f"""DELETE FROM {PUBLISHED_FILES.name} WHERE table_name <> 'events' AND path IS NOT NULL AND day NOT IN (
                 SELECT DISTINCT day FROM {PUBLISHED_FILES.name} WHERE table_name <> 'events' ORDER BY day DESC LIMIT ?)""",
@@ -237,6 +238,15 @@ class Publication:
             f"INSERT INTO {PUBLISHED_FILES.name} VALUES (?, ?, ?, ?, ?, ?)",
             [table.name, day, state.content_key, path, state.rows, json.dumps(dict(state.inputs), sort_keys=True)],
         )
+
+
+def _has_file(table: Table) -> bool:
+    """Whether each snapshot's rows are kept in a file of their own.
+
+    Those of the catalog are too: the table has one row a feature, the newest, but what a feature is may change from day to
+    day (its role does), and a snapshot that is made again in part needs what it was that day.
+    """
+    return table.storage == "parquet" or table is FEATURE_CATALOG
 
 
 def _replace_rows(con: duckdb.DuckDBPyConnection, table: Table, snapshot: date, rows: pa.Table) -> None:

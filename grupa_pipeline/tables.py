@@ -432,7 +432,7 @@ PUBLISHED_FILES = Table(
         ("table_name", "VARCHAR", "The table."),
         ("day", "DATE", "The snapshot's day, or the day of the events."),
         ("content_key", "VARCHAR", "SHA-256 of the rows, columns that change with every making left out."),
-        ("path", "VARCHAR", "Parquet file, relative to the warehouse; NULL when the rows are in this file."),
+        ("path", "VARCHAR", "Parquet file, relative to the warehouse; NULL when the rows are in this file alone."),
         ("rows", "BIGINT", "Number of rows."),
         ("inputs", "JSON", "For a snapshot's table: the content keys of the tables it was made from."),
     ),

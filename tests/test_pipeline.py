@@ -11,15 +11,23 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from grupa_pipeline import staging
+from grupa_pipeline import staging, warehouse
 from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.instance import dagster_instance
 from grupa_pipeline.publication import Publication
 from grupa_pipeline.running import RunFailedError, UnusableInputError, run
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.tables import PIPELINE_TABLES, SEGMENTATION_CANDIDATES, SEGMENTATIONS, SNAPSHOT_TABLES, Table
+from grupa_pipeline.tables import (
+    FEATURE_CATALOG,
+    PIPELINE_TABLES,
+    SEGMENTATION_CANDIDATES,
+    SEGMENTATIONS,
+    SNAPSHOT_TABLES,
+    Table,
+)
 from grupa_pipeline.upkeep import restore
 from sample_data.generate import END, write_log
+from tests import takings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 VOLATILE = ("created_at", "ingested_at", "latency_ms", "call_id")
@@ -131,6 +139,38 @@ def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:
     assert {table.name: rows(made, table) for table in SNAPSHOT_TABLES} == before
     assert (made.warehouse / "grupa.duckdb").resolve() == version, "equal tables are not published again"
     assert not staging.staged(made.warehouse, END)
+
+
+def test_a_snapshot_made_again_in_part_has_the_catalog_that_it_was_made_with(tmp_path: Path) -> None:
+    first, then = date(2025, 6, 1), date(2025, 6, 10)
+    proposing = [
+        f"user{n},{first} {hour:02}:00,{action}"
+        for n in range(8)
+        for hour, action in enumerate(
+            ["search"] * n + ["proposal_create"] * (1 + n % 2) + ["proposal_submit"] * (n > 2)
+        )
+    ]
+    searching = [f"other{n},{then} 10:00,search" for n in range(8)]
+    settings = Settings(warehouse=tmp_path / "warehouse", min_events=1)
+    run(settings, [takings.log(tmp_path / "first.csv", *proposing)], as_of=first)
+    run(settings, [takings.log(tmp_path / "then.csv", *searching)], as_of=then)
+
+    publication = Publication(settings.warehouse)
+    share = "feature = 'proposal_submit_share'"
+    assert [row["role"] for row in rows(settings, FEATURE_CATALOG, share)] == ["context"], "half have no proposal now"
+    assert role_of_submit_share(publication, first) == "clustering"
+    for name in ("segmentations", "user_embeddings"):
+        materialise(settings, name, first)
+    assert not staging.staged(settings.warehouse, first), "what is made again is equal"
+
+    with warehouse.publish(publication.database) as con:  # as a release would leave it that kept the newest alone
+        con.execute("UPDATE published_files SET path = NULL WHERE table_name = 'feature_catalog'")
+    assert role_of_submit_share(publication, first) == "context"
+
+
+def role_of_submit_share(publication: Publication, day: date) -> str:
+    catalog = publication.load_published(FEATURE_CATALOG, day).to_pylist()
+    return next(row["role"] for row in catalog if row["feature"] == "proposal_submit_share")
 
 
 @pytest.fixture(scope="module")
