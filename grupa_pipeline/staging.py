@@ -34,7 +34,7 @@ _ARROW_TYPES = {
 TOGETHER = b"made_together"
 """Key in a table's Arrow metadata: what one asset made at once carries the same value, and is shown together or not at all."""
 
-_CHANGES_WITH_EVERY_MAKING = ("latency_ms", "call_id")
+_CHANGES_WITH_EVERY_MAKING = ("latency_ms", "call_id", "created_at")
 
 
 class WrongTableError(TypeError):
@@ -85,7 +85,7 @@ def _in_key_order(rows: pa.Table, table: Table) -> pa.Table:
 
 def content_key(rows: pa.Table) -> str:
     """SHA-256 of `rows` (in key order), the columns that change with every making left out."""
-    kept = [n for n in rows.column_names if n not in _CHANGES_WITH_EVERY_MAKING and not n.endswith("_at")]
+    kept = [name for name in rows.column_names if name not in _CHANGES_WITH_EVERY_MAKING]
     sink, rows = _Digest(), rows.select(kept)
     if any(column.num_chunks > 1 for column in rows.columns):
         rows = rows.combine_chunks()  # the key must not depend on how the rows lie in memory

@@ -59,6 +59,12 @@ def test_content_key_ignores_what_changes_with_every_making_and_nothing_else() -
     assert staging.content_key(early) != staging.content_key(call(datetime(2025, 1, 1), 1, "b"))
 
 
+def test_content_key_counts_a_feature_whatever_its_name() -> None:
+    rows = pa.table({"snapshot_date": [DAY], "user_id": ["a"], "share_looked_at": [0.5]})
+    other = rows.set_column(2, "share_looked_at", pa.array([0.25]))
+    assert staging.content_key(rows) != staging.content_key(other)
+
+
 def test_staged_rows_come_back_with_their_lineage(tmp_path: Path) -> None:
     state = staging.stage(tmp_path, USER_EMBEDDINGS, DAY, embeddings("b", "a"), {"user_features": "k"})
     found = staging.staged(tmp_path, DAY)
