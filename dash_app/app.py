@@ -6,11 +6,12 @@ from threading import Thread
 from dash import Dash, set_props
 from flask import Flask
 
-from dash_app import document, exports, news, security, sign_in, uploads
+from dash_app import document, drafting, exports, news, security, sign_in, uploads
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
 from dash_app.data.gate import Gate
+from dash_app.planning.brief import write_brief
 from dash_app.roadmap import Roadmap
 from dash_app.services import Services
 from dash_app.warming import warm_up
@@ -26,7 +27,9 @@ def create_app(settings: Settings) -> Dash:
 
 
 def _open(settings: Settings) -> Services:
-    services = Services(settings, Gate(settings.warehouse / PIPELINE_FILE), Roadmap(settings.warehouse))
+    gate = Gate(settings.warehouse / PIPELINE_FILE)
+    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, drafting.labels(gate)))
+    services = Services(settings, gate, plans)
     services.roadmap.ensure()
     return services
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from dash_app.data import baselines
 from dash_app.data.baselines import Population
+from dash_app.data.gate import Gate
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
 from dash_app.planning.baseline import Baseline, BaselineError
-from dash_app.planning.brief import Label, Labels
+from dash_app.planning.brief import NO_LABELS, Label, Labels
 from dash_app.planning.draft import (
     Recommendation,
     baseline_fields,
@@ -30,6 +31,7 @@ from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_aga
 from dash_app.roadmap import new_plan_id
 from dash_app.services import Services
 from grupa_pipeline.features.roles import Roles
+from grupa_pipeline.warehouse import NoWarehouseError
 
 _DAYS = ("snapshot_date", "start_date", "end_date")
 _INSTANTS = ("baseline_from", "baseline_to", "created_at", "updated_at", "deleted_at")
@@ -74,7 +76,7 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
 
 def resize(services: Services, plan: Plan) -> Sizing:
     """Size a plan, or size it again after an edit."""
-    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), _labels(services))
+    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), labels(services.gate))
 
 
 def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
@@ -89,7 +91,7 @@ def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
     except (BaselineError, DurationError):
         if plan.n_total is None or _asks(plan) != _asks(before):
             raise
-        return sized_before(worded_again(plan, _labels(services)))
+        return sized_before(worded_again(plan, labels(services.gate)))
 
 
 def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int) -> Plan:
@@ -141,6 +143,15 @@ def enrolment(services: Services, day: date, cluster_id: str) -> Any:
     )
 
 
+def labels(gate: Gate) -> Labels:
+    """What metrics are called in a plan's texts; nothing where there is no warehouse yet."""
+    try:
+        catalog = gate.ask(load_catalog)
+    except NoWarehouseError:
+        return NO_LABELS
+    return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
+
+
 def to_store(plan: Plan) -> dict[str, Any]:
     """The plan as JSON for the browser to hold between edits."""
     row = plan.to_row()
@@ -152,11 +163,6 @@ def from_store(row: dict[str, Any]) -> Plan:
     days = {name: date.fromisoformat(row[name]) if row[name] else None for name in _DAYS}
     instants = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in _INSTANTS}
     return Plan.from_row(row | days | instants)
-
-
-def _labels(services: Services) -> Labels:
-    catalog = services.gate.ask(load_catalog)
-    return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
 
 
 def _asks(plan: Plan) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import duckdb
 
 from dash_app import roadmap_schema
+from dash_app.planning.brief import write_brief
 from dash_app.planning.changes import Change, changes
 from dash_app.planning.plan import STATUSES, Plan, PlanError, Problem, problems
 from grupa_pipeline import warehouse
@@ -62,11 +63,20 @@ class Roadmap:
     """The plans and cluster names of one warehouse folder.
 
     Every method opens what is published at that moment; an instance holds no connection and may be shared by threads.
+    `brief` writes a plan out: each revision is stored with a brief of its own, whichever way it was edited.
     """
 
-    def __init__(self, folder: Path, *, now: Callable[[], datetime] = utc_now, keep_days: int = 7) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        keep_days: int = 7,
+        brief: Callable[[Plan], str] = write_brief,
+    ) -> None:
         self.database = folder / warehouse.ROADMAP_FILE
         self._now = now
+        self._brief = brief
         self._keep_days = keep_days
 
     def ensure(self) -> None:
@@ -202,8 +212,7 @@ class Roadmap:
         now = self._now()
         position = max(others, default=0.0) + 1
         stored = replace(plan, revision=1, position=position, updated_by=user, created_at=now, updated_at=now)
-        _write(con, stored)
-        return stored
+        return self._write(con, stored)
 
     def _change(self, plan_id: str, user: str, edit: Callable[[Plan], Plan]) -> Plan:
         """Apply `edit` to the newest revision, whoever saved it."""
@@ -225,7 +234,15 @@ class Roadmap:
             updated_at=self._now(),
         )
         con.execute(f"DELETE FROM {TEST_ROADMAP.name} WHERE plan_id = ?", [stored.plan_id])
-        _write(con, stored)
+        return self._write(con, stored)
+
+    def _write(self, con: duckdb.DuckDBPyConnection, plan: Plan) -> Plan:
+        stored = replace(plan, brief=self._brief(plan))
+        row = stored.to_row()
+        values: Sequence[object] = list(row.values())
+        marks = ", ".join("?" * len(values))
+        for table in (TEST_ROADMAP.name, TEST_ROADMAP_HISTORY.name):
+            con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
         return stored
 
 
@@ -266,11 +283,3 @@ def _newest(con: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
             f"There is no plan {plan_id} on the roadmap; it may have been made in another warehouse."
         )
     return found[0]
-
-
-def _write(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    row = plan.to_row()
-    values: Sequence[object] = list(row.values())
-    marks = ", ".join("?" * len(values))
-    for table in (TEST_ROADMAP.name, TEST_ROADMAP_HISTORY.name):
-        con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)

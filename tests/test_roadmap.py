@@ -69,6 +69,16 @@ def test_every_revision_is_kept(roadmap):
     assert third.updated_at >= second.updated_at
 
 
+def test_every_revision_has_the_brief_of_what_it_says(tmp_path):
+    roadmap = Roadmap(tmp_path, brief=lambda plan: f"{plan.name} by {plan.owner}")
+    roadmap.ensure()
+    first = roadmap.add(a_plan(name="One"), "ana")
+    roadmap.save(replace(first, owner="bob"), 1, "bob")
+    copy = roadmap.duplicate(first.plan_id, "bob")
+    assert [each.brief for each in roadmap.history(first.plan_id)] == ["One by bob", "One by ana"]
+    assert roadmap.plan(copy.plan_id).brief == copy.brief == "One (copy) by bob"
+
+
 def test_a_stale_edit_is_refused_and_shows_what_changed(roadmap):
     first = roadmap.add(a_plan(), "ana")
     newer = roadmap.save(replace(first, name="Bob's"), 1, "bob")

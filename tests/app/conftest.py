@@ -7,8 +7,10 @@ from pathlib import Path
 import flask
 import pytest
 
+from dash_app import drafting
 from dash_app.data.gate import Gate
 from dash_app.data.snapshot import Snapshot
+from dash_app.planning.brief import write_brief
 from dash_app.roadmap import Roadmap
 from dash_app.services import Services
 from grupa_pipeline.settings import Settings
@@ -40,7 +42,8 @@ def folder(written: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def services(folder: Path, gate: Gate) -> Iterator[Services]:
     """The roadmap is the test's own; the tables are shared."""
-    made = Services(Settings(warehouse=folder), gate, Roadmap(folder))
+    roadmap = Roadmap(folder, brief=lambda plan: write_brief(plan, drafting.labels(gate)))
+    made = Services(Settings(warehouse=folder), gate, roadmap)
     with flask.Flask("test").test_request_context():
         yield made
 

@@ -3,9 +3,11 @@ from dataclasses import replace
 import pytest
 
 from dash_app import drafting
+from dash_app.app import create_app
 from dash_app.callbacks import roadmap as handlers
 from dash_app.pages import clusters, history, roadmap
 from dash_app.roadmap import StaleEditError
+from grupa_pipeline.settings import Settings
 from tests.app.trees import ids, of_class, parts, text
 
 
@@ -87,6 +89,20 @@ def test_a_cell_is_saved_as_the_next_revision(services, plan):
     assert (stored.owner, stored.revision) == ("bob", 2)
     handlers.edit_cell(services, cell(stored, "start_date", "2026-06-01"))
     assert str(services.roadmap.plan(plan.plan_id).start_date) == "2026-06-01"
+
+
+def test_the_exports_say_what_was_typed_into_a_cell_and_that_a_copy_is_one(folder, services, plan):
+    app = create_app(Settings(warehouse=folder)).server.test_client()
+    assert f"# {plan.name}" in app.get("/export/roadmap.md").text
+    handlers.edit_cell(services, cell(plan, "name", "Typed over"))
+    handlers.edit_cell(services, cell(services.roadmap.plan(plan.plan_id), "owner", "bob"))
+    handlers.use_tool(services, {"what": "duplicate", "plan": plan.plan_id})
+    for path in ("/export/roadmap.md", "/print/roadmap"):
+        told = app.get(path).text
+        assert "Typed over" in told
+        assert "Typed over (copy)" in told
+        assert "bob" in told
+        assert plan.name not in told
 
 
 def test_a_stale_cell_is_refused_and_told(services, plan):
