@@ -117,7 +117,7 @@ def _add_users(
             "size": _marker_size(len(points.user_id)) - (0 if cluster else 1),
             "opacity": DIMMED if selected and selected != cluster_id else (0.8 if cluster else 0.45),
         },
-        hovertemplate="%{customdata}<extra>%{fullData.name}</extra>",
+        hovertemplate="%{customdata}<br>%{fullData.name}<extra></extra>",
         meta=cluster_id,
         showlegend=False,
     )

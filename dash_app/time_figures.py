@@ -27,7 +27,7 @@ def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int
             mode="lines+markers",
             line={"color": own.color, "width": 2},
             marker={"symbol": own.symbol, "size": 8, "color": own.color},
-            hovertemplate="%{y:,} users on %{x|%-d %b %Y}",
+            hovertemplate="%{fullData.name}<br>%{y:,} users on %{x|%-d %b %Y}<extra></extra>",
         )
     figure.update_yaxes(rangemode="tozero", title_text="users", tickformat=",")
     figure.update_xaxes(tickformat="%-d %b<br>%Y", **({"tickvals": days} if len(days) <= 10 else {"nticks": 8}))

@@ -28,6 +28,12 @@ def test_a_click_keeps_its_user_through_json(services, shown):
     assert all(isinstance(trace["customdata"], list) for trace in sent["data"])
 
 
+def test_the_pointer_is_told_user_and_cluster_in_one_box(services, shown):
+    """Plotly's second box has no colour of its own that text could be read on in both themes."""
+    for trace in figures.cluster_map(points_of(services), shown.clusters).data:
+        assert trace.hovertemplate == "%{customdata}<br>%{fullData.name}<extra></extra>"
+
+
 def test_the_others_are_dimmed_not_hidden(services, shown):
     figure = figures.cluster_map(points_of(services), shown.clusters, "C02")
     opacity = {trace.meta: trace.marker.opacity for trace in figure.data}

@@ -28,6 +28,8 @@ def test_a_day_without_a_cluster_is_a_gap_in_its_line():
     lines = time_figures.sizes_over_time(sizes, {}).data
     assert [list(each.y) for each in lines] == [[5, None, 7], [9, 9, 9]]
     assert not any(each.connectgaps for each in lines)
+    assert all(each.hovertemplate.startswith("%{fullData.name}") for each in lines)
+    assert all(each.hovertemplate.endswith("<extra></extra>") for each in lines)
 
 
 def test_labels_of_flows_are_short_on_narrow_screens_and_whole_at_the_pointer():
