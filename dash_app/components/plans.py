@@ -132,7 +132,6 @@ def _movers(plan: Plan, at: int, of: int) -> list[Component]:
         value=plan.status,
         allowDeselect=False,
         size="xs",
-        w=120,
         **aria(label=f"Status of {plan.name}"),
     )
     return [move, *buttons]

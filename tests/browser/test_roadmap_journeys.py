@@ -105,6 +105,30 @@ def test_a_card_is_dragged_before_another_and_to_another_column_and_printed(page
     assert len(page.pdf()) > 10_000
 
 
+def test_cards_stay_in_their_columns_and_long_names_on_the_page(page: Page, server: Server) -> None:
+    roadmap = Roadmap(server.warehouse)
+    long = replace(plan_of(page, server, "C01"), plan_id="long", name="W" * 120, start_date=None, end_date=None)
+    roadmap.add(long, "ann")
+    ready(page, server, "/roadmap")
+    for width in (1440, 1280, 1024, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for view in ("Board", "Timeline"):
+            page.locator("#roadmap-view").get_by_text(view).click()
+            expect(page.locator(f"#view-{view.lower()}")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.locator("#roadmap-view").get_by_text("Board").click()
+        assert page.locator(".board .plan-card").count() > 1
+        assert page.evaluate(_SPILLED) == [], width
+    roadmap.remove(long.plan_id, "ann")
+
+
+_SPILLED = """() => [...document.querySelectorAll(".board-column")].flatMap((column) => {
+    const inside = column.getBoundingClientRect();
+    const beyond = (each) => each.getBoundingClientRect().right > inside.right;
+    return [...column.querySelectorAll(".plan-card, .plan-card button, .plan-card input")].filter(beyond).map((each) => each.id);
+})"""
+
+
 def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Server) -> None:
     plan = plan_of(page, server, "C03")
     other = page.context.new_page()
