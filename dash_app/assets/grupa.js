@@ -45,6 +45,16 @@
     setTimeout(() => watch.disconnect(), 3000);
   };
 
+  const screenIs = (query) => window.matchMedia(query).matches;
+  /* A click on the map is answered by the panel: where that stands below the map, it comes into view. On a phone it is a
+     sheet over the page. */
+  const showPanel = async () => {
+    await painted();
+    const panel = document.querySelector("#panel");
+    if (!panel || screenIs("(max-width: 760px)") || panel.getBoundingClientRect().top < window.innerHeight / 2) return;
+    panel.scrollIntoView({ block: "start", behavior: screenIs("(prefers-reduced-motion: reduce)") ? "auto" : "smooth" });
+  };
+
   /* A field tells what was typed after a pause, of 600 ms at most (its debounce): a save waits for that. */
   const PAUSE = 700;
   let typed = -PAUSE;
@@ -249,9 +259,11 @@
       const source = trigger.prop_id;
       if (source.startsWith("{")) focusOn("#panel h2");
       if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), kept()];
+      if (source === "map.clickAnnotationData") showPanel();
       if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), kept()];
       const { customdata: id, curveNumber } = point.points[0];
       const cluster = mapDrawn().data[curveNumber].meta;
+      if (cluster) showPanel();
       return [cluster ? address({ cluster }, search) : kept(), { id, cluster }];
     },
     ring: () => {

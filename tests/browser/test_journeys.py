@@ -57,6 +57,23 @@ def test_click_a_point_read_the_card_plan_a_test_and_it_survives_a_restart(page:
     expect(page.locator("#plan-table")).to_contain_text("Save proposals as they are written")
 
 
+@pytest.mark.parametrize("width", [1024, 900, 390])
+def test_a_click_on_the_map_shows_its_card_on_smaller_screens(page: Page, server: Server, width: int):
+    page.set_viewport_size({"width": width, "height": 768})
+    ready(page, server)
+    drawn(page)
+    page.mouse.click(*place_of(page, 3, 2))
+    name = page.locator("#panel .open-card h2")
+    expect(name).to_have_text("Careful drafters")
+    expect(name).to_be_in_viewport()
+    page.wait_for_function("() => document.querySelector('#panel').getBoundingClientRect().top < 400")
+    panel, box = page.locator("#panel").bounding_box(), page.locator(".map-card").bounding_box()
+    assert panel
+    assert box
+    assert (panel["x"] >= box["x"] + box["width"]) == (width == 1024)
+    assert (page.evaluate("scrollY") > 0) == (width == 900)  # on a phone the card lies over the page
+
+
 def test_three_clicks_from_the_open_app_to_a_draft(page: Page, server: Server):
     before = len(Roadmap(server.warehouse).plans())
     ready(page, server)
