@@ -47,7 +47,7 @@ def _register_browser(app: Dash) -> None:
         Output("plan-tool", "data"),
         Output("url", "search", allow_duplicate=True),
         Input(tool, "n_clicks"),
-        State("plan-table", "selectedRows"),
+        State("plan-table", "selectedRows", allow_optional=True),  # its tools go a moment after the table
         State("url", "search"),
         prevent_initial_call=True,
     )

@@ -129,6 +129,20 @@ _SPILLED = """() => [...document.querySelectorAll(".board-column")].flatMap((col
 })"""
 
 
+def test_the_roadmap_is_left_without_an_error(page: Page, server: Server) -> None:
+    plan = plan_of(page, server, "C02")
+    for selects in (False, True):
+        ready(page, server, "/roadmap")
+        row = page.locator(f'#plan-table [row-id="{plan.plan_id}"]')
+        expect(row).to_be_visible()
+        if selects:
+            row.click()
+            expect(page.get_by_role("button", name="Duplicate")).to_be_enabled()
+        page.get_by_role("link", name="History").click()
+        expect(page.get_by_text("Sizes over time").first).to_be_visible()
+        page.wait_for_timeout(1000)  # the page's fixture fails on any error that comes meanwhile
+
+
 def test_a_stale_edit_is_refused_and_shows_what_changed(page: Page, server: Server) -> None:
     plan = plan_of(page, server, "C03")
     other = page.context.new_page()
