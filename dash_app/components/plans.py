@@ -16,8 +16,11 @@ from dash_app.planning.plan import STATUSES, Plan
 COLUMNS = {"idea": "Ideas", "draft": "Drafts", "ready": "Ready", "scheduled": "Scheduled", "archived": "Archived"}
 
 
-def row(plan: Plan, cluster: str, metric: str, overlaps: Sequence[Overlap]) -> dict[str, Any]:
-    """A plan as a row of the table, its metric as people read it; `plan_id` and `revision` tell which edit it is."""
+def row(plan: Plan, cluster: str, metric: str, concurrent: int, overlaps: Sequence[Overlap]) -> dict[str, Any]:
+    """A plan as a row of the table, its metric as people read it; `plan_id` and `revision` tell which edit it is.
+
+    `concurrent` counts the tests on the same users at the same time, `overlaps` are those of the same metric.
+    """
     return {
         "plan_id": plan.plan_id,
         "revision": plan.revision,
@@ -31,6 +34,7 @@ def row(plan: Plan, cluster: str, metric: str, overlaps: Sequence[Overlap]) -> d
         "start_date": plan.start_date.isoformat() if plan.start_date else None,
         "owner": plan.owner,
         "rice": None if plan.rice_score is None else round(plan.rice_score, 1),
+        "concurrent": concurrent,
         "overlaps": len(overlaps),
     }
 

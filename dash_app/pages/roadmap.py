@@ -15,7 +15,7 @@ from dash_app.components.parts import aria
 from dash_app.data import history
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature, Snapshot
-from dash_app.planning.overlap import Overlap, find_overlaps, overlaps_by_plan
+from dash_app.planning.overlap import Overlap, count_concurrent, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
 from dash_app.services import Services
 from grupa_pipeline.warehouse import NoWarehouseError
@@ -106,11 +106,13 @@ def _table(
     by_plan: Mapping[str, Sequence[Overlap]],
     catalog: Mapping[str, Feature],
 ) -> Component:
+    concurrent = count_concurrent(found)
     rows = [
         plans.row(
             each,
             plans.cluster_look(each, clusters)[0],
             parts.metric(each.primary_metric, catalog),
+            concurrent.get(each.plan_id, 0),
             by_plan.get(each.plan_id, ()),
         )
         for each in found
@@ -154,6 +156,7 @@ def _table(
 def _columns() -> list[dict[str, Any]]:
     number = {"type": "numericColumn", "width": 100}
     words = {"wrapText": True, "autoHeight": True, "cellClass": "words"}
+    whole_header = {"wrapHeaderText": True, "autoHeaderHeight": True, "width": 118}
     return [
         {"field": "name", "headerName": "Test", "flex": 3, "minWidth": 200, "editable": True, **words},
         {
@@ -199,7 +202,20 @@ def _columns() -> list[dict[str, Any]]:
             **number,
             "valueFormatter": {"function": "params.value == null ? '' : d3.format(',.0f')(params.value)"},
         },
-        {"field": "overlaps", "headerName": "Overlaps", **number},
+        {
+            "field": "concurrent",
+            "headerName": "Tests at the same time",
+            "headerTooltip": "Other tests on the same users while this one runs, whatever they measure",
+            **number,
+            **whole_header,
+        },
+        {
+            "field": "overlaps",
+            "headerName": "Same-metric overlaps",
+            "headerTooltip": "Those of them that are decided by the same primary metric",
+            **number,
+            **whole_header,
+        },
     ]
 
 

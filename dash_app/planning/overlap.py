@@ -1,4 +1,4 @@
-"""Finds plans that would test the same users on the same metric at the same time, and how many users they would share.
+"""Finds plans that would test the same users at the same time; for those on the same metric, how many users they share.
 
 Warns, never forbids. Pure; works on plans alone.
 """
@@ -50,9 +50,8 @@ def find_overlaps(plans: Iterable[Plan]) -> list[Overlap]:
     users).
     """
     groups: dict[tuple[str, str], list[Plan]] = defaultdict(list)
-    for plan in plans:
-        if plan.status != "archived" and plan.deleted_at is None and plan.start_date and plan.end_date:
-            groups[plan.cluster_id, plan.primary_metric].append(plan)
+    for plan in filter(_takes_place, plans):
+        groups[plan.cluster_id, plan.primary_metric].append(plan)
     found = [overlap for group in groups.values() for overlap in _meetings(group)]
     return sorted(found, key=lambda overlap: (overlap.first_day, overlap.plan_id, overlap.other_id))
 
@@ -66,11 +65,32 @@ def overlaps_by_plan(plans: Iterable[Plan]) -> dict[str, list[Overlap]]:
     return dict(by_plan)
 
 
+def count_concurrent(plans: Iterable[Plan]) -> dict[str, int]:
+    """How many other tests run on the same cluster on a day of a plan's own, whatever they measure, by the plan's id."""
+    counts: dict[str, int] = defaultdict(int)
+    for one, other in combinations(filter(_takes_place, plans), 2):
+        first, last = _common_days(one, other)
+        if one.cluster_id == other.cluster_id and first <= last:
+            counts[one.plan_id] += 1
+            counts[other.plan_id] += 1
+    return dict(counts)
+
+
+def _takes_place(plan: Plan) -> bool:
+    is_dated = plan.start_date is not None and plan.end_date is not None
+    return is_dated and plan.status != "archived" and plan.deleted_at is None
+
+
+def _common_days(one: Plan, other: Plan) -> tuple[date, date]:
+    """First and last day on which both run; the last is before the first where there is none."""
+    first = max(one.start_date or date.max, other.start_date or date.max)
+    return first, min(one.end_date or date.min, other.end_date or date.min)
+
+
 def _meetings(group: list[Plan]) -> Iterator[Overlap]:
     ordered = sorted(group, key=lambda plan: (plan.start_date or date.max, plan.plan_id))
     for one, other in combinations(ordered, 2):
-        first = max(one.start_date or date.max, other.start_date or date.max)
-        last = min(one.end_date or date.min, other.end_date or date.min)
+        first, last = _common_days(one, other)
         if first <= last:
             shared = _shared_users(one, other, last)
             yield Overlap(one.plan_id, other.plan_id, one.primary_metric, first, last, shared)

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from dash_app.planning.overlap import find_overlaps, overlaps_by_plan
+from dash_app.planning.overlap import count_concurrent, find_overlaps, overlaps_by_plan
 from tests.planning.plans import a_plan
 
 MONDAY = date(2026, 5, 4)
@@ -41,6 +41,13 @@ def test_same_users_metric_and_days_meet():
 )
 def test_others_do_not(other):
     assert find_overlaps([_plan("a"), other]) == []
+
+
+def test_tests_on_the_same_users_are_counted_whatever_they_measure():
+    plans = [_plan("a"), _plan("b", primary_metric="deals"), _plan("c", start=27), _plan("d", cluster_id="C04")]
+    gone = [_plan("e", status="archived"), _plan("f", start_date=None, end_date=None)]
+    assert count_concurrent([*plans, *gone]) == {"a": 2, "b": 2, "c": 2}
+    assert count_concurrent([_plan("a"), _plan("b", start=28)]) == {}
 
 
 def test_one_common_day_is_enough():

@@ -83,6 +83,17 @@ def test_overlaps_stand_on_the_page_and_on_the_plan(services, shown, plan):
     assert len(of_class(tree, "card-warning")) == 2
 
 
+def test_a_test_on_the_same_users_with_another_metric_is_counted_apart(services, shown, plan):
+    first = services.roadmap.save(replace(plan, end_date=plan.start_date), 1, "ann")
+    services.roadmap.add(replace(first, plan_id="other", primary_metric="elsewhere"), "bob")
+    grid = next(
+        each for each in parts(roadmap.build(services, shown, None)) if getattr(each, "id", None) == "plan-table"
+    )
+    assert [(row["concurrent"], row["overlaps"]) for row in grid.rowData] == [(1, 0), (1, 0)]
+    names = {each["field"]: each["headerName"] for each in grid.columnDefs}
+    assert names["overlaps"] == "Same-metric overlaps"
+
+
 def test_a_cell_is_saved_as_the_next_revision(services, plan):
     handlers.edit_cell(services, cell(plan, "owner", "bob"))
     stored = services.roadmap.plan(plan.plan_id)
