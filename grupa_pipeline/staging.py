@@ -68,7 +68,7 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
     for column in table.columns:
         try:
             arrays[column.name] = rows[column.name].cast(_ARROW_TYPES[column.type])
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise WrongTableError(f"{table.name}.{column.name} is not {column.type}: {error}") from error
     others = [name for name in rows.column_names if name not in arrays]
     if others and not table.open_ended:

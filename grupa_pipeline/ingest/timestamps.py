@@ -91,7 +91,8 @@ class Style:
         unit = _EPOCH_UNITS[self.epoch_unit]
         low, high = (bound * unit for bound in _EPOCH_SECONDS)
         number = f"CASE WHEN regexp_full_match({text}, '{_EPOCH.pattern}') THEN CAST({text} AS DECIMAL(38, 6)) END"
-        micros = f"CAST(floor({number} * {10**6} / {unit}) AS BIGINT)"
+        # Whole numbers throughout: a quotient of decimals is a DOUBLE, which has no room for microseconds of today.
+        micros = f"CAST(CAST({number} * {10**6} AS HUGEINT) // {unit} AS BIGINT)"
         epoch = f"CASE WHEN {number} >= {low} AND {number} < {high} THEN make_timestamptz({micros}) END"
         return f"coalesce({parsed}, {epoch})"
 

@@ -101,4 +101,5 @@ def _identity_table(ids: Sequence[str], history: Sequence[Snapshot], today: date
             used = {*slots.values(), *(reserved if len(reserved) < 12 else ())}
             slots[name] = next(slot for slot in range(len(used) + 1) if slot not in used)
     first = [remembered[name][0] if name in remembered else today for name in ids]
-    return pd.DataFrame({"cluster_id": ids, "first_seen": first, "color_slot": [slots[name] for name in ids]})
+    table = pd.DataFrame({"cluster_id": ids, "first_seen": first, "color_slot": [slots[name] for name in ids]})
+    return table.astype({"cluster_id": object, "first_seen": object})  # empty columns would be numbers

@@ -24,9 +24,12 @@ def judge_outcome(chosen: Judged, trust: Trust, shares: np.ndarray, method: Meth
 def _in_the_fit(chosen: Judged, method: Method) -> str | None:
     """What is wrong with the grouping itself."""
     if chosen.verdict == "too_few_clusters":
+        shown = (
+            "What is shown are regions of a continuum." if chosen.fit.cluster_count else "There is no group to show."
+        )
         return (
             f"No way of grouping these users gave {method.min_clusters} groups set apart from their surroundings: "
-            "users differ by degree rather than in kind. What is shown are regions of a continuum."
+            f"users differ by degree rather than in kind. {shown}"
         )
     if chosen.verdict == "one_big_cluster":
         return _one_big(chosen.largest_share)

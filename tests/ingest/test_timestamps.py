@@ -1,6 +1,6 @@
 """Every way of writing a time that is read, in UTC, and those that are not."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 import pytest
@@ -51,6 +51,15 @@ def test_epoch_numbers_by_magnitude(digits):
     style = decide_style("log.csv", dict.fromkeys((2, 3, 4), digits), None)
     assert read(style, digits) == datetime(2025, 1, 1)
     assert read(style, digits[:9]) is None or len(digits) == 10
+
+
+@pytest.mark.parametrize("unit", [10**3, 10**6, 10**9])
+def test_epoch_numbers_are_read_to_the_microsecond(unit):
+    second = 1_735_689_600
+    for micros in (946_000, 123_000, 1_000, 999_000, 0):
+        digits = str((second * 10**6 + micros) * unit // 10**6)
+        style = decide_style("log.csv", {2: digits}, None)
+        assert read(style, digits) == datetime(2025, 1, 1) + timedelta(microseconds=micros)
 
 
 def test_a_format_is_obeyed_and_checked():

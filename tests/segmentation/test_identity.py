@@ -1,9 +1,12 @@
 from datetime import date, timedelta
 
 import pandas as pd
+import pyarrow as pa
 
 from grupa_pipeline.segmentation.identity import Identities, identify
 from grupa_pipeline.segmentation.results import Snapshot
+from grupa_pipeline.staging import conform
+from grupa_pipeline.tables import CLUSTER_IDENTITIES
 
 TODAY = date(2026, 5, 20)
 
@@ -90,3 +93,6 @@ def test_nobody_assigned_gives_no_identities() -> None:
     found = _identify(pd.Series([-1, -1], index=["a", "b"]), [])
     assert found.ids == []
     assert len(found.table) == 0
+    # What is published holds dates and texts, also where there is none.
+    rows = pa.Table.from_pandas(found.table.assign(stability=1.0, snapshot_date=TODAY), preserve_index=False)
+    assert conform(CLUSTER_IDENTITIES, rows).num_rows == 0

@@ -32,7 +32,8 @@ def test_three_stable_groups_that_stand_out_are_ok() -> None:
 @pytest.mark.parametrize(
     ("sizes", "stability", "noise", "words"),
     [
-        ([100, 100], [0.9, 0.9], 0, "No way of grouping"),
+        ([100, 100], [0.9, 0.9], 0, "regions of a continuum"),
+        ([], [], 300, "There is no group to show"),
         ([700, 100, 100], [0.9, 0.9, 0.9], 0, "puts 78% of the users into one group"),
         ([100, 100, 100], [0.9, 0.9, 0.9], 400, "leaves 57% of the users in no group"),
         ([100, 100, 100], [0.9, 0.9, 0.3], 0, "Only 2 of 3 groups come out again"),
