@@ -62,7 +62,8 @@ def _assemble(services: Services) -> Dash:
 def tell(error: Exception) -> None:
     """Say on the page that something failed; what exactly is in the log, not on the screen."""
     log.error("a callback failed", exc_info=error)
-    set_props("toast", {"children": parts.toast("That did not work; the page is as it was. The app's log says why.")})
+    told = "That did not work; the page is as it was. The app's log says why."
+    set_props("toast", {"children": parts.toast(told, stays=True)})
 
 
 def create_server() -> Flask:

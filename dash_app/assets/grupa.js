@@ -238,6 +238,17 @@
     });
   };
 
+  /* What just happened is told for a while: longer while somebody is at it, and until it is dismissed where it must stay. */
+  const TOLD_FOR = 8000;
+  let going = 0;
+  const letGo = () => {
+    clearTimeout(going);
+    const toast = document.querySelector("#toast");
+    if (!toast.firstChild || toast.querySelector(".stays")) return;
+    const isHeld = () => toast.matches(":hover") || toast.querySelector(":focus-visible");
+    going = setTimeout(() => (isHeld() ? letGo() : own.set_props("toast", { children: null })), TOLD_FOR);
+  };
+
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
     read_address: (path, search, names, saved, where, selection, planning) => {
@@ -343,6 +354,9 @@
       if (open && document.querySelector("#toast .reopen")) own.set_props("toast", { children: null });
       const wait = { namespace: "dash_html_components", type: "P", props: { children: "Measuring the baseline and sizing the test…", className: "quiet", "aria-busy": "true" } };
       return [open, open ? wait : kept()];
+    },
+    let_go: () => {
+      painted().then(letGo);
     },
     dismiss: (clicks) => (triggered() ? null : kept()),
     opened_draft: (draft) => {

@@ -90,9 +90,10 @@ def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: li
     typed = {each["token"]: value for each, value in zip(ids, values, strict=True)}
     try:
         told = carry_out(store, what, token, typed.get(token))
+        notice = parts.toast(told) if told else no_update
     except RefusedUploadError as refusal:
-        told = str(refusal)
-    return {"at": datetime.now(UTC).timestamp()}, parts.toast(told) if told else no_update
+        notice = parts.toast(str(refusal), stays=True)
+    return {"at": datetime.now(UTC).timestamp()}, notice
 
 
 def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> str | None:

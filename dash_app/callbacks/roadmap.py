@@ -78,6 +78,7 @@ def _register_browser(app: Dash) -> None:
         Input({"type": "dismiss", "of": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
+    app.clientside_callback(browser("let_go"), Input("toast", "children"), prevent_initial_call=True)
 
 
 def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answer:
@@ -86,7 +87,7 @@ def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answ
     try:
         told = handle(services, *asked)
     except (StaleEditError, UnknownPlanError, *CANNOT) as error:
-        return (saved or 0) + 1, parts.toast(f"Not saved. {error}")
+        return (saved or 0) + 1, parts.toast(f"Not saved. {error}", stays=True)
     return (no_update, no_update) if told is None else ((saved or 0) + 1, told)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formats
@@ -140,14 +140,18 @@ def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
     )
 
 
-def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "") -> Component:
+def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *, stays: bool = False) -> Component:
     """What just happened, with a way back.
 
-    `undo` names what to do (remove or restore) and the plan; `reopen` what the address calls the plan that was closed.
+    `undo` names what to do (remove or restore) and the plan; `reopen` what the address calls the plan that was closed. A plan
+    that can be removed again is new: a link leads to it. The browser lets the notice go after a while, but for one that
+    `stays` because something did not work, or is lost with it.
     """
-    back = []
+    back: list[Component] = []
     if undo:
         undo_id = {"type": "undo", "what": undo[0], "plan": undo[1]}
+        if undo[0] == "remove":
+            back.append(dcc.Link("See the roadmap", href="/roadmap", className="link"))
         back.append(html.Button("Undo", id=undo_id, className="link", n_clicks=0))
     if reopen:
         reopen_id = {"type": "open-plan", "plan": reopen}
@@ -155,7 +159,8 @@ def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "") -
     close = html.Button(
         icon("close"), id={"type": "dismiss", "of": "toast"}, className="bare", n_clicks=0, **aria(label="Dismiss")
     )
-    return html.Div([html.Span(message), *back, close], className="toast")
+    shown = [html.Span(message), *back, close]
+    return html.Div(shown, className="toast stays" if stays or reopen else "toast")
 
 
 def versus(evidence: Evidence) -> str:

@@ -129,6 +129,28 @@ _SPILLED = """() => [...document.querySelectorAll(".board-column")].flatMap((col
 })"""
 
 
+def test_a_notice_leads_to_the_roadmap_and_goes_but_an_error_stays(page: Page, server: Server) -> None:
+    page.clock.install()
+    plan = plan_of(page, server, "C03")
+    toast = page.locator("#toast")
+    toast.get_by_role("link", name="See the roadmap").click()
+    expect(page).to_have_url(re.compile("/roadmap$"))
+    expect(page.locator(f'#plan-table [row-id="{plan.plan_id}"]')).to_be_visible()
+    page.mouse.move(5, 5)
+    page.clock.fast_forward(9000)
+    expect(toast).to_be_empty()
+    Roadmap(server.warehouse).save(replace(plan, owner="bob"), 1, "bob")
+    cell = page.locator(f'#plan-table [row-id="{plan.plan_id}"] [col-id="owner"]')
+    cell.dblclick()
+    page.keyboard.type("cyd")
+    page.keyboard.press("Enter")
+    expect(toast).to_contain_text("Not saved.")
+    page.clock.fast_forward(30_000)
+    expect(toast).to_contain_text("Not saved.")
+    toast.get_by_role("button", name="Dismiss").click()
+    expect(toast).to_be_empty()
+
+
 def test_the_roadmap_is_left_without_an_error(page: Page, server: Server) -> None:
     plan = plan_of(page, server, "C02")
     for selects in (False, True):
