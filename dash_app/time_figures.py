@@ -3,13 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from html import escape
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
+from dash_app import formats
 from dash_app.data.history import Size
 from dash_app.figures import plain_layout, short
 from dash_app.palette import look
 from dash_app.planning.plan import Plan
+from grupa_pipeline.palette import UNASSIGNED
+
+_BAR, _LINE, _GAP = 18, 17, 11
+"""Pixels of the timeline: a bar, a line of a name over it, and what is free between rows."""
 
 
 def sizes_over_time(sizes: Sequence[Size], clusters: Mapping[str, tuple[str, int | None]]) -> go.Figure:
@@ -76,22 +82,33 @@ def flows(
     return figure
 
 
-def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None]) -> go.Figure:
-    """Dated plans as bars from their first to their last day, the earliest on top, in their cluster's colour."""
+def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None], today: date, longest: int = 60) -> go.Figure:
+    """Dated plans as bars from their first to their last day, the earliest on top, in their cluster's colour.
+
+    Args:
+        plans: The plans; all have a first and a last day.
+        slots: Colour slot of each cluster.
+        today: Where the dotted line stands.
+        longest: Characters of a line of a plan's name; a longer name has up to three lines. `height` of the layout follows.
+    """
     figure = go.Figure(layout=plain_layout())
     ordered = sorted(plans, key=lambda plan: (plan.start_date or date.max, plan.name), reverse=True)
+    names = [wrap(plan.name, longest, max_lines=3, placeholder="…") for plan in ordered]
+    name_height = _LINE * max(len(lines) for lines in names)
+    row = _BAR + name_height + _GAP
     spans = [((plan.end_date or date.max) - (plan.start_date or date.max)).days + 1 for plan in ordered]
     figure.add_bar(
         orientation="h",
         base=[plan.start_date.isoformat() for plan in ordered if plan.start_date],
         x=[span * 86_400_000 for span in spans],
         y=list(range(len(ordered))),
-        width=0.4,
+        width=_BAR / row,
         marker={"color": [look(slots.get(plan.cluster_id)).color for plan in ordered], "opacity": 0.55},
-        customdata=[[escape(plan.name), str(plan.start_date), str(plan.end_date), plan.status] for plan in ordered],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]} to %{customdata[2]}, %{customdata[3]}<extra></extra>",
+        customdata=[[escape(plan.name), _days(plan), plan.status] for plan in ordered],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}, %{customdata[2]}<extra></extra>",
     )
-    _add_plan_names(figure, ordered)
+    _add_plan_names(figure, ordered, names, today, over=_BAR / 2 / row)
+    _add_today(figure, today)
     figure.update_xaxes(
         type="date",
         side="top",
@@ -100,22 +117,39 @@ def timeline(plans: Sequence[Plan], slots: Mapping[str, int | None]) -> go.Figur
             {"dtickrange": ["M1", None], "value": "%b %Y"},
         ],
     )
-    figure.update_yaxes(visible=False, range=[-0.4, len(ordered) - 0.2])
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 40, "b": 8}, showlegend=False)
+    below, above = _BAR / 2 + _LINE, _BAR / 2 + name_height + _GAP
+    figure.update_yaxes(visible=False, range=[-below / row, len(ordered) - 1 + above / row])
+    margin = {"l": 8, "r": 8, "t": 40, "b": 8}
+    height = row * (len(ordered) - 1) + below + above + margin["t"] + margin["b"]
+    figure.update_layout(margin=margin, height=height, showlegend=False)
     return figure
 
 
-def _add_plan_names(figure: go.Figure, plans: Sequence[Plan]) -> None:
+def _days(plan: Plan) -> str:
+    return " to ".join(formats.day(each) for each in (plan.start_date, plan.end_date) if each)
+
+
+def _add_plan_names(
+    figure: go.Figure, plans: Sequence[Plan], names: Sequence[Sequence[str]], today: date, over: float
+) -> None:
     """Each plan's name over its bar, from the end that has more room beside it, so that the edge cuts none."""
     spans = [(plan.start_date, plan.end_date) for plan in plans if plan.start_date and plan.end_date]
-    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    first, last = min(today, *(start for start, _ in spans)), max(today, *(end for _, end in spans))
     on_left = [start - first <= last - end for start, end in spans]
     figure.add_scatter(
         x=[start if left else end + timedelta(days=1) for (start, end), left in zip(spans, on_left, strict=True)],
-        y=[at + 0.4 for at in range(len(plans))],
+        y=[at + over for at in range(len(plans))],
         mode="text",
-        text=[escape(short(plan.name)) for plan in plans],
-        textposition=["middle right" if left else "middle left" for left in on_left],
+        text=["<br>".join(map(escape, lines)) for lines in names],
+        textposition=["top right" if left else "top left" for left in on_left],
         cliponaxis=False,
         hoverinfo="skip",
+    )
+
+
+def _add_today(figure: go.Figure, today: date) -> None:
+    """A dotted line, named at its foot."""
+    figure.add_vline(x=today.isoformat(), line={"color": UNASSIGNED, "dash": "dot", "width": 2}, layer="below")
+    figure.add_annotation(
+        x=today.isoformat(), y=0, yref="paper", yanchor="bottom", xanchor="left", text="Today", showarrow=False
     )

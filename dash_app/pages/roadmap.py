@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
+import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import time_figures
+from dash_app import formats, time_figures
 from dash_app.components import parts, plans
 from dash_app.components.parts import aria
 from dash_app.data import history
@@ -26,7 +28,8 @@ Clusters = Mapping[str, tuple[str, int | None]]
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
     """The page with the plans as they are now."""
     found = services.roadmap.plans()
-    return page(found, cluster_looks(services), find_overlaps(found), overlaps_by_plan(found), metrics(services))
+    overlaps = find_overlaps(found), overlaps_by_plan(found)
+    return page(found, cluster_looks(services), *overlaps, metrics(services), datetime.now(UTC).date())
 
 
 def metrics(services: Services) -> Mapping[str, Feature]:
@@ -61,6 +64,7 @@ def page(
     overlaps: Sequence[Overlap],
     by_plan: Mapping[str, Sequence[Overlap]],
     catalog: Mapping[str, Feature],
+    today: date,
 ) -> Component:
     """The page for these plans."""
     if not found:
@@ -87,7 +91,7 @@ def page(
             plans.overlap_notice(overlaps, names),
             html.Div(_table(found, clusters, by_plan, catalog), id="view-table", className="view"),
             html.Div(plans.board(found, clusters, by_plan), id="view-board", className="view", hidden=True),
-            html.Div(_timeline(found, clusters), id="view-timeline", className="view", hidden=True),
+            html.Div(_timeline(found, clusters, today), id="view-timeline", className="view", hidden=True),
         ]
     )
 
@@ -219,7 +223,7 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
-def _timeline(found: Sequence[Plan], clusters: Clusters) -> Component:
+def _timeline(found: Sequence[Plan], clusters: Clusters, today: date) -> Component:
     dated = [each for each in found if each.start_date and each.end_date and each.status != "archived"]
     undrawn = [each for each in found if each not in dated and each.status != "archived"]
     endless = [each for each in undrawn if each.duration_days is None]
@@ -234,8 +238,18 @@ def _timeline(found: Sequence[Plan], clusters: Clusters) -> Component:
     if not dated:
         return html.Div([html.P("No plan has a first and a last day yet; give it a first one in its drawer."), *rest])
     slots = {cluster_id: slot for cluster_id, (_, slot) in clusters.items()}
-    figure = time_figures.timeline(dated, slots)
-    height = f"{max(180, 46 * len(dated) + 70)}px"
-    graph = dcc.Graph(figure=figure, config={"displayModeBar": False, "responsive": True}, style={"height": height})
-    words = "; ".join(f"{each.name} from {each.start_date} to {each.end_date}" for each in dated)
-    return html.Div([html.Div(graph, role="img", **aria(label=f"Timeline: {words}")), *rest])
+    graphs = [
+        html.Div(_graph(time_figures.timeline(dated, slots, today, longest)), className=f"on-{screens}-screens")
+        for screens, longest in (("wide", 60), ("narrow", 28))
+    ]
+    words = "; ".join(
+        f"{each.name} from {formats.day(each.start_date)} to {formats.day(each.end_date)}"
+        for each in dated
+        if each.start_date and each.end_date
+    )
+    return html.Div([html.Div(graphs, role="img", **aria(label=f"Timeline: {words}")), *rest])
+
+
+def _graph(figure: go.Figure) -> Component:
+    config: Any = {"displayModeBar": False, "responsive": True}
+    return dcc.Graph(figure=figure, config=config, style={"height": f"{figure.layout.height}px"})

@@ -42,7 +42,19 @@ def test_labels_of_flows_are_short_on_narrow_screens_and_whole_at_the_pointer():
 def test_names_on_the_timeline_run_away_from_the_nearer_edge():
     early = a_plan(end_date=date(2026, 5, 31))
     late = replace(early, plan_id="late", start_date=date(2026, 8, 1), end_date=date(2026, 8, 31))
-    bars, names = time_figures.timeline([early, late], {}).data
-    assert list(names.textposition) == ["middle left", "middle right"]
+    bars, names = time_figures.timeline([early, late], {}, date(2026, 6, 1)).data
+    assert list(names.textposition) == ["top left", "top right"]
     assert list(names.x) == [date(2026, 9, 1), date(2026, 5, 4)]
     assert bars.type == "bar"
+
+
+def test_the_timeline_shows_today_whole_names_and_days_as_elsewhere():
+    plan = a_plan(name="Find the point where <b>A declined</b> is decided", end_date=date(2026, 5, 31))
+    wide = time_figures.timeline([plan], {}, date(2026, 5, 10))
+    narrow = time_figures.timeline([plan], {}, date(2026, 5, 10), 28)
+    assert wide.data[1].text == ("Find the point where &lt;b&gt;A declined&lt;/b&gt; is decided",)
+    assert narrow.data[1].text == ("Find the point where &lt;b&gt;A<br>declined&lt;/b&gt; is decided",)
+    assert narrow.layout.height == wide.layout.height + 17
+    assert "4 May 2026 to 31 May 2026" in wide.data[0].customdata[0]
+    (line,) = wide.layout.shapes
+    assert (line.x0, line.x1, line.line.dash) == ("2026-05-10", "2026-05-10", "dot")
