@@ -158,21 +158,21 @@ def _table(
 
 
 def _columns() -> list[dict[str, Any]]:
-    number = {"type": "numericColumn", "width": 100}
+    number = {"type": "numericColumn", "width": 84}
     words = {"wrapText": True, "autoHeight": True, "cellClass": "words"}
-    whole_header = {"wrapHeaderText": True, "autoHeaderHeight": True, "width": 118}
+    whole_header = {"wrapHeaderText": True, "autoHeaderHeight": True}
     return [
-        {"field": "name", "headerName": "Test", "flex": 3, "minWidth": 200, "editable": True, **words},
+        {"field": "name", "headerName": "Test", "flex": 3, "minWidth": 170, "editable": True, **words},
         {
             "field": "status",
             "headerName": "Status",
-            "width": 120,
+            "width": 96,
             "editable": True,
             "cellEditor": "agSelectCellEditor",
             "cellEditorParams": {"values": list(STATUSES)},
         },
-        {"field": "cluster", "headerName": "Cluster", "flex": 2, "minWidth": 140, **words},
-        {"field": "metric", "headerName": "Primary metric", "flex": 2, "minWidth": 140, **words},
+        {"field": "cluster", "headerName": "Cluster", "flex": 2, "minWidth": 110, **words},
+        {"field": "metric", "headerName": "Primary metric", "flex": 2, "minWidth": 124, **words},
         {
             "field": "users",
             "headerName": "Users",
@@ -184,7 +184,7 @@ def _columns() -> list[dict[str, Any]]:
             "headerName": "Weeks",
             **number,
             **words,
-            "width": 120,
+            "width": 90,
             "cellClass": "words ag-right-aligned-cell",
             "valueFormatter": {
                 "function": "params.value == null ? 'never'"
@@ -194,16 +194,17 @@ def _columns() -> list[dict[str, Any]]:
         {
             "field": "start_date",
             "headerName": "First day",
-            "width": 130,
+            "width": 110,
             "editable": True,
             "cellEditor": "agDateStringCellEditor",
             "valueFormatter": {"function": "params.value ? d3.utcFormat('%-d %b %Y')(d3.isoParse(params.value)) : ''"},
         },
-        {"field": "owner", "headerName": "Owner", "width": 130, "editable": True},
+        {"field": "owner", "headerName": "Owner", "width": 92, "editable": True},
         {
             "field": "rice",
             "headerName": "RICE",
             **number,
+            "width": 74,
             "valueFormatter": {"function": "params.value == null ? '' : d3.format(',.0f')(params.value)"},
         },
         {
@@ -212,6 +213,7 @@ def _columns() -> list[dict[str, Any]]:
             "headerTooltip": "Other tests on the same users while this one runs, whatever they measure",
             **number,
             **whole_header,
+            "width": 90,
         },
         {
             "field": "overlaps",
@@ -219,6 +221,7 @@ def _columns() -> list[dict[str, Any]]:
             "headerTooltip": "Those of them that are decided by the same primary metric",
             **number,
             **whole_header,
+            "width": 90,
         },
     ]
 
