@@ -131,7 +131,7 @@ def _table(snapshot: Snapshot) -> list[Component]:
     """Where the table comes, and the table itself in a store: the browser lays it when the map is drawn."""
     if not snapshot.clusters:
         return []
-    place = html.Section([html.H2("Table"), html.Div(id="table-place")])
+    place = html.Section([html.H2("Table"), html.Div(id="table-place", className="scroll-x")])
     return [place, dcc.Store(id="table", data={"grid": _grid(snapshot)})]
 
 
@@ -140,32 +140,32 @@ def _grid(snapshot: Snapshot) -> Component:
         id="cluster-table",
         rowData=[_row(each) for each in snapshot.clusters],
         columnDefs=[
-            {"field": "cluster", "headerName": "Id", "width": 80},
-            {"field": "name", "headerName": "Cluster", "flex": 2, "minWidth": 180, **_WRAPPED},
+            {"field": "cluster", "headerName": "Id", "width": 70},
+            {"field": "name", "headerName": "Cluster", "flex": 2, "minWidth": 160, **_WRAPPED},
             {
                 "field": "size",
                 "headerName": "Users",
                 "type": "numericColumn",
-                "width": 110,
+                "width": 90,
                 "valueFormatter": {"function": "d3.format(',')(params.value)"},
             },
             {
                 "field": "share",
                 "headerName": "Share",
                 "type": "numericColumn",
-                "width": 100,
+                "width": 85,
                 "valueFormatter": {"function": "d3.format('.1%')(params.value)"},
             },
             {
                 "field": "stability",
                 "headerName": "Stability",
                 "type": "numericColumn",
-                "width": 110,
+                "width": 95,
                 "valueFormatter": {"function": "params.value == null ? '–' : d3.format('.2f')(params.value)"},
             },
-            {"field": "apart", "headerName": "What sets them apart most", "flex": 3, "minWidth": 240, **_WRAPPED},
-            {"field": "pains", "headerName": "Pain points", "type": "numericColumn", "width": 120},
-            {"field": "recommendations", "headerName": "Recommendations", "type": "numericColumn", "width": 165},
+            {"field": "apart", "headerName": "What sets them apart most", "flex": 3, "minWidth": 220, **_WRAPPED},
+            {"field": "pains", "headerName": "Pain points", "type": "numericColumn", "width": 115},
+            {"field": "recommendations", "headerName": "Recommendations", "type": "numericColumn", "width": 150},
         ],
         defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
         getRowId="params.data.cluster",

@@ -74,6 +74,25 @@ def test_a_click_on_the_map_shows_its_card_on_smaller_screens(page: Page, server
     assert (page.evaluate("scrollY") > 0) == (width == 900)  # on a phone the card lies over the page
 
 
+def test_the_table_of_clusters_scrolls_in_its_box_and_shows_a_shade_where_there_is_more(page: Page, server: Server):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    ready(page, server)
+    last = page.locator('#cluster-table .ag-header-cell[col-id="recommendations"]')
+    last.wait_for()
+    box = page.locator("#table-place")
+    assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
+    assert "linear-gradient" in box.evaluate("(box) => getComputedStyle(box).backgroundImage")
+    box.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
+    right, edge = (
+        page.evaluate("(each) => each.getBoundingClientRect().right", each.element_handle()) for each in (last, box)
+    )
+    assert right <= edge + 1
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_function(
+        "() => { const box = document.querySelector('#table-place'); return box.scrollWidth === box.clientWidth; }"
+    )
+
+
 def test_three_clicks_from_the_open_app_to_a_draft(page: Page, server: Server):
     before = len(Roadmap(server.warehouse).plans())
     ready(page, server)
