@@ -62,7 +62,11 @@ def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.Data
     if len(rows) < 2:
         return None
     wording, cluster_id = Wording(catalog), str(cluster["cluster_id"])
-    gaps = [_read(alias, row, wording) for alias, row in rows.items()]
+    size = max(int(row["n_cluster"]) for row in rows.values())
+    gaps = [_read(alias, row, size, wording) for alias, row in rows.items()]
+    gaps = [gap for gap in gaps if _got_there(gap.row, list(rows.values()), wording)]
+    if len(gaps) < 2:
+        return None
     chosen = _choose(gaps)
     pain_points, recommendations, used = [], [], {gap.alias for gap in chosen}
     for number, gap in enumerate(chosen, start=1):
@@ -70,15 +74,30 @@ def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.Data
         used.add(support.alias)
         say = _speaker(gap, _turn(gap, chosen, cluster_id), list(rows.values()), wording)
         pain_points.append(_pain_point(gap, support, say, wording))
-        recommendations.append(_recommendation(gap, support, number, say, wording))
+        target = _target(gap, list(rows.values()), wording)
+        recommendations.append(_recommendation(gap, support, number, target, say, wording))
     return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
 
 
-def _read(alias: str, row: Evidence, wording: Wording) -> _Gap:
-    """Severity is the kind's weight, the size of the gap, and the share of the cluster that it concerns."""
+def _got_there(row: Evidence, rows: Sequence[Evidence], wording: Wording) -> bool:
+    """Whether a step not taken can be told: not where most never did what it would lead on from, and less than others."""
+    if row["measure"] != "path" or row["effect_size"] > 0:
+        return True
+    start = str(wording.entry(str(row["metric"]))["source_action"]).splitlines()[0]
+    return not any(
+        other["measure"] == "proportion"
+        and other["effect_size"] < 0
+        and other["cluster_value"] < 0.5
+        and wording.entry(str(other["metric"]))["source_action"] == start
+        for other in rows
+    )
+
+
+def _read(alias: str, row: Evidence, size: int, wording: Wording) -> _Gap:
+    """Severity is the kind's weight, the size of the gap, and the share of the cluster, of `size` users, that it concerns."""
     pain = pain_of(row, wording.entry(str(row["metric"])))
-    size = weight(row) * (1.0 if is_large(row) else 0.5)
-    return _Gap(alias, row, pain, pain.weight * size * _concerned(row), _matter(str(row["metric"]), wording))
+    gap = weight(row) * (1.0 if is_large(row) else 0.5)
+    return _Gap(alias, row, pain, pain.weight * gap * _concerned(row, size), _matter(str(row["metric"]), wording))
 
 
 def _matter(metric: str, wording: Wording) -> str:
@@ -89,11 +108,12 @@ def _matter(metric: str, wording: Wording) -> str:
     )
 
 
-def _concerned(row: Evidence) -> float:
-    """Share of the cluster on the far side of a gap: those who have (or lack) it, or a member's chance to be beyond."""
+def _concerned(row: Evidence, size: int) -> float:
+    """Share of the cluster on the far side of a gap: those who have (or lack) it, or of those who have a value a member's
+    chance to be beyond."""
     if row["measure"] in ("proportion", "path"):
         return float(row["cluster_value"] if row["effect_size"] > 0 else 1 - row["cluster_value"])
-    return (1 + abs(float(row["effect_size"]))) / 2
+    return (1 + abs(float(row["effect_size"]))) / 2 * min(1.0, float(row["n_cluster"]) / size)
 
 
 def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
@@ -152,8 +172,15 @@ def _pain_point(gap: _Gap, support: _Gap, say: Callable[..., str], wording: Word
     return PainPoint(title=say(*gap.pain.title), body=body, evidence_ids=[gap.alias, support.alias])
 
 
-def _recommendation(gap: _Gap, support: _Gap, number: int, say: Callable[..., str], wording: Wording) -> Recommendation:
-    fix, (metric, direction) = gap.pain.fix, _target(gap, wording)
+def _recommendation(
+    gap: _Gap,
+    support: _Gap,
+    number: int,
+    target: tuple[str, Literal["increase", "decrease"]],
+    say: Callable[..., str],
+    wording: Wording,
+) -> Recommendation:
+    fix, (metric, direction) = gap.pain.fix, target
     return Recommendation(
         title=say(*fix.title),
         body=say(*fix.body),
@@ -166,18 +193,21 @@ def _recommendation(gap: _Gap, support: _Gap, number: int, say: Callable[..., st
     )
 
 
-def _target(gap: _Gap, wording: Wording) -> tuple[str, Literal["increase", "decrease"]]:
+def _target(gap: _Gap, rows: Sequence[Evidence], wording: Wording) -> tuple[str, Literal["increase", "decrease"]]:
     """The metric to move and the better way: the pain's own, else what its kind aims at, a good outcome, or visits.
 
-    Where the catalog says of none which way is better, the pain's own metric moves back towards the others.
+    None but the pain's own in which the cluster is ahead of the others already, as its `rows` say. Where the catalog says of
+    none which way is better, the pain's own metric moves back towards the others.
     """
     metrics = wording.metrics()
     wished = [metric for pattern in gap.pain.target for metric in metrics if re.search(pattern, metric)]
     outcomes = [metric for metric in metrics if wording.entry(metric)["role"] == "outcome"]
     good = [metric for metric in outcomes if better_way(wording.entry(metric)) == "increase"]
-    for metric in [str(gap.row["metric"]), *wished, *good, "sessions_per_week", *metrics]:
+    own = str(gap.row["metric"])
+    measured = {str(row["metric"]): "increase" if row["effect_size"] > 0 else "decrease" for row in rows}
+    for metric in [own, *wished, *good, "sessions_per_week", *metrics]:
         way = better_way(wording.entry(metric)) if metric in metrics else None
-        if way is not None:
+        if way is not None and (metric == own or measured.get(metric) != way):
             return metric, way
     return str(gap.row["metric"]), "decrease" if gap.row["effect_size"] > 0 else "increase"
 

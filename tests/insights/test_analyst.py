@@ -198,5 +198,35 @@ def test_where_a_metric_has_no_better_side_the_recommendation_aims_at_one_that_h
     assert "they will have “deal” more often" in draft.recommendations[0].hypothesis
 
 
+def test_no_recommendation_aims_at_what_the_cluster_is_ahead_in():
+    evidence = _made({"did_search": (0.9, 0.3, "proportion"), "had_deal": (0.8, 0.3, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    told = [(fix.target_metric, fix.direction) for fix in draft.recommendations]
+    assert told
+    assert ("had_deal", "increase") not in told
+
+
+def test_a_wait_of_a_few_users_is_not_the_clusters_pain():
+    evidence = _made({"hours_search__view": (400.0, 1.0, "duration"), "sessions_per_week": (1.0, 2.0, "count")})
+    few = evidence.assign(n_cluster=[11 if each == "hours_search__view" else 800 for each in evidence["metric"]])
+    first = [analyse(rows, {"cluster_id": "C01"}, planted.catalog()).pain_points[0] for rows in (evidence, few)]
+    metrics = [_rows(evidence, "C01")[point.evidence_ids[0]]["metric"] for point in first]
+    assert metrics == ["hours_search__view", "sessions_per_week"]
+
+
 def test_one_piece_of_evidence_is_too_little_to_speak():
     assert analyse(_made({"had_deal": (0.8, 0.3, "proportion")}), {"cluster_id": "C01"}, planted.catalog()) is None
+
+
+def test_no_step_is_said_to_be_missing_from_where_hardly_anybody_got():
+    steps = {"path_search__view": (0.02, 0.6, "path"), "sessions_per_week": (1.0, 2.0, "count")}
+    got_there = _made(steps | {"did_search": (0.8, 0.9, "proportion")})
+    did_not = _made(steps | {"did_search": (0.1, 0.9, "proportion")})
+    cited = []
+    for evidence in (got_there, did_not):
+        draft = analyse(evidence.assign(cluster_id="C01"), {"cluster_id": "C01"}, planted.catalog())
+        aliases = {alias for point in draft.pain_points for alias in point.evidence_ids}
+        cited.append({_rows(evidence, "C01")[alias]["metric"] for alias in aliases})
+    assert "path_search__view" in cited[0]
+    assert "path_search__view" not in cited[1]
