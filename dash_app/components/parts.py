@@ -151,7 +151,7 @@ def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *
     if undo:
         undo_id = {"type": "undo", "what": undo[0], "plan": undo[1]}
         if undo[0] == "remove":
-            back.append(dcc.Link("See the roadmap", href="/roadmap", className="link"))
+            back.append(dcc.Link("Show it", href="/roadmap", className="link"))
         back.append(html.Button("Undo", id=undo_id, className="link", n_clicks=0))
     if reopen:
         reopen_id = {"type": "open-plan", "plan": reopen}

@@ -133,7 +133,7 @@ def test_a_notice_leads_to_the_roadmap_and_goes_but_an_error_stays(page: Page, s
     page.clock.install()
     plan = plan_of(page, server, "C03")
     toast = page.locator("#toast")
-    toast.get_by_role("link", name="See the roadmap").click()
+    toast.get_by_role("link", name="Show it").click()
     expect(page).to_have_url(re.compile("/roadmap$"))
     expect(page.locator(f'#plan-table [row-id="{plan.plan_id}"]')).to_be_visible()
     page.mouse.move(5, 5)
