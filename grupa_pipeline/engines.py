@@ -14,12 +14,13 @@ import duckdb
 
 from grupa_pipeline import spark, tables
 from grupa_pipeline.features.engine import DuckDBEngine, Engine
+from grupa_pipeline.register import Register
 from grupa_pipeline.resources import WarehouseResource
 from grupa_pipeline.schema import show_files
 from grupa_pipeline.segmentation.placing import Placing, place
-from grupa_pipeline.shelf import Shelf
+from grupa_pipeline.shelf import Shelf, folder
 
-MEMORY_LIMIT = 450
+MEMORY_LIMIT = 700
 """Megabytes that DuckDB may use for features before it spills to disk, beside the warehouse. What cannot spill may have more."""
 
 
@@ -37,7 +38,7 @@ def engine_on_window(warehouse: WarehouseResource, day: date) -> Iterator[Engine
     else:
         with _duckdb(warehouse) as con:
             show_files(con, tables.EVENTS, files)
-            with DuckDBEngine(con, _more_memory()) as engine:
+            with DuckDBEngine(con, _more_memory(), Register(folder(warehouse.publication.folder))) as engine:
                 yield engine
 
 
@@ -68,9 +69,9 @@ def _more_memory() -> Iterator[str]:
 
 def shelf(warehouse: WarehouseResource, engine: Engine) -> Shelf | None:
     """Where `engine` may keep sums from run to run; a cluster sums up everything each time."""
-    if not isinstance(engine, DuckDBEngine):
+    if not isinstance(engine, DuckDBEngine) or engine.register is None:
         return None
-    return Shelf(warehouse.publication, warehouse.roles().sha256(), engine.connection)
+    return Shelf(warehouse.publication, warehouse.roles().sha256(), engine.connection, engine.register)
 
 
 def placing(warehouse: WarehouseResource) -> Placing:

@@ -15,15 +15,16 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from grupa_pipeline import features, warehouse
+from grupa_pipeline.features.engine import Register
 from grupa_pipeline.features.pieces import Piece
 from grupa_pipeline.publication import Publication
+from grupa_pipeline.register import written_in
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.tables import PUBLISHED_FILES
 
+_EDITION = "grupa_edition"
 KEEP_DAYS = 35
 """Days after which a sum goes that no run has asked for."""
 
@@ -36,11 +37,13 @@ class Shelf:
         publication: The warehouse and its events.
         roles_sha256: Fingerprint of the roles in force.
         con: The engine's connection.
+        register: What the numbers in the sums stand for.
     """
 
     publication: Publication
     roles_sha256: str
     con: duckdb.DuckDBPyConnection
+    register: Register
 
     @cached_property
     def _keys(self) -> Mapping[date, tuple[str, ...]]:
@@ -57,11 +60,7 @@ class Shelf:
 
     def holds(self, name: str, piece: Piece) -> bool:
         """Whether the sum `name` over `piece` is there; one that cannot be read, as after a broken disk, is not."""
-        try:
-            pq.read_metadata(self._path(name, piece))
-        except (FileNotFoundError, pa.ArrowInvalid):
-            return False
-        return True
+        return written_in(self._path(name, piece), _EDITION) in self.register.editions
 
     def show(self, name: str, pieces: Sequence[Piece]) -> str:
         """A view of the sum `name` over `pieces`."""
@@ -73,12 +72,13 @@ class Shelf:
         return view
 
     def put(self, name: str, piece: Piece, table: str, number: int) -> None:
-        """Keep the rows of `table` whose column `piece` is `number`."""
+        """Keep the rows of `table` whose column `piece` is `number`, without that column."""
         path = self._path(name, piece)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}")
         self.con.execute(
-            f"COPY (SELECT * FROM {table} WHERE piece = {number}) TO {quoted(str(draft))} (FORMAT parquet, COMPRESSION lz4)"
+            f"""COPY (SELECT * EXCLUDE (piece) FROM {table} WHERE piece = {number}) TO {quoted(str(draft))}
+                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_EDITION}: {quoted(self.register.editions[-1])}}})"""
         )
         warehouse.sync(draft)
         os.replace(draft, path)

@@ -12,8 +12,10 @@ import pytest
 from grupa_pipeline import shelf, snapshots
 from grupa_pipeline.erasure import forget
 from grupa_pipeline.features import pieces
+from grupa_pipeline.features.engine import DuckDBEngine
 from grupa_pipeline.features.pieces import Piece
 from grupa_pipeline.inbox import take_in_files
+from grupa_pipeline.register import NAME, Register
 from grupa_pipeline.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.shelf import Shelf
@@ -110,15 +112,45 @@ def test_a_damaged_sum_is_made_again(warehouse: WarehouseResource) -> None:
     assert features(warehouse, 42).equals(before)
 
 
+def test_numbers_from_elsewhere_are_given_to_nobody(
+    warehouse: WarehouseResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register is lost, or an older one comes back, while sums lie there in which its numbers stand."""
+    path = shelf.folder(warehouse.publication.folder) / NAME
+    features(warehouse, 42)
+    older = path.read_bytes()
+    taken_in(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
+    more = [f"a{user},{FIRST + timedelta(days=43, hours=n)},login," for user in range(30) for n in range(6)]
+    take_in_files(warehouse.publication, [log(tmp_path / "new.csv", *more, header=HEADER)], None, NOW)
+    features(warehouse, 43)
+    other = [f"b{user},{FIRST + timedelta(days=44, hours=n)},login," for user in range(30) for n in range(6)]
+    take_in_files(warehouse.publication, [log(tmp_path / "other.csv", *other, header=HEADER)], None, NOW)
+    path.write_bytes(older)
+    after_older = features(warehouse, 44)
+    path.unlink()
+    after_loss = features(warehouse, 44)
+    monkeypatch.setattr(snapshots, "shelf", lambda warehouse, engine: None)
+    whole = features(warehouse, 44)
+    assert {"a3", "b3"} <= set(whole["user_id"].to_pylist())
+    assert after_older.equals(whole)
+    assert after_loss.equals(whole)
+
+
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    con.execute("CREATE TABLE made AS SELECT * FROM (VALUES (1, 'u1'), (2, 'u3')) AS t (piece, user_id)")
+    con.execute("CREATE TABLE made AS SELECT * FROM (VALUES (1, 7), (2, 9)) AS t (piece, user_key)")
+    con.execute("CREATE TABLE done AS SELECT 'u3' AS user_id, 'login' AS action")
     return con
 
 
 def shelf_of(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> Shelf:
-    return Shelf(warehouse.publication, roles, con)
+    """A shelf whose register has one edition, whichever process asks."""
+    register = Register(shelf.folder(warehouse.publication.folder))
+    if not register.editions:
+        with DuckDBEngine(con, register=register) as engine:
+            engine.know(engine.events("done"))
+    return Shelf(warehouse.publication, roles, con, register)
 
 
 TWO_DAYS = Piece(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
@@ -130,7 +162,7 @@ def test_what_is_put_there_is_shown(warehouse: WarehouseResource, con: duckdb.Du
     kept.put("counts", TWO_DAYS, "made", 2)
     assert kept.holds("counts", TWO_DAYS)
     assert not kept.holds("uses", TWO_DAYS)
-    assert con.execute(f"SELECT * FROM {kept.show('counts', [TWO_DAYS])}").fetchall() == [(2, "u3")]
+    assert con.execute(f"SELECT * FROM {kept.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
 
 
 def test_days_without_events_are_no_pieces(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
@@ -167,7 +199,7 @@ def test_sums_that_nobody_asks_for_go(warehouse: WarehouseResource, con: duckdb.
     kept.put("counts", TWO_DAYS, "made", 2)
     (shelf.folder(folder) / ".half.parquet").touch()
     shelf.clear(folder)
-    assert [path.name[0] != "." for path in shelf.folder(folder).iterdir()] == [True]
+    assert [path.name[0] != "." for path in shelf.folder(folder).iterdir()] == [True, True]  # the sum and the register
     for path in shelf.folder(folder).iterdir():
         os.utime(path, (time.time() + 3600,) * 2)  # the clock was set back
     shelf.clear(folder, keep_days=0)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
 
 import duckdb
 import pyarrow as pa
@@ -25,12 +24,13 @@ from grupa_pipeline.features.layout import Layout, read_layout
 from grupa_pipeline.features.log import Log, count_users, open_log
 from grupa_pipeline.features.mix import mix
 from grupa_pipeline.features.names import numbered
-from grupa_pipeline.features.paths import paths, times_between
+from grupa_pipeline.features.paths import paths, timed_actions, times_between
 from grupa_pipeline.features.pieces import Shelf
 from grupa_pipeline.features.proposals import proposals, tell
 from grupa_pipeline.features.rhythm import rhythm
 from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.features.steps import take_steps
+from grupa_pipeline.features.tally import take_tally
 from grupa_pipeline.features.usage import usage
 
 
@@ -132,20 +132,19 @@ def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Ta
     """Every feature that the log allows, and its values."""
     census = take_census(log, keep_actions)
     steps = take_steps(log)
-    told = tell(log)
+    told = tell(log, census)
+    tally = take_tally(log, census, timed_actions(census))
     found = [
         rhythm(log, steps),
         proposals(log, told) if told else None,
-        deals(log, census, told.done if told else None),
+        deals(log, census, told) if told else None,
         usage(log, census),
-        mix(log, census),
+        mix(log, census, tally),
         paths(log, census, steps),
-        times_between(log, census),
+        times_between(log, census, tally),
     ]
     parts = told_apart([part for part in found if part is not None], log.layout)
-    tables = [log.engine.keep(per_user(part, log.layout is not None)) for part in parts]
-    joined = reduce(lambda left, right: left.inner_join(right, "user_id"), tables)
-    values = log.engine.fetch(joined.order_by("user_id"))
+    values = log.engine.fetch_users([per_user(part, log.layout is not None) for part in parts])
     return [feature for part in parts for feature in part.features], values
 
 

@@ -76,18 +76,18 @@ def fraction_columns(feature: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Part:
-    """Features that come from the same rows, one row a user with enough events, with a column user_id."""
+    """Features that come from the same rows, one row a user with enough events, with a column user_key."""
 
     rows: ir.Table
     features: Sequence[Feature]
 
 
 def per_user(part: Part, fractions: bool = False) -> ir.Table:
-    """The part's features as float64 columns beside user_id; with `fractions` also what its ratios are made of."""
+    """The part's features as float64 columns beside user_key; with `fractions` also what its ratios are made of."""
     columns = {feature.name: feature.column for feature in part.features}
     for feature in part.features if fractions else ():
         columns |= feature.fraction
-    return part.rows.select("user_id", **columns)
+    return part.rows.select("user_key", **columns)
 
 
 def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature]:

@@ -68,8 +68,9 @@ def take_census(log: Log, keep_actions: Sequence[str]) -> Census:
 
 def _commonest(log: Log, outcome: bool) -> list[dict[str, Any]]:
     """Actions by their users, the commonest first; as many as can matter, for a log may have a million."""
-    seen = log.counts.filter(log.counts.outcome == outcome).semi_join(log.spans, "user_id")
-    grouped = seen.group_by("action").agg(users=seen.count(), events=seen.n.sum().cast("int64"))
+    seen = log.counts.filter(log.counts.outcome == outcome).semi_join(log.spans, "user_key")
+    grouped = seen.group_by("action_key").agg(users=seen.count(), events=seen.n.sum().cast("int64"))
+    grouped = grouped.inner_join(log.names.select("action", "action_key"), "action_key")
     ranked = grouped.order_by([ibis.desc("users"), ibis.desc("events"), "action"]).limit(_MOST_RANKED)
     return [row | {"outcome": outcome} for row in log.engine.fetch(ranked).to_pylist()]
 

@@ -3,58 +3,59 @@
 Absent where a log has no submissions or no good outcome. What users do with proposals is in `proposals`.
 """
 
+from collections.abc import Sequence
+
 import ibis
 from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
 from grupa_pipeline.features.log import Log
+from grupa_pipeline.features.proposals import Told
 
 _LEAST_KNOWN = 0.5
 """An outcome is a proposal's when at least this share of its events names one."""
 
 
-def deals(log: Log, census: Census, told: ir.Table | None) -> Part | None:
+def deals(log: Log, census: Census, told: Told) -> Part | None:
     """Good outcomes per submitted proposal of each user with enough events; None where the log has no such thing."""
-    submit = log.actions_of("proposal_submit")
-    good = [action for action in census.outcomes if log.assigned[action.name] == "good"]
-    if told is None or not submit or not good:
+    if not log.actions_of("proposal_submit") or not told.outcomes:
         return None
-    told = told.semi_join(log.spans, "user_id").filter(told.action.isin([*submit, *(action.name for action in good)]))
-    done = told.mutate(action=told.action.isin(submit).ifelse(submit[0], told.action))
-    known = _known(log, done)
-    named = known.get(submit[0], 0) >= _LEAST_KNOWN
-    chosen = [each for each in good if census.layout or not named or known.get(each.name, 0) >= _LEAST_KNOWN]
-    columns = {submit[0]: "submitted"} | {action.name: f"n{number}" for number, action in enumerate(chosen)}
-    rows = log.spans.select("user_id").left_join(_count(done, columns, named), "user_id")
-    rows = rows.select("user_id", **{name: rows[name].fill_null(0) for name in columns.values()})
-    return Part(rows, [_per_proposal(rows, rows[columns[action.name]], action) for action in chosen])
+    done = told.done.semi_join(log.spans, "user_key")
+    known = _known(log, done, ["submitted", *told.outcomes.values()])
+    named = known["submitted"] >= _LEAST_KNOWN
+    chosen = [
+        action
+        for action in census.outcomes
+        if action.name in told.outcomes
+        and (census.layout or not named or known[told.outcomes[action.name]] >= _LEAST_KNOWN)
+    ]
+    columns = ["submitted", *(told.outcomes[action.name] for action in chosen)]
+    rows = log.spans.select("user_key").left_join(_count(done, columns, named), "user_key")
+    rows = rows.select("user_key", **{column: rows[column].fill_null(0) for column in columns})
+    return Part(rows, [_per_proposal(rows, rows[told.outcomes[action.name]], action) for action in chosen])
 
 
-def _known(log: Log, done: ir.Table) -> dict[str, float]:
-    """Share of each action's events that name a proposal."""
-    known = done.n.sum(where=done.proposal.notnull()).fill_null(0).cast("float64")
-    grouped = done.group_by("action").agg(known=known / done.n.sum().cast("float64"))
-    return {row["action"]: row["known"] for row in log.engine.fetch(grouped).to_pylist()}
+def _known(log: Log, done: ir.Table, columns: Sequence[str]) -> dict[str, float]:
+    """Share of the events of each column that name a proposal; 0 where there are none."""
+    sums = {f"{column}_known": done[column].sum(where=done.proposal.notnull()) for column in columns}
+    sums |= {column: done[column].sum() for column in columns}
+    whole = {name: total.fill_null(0).cast("int64") for name, total in sums.items()}
+    counts = log.engine.fetch(done.agg(**whole)).to_pylist()[0]
+    return {column: counts[f"{column}_known"] / max(counts[column], 1) for column in columns}
 
 
-def _count(done: ir.Table, columns: dict[str, str], named: bool) -> ir.Table:
-    """A row a user with a count for each action.
+def _count(done: ir.Table, columns: Sequence[str], named: bool) -> ir.Table:
+    """A row a user with the sum of each of `columns`, of which the first is `submitted`.
 
     Where proposals are `named`, each is submitted once and won once, by the user who submitted it: what is dealt to
     someone else's proposal is not theirs. Where they are not, events are counted and nothing tells them apart.
     """
-    each = done.group_by("user_id", "proposal").agg(
-        **{
-            column: done.n.sum(where=done.action == action).fill_null(0).cast("int64")
-            for action, column in columns.items()
-        }
-    )
+    each = done
     if named:
         each = each.filter(each.proposal.notnull())
-        once = {column: ibis.least(each[column], each.submitted, 1) for column in columns.values()}
-        each = each.mutate(**once)
-    return each.group_by("user_id").agg(**{column: each[column].sum().cast("int64") for column in columns.values()})
+        each = each.mutate(**{column: ibis.least(each[column], each.submitted, 1) for column in columns})
+    return each.group_by("user_key").agg(**{column: each[column].sum().cast("int64") for column in columns})
 
 
 def _per_proposal(rows: ir.Table, count: ir.Value, action: Action) -> Feature:

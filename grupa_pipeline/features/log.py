@@ -4,9 +4,11 @@ Selection of users lives here, and so does the wall between outcomes and behavio
 false, or `steps`, has never seen an outcome event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -14,15 +16,11 @@ from ibis.expr import types as ir
 
 from grupa_pipeline.features.engine import Engine
 from grupa_pipeline.features.layout import Layout
+from grupa_pipeline.features.order import KEY_BITS, SUMS, Order
 from grupa_pipeline.features.pieces import Piece, Shelf, Sums, cut
 from grupa_pipeline.features.roles import Role, Roles
+from grupa_pipeline.features.units import DAY
 
-MINUTE = 60 * 1_000_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-"""Microseconds."""
-KEY_BITS = 63
-"""Bits that the time within the window and the number of an action may take together."""
 LEAST_DAYS = 7
 """Rates of a user seen for less are taken over this many days, so that a first day is not a fever."""
 
@@ -32,13 +30,14 @@ class Log:
     """One window of a log.
 
     Attributes:
-        engine: What computes.
+        engine: What computes, and knows every user and action.
         sums: The window's events, which are only ever summed up; times there are microseconds since 1970.
-        names: A row an action that somebody did: action, number (from 1, by name; 0 for the rarest of too many), outcome.
-        counts: A row a user and action: user_id, action, outcome, n, first_at, last_at.
-        spans: A row a user with enough events: user_id, n (outcomes not counted), first_at, last_at, days (observed).
-        start: The window's start in microseconds since 1970; times in `counts` and `spans` are counted from here.
-        length: Microseconds from the window's start to its end.
+        names: A row an action that somebody did: action, action_key, rank, outcome; see `Order`.
+        keys: The same keys by action.
+        ordered: What `Order` says of the events, put together from piece to piece.
+        counts: A row a user and action: user_key, action_key, outcome, n, first_at, last_at.
+        spans: A row a user with enough events: user_key, n (outcomes not counted), first_at, last_at, days (observed).
+        length: Microseconds from the window's start to its end; times in `counts` and `spans` are counted from the start.
         assigned: Role of each action that has one.
         roles: What the roles were assigned from.
         layout: Columns to measure; None to choose them.
@@ -47,9 +46,10 @@ class Log:
     engine: Engine
     sums: Sums
     names: ir.Table
+    keys: Mapping[str, Any]
+    ordered: Mapping[str, ir.Table]
     counts: ir.Table
     spans: ir.Table
-    start: int
     length: int
     assigned: Mapping[str, Role]
     roles: Roles
@@ -58,6 +58,11 @@ class Log:
     def actions_of(self, *roles: Role) -> list[str]:
         """Actions that have one of `roles`, sorted."""
         return sorted(action for action, role in self.assigned.items() if role in roles)
+
+    def is_one_of(self, rows: ir.Table, actions: Iterable[str]) -> ir.BooleanValue:
+        """Whether the action_key of a row is that of one of `actions`."""
+        keys = [self.keys[action] for action in actions if action in self.keys]
+        return rows.action_key.isin(keys) if keys else ibis.literal(False)
 
 
 def open_log(
@@ -74,59 +79,80 @@ def open_log(
     """Count the window of `events`. Times are naive UTC."""
     pieces = shelf.with_events(cut(window_start, window_end)) if shelf is not None else []
     sums = Sums(engine, engine.events(events), pieces or [Piece(window_start, window_end)], shelf if pieces else None)
-    counted = engine.keep(_in_all(sums.of(["counts"], _counts)["counts"]))
-    done = engine.fetch(counted.group_by("action").agg(n=counted.n.sum().cast("int64")))
+    done = _actions_done(sums)
     assigned = roles.assign(sorted({*done["action"].to_pylist(), *(layout.sources if layout else ())}))
     start = _micros(window_start)
     length = _micros(window_end) - start
-    numbers = 1 << (KEY_BITS - length.bit_length())
-    if len(done) >= numbers:  # which actions are numbered then hangs on all days of the window, so no sum is kept
+    bits = KEY_BITS - length.bit_length()
+    if len(done) >= 1 << bits:  # the rank of an action then hangs on all days of the window, so no sum is kept
         sums = replace(sums, pieces=[Piece(window_start, window_end)], shelf=None)
-    names = engine.keep(_names(done, assigned, numbers - 1))
-    joined = counted.left_join(names, "action")
-    first_at, last_at = joined.first_at - start, joined.last_at - start
-    counts = engine.keep(joined.select("user_id", "action", "outcome", "n", first_at=first_at, last_at=last_at))
-    spans = engine.keep(_spans(counts, length, min_events))
-    return Log(engine, sums, names, counts, spans, start, length, assigned, roles, layout)
-
-
-def _counts(events: ir.Table) -> dict[str, ir.Table]:
-    by_action = events.group_by("user_id", "piece", "action")
-    return {"counts": by_action.agg(n=events.count(), first_at=events["at"].min(), last_at=events["at"].max())}
-
-
-def _in_all(counts: ir.Table) -> ir.Table:
-    """Counts a user and action, of counts by piece."""
-    return counts.group_by("user_id", "action").agg(
-        n=counts.n.sum().cast("int64"), first_at=counts.first_at.min(), last_at=counts.last_at.max()
+    ranked = _names(done, assigned, (1 << bits) - 1)
+    names = engine.keep(ranked)
+    ordered = sums.of(SUMS, Order(engine, names, start, bits).sum_up)
+    counts = engine.keep(_counts(ordered["counts"], names, start))
+    return Log(
+        engine=engine,
+        sums=sums,
+        names=names,
+        keys=dict(zip(ranked["action"].to_pylist(), ranked["action_key"].to_pylist(), strict=True)),
+        ordered=ordered,
+        counts=counts,
+        spans=engine.keep(_spans(counts, length, min_events)),
+        length=length,
+        assigned=assigned,
+        roles=roles,
+        layout=layout,
     )
 
 
+def _actions_done(sums: Sums) -> pa.Table:
+    """action, action_key, n: of each action that somebody did; makes users and actions known to the engine."""
+    engine, missing = sums.engine, sums.missing(SUMS)
+    if missing:
+        engine.know(reduce(lambda one, other: one.union(other), (part.select("user_id", "action") for part in missing)))
+    read = [engine.keyed(part.group_by("action").agg(n=part.count())) for part in missing]
+    held = [part.group_by("action_key").agg(n=part.n.sum().cast("int64")) for part in sums.held("counts", SUMS)]
+    each = reduce(lambda one, other: one.union(other), [part.select("action_key", "n") for part in (*read, *held)])
+    return engine.fetch(engine.named(each.group_by("action_key").agg(n=each.n.sum().cast("int64"))))
+
+
 def _names(done: pa.Table, assigned: Mapping[str, Role], most: int) -> pa.Table:
-    commonest = done.sort_by([("n", "descending"), ("action", "ascending")])["action"].to_pylist()
-    numbers = {action: number for number, action in enumerate(sorted(commonest[:most]), 1)}
+    """`Log.names`: at most `most` ranks are given, to the commonest."""
+    done = done.sort_by([("n", "descending"), ("action", "ascending")])
+    commonest = done["action"].to_pylist()
+    ranks = {action: rank for rank, action in enumerate(sorted(commonest[:most]), 1)}
     return pa.table(
         {
-            "action": pa.array(commonest, pa.string()),
-            "number": pa.array([numbers.get(action, 0) for action in commonest], pa.int64()),
+            "action": done["action"],
+            "action_key": done["action_key"],
+            "rank": pa.array([ranks.get(action, 0) for action in commonest], pa.int64()),
             "outcome": pa.array([assigned.get(action) in ("good", "bad") for action in commonest], pa.bool_()),
         }
     )
 
 
+def _counts(by_piece: ir.Table, names: ir.Table, start: int) -> ir.Table:
+    counts = by_piece.group_by("user_key", "action_key").agg(
+        n=by_piece.n.sum().cast("int64"),
+        first_at=by_piece.first_at.min() - start,
+        last_at=by_piece.last_at.max() - start,
+    )
+    return counts.inner_join(names.select("action_key", "outcome"), "action_key")
+
+
 def count_users(log: Log) -> pa.Table:
     """Every user with an event: user_id, events, clustering_events (outcomes not counted); sorted by user_id."""
     counts = log.counts
-    users = counts.group_by("user_id").agg(
+    users = counts.group_by("user_key").agg(
         events=counts.n.sum().cast("int64"),
         clustering_events=counts.n.sum(where=~counts.outcome).fill_null(0).cast("int64"),
     )
-    return log.engine.fetch(users.order_by("user_id"))
+    return log.engine.fetch_users([users])
 
 
 def _spans(counts: ir.Table, length: int, min_events: int) -> ir.Table:
     behaviour = ~counts.outcome
-    spans = counts.group_by("user_id").agg(
+    spans = counts.group_by("user_key").agg(
         n=counts.n.sum(where=behaviour).fill_null(0).cast("int64"),
         first_at=counts.first_at.min(where=behaviour),
         last_at=counts.last_at.max(where=behaviour),
@@ -136,7 +162,7 @@ def _spans(counts: ir.Table, length: int, min_events: int) -> ir.Table:
     # have outcomes is seen from the first of those.
     first_day = spans.first_at.fill_null(spans.came_at) // DAY * DAY
     days = ibis.greatest((length - first_day + DAY - 1) // DAY, LEAST_DAYS)
-    return spans.filter(spans.n >= min_events).select("user_id", "n", "first_at", "last_at", days=days)
+    return spans.filter(spans.n >= min_events).select("user_key", "n", "first_at", "last_at", days=days)
 
 
 def _micros(moment: datetime) -> int:

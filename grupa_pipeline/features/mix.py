@@ -8,29 +8,22 @@ from ibis.expr import types as ir
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
 from grupa_pipeline.features.log import Log
+from grupa_pipeline.features.tally import Tally
 
 
-def mix(log: Log, census: Census) -> Part:
+def mix(log: Log, census: Census, tally: Tally) -> Part:
     """Shares of actions, actions ever done, and outcomes of each user with enough events."""
-    seen = log.counts.semi_join(log.spans, "user_id")
-    actions = {f"n{number}": action for number, action in enumerate([*census.common, *census.outcomes])}
-    per_user = seen.group_by("user_id").agg(
-        seen=seen.n.sum().cast("int64"),
-        **{
-            column: seen.n.sum(where=seen.action == action.name).fill_null(0).cast("int64")
-            for column, action in actions.items()
-        },
-    )
-    rows = log.spans.inner_join(per_user, "user_id")
+    rows = tally.rows
     features: list[Feature] = []
-    for column, action in actions.items():
-        if action in census.outcomes:
-            repeats = census.layout is not None or action.events >= 2 * action.users
-            features += _outcome(rows, rows[column], action, log.assigned[action.name] == "good", repeats)
-        else:
-            features.append(_share(rows, rows[column], action))
-            if census.tells(action.users):
-                features.append(_did(rows[column], action))
+    for action in census.common:
+        count = rows[tally.counts[action.name]]
+        features.append(_share(rows, count, action))
+        if census.tells(action.users):
+            features.append(_did(count, action))
+    for action in census.outcomes:
+        repeats = census.layout is not None or action.events >= 2 * action.users
+        good = log.assigned[action.name] == "good"
+        features += _outcome(rows, rows[tally.counts[action.name]], action, good, repeats)
     return Part(rows, features)
 
 

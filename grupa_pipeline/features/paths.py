@@ -11,8 +11,10 @@ from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.log import HOUR, MINUTE, Log
+from grupa_pipeline.features.log import Log
 from grupa_pipeline.features.steps import Steps
+from grupa_pipeline.features.tally import Tally
+from grupa_pipeline.features.units import HOUR, MINUTE
 
 MOST_PATHS = 20
 MOST_TIMES = 12
@@ -26,10 +28,9 @@ _SHORTEST_TIME = MINUTE
 
 def paths(log: Log, census: Census, steps: Steps) -> Part | None:
     """Whether a user ever went straight from one action to another within a session, for the commonest such pairs."""
-    codes = {action: code for code, action in enumerate(sorted(action.name for action in census.common), 1)}
-    base = len(codes) + 1
-    pairs = log.engine.keep(_pairs(log, steps, codes, base))
-    action_of = {codes[action.name]: action for action in census.common}
+    action_of = dict(enumerate(sorted(census.common, key=lambda action: action.name), 1))
+    base = len(action_of) + 1
+    pairs = log.engine.keep(_pairs(log, steps, action_of, base))
     if census.layout:
         code_of = {action.slug: code for code, action in action_of.items()}
         asked = [pair for pair in census.layout.paths if code_of.keys() >= set(pair)]
@@ -38,19 +39,21 @@ def paths(log: Log, census: Census, steps: Steps) -> Part | None:
         chosen = _commonest(log, census, pairs)
     if not chosen:
         return None
-    taken = pairs.group_by("user_id").agg(**{f"p{pair}": (pairs.pair == pair).any() for pair in chosen})
-    rows = log.spans.select("user_id").left_join(taken, "user_id")
+    taken = pairs.group_by("user_key").agg(**{f"p{pair}": (pairs.pair == pair).any() for pair in chosen})
+    rows = log.spans.select("user_key").left_join(taken, "user_key")
     return Part(rows, [_path(rows[f"p{pair}"], action_of[pair // base], action_of[pair % base]) for pair in chosen])
 
 
-def _pairs(log: Log, steps: Steps, codes: Mapping[str, int], base: int) -> ir.Table:
+def _pairs(log: Log, steps: Steps, action_of: Mapping[int, Action], base: int) -> ir.Table:
     """A row a user with enough events and pair of common actions, which is one number."""
-    common = log.engine.keep(
+    codes = {action.name: code for code, action in action_of.items()}
+    coded = log.engine.keep(
         pa.table({"action": pa.array(codes, pa.string()), "code": pa.array(codes.values(), pa.int64())})
     )
+    common = coded.inner_join(log.names, "action").select("code", action="action_key")
     first = common.select(before="action", before_code="code")
-    moves = steps.moves.inner_join(common, "action").inner_join(first, "before").semi_join(log.spans, "user_id")
-    return moves.select("user_id", pair=moves.before_code * base + moves.code).distinct()
+    moves = steps.moves.inner_join(common, "action").inner_join(first, "before").semi_join(log.spans, "user_key")
+    return moves.select("user_key", pair=moves.before_code * base + moves.code).distinct()
 
 
 def _commonest(log: Log, census: Census, pairs: ir.Table) -> list[int]:
@@ -75,22 +78,21 @@ def _path(taken: ir.Value, first: Action, then: Action) -> Feature:
     )
 
 
-def times_between(log: Log, census: Census) -> Part | None:
-    """Hours from a user's first time of one action to their first time of another, where that came later."""
+def timed_actions(census: Census) -> list[Action]:
+    """The actions between which times are looked for, the commonest first."""
     timed = sorted(census.common, key=lambda action: (-action.users, -action.events, action.name))
     if census.layout:
         in_pair = {slug for pair in census.layout.times for slug in pair}
-        timed = [action for action in timed if action.slug in in_pair]
-    else:
-        timed = timed[:TIMED_ACTIONS]
+        return [action for action in timed if action.slug in in_pair]
+    return timed[:TIMED_ACTIONS]
+
+
+def times_between(log: Log, census: Census, tally: Tally) -> Part | None:
+    """Hours from a user's first time of one action to their first time of another, where that came later."""
+    timed = timed_actions(census)
     if len(timed) < 2:
         return None
-    seen = log.counts.semi_join(log.spans, "user_id")
-    rows = log.engine.keep(
-        seen.group_by("user_id").agg(
-            **{f"a{n}": seen.first_at.min(where=seen.action == action.name) for n, action in enumerate(timed)}
-        )
-    )
+    rows = tally.rows.select("user_key", **{f"a{n}": tally.firsts[action.name] for n, action in enumerate(timed)})
     if census.layout:
         number = {action.slug: n for n, action in enumerate(timed)}
         chosen = [(number[a], number[b]) for a, b in census.layout.times if number.keys() >= {a, b}]

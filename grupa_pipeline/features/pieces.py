@@ -42,7 +42,7 @@ class Shelf(Protocol):
         """Name of a table, for the engine, of the sum `name` over `pieces`, one below the other."""
 
     def put(self, name: str, piece: Piece, table: str, number: int) -> None:
-        """Keep those rows of the engine's `table` whose column `piece` is `number`."""
+        """Keep those rows of the engine's `table` whose column `piece` is `number`, without that column."""
 
 
 def cut(start: datetime, end: datetime) -> list[Piece]:
@@ -73,26 +73,40 @@ class Sums:
     shelf: Shelf | None
 
     def of(self, names: Sequence[str], make: Callable[[ir.Table], Mapping[str, ir.Table]]) -> dict[str, ir.Table]:
-        """The sums `names` over all pieces, one below the other.
+        """The sums `names` over all pieces, one below the other; from the shelf, where there is one, so that memory holds
+        no more of them than is being made.
 
         Args:
             names: What `make` makes.
             make: From events (user_id, at in microseconds since 1970, action, metadata, piece) to tables with a
                 column `piece`, which knows nothing of other pieces. Its result depends on the events and roles alone.
         """
-        held = [number for number in range(len(self.pieces)) if self._holds(names, number)]
-        sums: dict[str, list[ir.Table]] = {name: [] for name in names}
-        if self.shelf is not None and held:
-            pieces = [self.pieces[number] for number in held]
-            for name in names:
-                sums[name].append(self.engine.events(self.shelf.show(name, pieces)).drop("piece"))
-        for numbers in self._stretches([number for number in range(len(self.pieces)) if number not in held]):
-            made = make(self._events_in(numbers))
-            for name in names:
-                rows = self.engine.keep(made[name])
-                self._put(name, numbers, rows)
-                sums[name].append(rows.drop("piece"))
-        return {name: reduce(lambda one, other: one.union(other), tables) for name, tables in sums.items()}
+        if self.shelf is None:
+            parts = [make(self._events_in(numbers)) for numbers in self._missing(names)]
+            sums = {name: [self.engine.keep(made[name].drop("piece")) for made in parts] for name in names}
+            return {name: reduce(lambda one, other: one.union(other), tables) for name, tables in sums.items()}
+        for numbers in self._missing(names):
+            with self.engine.scratch():
+                made = make(self._events_in(numbers))
+                for name in names:
+                    table = self.engine.keep(made[name]).get_name()
+                    for number in numbers:
+                        self.shelf.put(name, self.pieces[number], table, number)
+        return {name: self.engine.events(self.shelf.show(name, self.pieces)) for name in names}
+
+    def held(self, name: str, names: Sequence[str]) -> list[ir.Table]:
+        """The sum `name` over those pieces of which the shelf holds all of `names`; none, or one table."""
+        pieces = [piece for number, piece in enumerate(self.pieces) if self._holds(names, number)]
+        if self.shelf is None or not pieces:
+            return []
+        return [self.engine.events(self.shelf.show(name, pieces))]
+
+    def missing(self, names: Sequence[str]) -> list[ir.Table]:
+        """The events (user_id, timestamp, action, metadata) of the other pieces, stretch by stretch."""
+        return [self._inside(numbers) for numbers in self._missing(names)]
+
+    def _missing(self, names: Sequence[str]) -> list[list[int]]:
+        return self._stretches([number for number in range(len(self.pieces)) if not self._holds(names, number)])
 
     def _stretches(self, numbers: Sequence[int]) -> list[list[int]]:
         """`numbers`, which rise, in stretches of neighbours that are summed up together.
@@ -112,19 +126,18 @@ class Sums:
     def _holds(self, names: Sequence[str], number: int) -> bool:
         return self.shelf is not None and all(self.shelf.holds(name, self.pieces[number]) for name in names)
 
-    def _put(self, name: str, numbers: Sequence[int], rows: ir.Table) -> None:
-        if self.shelf is not None:
-            for number in numbers:
-                self.shelf.put(name, self.pieces[number], rows.get_name(), number)
-
-    def _events_in(self, numbers: Sequence[int]) -> ir.Table:
+    def _inside(self, numbers: Sequence[int]) -> ir.Table:
         """Events of the neighbouring pieces `numbers`; other days are not read."""
         start, end = (_moment(bound) for bound in (self.pieces[numbers[0]].start, self.pieces[numbers[-1]].end))
-        inside = self.events.filter(self.events.timestamp >= start, self.events.timestamp < end)
+        return self.events.filter(self.events.timestamp >= start, self.events.timestamp < end)
+
+    def _events_in(self, numbers: Sequence[int]) -> ir.Table:
+        """The same, each with its piece."""
+        inside = self._inside(numbers)
         ends = [(inside.timestamp < _moment(self.pieces[number].end), number) for number in numbers]
         piece = ibis.cases(*ends[:-1], else_=numbers[-1]) if len(ends) > 1 else ibis.literal(numbers[0])
         return inside.select(
-            "user_id", "action", "metadata", at=self.engine.micros(inside.timestamp), piece=piece.cast("int64")
+            "user_id", "action", "metadata", at=self.engine.micros(inside.timestamp), piece=piece.cast("int16")
         )
 
 

@@ -12,8 +12,11 @@ import ibis
 from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
-from grupa_pipeline.features.log import HOUR, Log
+from grupa_pipeline.features.census import Census
+from grupa_pipeline.features.log import Log
+from grupa_pipeline.features.order import median_of
 from grupa_pipeline.features.roles import Role
+from grupa_pipeline.features.units import HOUR
 
 _STEPS: tuple[Role, ...] = ("proposal_create", "proposal_submit", "proposal_revise", "proposal_withdraw")
 _DONE = {"create": "created", "submit": "submitted", "revise": "revised", "withdraw": "withdrawn"}
@@ -25,16 +28,19 @@ class Told:
 
     Attributes:
         actions: The actions that are each step: create, submit, revise, withdraw.
-        done: user_id, proposal (NULL where none is named), action, n: the steps, and good outcomes beside submissions.
-        waits: user_id, wait: microseconds from a creation to the submission that follows it.
+        done: A row a user and proposal (NULL where none is named): user_key, proposal, how often it was created,
+            submitted, revised and withdrawn, and how often each good outcome was had.
+        outcomes: Column of each good outcome with columns, by its name.
+        waits: user_key, wait: microseconds from a creation to the submission that follows it.
     """
 
     actions: Mapping[str, Sequence[str]]
     done: ir.Table
+    outcomes: Mapping[str, str]
     waits: ir.Table
 
 
-def tell(log: Log) -> Told | None:
+def tell(log: Log, census: Census) -> Told | None:
     """Sum up the steps of proposals; None where the log has no step of any."""
     actions = {role.removeprefix("proposal_"): log.actions_of(role) for role in _STEPS}
     listed = [action for names in actions.values() for action in names]
@@ -43,46 +49,46 @@ def tell(log: Log) -> Told | None:
     # Good outcomes also where the window has no submission: what a day's sum holds may not hang on other days.
     make = partial(_sum_up, log, actions, sorted({*listed, *log.actions_of("good")}))
     sums = log.sums.of(["proposals", "proposal_ends", "proposal_waits"], make)
+    good = [action.name for action in census.outcomes if log.assigned[action.name] == "good"]
+    outcomes = {name: f"good{number}" for number, name in enumerate(good)}
     by_piece = sums["proposals"]
-    done = by_piece.group_by("user_id", "proposal", "action").agg(n=by_piece.n.sum().cast("int64"))
-    ends = sums["proposal_ends"]
-    order = ibis.window(group_by=["user_id", "proposal"], order_by="first_key")
-    beside = ends.mutate(before=ends.last_key.lag().over(order))
-    return Told(
-        actions, log.engine.keep(done), sums["proposal_waits"].union(_waits(beside, "first_key").drop("proposal"))
+    each = {past: log.is_one_of(by_piece, actions[step]) for step, past in _DONE.items()}
+    each |= {column: log.is_one_of(by_piece, [name]) for name, column in outcomes.items()}
+    done = by_piece.group_by("user_key", "proposal").agg(
+        **{column: by_piece.n.sum(where=is_it).fill_null(0).cast("int64") for column, is_it in each.items()}
     )
+    ends = sums["proposal_ends"]
+    order = ibis.window(group_by=["user_key", "proposal"], order_by="first_key")
+    beside = ends.mutate(before=ends.last_key.lag().over(order))
+    waits = sums["proposal_waits"].union(_waits(beside, "first_key").drop("proposal"))
+    return Told(actions, log.engine.keep(done), outcomes, waits)
 
 
 def _sum_up(
     log: Log, actions: Mapping[str, Sequence[str]], listed: Sequence[str], events: ir.Table
 ) -> dict[str, ir.Table]:
     proposal = log.engine.json_text(events.metadata, log.roles.proposal_key)
-    told = log.engine.keep(
-        events.filter(events.action.isin(listed)).select("user_id", "piece", "at", "action", proposal=proposal)
-    )
-    ends = told.filter(_is_one_of(told, [*actions["create"], *actions["submit"]]))
+    steps = events.filter(events.action.isin(listed)).select("user_id", "piece", "at", "action", proposal=proposal)
+    told = log.engine.keep(log.engine.keyed(steps))
+    ends = told.filter(log.is_one_of(told, [*actions["create"], *actions["submit"]]))
     # At the same instant a creation comes before its submission.
-    submit = _is_one_of(ends, actions["submit"])
-    keyed = ends.select("user_id", "piece", "proposal", key=ends["at"] * 2 + submit.cast("int64"))
-    order = ibis.window(group_by=["user_id", "piece", "proposal"], order_by="key")
+    submit = log.is_one_of(ends, actions["submit"])
+    keyed = ends.select("user_key", "piece", "proposal", key=ends["at"] * 2 + submit.cast("int64"))
+    order = ibis.window(group_by=["user_key", "piece", "proposal"], order_by="key")
     beside = keyed.mutate(before=keyed.key.lag().over(order))
     return {
-        "proposals": told.group_by("user_id", "piece", "proposal", "action").agg(n=told.count()),
-        "proposal_ends": keyed.group_by("user_id", "piece", "proposal").agg(
+        "proposals": told.group_by("user_key", "piece", "proposal", "action_key").agg(n=told.count()),
+        "proposal_ends": keyed.group_by("user_key", "piece", "proposal").agg(
             first_key=keyed.key.min(), last_key=keyed.key.max()
         ),
         "proposal_waits": _waits(beside, "key").drop("proposal"),
     }
 
 
-def _is_one_of(rows: ir.Table, actions: Sequence[str]) -> ir.BooleanValue:
-    return rows.action.isin(actions) if actions else ibis.literal(False)
-
-
 def _waits(beside: ir.Table, key: str) -> ir.Table:
     """The rows of which `key` is a submission and `before` a creation, with the time between them."""
     pairs = beside.filter(beside[key] & 1 == 1, beside.before & 1 == 0)
-    kept = [name for name in ("user_id", "piece", "proposal") if name in pairs.columns]
+    kept = [name for name in ("user_key", "piece", "proposal") if name in pairs.columns]
     return pairs.select(*kept, wait=(pairs[key] >> 1) - (pairs.before >> 1))
 
 
@@ -90,13 +96,14 @@ def proposals(log: Log, told: Told) -> Part:
     """Proposals of each user with enough events."""
     actions = told.actions
     counted = _count(told)
-    hours = told.waits.group_by("user_id").agg(hours_to_submit=told.waits.wait.quantile(0.5) / HOUR)
-    rows = log.spans.left_join(counted, "user_id").left_join(hours, "user_id")
+    waits = median_of(told.waits, "wait")
+    hours = waits.select("user_key", hours_to_submit=waits.wait / HOUR)
+    rows = log.spans.left_join(counted, "user_key").left_join(hours, "user_key")
     rows = rows.select(
-        "user_id",
+        "user_key",
         "days",
         "hours_to_submit",
-        **{name: rows[name].fill_null(0) for name in counted.columns if name != "user_id"},
+        **{name: rows[name].fill_null(0) for name in counted.columns if name != "user_key"},
     )
     features = [_weekly(rows, step, list(names)) for step, names in actions.items() if names]
     if actions["create"] and actions["submit"]:
@@ -107,13 +114,7 @@ def proposals(log: Log, told: Told) -> Part:
 
 def _count(told: Told) -> ir.Table:
     """A row a user: created, submitted, revised, withdrawn, and completed (created ones that were submitted)."""
-    done, names = told.done, told.actions
-    listed = [action for actions in names.values() for action in actions]
-    done = done.filter(_is_one_of(done, listed))
-    steps = {past: _is_one_of(done, names[step]) for step, past in _DONE.items()}
-    each = done.group_by("user_id", "proposal").agg(
-        **{past: done.n.sum(where=step).fill_null(0).cast("int64") for past, step in steps.items()}
-    )
+    each = told.done
     one = each.proposal.notnull()  # A proposal known by its id is created and submitted once, however often it is sent.
     once = {
         "created": one.ifelse(ibis.least(each.created, 1), each.created),
@@ -121,7 +122,7 @@ def _count(told: Told) -> ir.Table:
     }
     each = each.mutate(**once)
     each = each.mutate(completed=ibis.least(each.created, each.submitted))
-    return each.group_by("user_id").agg(
+    return each.group_by("user_key").agg(
         **{name: each[name].sum().cast("int64") for name in (*_DONE.values(), "completed")}
     )
 

@@ -5,6 +5,8 @@ not here.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +15,8 @@ import pyarrow as pa
 from ibis.expr import types as ir
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
+
+from grupa_pipeline.features.engine import KEYS
 
 _PREFIX = "grupa_features_"
 _EVENTS = "user_id STRING, timestamp TIMESTAMP_NTZ, action STRING, metadata STRING"
@@ -56,9 +60,29 @@ class SparkEngine:
         self._keep(name, kept)
         return self._ibis.table(name)
 
+    def scratch(self) -> AbstractContextManager[None]:
+        """Drops nothing: what is computed later hangs on it."""
+        return nullcontext()
+
     def fetch(self, rows: ir.Table) -> pa.Table:
         """`rows` as Arrow."""
         return self._compute(rows).toArrow().cast(rows.schema().to_pyarrow())
+
+    def know(self, events: ir.Table) -> None:
+        """Nothing: to number all users, one machine would have to see them, so that their ids stand for themselves."""
+
+    def keyed(self, rows: ir.Table) -> ir.Table:
+        """`rows` under the keys' names."""
+        return rows.rename({key: text for key, text in KEYS.items() if text in rows.columns})
+
+    def named(self, rows: ir.Table) -> ir.Table:
+        """`rows` with the actions, which are their own keys."""
+        return rows.mutate(action=rows.action_key)
+
+    def fetch_users(self, parts: Sequence[ir.Table]) -> pa.Table:
+        """`parts`, joined by the cluster, as Arrow."""
+        joined = reduce(lambda left, right: left.inner_join(right, "user_key"), parts)
+        return self.fetch(joined.rename(user_id="user_key").order_by("user_id"))
 
     def micros(self, moment: ir.TimestampValue) -> ir.IntegerValue:
         """Spark's unix_micros, in a session whose time zone is UTC."""

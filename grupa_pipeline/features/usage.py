@@ -21,14 +21,14 @@ def usage(log: Log, census: Census) -> Part | None:
     if not actions:
         return None
     by_piece = log.sums.of(["uses"], partial(_sum_up, log, actions))["uses"]
-    by_feature = by_piece.group_by("user_id", "used").agg(n=by_piece.n.sum().cast("int64"))
-    uses = log.engine.keep(by_feature.semi_join(log.spans, "user_id"))
+    by_feature = by_piece.group_by("user_key", "used").agg(n=by_piece.n.sum().cast("int64"))
+    uses = log.engine.keep(by_feature.semi_join(log.spans, "user_key"))
     users = _users_by_feature(log, uses)
     slugs = _slugs(users, census)
     counted = _count(uses, list(slugs))
-    joined = log.spans.left_join(counted, "user_id")
-    counts = {name: joined[name].fill_null(0) for name in counted.columns if name != "user_id"}
-    rows = joined.select("user_id", "days", **counts)
+    joined = log.spans.left_join(counted, "user_key")
+    counts = {name: joined[name].fill_null(0) for name in counted.columns if name != "user_key"}
+    rows = joined.select("user_key", "days", **counts)
     source = "\n".join(actions)
     features = _overall(rows, source)
     for number, (name, slug) in enumerate(slugs.items()):
@@ -41,8 +41,8 @@ def usage(log: Log, census: Census) -> Part | None:
 
 def _sum_up(log: Log, actions: Sequence[str], events: ir.Table) -> dict[str, ir.Table]:
     used = log.engine.json_text(events.metadata, log.roles.feature_key)
-    uses = events.filter(events.action.isin(actions)).select("user_id", "piece", used=used)
-    return {"uses": uses.group_by("user_id", "piece", "used").agg(n=uses.count())}
+    uses = log.engine.keyed(events.filter(events.action.isin(actions)).select("user_id", "piece", used=used))
+    return {"uses": uses.group_by("user_key", "piece", "used").agg(n=uses.count())}
 
 
 def _slugs(users: Mapping[str, int], census: Census) -> dict[str, str]:
@@ -65,7 +65,7 @@ def _users_by_feature(log: Log, uses: ir.Table) -> dict[str, int]:
 def _count(uses: ir.Table, common: list[str]) -> ir.Table:
     """A row a user: uses, those whose feature is named, different features, their sum of squares, and n0, n1, ..."""
     named = uses.used.notnull()
-    return uses.group_by("user_id").agg(
+    return uses.group_by("user_key").agg(
         uses=uses.n.sum().cast("int64"),
         named=uses.n.sum(where=named).cast("int64"),
         different=uses.used.nunique(),
