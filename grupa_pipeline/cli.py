@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import json
 import os
 import sys
@@ -69,6 +70,7 @@ def _made(settings: Settings, files: Sequence[Path], as_of: date | None = None) 
     """Run, and print what came out."""
     from grupa_pipeline.running import RunFailedError, UnusableInputError, run
 
+    gc.freeze()  # what was loaded stays: each search for garbage would go through all of it
     try:
         summary = run(settings, files, as_of=as_of)
     except UnusableInputError as error:
@@ -219,5 +221,13 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+def process() -> int:
+    """`main`, where nothing comes after it."""
+    try:
+        return main()
+    finally:
+        gc.freeze()  # Python would search all that is left for garbage, for a second, and then end
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

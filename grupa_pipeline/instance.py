@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -43,6 +43,13 @@ def prepare_home(settings: Settings) -> Path:
     Raises:
         DagsterStorageError: It cannot be used as it says.
     """
+    home = _configured(settings)
+    with _tables_in_one_piece(home):
+        _opened(home).dispose()
+    return home
+
+
+def _configured(settings: Settings) -> Path:
     home = settings.dagster_home
     if "?" in str(home):
         raise DagsterStorageError(f"Dagster's files cannot be in {home}: to SQLite what follows a ? are options.")
@@ -51,10 +58,12 @@ def prepare_home(settings: Settings) -> Path:
     if not config.exists():
         config.write_text(_DAGSTER_YAML, encoding="utf-8")
     workspace_file(home).write_text(_WORKSPACE_YAML, encoding="utf-8")
-    # Dagster makes its tables when it first opens them, and two processes that do so at once spoil them for good.
-    with warehouse.lock(home / ".tables.lock", purpose="making Dagster's tables"):
-        _opened(home).dispose()
     return home
+
+
+def _tables_in_one_piece(home: Path) -> AbstractContextManager[None]:
+    """Dagster makes its tables when it first opens them, and two processes that do so at once spoil them for good."""
+    return warehouse.lock(home / ".tables.lock", purpose="making Dagster's tables")
 
 
 @contextmanager
@@ -64,9 +73,12 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     Raises:
         DagsterStorageError: It cannot be had.
     """
-    home = prepare_home(settings)
-    with _cheap_notes(), _opened(home) as instance:
-        yield instance
+    home = _configured(settings)
+    with _cheap_notes():
+        with _tables_in_one_piece(home):
+            opened = _opened(home)
+        with opened as instance:
+            yield instance
 
 
 def _opened(home: Path) -> dg.DagsterInstance:

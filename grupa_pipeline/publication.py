@@ -83,6 +83,15 @@ class Publication:
         rows = self.query(f"SELECT max(day) AS day FROM {PUBLISHED_FILES.name} WHERE table_name = 'events'").to_pylist()
         return rows[0]["day"] if rows else None
 
+    def has_events_outside(self, first: date, end: date) -> bool:
+        """Whether any event is of another day than `first <= day < end`."""
+        return bool(self.event_files(end=first) or self.event_files(end))
+
+    def users(self) -> int:
+        """Users with an event, on whatever day; reads all events."""
+        users: int = self.query("SELECT count(DISTINCT user_id) AS users FROM events").to_pylist()[0]["users"]
+        return users
+
     def states(self, snapshot: date) -> dict[str, TableState]:
         """What is published of `snapshot`, by table name."""
         rows = self.query(

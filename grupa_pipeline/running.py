@@ -191,7 +191,6 @@ def _summarize(publication: Publication, day: date, files: list[dict[str, Any]],
     found = publication.query("SELECT * FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
     if not found:
         raise RunFailedError(f"The tables of {day} do not agree and were not published; run it again.")
-    everyone = publication.query("SELECT count(DISTINCT user_id) AS users FROM events").to_pylist()[0]["users"]
     sources = publication.query(
         "SELECT DISTINCT source FROM cluster_insights WHERE snapshot_date = ? ORDER BY 1", [day]
     ).to_pydict()["source"]
@@ -199,10 +198,11 @@ def _summarize(publication: Publication, day: date, files: list[dict[str, Any]],
         "SELECT cluster_id, name, size, share FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
         [day],
     ).to_pylist()
+    window = (found[0]["window_start"].date(), found[0]["window_end"].date())
     kept = {name: found[0][name] for name in Summary.__dataclass_fields__ if name in found[0]}
     return Summary(
         **kept,
-        users_outside_window=everyone - found[0]["users"],
+        users_outside_window=publication.users() - found[0]["users"] if publication.has_events_outside(*window) else 0,
         insight_source=" and ".join(sources) or None,
         warnings=warnings,
         files=files,

@@ -173,7 +173,7 @@ def _segmentation_tables(
 ) -> dict[Table, pd.DataFrame]:
     """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
     users = segmentation.users.reindex(counts.index.rename("user_id"))
-    few = ~counts.index.isin(segmentation.users.index)
+    few = users["probability"].isna()
     users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
     start, end = warehouse.window(day)
     given = {"window_days": warehouse.window_days, "clustering_sha256": clustering_sha256}
