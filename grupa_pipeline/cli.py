@@ -1,6 +1,7 @@
 """`grupa`: the command line. Reads arguments and prints; what it runs are the assets that Dagster's UI shows."""
 
 import argparse
+import atexit
 import dataclasses
 import gc
 import json
@@ -8,10 +9,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from grupa_pipeline.logs import configure_logs
 from grupa_pipeline.options import UsageError, asks_for_json, read_words
@@ -221,13 +223,19 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
-def process() -> int:
-    """`main`, where nothing comes after it."""
-    try:
-        return main()
-    finally:
-        gc.freeze()  # Python would search all that is left for garbage, for a second, and then end
+def process() -> NoReturn:
+    """`main` as a process of its own, which then ends at once: Python would search all that is left for garbage first, for
+    a second. What is to be done at its end is done, and no thread is waited for."""
+    status = main()
+    trials = sys.modules.get("grupa_pipeline.segmentation.trials")
+    if trials is not None:
+        trials.release_workers()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # who was to read it has gone
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
-    sys.exit(process())
+    process()
