@@ -17,7 +17,7 @@ import pyarrow as pa
 from grupa_pipeline import history, tables
 from grupa_pipeline.engines import engine_on_window, placing, shelf
 from grupa_pipeline.features.build import FeatureSet, measure
-from grupa_pipeline.features.log import count_users, open_log
+from grupa_pipeline.features.log import open_log
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.write import Kept, write_insights
@@ -220,7 +220,7 @@ def _users_in_window(warehouse: WarehouseResource, day: date) -> pd.Series:
             min_events=warehouse.min_events,
             shelf=shelf(warehouse, engine),
         )
-        counted = count_users(log)
+        counted = log.count_users()
     return counted.to_pandas().set_index("user_id")["events"]
 
 

@@ -21,7 +21,7 @@ from grupa_pipeline.features.census import take_census
 from grupa_pipeline.features.deals import deals
 from grupa_pipeline.features.engine import DuckDBEngine, Engine
 from grupa_pipeline.features.layout import Layout, read_layout
-from grupa_pipeline.features.log import Log, count_users, open_log
+from grupa_pipeline.features.log import Log, open_log
 from grupa_pipeline.features.mix import mix
 from grupa_pipeline.features.names import numbered
 from grupa_pipeline.features.paths import paths, timed_actions, times_between
@@ -115,7 +115,7 @@ def measure(
         layout=layout,
         shelf=shelf,
     )
-    users = count_users(log)
+    users = log.count_users()
     total = pc.sum(users["events"]).as_py() or 0
     features: list[Feature] = []
     values = pa.table({"user_id": pa.array([], pa.string())})

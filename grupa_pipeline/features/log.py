@@ -7,7 +7,7 @@ false, or `steps`, has never seen an outcome event.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import ibis
@@ -35,9 +35,9 @@ class Log:
         names: A row an action that somebody did: action, action_key, rank, outcome; see `Order`.
         keys: The same keys by action.
         ordered: What `Order` says of the events, put together from piece to piece.
-        counts: A row a user and action: user_key, action_key, outcome, n, first_at, last_at.
-        spans: A row a user with enough events: user_key, n (outcomes not counted), first_at, last_at, days (observed).
-        length: Microseconds from the window's start to its end; times in `counts` and `spans` are counted from the start.
+        start: The window's start in microseconds since 1970; times in `counts` and `spans` are counted from here.
+        length: Microseconds from the window's start to its end.
+        min_events: Fewest events, outcomes not counted, that are enough.
         assigned: Role of each action that has one.
         roles: What the roles were assigned from.
         layout: Columns to measure; None to choose them.
@@ -48,12 +48,40 @@ class Log:
     names: ir.Table
     keys: Mapping[str, Any]
     ordered: Mapping[str, ir.Table]
-    counts: ir.Table
-    spans: ir.Table
+    start: int
     length: int
+    min_events: int
     assigned: Mapping[str, Role]
     roles: Roles
     layout: Layout | None
+
+    @cached_property
+    def counts(self) -> ir.Table:
+        """A row a user and action: user_key, action_key, outcome, n, first_at, last_at."""
+        by_piece = self.ordered["counts"]
+        counts = by_piece.group_by("user_key", "action_key").agg(
+            n=by_piece.n.sum().cast("int64"),
+            first_at=by_piece.first_at.min() - self.start,
+            last_at=by_piece.last_at.max() - self.start,
+        )
+        return self.engine.keep(self._with_outcome(counts))
+
+    @cached_property
+    def spans(self) -> ir.Table:
+        """A row a user with enough events: user_key, n (outcomes not counted), first_at, last_at, days (observed)."""
+        return self.engine.keep(_spans(self.counts, self.length, self.min_events))
+
+    def count_users(self) -> pa.Table:
+        """Every user with an event: user_id, events, clustering_events (outcomes not counted); sorted by user_id."""
+        counts = self._with_outcome(self.ordered["counts"])
+        users = counts.group_by("user_key").agg(
+            events=counts.n.sum().cast("int64"),
+            clustering_events=counts.n.sum(where=~counts.outcome).fill_null(0).cast("int64"),
+        )
+        return self.engine.fetch_users([users])
+
+    def _with_outcome(self, rows: ir.Table) -> ir.Table:
+        return rows.inner_join(self.names.select("action_key", "outcome"), "action_key")
 
     def actions_of(self, *roles: Role) -> list[str]:
         """Actions that have one of `roles`, sorted."""
@@ -89,16 +117,15 @@ def open_log(
     ranked = _names(done, assigned, (1 << bits) - 1)
     names = engine.keep(ranked)
     ordered = sums.of(SUMS, Order(engine, names, start, bits).sum_up)
-    counts = engine.keep(_counts(ordered["counts"], names, start))
     return Log(
         engine=engine,
         sums=sums,
         names=names,
         keys=dict(zip(ranked["action"].to_pylist(), ranked["action_key"].to_pylist(), strict=True)),
         ordered=ordered,
-        counts=counts,
-        spans=engine.keep(_spans(counts, length, min_events)),
+        start=start,
         length=length,
+        min_events=min_events,
         assigned=assigned,
         roles=roles,
         layout=layout,
@@ -129,25 +156,6 @@ def _names(done: pa.Table, assigned: Mapping[str, Role], most: int) -> pa.Table:
             "outcome": pa.array([assigned.get(action) in ("good", "bad") for action in commonest], pa.bool_()),
         }
     )
-
-
-def _counts(by_piece: ir.Table, names: ir.Table, start: int) -> ir.Table:
-    counts = by_piece.group_by("user_key", "action_key").agg(
-        n=by_piece.n.sum().cast("int64"),
-        first_at=by_piece.first_at.min() - start,
-        last_at=by_piece.last_at.max() - start,
-    )
-    return counts.inner_join(names.select("action_key", "outcome"), "action_key")
-
-
-def count_users(log: Log) -> pa.Table:
-    """Every user with an event: user_id, events, clustering_events (outcomes not counted); sorted by user_id."""
-    counts = log.counts
-    users = counts.group_by("user_key").agg(
-        events=counts.n.sum().cast("int64"),
-        clustering_events=counts.n.sum(where=~counts.outcome).fill_null(0).cast("int64"),
-    )
-    return log.engine.fetch_users([users])
 
 
 def _spans(counts: ir.Table, length: int, min_events: int) -> ir.Table:
