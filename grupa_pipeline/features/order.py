@@ -19,24 +19,6 @@ KEY_BITS = 63
 SUMS = ("counts", "stretches", "gaps", "moves")
 
 
-def median_of(rows: ir.Table, column: str) -> ir.Table:
-    """user_key and the median of the whole numbers in `column` of each user.
-
-    By sorting, which spills to disk; an aggregate would hold all values of all users at once.
-    """
-    user = ibis.window(group_by="user_key")
-    placed = rows.select(
-        "user_key",
-        value=rows[column],
-        twice=2 * ibis.row_number().over(ibis.window(group_by="user_key", order_by=rows[column])),
-        number=rows.count().over(user),
-    )
-    # Of places counted from 0, the middle one or the two around the middle.
-    middle = placed.filter(placed.twice >= placed.number - 2, placed.twice <= placed.number)
-    halves = middle.group_by("user_key").agg(total=middle.value.sum().cast("float64"), number=middle.count())
-    return halves.select("user_key", **{column: halves.total / halves.number})
-
-
 @dataclass(frozen=True)
 class Order:
     """What events are put in order by: their time, then the names of their actions.

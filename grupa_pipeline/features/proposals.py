@@ -14,7 +14,6 @@ from ibis.expr import types as ir
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Census
 from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.order import median_of
 from grupa_pipeline.features.roles import Role
 from grupa_pipeline.features.units import HOUR
 
@@ -96,8 +95,7 @@ def proposals(log: Log, told: Told) -> Part:
     """Proposals of each user with enough events."""
     actions = told.actions
     counted = _count(told)
-    waits = median_of(told.waits, "wait")
-    hours = waits.select("user_key", hours_to_submit=waits.wait / HOUR)
+    hours = told.waits.group_by("user_key").agg(hours_to_submit=told.waits.wait.quantile(0.5) / HOUR)
     rows = log.spans.left_join(counted, "user_key").left_join(hours, "user_key")
     rows = rows.select(
         "user_key",

@@ -4,14 +4,13 @@ from ibis.expr import types as ir
 
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.order import median_of
 from grupa_pipeline.features.steps import Steps
 from grupa_pipeline.features.units import DAY, MINUTE
 
 
 def rhythm(log: Log, steps: Steps) -> Part:
     """Sessions, active days, gaps and recency of each user with enough events."""
-    median = median_of(steps.gaps, "gap").rename(median_gap="gap")
+    median = steps.gaps.group_by("user_key").agg(median_gap=steps.gaps.gap.quantile(0.5))
     joined = log.spans.left_join(steps.users, "user_key").left_join(median, "user_key")
     never = {name: joined[name].fill_null(0) for name in ("sessions", "active_days", "active")}
     rows = joined.select("user_key", "n", "first_at", "last_at", "days", "median_gap", **never)
