@@ -34,6 +34,9 @@ _ARROW_TYPES = {
 TOGETHER = b"made_together"
 """Key in a table's Arrow metadata: what one asset made at once carries the same value, and is shown together or not at all."""
 
+CONTENT_KEY = b"content_key"
+"""Key in a table's Arrow metadata: its content key, set by who made the rows and hands them over as they are."""
+
 _CHANGES_WITH_EVERY_MAKING = ("latency_ms", "call_id", "created_at")
 
 
@@ -109,10 +112,12 @@ class _Digest(io.RawIOBase):
 
 def stage(folder: Path, table: Table, snapshot: date, rows: pa.Table, inputs: Mapping[str, str]) -> TableState:
     """Write `rows` of `table` for `snapshot` into the staging folder of the warehouse `folder`, atomically."""
+    known = (rows.schema.metadata or {}).get(CONTENT_KEY)
     rows = conform(table, rows)
+    key = known.decode() if known else content_key(rows)
     home = _home(folder, snapshot)
     home.mkdir(parents=True, exist_ok=True)
-    state = TableState(content_key(rows), dict(inputs), rows.num_rows, home / f"{table.name}.parquet")
+    state = TableState(key, dict(inputs), rows.num_rows, home / f"{table.name}.parquet")
     noted = {"content_key": state.content_key, "inputs": state.inputs, "rows": state.rows}
     note = home / f"{table.name}.json"
     note.unlink(missing_ok=True)  # a note of former rows must not speak of these, should this be killed in between

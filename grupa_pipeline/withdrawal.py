@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from grupa_pipeline import exclusive, schema, warehouse
+from grupa_pipeline import exclusive, schema, shelf, warehouse
 from grupa_pipeline.publication import Publication, file_key
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.sql import pattern
@@ -62,6 +62,7 @@ def withdraw(settings: Settings, sha256: str) -> str:
             )
             schema.show_published_files(con, settings.warehouse, PIPELINE_TABLES)
         publication.clear_out()
+        shelf.clear(settings.warehouse, keep_days=0)  # ids of its users stand beside the sums
     told += _tell_originals(settings.warehouse, file)
     told.append("Versions from before can still be restored for a while, and hold it; `grupa forget` erases a person.")
     return "\n".join(told)
