@@ -1,6 +1,8 @@
 """What the command line says to words, settings and folders that it cannot use: one sentence, and an object for programs."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,12 @@ def test_a_demo_whose_run_fails_says_so(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setattr(running, "run", full)
     monkeypatch.setattr("sample_data.generate.write_log", lambda _: None)
     assert "No space left" in refused(capsys, ["demo"], cli.EXIT_FAILED)
+
+
+def test_a_process_ends_with_the_status_of_its_command_and_all_that_it_printed(tmp_path: Path) -> None:
+    """It ends before Python has searched for garbage; what it said is through a pipe by then."""
+    command = [sys.executable, "-m", "grupa_pipeline.cli", "run", "--as-of", "never", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == cli.EXIT_UNUSABLE
+    assert "--as-of" in json.loads(ended.stdout.splitlines()[-1])["error"]
+    assert "grupa: " in ended.stderr
