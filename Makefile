@@ -7,7 +7,6 @@ DEV := .venv/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
-PACKAGES := grupa_pipeline dash_app sample_data
 
 .PHONY: demo test check format docs audit lock
 
@@ -30,7 +29,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 docs: $(RUNTIME)
-	$(BIN)/python -m grupa_pipeline.tables_doc docs/tables.md
+	$(BIN)/python -m grupa_pipeline.storage.tables_doc docs/tables.md
 
 audit: $(DEV)
 	$(BIN)/python tools/audit.py requirements-dev.lock

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import duckdb
 import numpy as np
 
-from grupa_pipeline import spark
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import FeatureSet, build_features, measure
-from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.segmentation.placing import place
-from tests.spark_cluster import spark_cluster
+from grupa_pipeline.snapshots import spark_session
+from tests.grupa_pipeline.spark_cluster import spark_cluster
 
 LANDMARKS = 3_000
 CLUSTERS = 8
@@ -45,14 +45,14 @@ def main() -> None:
 
 
 def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureSet, rows: int) -> None:
-    from grupa_pipeline.features.spark import SparkEngine
+    from grupa_pipeline.aggregates.spark import SparkEngine
 
     def features() -> FeatureSet:
         with SparkEngine(session) as engine:
             engine.show_events("events", [events])
             return measure(engine, "events", **window)
 
-    with spark.session(address) as session:
+    with spark_session.session(address) as session:
         there = _timed("features, Spark, first", rows, features)
         _timed("features, Spark, again", rows, features)
         print(
@@ -67,9 +67,11 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureS
         asked: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
         asked |= {"xy": matrix[landmarks, :2], "neighbors": 40}
         one = _timed("placing, here", len(matrix), lambda: place(matrix, landmarks, **asked))
-        other = _timed("placing, Spark", len(matrix), lambda: spark.place_on_spark(address, matrix, landmarks, **asked))
+        other = _timed(
+            "placing, Spark", len(matrix), lambda: spark_session.place_on_spark(address, matrix, landmarks, **asked)
+        )
         print(f"labels equal: {np.array_equal(one.labels, other.labels)}")
-    spark.stop()
+    spark_session.stop()
 
 
 def _to_parquet(log: Path, events: Path) -> tuple[int, date]:

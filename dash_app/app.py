@@ -6,17 +6,19 @@ from threading import Thread
 from dash import Dash, set_props
 from flask import Flask
 
-from dash_app import document, drafting, exports, news, security, sign_in, uploads
+from dash_app import plan_drafts
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
 from dash_app.data.gate import Gate
 from dash_app.planning.brief import write_brief
-from dash_app.roadmap import Roadmap
+from dash_app.roadmap.store import Roadmap
+from dash_app.server import auth, downloads, index_page, newest_snapshot, security
+from dash_app.server.warmup import warm_up
 from dash_app.services import Services
-from dash_app.warming import warm_up
+from dash_app.uploads import routes
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.warehouse import PIPELINE_FILE
+from grupa_pipeline.storage.warehouse import PIPELINE_FILE
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ def create_app(settings: Settings) -> Dash:
 
 def _open(settings: Settings) -> Services:
     gate = Gate(settings.warehouse / PIPELINE_FILE)
-    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, drafting.labels(gate)))
+    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(gate)))
     services = Services(settings, gate, plans)
     services.roadmap.ensure()
     return services
@@ -46,16 +48,16 @@ def _assemble(services: Services) -> Dash:
         enable_mcp=False,
         on_error=tell,
     )
-    app.index_string = document.INDEX
+    app.index_string = index_page.INDEX
     app.layout = shell(people_sign_in=settings.users_file is not None)
     for room in (navigation, clusters, dialog, planner, roadmap, history, data):
         room.register(app, services)
-    document.register(app.server)
-    exports.register(app.server, services)
-    uploads.register(app.server, services)
-    news.register(app.server, services)
+    index_page.register(app.server)
+    downloads.register(app.server, services)
+    routes.register(app.server, services)
+    newest_snapshot.register(app.server, services)
     security.protect(app, trust_proxy=settings.trust_proxy, hosts=settings.hosts)
-    sign_in.require(app.server, settings)
+    auth.require(app.server, settings)
     return app
 
 

@@ -6,10 +6,10 @@ from datetime import date
 from dash_app.data.gate import Gate
 from dash_app.data.loading import list_snapshots, load_snapshot
 from dash_app.data.snapshot import Snapshot
-from dash_app.roadmap import Roadmap
-from dash_app.sign_in import current_user
-from grupa_pipeline import warehouse
+from dash_app.roadmap.store import Roadmap
+from dash_app.server.auth import current_user
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import warehouse
 
 
 @dataclass(frozen=True)

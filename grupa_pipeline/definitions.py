@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline import alerts, assets, automation, checks
-from grupa_pipeline.io_manager import WarehouseIOManager
-from grupa_pipeline.resources import WarehouseResource
+from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation
+from grupa_pipeline.defs.io_manager import WarehouseIOManager
+from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
 
 
@@ -22,10 +22,10 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules([assets]),
-        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        asset_checks=dg.load_asset_checks_from_modules([asset_checks]),
         jobs=[automation.ingest_job, automation.snapshot_job],
         schedules=[automation.daily_schedule(settings)],
-        sensors=[automation.inbox_sensor(settings), *alerts.webhook_sensors(settings)],
+        sensors=[automation.inbox_sensor(settings), *alert_sensors.webhook_sensors(settings)],
         resources=resources | (resource_overrides or {}),
         loggers={"console": dg.json_console_logger} if settings.log_format == "json" else None,
         # One process a run: a step of ours is longer than the start of a process, and the run holds one lock.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.running import Summary, run
+from grupa.cli.run import Summary, run
 from grupa_pipeline.settings import Settings
 from sample_data.generate import write_log
-from tests.spark_cluster import spark_cluster
+from tests.grupa_pipeline.spark_cluster import spark_cluster
 
 SAMPLE_USERS = 900
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.reliability.publishing import publish_drawn
-from grupa_pipeline.publication import Publication
-from grupa_pipeline.running import run
+from grupa.cli.run import run
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
 from sample_data.generate import END, write_log
 

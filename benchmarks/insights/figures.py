@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from grupa_pipeline.insights.text import parts, shown
-from grupa_pipeline.publication import Publication
+from grupa_pipeline.storage.publication import Publication
 
 NUMBER = re.compile(r"\d[\d,.]*")
 

@@ -18,7 +18,7 @@ import pandas as pd
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.privacy import count_users
 from grupa_pipeline.insights.write import Kept, write_insights
-from tests.insights.model_server import ModelServer
+from tests.grupa_pipeline.insights.model_server import ModelServer
 
 METRICS = 36
 """Features: a third shares of 0 and 1, the rest counts; every fifth an outcome."""

@@ -22,8 +22,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 from benchmarks.insights.logs import PRODUCTS, Planted, Product, simulate
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.features.roles import Roles
 from grupa_pipeline.insights.analyst import HABIT
 from grupa_pipeline.insights.draft import ClusterDraft, Naming
 from grupa_pipeline.insights.evidence import measure_evidence, weight

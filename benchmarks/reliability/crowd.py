@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.reliability import holding, workers
-from dash_app.roadmap import Roadmap
-from grupa_pipeline import warehouse
+from dash_app.roadmap.store import Roadmap
+from grupa_pipeline.storage import warehouse
 
 READERS, CLIENTS = 8, 4
 PAUSE_SECONDS = 0.1

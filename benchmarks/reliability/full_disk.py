@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.reliability import holding, workers
 from benchmarks.reliability.kills import Tally
-from dash_app.roadmap import Roadmap
-from tests.planning.plans import a_plan
+from dash_app.roadmap.store import Roadmap
+from tests.dash_app.planning.plans import a_plan
 
 MIB = 1024**2
 DISK_MIB = 256

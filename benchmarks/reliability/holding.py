@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 
-from dash_app.roadmap import Roadmap
-from grupa_pipeline import staging, warehouse
-from grupa_pipeline.staging import TableState
+from dash_app.roadmap.store import Roadmap
+from grupa_pipeline.storage import staging, warehouse
+from grupa_pipeline.storage.staging import TableState
 
 
 def opened(database: Path) -> duckdb.DuckDBPyConnection:

@@ -9,8 +9,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from benchmarks.reliability import holding, workers
-from dash_app.roadmap import Roadmap
-from tests.planning.plans import a_plan
+from dash_app.roadmap.store import Roadmap
+from tests.dash_app.planning.plans import a_plan
 
 FRESH_EVERY = 10
 """After so many kills the warehouse is a fresh one again, so that it stays small and each kill meets much the same."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from grupa_pipeline import staging
-from grupa_pipeline.publication import Publication
-from grupa_pipeline.running import run
+from grupa.cli.run import run
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import staging
+from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
 from sample_data.generate import END, write_log
 

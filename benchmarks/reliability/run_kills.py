@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.reliability import holding, workers
 from benchmarks.reliability.kills import FRESH_EVERY, Tally
-from grupa_pipeline import warehouse as files
+from grupa_pipeline.maintenance.status import mend
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.upkeep import mend
+from grupa_pipeline.storage import warehouse as files
 
 MANY_EVERY, AIMED_EVERY = 20, 4
 """One run in so many has users enough to look for groups; one in so many is killed while it publishes."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.reliability.forbidden import Request, forbidden, honest, without_session
-from grupa_pipeline.accounts import keep_account
-from tests.app.synthetic import write_warehouse
+from grupa_pipeline.auth.accounts import keep_account
+from tests.dash_app.synthetic import write_warehouse
 
 PASSWORD = "the benchmark's password"
 ANSWER_SECONDS, START_SECONDS = 30, 180
@@ -62,7 +62,7 @@ def served(users: bool) -> Iterator[tuple[dict[str, int], Path]]:
             keep_account(root / "users", "kim", PASSWORD)
             env["GRUPA_USERS_FILE"] = str(root / "users")
         options = ["--port", str(ports["app"]), "--dagster-port", str(ports["dagster"])]
-        command = [sys.executable, "-m", "grupa_pipeline.cli", "serve", *options]
+        command = [sys.executable, "-m", "grupa.cli.main", "serve", *options]
         with (root / "serve.log").open("wb") as log:
             process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         try:

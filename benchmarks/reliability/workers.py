@@ -16,11 +16,11 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, Protocol
 
-from dash_app.roadmap import Roadmap
-from grupa_pipeline.cli import main
+from dash_app.roadmap.store import Roadmap
+from grupa.cli.main import main
 from grupa_pipeline.segmentation.trials import release_workers
 from sample_data.generate import write_log
-from tests.planning.plans import a_plan
+from tests.dash_app.planning.plans import a_plan
 
 USERS, DAYS = 12, 14
 """Of one log: so few users make a run short, with every asset and check in it."""
@@ -28,7 +28,7 @@ USERS, DAYS = 12, 14
 MANY_USERS = 80
 """Enough that a run looks for groups, in worker processes too."""
 
-_IMPORTED = ("umap", "hdbscan", "ibis.backends.duckdb", "dagster", "grupa_pipeline.running", "sklearn.decomposition")
+_IMPORTED = ("umap", "hdbscan", "ibis.backends.duckdb", "dagster", "grupa.cli.run", "sklearn.decomposition")
 
 
 def clean_processes() -> ForkServerContext:

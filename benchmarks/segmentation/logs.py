@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.segmentation.planted import Planted
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.features.roles import Roles
 
 ACTIONS = 14
 DAYS = 60

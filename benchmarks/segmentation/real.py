@@ -11,8 +11,8 @@ import pandas as pd
 
 from benchmarks.segmentation import measures
 from benchmarks.segmentation.planted import Planted
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.features.roles import Roles
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = ("A_APPROVED", "A_DECLINED", "A_CANCELLED", "A_REGISTERED", "A_ACTIVATED")

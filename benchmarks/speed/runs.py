@@ -12,9 +12,9 @@ from typing import Any
 
 from benchmarks.speed.logs import count_rows, cut_log, whole_log
 from benchmarks.speed.processes import Cost, Stage, Watched, watch
-from grupa_pipeline import warehouse
-from grupa_pipeline.instance import dagster_instance
+from grupa_pipeline.defs.instance import dagster_instance
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import warehouse
 
 Found = dict[str, Any]
 """What one run showed, ready for JSON: events, whole (a cost) and stages (costs by name)."""
@@ -76,7 +76,7 @@ def _age_null(house: Path) -> None:
 
 
 def _grupa_run(house: Path, logs: Sequence[Path]) -> Found:
-    command = [sys.executable, "-m", "grupa_pipeline.cli", "run", *map(str, logs), "--json", "--warehouse", str(house)]
+    command = [sys.executable, "-m", "grupa.cli.main", "run", *map(str, logs), "--json", "--warehouse", str(house)]
     watched = watch(command, _env(), house / "run.out")
     told = json.loads(watched.output.splitlines()[-1])
     stages = _asset_stages(house, watched.whole)

@@ -6,11 +6,11 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
-from dash_app import figures
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import overview
 from dash_app.components import users as user_parts
 from dash_app.data import users
+from dash_app.figures import cluster_map
 from dash_app.services import Services
 
 OPENERS = {"type": "open", "cluster": ALL, "at": ALL}
@@ -85,11 +85,11 @@ def color_map(
         return no_update, no_update
     points = services.gate.ask(users.load_points, snapshot.day)
     if feature is None or feature not in snapshot.catalog:
-        by_cluster = figures.cluster_map(points, snapshot.clusters, (selection or {}).get("cluster"))
+        by_cluster = cluster_map.cluster_map(points, snapshot.clusters, (selection or {}).get("cluster"))
         return by_cluster, overview.legend(snapshot, points)
     values = services.gate.ask(users.load_values, snapshot.day, feature, points.user_id)
     shown = snapshot.catalog[feature]
-    return figures.feature_map(points, snapshot.clusters, values, shown), overview.legend(snapshot, points, shown)
+    return cluster_map.feature_map(points, snapshot.clusters, values, shown), overview.legend(snapshot, points, shown)
 
 
 def find_users(

@@ -13,14 +13,14 @@ from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import logs, parts, shell, uploads
-from dash_app.dagster_runs import DagsterRuns
 from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import load_refused, load_waiting
-from dash_app.progress import judge_progress
+from dash_app.monitoring.dagster_runs import DagsterRuns
+from dash_app.monitoring.progress import judge_progress
 from dash_app.services import Services
-from dash_app.upload_store import RefusedUploadError, UploadStore
-from grupa_pipeline.warehouse import NoWarehouseError
+from dash_app.uploads.store import RefusedUploadError, UploadStore
+from grupa_pipeline.storage.warehouse import NoWarehouseError
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from dash_app.components import empty, shell
 from dash_app.pages import PAGES
 from dash_app.services import Services
-from grupa_pipeline.warehouse import DamagedWarehouseError, NoWarehouseError
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
-from dash_app import drafting, formats
+from dash_app import formatting, plan_drafts
 from dash_app.callbacks import planner_edits
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import empty, parts
-from dash_app.components import planner as planner_parts
-from dash_app.components.planner_form import form
-from dash_app.components.planner_workings import workings
+from dash_app.components.planner import drawer as planner_parts
+from dash_app.components.planner.calculation import workings
+from dash_app.components.planner.form import form
 from dash_app.data import history as histories
 from dash_app.data.loading import load_catalog
 from dash_app.planning.baseline import BaselineError
@@ -22,7 +22,7 @@ from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.sample_size import SizeError
 from dash_app.planning.sizing import sized_before
-from dash_app.roadmap import StaleEditError, UnknownPlanError
+from dash_app.roadmap.store import StaleEditError, UnknownPlanError
 from dash_app.services import Services
 
 FIELDS, MARGINS = {"type": "field", "name": ALL}, {"type": "margin", "metric": ALL}
@@ -155,9 +155,9 @@ def _from_draft(
     """The plan to show that comes of the draft the browser holds: the alternative to it, or itself when it was closed."""
     if not draft:
         return None
-    plan = drafting.from_store(draft)
+    plan = plan_drafts.from_store(draft)
     if replan and ctx.triggered_id == "replan":
-        better = drafting.resize(services, plan).alternative if replan["what"] == "alternative" else None
+        better = plan_drafts.resize(services, plan).alternative if replan["what"] == "alternative" else None
         return better.plan if better else None
     is_wanted = wanted in (f"{UNSAVED}{plan.plan_id}", f"{UNSAVED}new:{plan.recommendation_id}")
     return plan if is_wanted else None
@@ -174,10 +174,10 @@ def edit(
     """Size again with the fields as they are; what cannot be sized is said and the numbers stay as they were."""
     if not draft or not values:
         return (no_update,) * 6
-    before = drafting.from_store(draft)
+    before = plan_drafts.from_store(draft)
     try:
         plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
-        sizing = drafting.resize_edit(services, before, plan)
+        sizing = plan_drafts.resize_edit(services, before, plan)
     except CANNOT as error:
         return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
     catalog = services.gate.ask(load_catalog)
@@ -185,10 +185,10 @@ def edit(
     return (
         planner_parts.numbers(sizing, catalog),
         planner_parts.advice(sizing, catalog),
-        workings(sizing, drafting.baseline_of(services, plan), catalog),
+        workings(sizing, plan_drafts.baseline_of(services, plan), catalog),
         no_update if _asked(plan) == shown else form(plan, catalog),
         None,
-        drafting.to_store(sizing.plan),
+        plan_drafts.to_store(sizing.plan),
     )
 
 
@@ -208,10 +208,10 @@ def save(
     """
     if not asked or not draft or asked["plan"] != draft["plan_id"]:
         return no_update, no_update, no_update
-    before, user = drafting.from_store(draft), services.user()
+    before, user = plan_drafts.from_store(draft), services.user()
     try:
         plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
-        plan = before if plan == before else drafting.resize_edit(services, before, plan).plan
+        plan = before if plan == before else plan_drafts.resize_edit(services, before, plan).plan
         if plan.revision == 0:
             services.roadmap.add(plan, user)
             told = parts.toast(
@@ -261,39 +261,39 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
     if shown is None or found is None:
         told = "This snapshot has no such recommendation; choose the snapshot it was written for."
         return empty.no_plan(told), None, _title("Plan a test")
-    draft = drafting.new_draft(services, shown, *found)
-    baseline = drafting.baseline_of(services, draft.sizing.plan)
+    draft = plan_drafts.new_draft(services, shown, *found)
+    baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
     drawer = planner_parts.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
-    return drawer, drafting.to_store(draft.sizing.plan), _title(planner_parts.title(draft.sizing.plan))
+    return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_parts.title(draft.sizing.plan))
 
 
 def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
     """The drawer of a plan; one on the roadmap opens even when nothing can be counted for it any more."""
     unsized = ""
     try:
-        sizing = drafting.resize(services, plan)
+        sizing = plan_drafts.resize(services, plan)
     except CANNOT as error:
         if plan.revision == 0:
             raise
         sizing, unsized = sized_before(plan), f"It cannot be sized again. {_why(services, plan, error)}"
     drawer = planner_parts.planner(
         sizing,
-        drafting.baseline_of(services, plan),
+        plan_drafts.baseline_of(services, plan),
         services.gate.ask(load_catalog),
         history=services.roadmap.history(plan.plan_id),
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.gate.ask(histories.load_transitions)),
         unsized=unsized,
     )
-    return drawer, drafting.to_store(sizing.plan), _title(planner_parts.title(plan))
+    return drawer, plan_drafts.to_store(sizing.plan), _title(planner_parts.title(plan))
 
 
 def _why(services: Services, plan: Plan, error: Exception) -> str:
     """The reason a plan cannot be sized, as far back as it goes: what is gone makes every other message puzzling."""
     shown = services.snapshot(plan.snapshot_date)
     if shown is None:
-        return f"The snapshot of {formats.day(plan.snapshot_date)} is no longer held."
+        return f"The snapshot of {formatting.day(plan.snapshot_date)} is no longer held."
     if shown.cluster(plan.cluster_id) is None:
-        return f"Its cluster {plan.cluster_id} is no longer in the snapshot of {formats.day(plan.snapshot_date)}."
+        return f"Its cluster {plan.cluster_id} is no longer in the snapshot of {formatting.day(plan.snapshot_date)}."
     return str(error)
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from dash_app import drafting
-from dash_app.components.planner_effects import shown_effect, stored_effect, unit_of
-from dash_app.components.planner_form import read_weights
+from dash_app import plan_drafts
+from dash_app.components.planner.effect_fields import shown_effect, stored_effect, unit_of
+from dash_app.components.planner.form import read_weights
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature
 from dash_app.planning.plan import Arm, Guardrail, Plan, PlanError, Problem
@@ -33,12 +33,12 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
     moved = asked != had_metric
     catalog = services.gate.ask(load_catalog)
     if moved:
-        plan = drafting.with_metric(services, plan, *asked)
+        plan = plan_drafts.with_metric(services, plan, *asked)
         rest = [each for each in fields["guardrails"] or [] if each != plan.primary_metric]
         fields = {**fields, "guardrails": rest or [had_metric[0]]}
     else:
         plan = _with_effect(plan, _number(fields, "mde"), unit_of(plan.primary_metric, catalog))
-    plan = drafting.with_guardrails(services, plan, fields["guardrails"] or [])
+    plan = plan_drafts.with_guardrails(services, plan, fields["guardrails"] or [])
     rails = tuple(_with_margin(each, margins.get(each.metric), catalog) for each in plan.guardrails)
     return replace(plan, guardrails=rails)
 

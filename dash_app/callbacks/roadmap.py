@@ -8,12 +8,12 @@ from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from dash_app import drafting
+from dash_app import plan_drafts
 from dash_app.callbacks.planner import CANNOT
 from dash_app.components import parts
 from dash_app.planning.brief import quoted
 from dash_app.planning.plan import Plan
-from dash_app.roadmap import StaleEditError, UnknownPlanError, position_between
+from dash_app.roadmap.store import StaleEditError, UnknownPlanError, position_between
 from dash_app.services import Services
 
 Answer = tuple[Any, Any]
@@ -99,7 +99,7 @@ def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
     stored = services.roadmap.plan(row["plan_id"])
     if field == "start_date":
         plan = replace(stored, start_date=date.fromisoformat(value[:10]) if value else None, end_date=None)
-        plan = drafting.resize_edit(services, stored, plan).plan
+        plan = plan_drafts.resize_edit(services, stored, plan).plan
     else:
         edited: dict[str, Any] = {field: value or ""}
         plan = replace(stored, **edited)

@@ -3,7 +3,7 @@
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import overview, parts
 from dash_app.components import users as user_parts
 from dash_app.components.parts import aria
@@ -37,19 +37,19 @@ def _null_test(found: Choice, snapshot: Snapshot) -> list[Component]:
     made = (
         ""
         if null.made_on == snapshot.day
-        else f" They were made for the snapshot of {formats.day(null.made_on)} and still serve."
+        else f" They were made for the snapshot of {formatting.day(null.made_on)} and still serve."
     )
     return [
         heading,
         html.P(
             f"The same search was made in {len(null.scores)} sets of made-up users, with the same ranges and correlations as"
             f" the real ones but without groups.{made} Data like that would look as grouped as the real users"
-            f" {formats.chance(snapshot.null_p_value)} of the time;"
-            f" it takes less than {formats.quantity(found.method['max_p_value'], 'share')} to call clusters clear."
+            f" {formatting.chance(snapshot.null_p_value)} of the time;"
+            f" it takes less than {formatting.quantity(found.method['max_p_value'], 'share')} to call clusters clear."
         ),
         html.P(
-            f"On a scale up to 1 the real users score {formats.score(null.real_score)}, the made-up ones"
-            f" {formats.score(min(null.scores))} to {formats.score(max(null.scores))}.",
+            f"On a scale up to 1 the real users score {formatting.score(null.real_score)}, the made-up ones"
+            f" {formatting.score(min(null.scores))} to {formatting.score(max(null.scores))}.",
             className="quiet",
         ),
     ]
@@ -62,8 +62,8 @@ def _stability(found: Choice, snapshot: Snapshot) -> list[Component]:
         html.H4("Do they come out again?"),
         html.P(
             f"The search was repeated {found.method['subsamples']} times on part of the users. The stability of the clusters"
-            f" shown is {formats.score(snapshot.stability)} (their median): 1 would be the same users every time, and below"
-            f" {formats.number(found.method['min_stability'])} a cluster is not relied on."
+            f" shown is {formatting.score(snapshot.stability)} (their median): 1 would be the same users every time, and below"
+            f" {formatting.number(found.method['min_stability'])} a cluster is not relied on."
         ),
     ]
 
@@ -82,18 +82,18 @@ def _grid(found: Choice, snapshot: Snapshot) -> list[Component]:
 
 
 def _row(candidate: Candidate) -> Component:
-    number = [formats.count(candidate.number)]
+    number = [formatting.count(candidate.number)]
     values = (
-        formats.count(candidate.neighbors),
-        formats.count(candidate.smallest_cluster),
-        formats.count(candidate.min_samples),
+        formatting.count(candidate.neighbors),
+        formatting.count(candidate.smallest_cluster),
+        formatting.count(candidate.min_samples),
         SELECTIONS.get(candidate.selection, candidate.selection),
-        formats.count(candidate.cluster_count),
-        formats.percent(candidate.largest_share),
-        formats.percent(candidate.unassigned_share),
-        formats.score(candidate.dbcv),
-        formats.score(candidate.stability),
-        formats.score(candidate.score),
+        formatting.count(candidate.cluster_count),
+        formatting.percent(candidate.largest_share),
+        formatting.percent(candidate.unassigned_share),
+        formatting.score(candidate.dbcv),
+        formatting.score(candidate.stability),
+        formatting.score(candidate.score),
         VERDICTS.get(candidate.verdict, candidate.verdict),
     )
     cells = [html.Td(each) for each in values]
@@ -108,8 +108,10 @@ def _row(candidate: Candidate) -> Component:
 
 def _tried_on(found: Choice) -> str:
     if found.tried_on < found.users:
-        return f"Each was tried on {formats.users(found.tried_on)} who stand for all {formats.count(found.users)}."
-    return f"Each was tried on all {formats.users(found.users)} with enough events."
+        return (
+            f"Each was tried on {formatting.users(found.tried_on)} who stand for all {formatting.count(found.users)}."
+        )
+    return f"Each was tried on all {formatting.users(found.users)} with enough events."
 
 
 def _why(found: Choice, chosen: Candidate) -> str:
@@ -119,11 +121,11 @@ def _why(found: Choice, chosen: Candidate) -> str:
         return "None passed every check, so the best that was found is shown, to describe and not to divide."
     if chosen.score < max(each.score for each in passed):
         return (
-            f"{formats.count(len(passed))} passed. The chosen one is that of the snapshot before: it stays while it passes and no"
-            f" other scores better by more than {formats.number(found.method['keep_margin'])}, so that clusters do not change"
+            f"{formatting.count(len(passed))} passed. The chosen one is that of the snapshot before: it stays while it passes and"
+            f" no other scores better by more than {formatting.number(found.method['keep_margin'])}, so that clusters do not change"
             " for a trifle."
         )
-    return f"{formats.count(len(passed))} passed, and of those the chosen one scores best."
+    return f"{formatting.count(len(passed))} passed, and of those the chosen one scores best."
 
 
 def _left_out(chosen: Candidate, snapshot: Snapshot) -> str:
@@ -131,7 +133,7 @@ def _left_out(chosen: Candidate, snapshot: Snapshot) -> str:
     if shown >= chosen.cluster_count:
         return ""
     return (
-        f"Of its {formats.count(chosen.cluster_count)} clusters {formats.count(shown)} are shown; the others did not come out"
+        f"Of its {formatting.count(chosen.cluster_count)} clusters {formatting.count(shown)} are shown; the others did not come out"
         " again, and their users are unassigned."
     )
 
@@ -143,19 +145,19 @@ def _meanings(found: Choice) -> list[Component]:
         ("Smallest cluster", "how many users it took to be a cluster, of those the search was tried on."),
         ("Min. samples", "how many users must be close by for a place to count as crowded; more leave more users out."),
         ("Selection", "which of the groups within groups are taken: the longest-lived, or the finest."),
-        ("Clusters", f"how many were found; it takes {formats.count(method['min_clusters'])}."),
+        ("Clusters", f"how many were found; it takes {formatting.count(method['min_clusters'])}."),
         (
             "Largest cluster",
-            f"its share of the users; {formats.quantity(method['max_largest_share'], 'share')} or more is out.",
+            f"its share of the users; {formatting.quantity(method['max_largest_share'], 'share')} or more is out.",
         ),
         (
             "Unassigned",
-            f"the share of users in no cluster; more than {formats.quantity(method['max_unassigned'], 'share')} is out.",
+            f"the share of users in no cluster; more than {formatting.quantity(method['max_unassigned'], 'share')} is out.",
         ),
         ("DBCV", "density-based validity: how crowded clusters are inside against between them, −1 to 1."),
         (
             "Stability",
-            f"how much of the clusters came out again, 0 to 1; below {formats.number(method['min_stability'])} is out.",
+            f"how much of the clusters came out again, 0 to 1; below {formatting.number(method['min_stability'])} is out.",
         ),
         ("Score", "the mean of DBCV, stability and the share of users in stable clusters."),
     )

@@ -6,11 +6,11 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Cluster, Insight
-from dash_app.palette import look
+from dash_app.figures.palette import look
 
 _SHOWN = 5
 _NEARLY_EXACT, _MOST = 0.95, 0.75
@@ -21,7 +21,7 @@ def card(cluster: Cluster, selected: bool) -> Component:
     """The cluster in the list below the map: a button that opens it."""
     lead = [
         html.Li(
-            f"{formats.capital(each.label)}: {parts.beside_label(each.cluster_value, each)}, "
+            f"{formatting.capital(each.label)}: {parts.beside_label(each.cluster_value, each)}, "
             f"others {parts.beside_label(each.rest_value, each)}"
         )
         for each in cluster.evidence[:2]
@@ -137,7 +137,7 @@ def _rule(cluster: Cluster) -> Component | None:
         return html.P([html.Strong("In one rule: "), f"{cluster.rule}."], className="quiet")
     fit = html.Span(
         f"This rule finds {_reach(cluster.rule_f1)} these users.",
-        title=f"F1 {formats.number(cluster.rule_f1)}; 1 is exactly",
+        title=f"F1 {formatting.number(cluster.rule_f1)}; 1 is exactly",
     )
     return html.P([html.Strong("In one rule: "), f"{cluster.rule}. ", fit], className="quiet")
 

@@ -6,14 +6,14 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components import users as user_parts
 from dash_app.data.calls import Call
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
-from dash_app.palette import look
-from dash_app.roadmap import ClusterName
+from dash_app.figures.palette import look
+from dash_app.roadmap.store import ClusterName
 
 _MEASURES = {
     "proportion": "share of users",
@@ -28,9 +28,9 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
     proportion = found.measure in ("proportion", "path")
     effect = "difference of shares" if proportion else "Cliff's delta"
     shown = (
-        (lambda value: f"{formats.signed(100 * value, 1)} points")
+        (lambda value: f"{formatting.signed(100 * value, 1)} points")
         if proportion
-        else (lambda value: formats.signed(value, 2))
+        else (lambda value: formatting.signed(value, 2))
     )
     note = (
         "This feature helped to make the clusters, so the difference describes them; it tests nothing."
@@ -38,9 +38,9 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
         else "This feature did not help to make the clusters."
     )
     rows = [
-        (f"{cluster.name} ({formats.users(found.n_cluster)})", formats.quantity(found.cluster_value, found.unit)),
-        (f"Everyone else ({formats.users(found.n_rest)})", formats.quantity(found.rest_value, found.unit)),
-        ("Times the others' value", formats.number(found.lift)),
+        (f"{cluster.name} ({formatting.users(found.n_cluster)})", formatting.quantity(found.cluster_value, found.unit)),
+        (f"Everyone else ({formatting.users(found.n_rest)})", formatting.quantity(found.rest_value, found.unit)),
+        ("Times the others' value", formatting.number(found.lift)),
         (
             f"Effect ({effect})",
             f"{shown(found.effect_size)}, 95% interval {shown(found.ci_low)} to {shown(found.ci_high)}",
@@ -50,10 +50,13 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
     return html.Div(
         [
             html.P(
-                [html.Strong(formats.capital(found.description)), f" ({_MEASURES.get(found.measure, found.measure)})"]
+                [
+                    html.Strong(formatting.capital(found.description)),
+                    f" ({_MEASURES.get(found.measure, found.measure)})",
+                ]
             ),
             user_parts.table(("", "Value"), lines),
-            html.P(f"Measured from {formats.day(snapshot.window_start)} to {formats.day(snapshot.day)}."),
+            html.P(f"Measured from {formatting.day(snapshot.window_start)} to {formatting.day(snapshot.day)}."),
             html.P(["For analysts: the column is ", html.Code(found.metric), f". {note}"], className="quiet"),
         ]
     )
@@ -80,7 +83,7 @@ def rename(cluster: Cluster, edits: Sequence[ClusterName]) -> Component:
     """A field for a cluster's name, and the names it had."""
     past = [
         html.Li(
-            f"{edit.name or 'the pipeline’s name'}, {edit.edited_by or 'somebody'}, {formats.moment(edit.edited_at)}"
+            f"{edit.name or 'the pipeline’s name'}, {edit.edited_by or 'somebody'}, {formatting.moment(edit.edited_at)}"
         )
         for edit in edits
     ]
@@ -126,7 +129,7 @@ def _side(cluster: Cluster) -> Component:
 def _call(call: Call) -> Component:
     return html.Details(
         [
-            html.Summary(f"{call.model}, {formats.moment(call.created_at)}: {call.outcome}"),
+            html.Summary(f"{call.model}, {formatting.moment(call.created_at)}: {call.outcome}"),
             html.P(call.error, className="quiet") if call.error else None,
             html.H5("Sent"),
             html.Pre(call.prompt, tabIndex="0"),

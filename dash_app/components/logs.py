@@ -10,12 +10,12 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import Refused
-from dash_app.progress import STAGES, Progress, Waiting
+from dash_app.monitoring.progress import STAGES, Progress, Waiting
 
 _SHOWN_FILES = 200
 _START_DAGSTER = "grupa serve"
@@ -38,7 +38,7 @@ def pipeline(progress: Progress, waiting: Sequence[Waiting]) -> list[Component]:
         retry = [button("Try again", "retry", "inbox", primary=True)] if progress.can_retry else []
         shown.append(parts.notice("The run failed", progress.message, *retry, kind="error"))
     elif progress.state == "done" and progress.day:
-        told = f"The snapshot of {formats.day(date.fromisoformat(progress.day))} is published. "
+        told = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
         link = dcc.Link("See its clusters", href=f"/?snapshot={progress.day}")
         shown.append(html.P([told, link], role="status"))
     elif progress.message:
@@ -56,7 +56,9 @@ def files_table(files: Sequence[LogFile]) -> Component:
     heads = ("Log", "Taken in", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
     table = wide_table("Logs taken in", heads, [_file_row(each) for each in files[:_SHOWN_FILES]])
     more = len(files) - _SHOWN_FILES
-    return html.Div([table, html.P(f"And {formats.count(more)} older ones.", className="quiet")]) if more > 0 else table
+    return (
+        html.Div([table, html.P(f"And {formatting.count(more)} older ones.", className="quiet")]) if more > 0 else table
+    )
 
 
 def refused_table(refused: Sequence[Refused]) -> Component | None:
@@ -64,7 +66,7 @@ def refused_table(refused: Sequence[Refused]) -> Component | None:
     if not refused:
         return None
     rows = [
-        html.Tr([html.Th(each.name, scope="row"), html.Td(formats.moment(each.at)), html.Td(each.why)])
+        html.Tr([html.Th(each.name, scope="row"), html.Td(formatting.moment(each.at)), html.Td(each.why)])
         for each in refused
     ]
     told = html.P(
@@ -115,7 +117,7 @@ def _stages(progress: Progress) -> Component:
 
 
 def _file_row(file: LogFile) -> Component:
-    rejected: Any = formats.count(file.rows_rejected)
+    rejected: Any = formatting.count(file.rows_rejected)
     if file.rows_rejected:
         rejected = html.A(
             f"{rejected}, download",
@@ -123,7 +125,7 @@ def _file_row(file: LogFile) -> Component:
             download="",
             **aria(label=f"Download the {rejected} rejected rows of {file.file_name}"),
         )
-    days = [formats.day(each) if each else "–" for each in (file.first_event_at, file.last_event_at)]
-    counts = [formats.count(each) for each in (file.rows_read, file.rows_accepted)]
-    cells = [formats.moment(file.ingested_at), *counts, rejected, formats.count(file.rows_duplicate), *days]
+    days = [formatting.day(each) if each else "–" for each in (file.first_event_at, file.last_event_at)]
+    counts = [formatting.count(each) for each in (file.rows_read, file.rows_accepted)]
+    cells = [formatting.moment(file.ingested_at), *counts, rejected, formatting.count(file.rows_duplicate), *days]
     return html.Tr([html.Th(file.file_name, scope="row"), *(html.Td(each) for each in cells)])

@@ -6,7 +6,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Change, Feature, Snapshot
@@ -28,7 +28,7 @@ def overview(snapshot: Snapshot) -> Component:
             [
                 parts.mark(each.color_slot),
                 _opener(each.cluster_id, each.name),
-                html.Span(formats.percent(each.share), className="figure"),
+                html.Span(formatting.percent(each.share), className="figure"),
             ]
         )
         for each in snapshot.clusters
@@ -76,12 +76,12 @@ def structure_notice(snapshot: Snapshot) -> Component | None:
 def legend(snapshot: Snapshot, points: Points, feature: Feature | None = None) -> Component:
     """What dots, colours and distances mean, and how many of the users are drawn; `feature` is what the colour shows."""
     drawn = (
-        f"{formats.count(len(points.user_id))} of {formats.users(points.placed)} drawn, shading shows where all of them are"
+        f"{formatting.count(len(points.user_id))} of {formatting.users(points.placed)} drawn, shading shows where all of them are"
         if points.density is not None
-        else f"{formats.users(points.placed)}, one dot each"
+        else f"{formatting.users(points.placed)}, one dot each"
     )
     absent = snapshot.users - points.placed
-    left_out = f"; {formats.count(absent)} more did too little to be placed" if absent > 0 else ""
+    left_out = f"; {formatting.count(absent)} more did too little to be placed" if absent > 0 else ""
     meaning: list[Any] = (
         ["Colour and shape show the cluster, ", html.Span("grey", className="grey-word"), " is unassigned."]
         if feature is None
@@ -94,7 +94,7 @@ def legend(snapshot: Snapshot, points: Points, feature: Feature | None = None) -
 def _headline(snapshot: Snapshot) -> str:
     clusters = len(snapshot.clusters)
     if not clusters:
-        return f"No clusters among {formats.users(snapshot.users)}"
+        return f"No clusters among {formatting.users(snapshot.users)}"
     return f"{clusters} cluster{'' if clusters == 1 else 's'} of users who behave alike"
 
 
@@ -106,13 +106,13 @@ def _unassigned(snapshot: Snapshot) -> Component | None:
     if not snapshot.unassigned:
         return None
     reasons = [
-        html.Li([html.Span(formats.count(users), className="figure"), f" {formats.REASONS.get(reason, reason)}"])
+        html.Li([html.Span(formatting.count(users), className="figure"), f" {formatting.REASONS.get(reason, reason)}"])
         for reason, users in snapshot.unassigned
     ]
     total = sum(users for _, users in snapshot.unassigned)
     heading: list[Any] = [
         parts.mark(None),
-        f"{formats.users(total)} unassigned ({formats.percent(snapshot.unassigned_share)})",
+        f"{formatting.users(total)} unassigned ({formatting.percent(snapshot.unassigned_share)})",
     ]
     return html.Section([html.H3(heading), html.Ul(reasons, className="reasons")])
 
@@ -134,7 +134,7 @@ def _changes(snapshot: Snapshot) -> Component:
     ]
     return html.Section(
         [
-            html.H3(f"Since {formats.day(snapshot.previous)}"),
+            html.H3(f"Since {formatting.day(snapshot.previous)}"),
             html.Ul(changes or [html.Li("No cluster was born, split, merged or lost.")], className="changes"),
             html.Ul(sizes, className="changes"),
         ]
@@ -146,9 +146,9 @@ def change_line(change: Change, names: Mapping[str, str]) -> str:
     source, target = (
         names.get(each, "a cluster of old") if each else None for each in (change.from_cluster_id, change.to_cluster_id)
     )
-    kind = _KINDS.get(change.kind, formats.capital(change.kind))
+    kind = _KINDS.get(change.kind, formatting.capital(change.kind))
     if change.kind in ("birth", "return"):
-        return f"{kind}: {target} ({formats.users(change.users)})"
+        return f"{kind}: {target} ({formatting.users(change.users)})"
     if change.kind == "death":
         return f"{kind}: {source}"
-    return f"{kind}: {source or 'unassigned'} into {target or 'unassigned'} ({formats.users(change.users)})"
+    return f"{kind}: {source or 'unassigned'} into {target or 'unassigned'} ({formatting.users(change.users)})"

@@ -7,9 +7,9 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.data.snapshot import Cluster, Evidence, Feature, Insight
-from dash_app.palette import look
+from dash_app.figures.palette import look
 
 
 def aria(**words: str) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def data(**words: str) -> dict[str, Any]:
 
 def metric(name: str, catalog: Mapping[str, Feature]) -> str:
     """What a metric is called on a screen; one that is no longer measured goes by its name in the tables."""
-    return formats.capital(catalog[name].label) if name in catalog else name
+    return formatting.capital(catalog[name].label) if name in catalog else name
 
 
 def icon(name: str) -> Component:
@@ -67,7 +67,7 @@ def stability_badge(stability: float | None) -> Component:
         ("stable", "good") if stability >= 0.75 else ("fairly stable", "") if stability >= 0.6 else ("unstable", "bad")
     )
     return dmc.Tooltip(
-        badge(f"{word} · {formats.number(stability)}", tone),
+        badge(f"{word} · {formatting.number(stability)}", tone),
         label="How much of the cluster came back when it was made again from samples of the users: 1 is all of it."
         " 0.75 and more is stable, below 0.6 is not.",
         multiline=True,
@@ -89,7 +89,7 @@ def badge(text: str, tone: str) -> Component:
 
 def share_line(cluster: Cluster) -> str:
     """`140 users, 42% of all`."""
-    return f"{formats.users(cluster.size)}, {formats.percent(cluster.share)} of all"
+    return f"{formatting.users(cluster.size)}, {formatting.percent(cluster.share)} of all"
 
 
 def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
@@ -104,8 +104,8 @@ def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
     bars = [html.Span(style={"height": f"{max(2, round(100 * size / most))}%"}) for _, size in recent]
     (before, then), (_, now) = recent[-2:]
     moved = now - then
-    since = f" since {formats.day(before)}" if says_since else ""
-    words = f"{'+' if moved > 0 else '−'}{formats.count(abs(moved))}{since}" if moved else "as before"
+    since = f" since {formatting.day(before)}" if says_since else ""
+    words = f"{'+' if moved > 0 else '−'}{formatting.count(abs(moved))}{since}" if moved else "as before"
     return html.Span([html.Span(bars, className="trend", **aria(hidden="true")), words], className="trend-line")
 
 
@@ -127,7 +127,7 @@ def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
 def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
     """A small button under `insight` that shows a measured difference and opens the numbers behind it."""
     return html.Button(
-        [f"{formats.capital(evidence.label)}: ", html.Strong(versus(evidence))],
+        [f"{formatting.capital(evidence.label)}: ", html.Strong(versus(evidence))],
         id={
             "type": "show",
             "what": "evidence",
@@ -136,7 +136,7 @@ def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
         },
         className="chip",
         n_clicks=0,
-        title=formats.capital(evidence.description),
+        title=formatting.capital(evidence.description),
     )
 
 
@@ -172,7 +172,7 @@ def beside_label(value: float, evidence: Evidence) -> str:
     """A value after its label: `Sessions a week: 6` needs no `sessions per week`."""
     noun = evidence.unit.partition("/")[0]
     is_said = evidence.unit != "share" and evidence.label.startswith(noun)
-    return formats.quantity(value, "" if is_said else evidence.unit)
+    return formatting.quantity(value, "" if is_said else evidence.unit)
 
 
 def _difference_row(evidence: Evidence, color: str) -> Component:
@@ -180,12 +180,12 @@ def _difference_row(evidence: Evidence, color: str) -> Component:
     most = 1.0 if evidence.unit == "share" else max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
     ours, theirs = (
         html.Div(
-            formats.quantity(value, evidence.unit),
+            formatting.quantity(value, evidence.unit),
             className="bar-line",
             style={"--length": f"{max(1, 62 * abs(value) / most):.0f}%"} | paint,
         )
         for value, paint in ((evidence.cluster_value, {"--paint": color}), (evidence.rest_value, {}))
     )
     return html.Div(
-        [html.Div(formats.capital(evidence.description), className="bar-name"), ours, theirs], className="bar-row"
+        [html.Div(formatting.capital(evidence.description), className="bar-name"), ours, theirs], className="bar-row"
     )

@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.planning.overlap import Overlap
@@ -91,7 +91,7 @@ def _column(
 def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overlap], at: int, of: int) -> Component:
     name, slot = cluster
     weeks = "never fills" if plan.duration_days is None else _weeks(plan.duration_days // 7)
-    start = f"from {formats.day(plan.start_date)}" if plan.start_date else "no first day"
+    start = f"from {formatting.day(plan.start_date)}" if plan.start_date else "no first day"
     warn = [html.P(each.text, className="card-warning") for each in overlaps]
     return html.Article(
         [
@@ -99,9 +99,10 @@ def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overla
                 plan.name, id={"type": "open-plan", "plan": plan.plan_id}, className="link plan-name", n_clicks=0
             ),
             html.Div([parts.mark(slot), name], className="quiet"),
-            html.Div(f"{formats.count(plan.n_total or 0)} users · {weeks} · {start}", className="plan-facts"),
+            html.Div(f"{formatting.count(plan.n_total or 0)} users · {weeks} · {start}", className="plan-facts"),
             html.Div(
-                [f"RICE {formats.number(plan.rice_score)}", f" · {plan.owner}" if plan.owner else ""], className="quiet"
+                [f"RICE {formatting.number(plan.rice_score)}", f" · {plan.owner}" if plan.owner else ""],
+                className="quiet",
             ),
             *([] if plan.feasible else [parts.badge("not feasible", "bad")]),
             *warn,
@@ -114,7 +115,7 @@ def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overla
 
 
 def _weeks(number: int) -> str:
-    return f"{formats.count(number)} week{'' if number == 1 else 's'}"
+    return f"{formatting.count(number)} week{'' if number == 1 else 's'}"
 
 
 def _movers(plan: Plan, at: int, of: int) -> list[Component]:

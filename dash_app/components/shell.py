@@ -7,11 +7,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Snapshot
-from grupa_pipeline.door import SIGN_OUT
+from grupa_pipeline.auth.login import SIGN_OUT
 
 DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b35", "#1d2027", "#16181d", "#101216")
 """Greys of the dark theme, from text to ground, as the style sheet has them."""
@@ -81,7 +81,7 @@ def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
     """Which snapshot is shown."""
     return dmc.Select(
         id="snapshot-picker",
-        data=[{"value": each.isoformat(), "label": formats.day(each)} for each in days],
+        data=[{"value": each.isoformat(), "label": formatting.day(each)} for each in days],
         value=chosen.isoformat() if chosen else None,
         allowDeselect=False,
         size="sm",
@@ -97,7 +97,8 @@ def header_facts(snapshot: Snapshot | None, days: Sequence[date], now: datetime)
         return [snapshot_picker(days, None)] if days else [html.Span("No snapshot yet", className="quiet")]
     models = snapshot.models
     writer = f"Insights by {', '.join(models)}" if models else "Insights by rules, no model was asked"
-    fresh = f"{formats.users(snapshot.users)}, events to {formats.day(snapshot.day)}, made {formats.age(snapshot.created_at, now)}"
+    made = formatting.age(snapshot.created_at, now)
+    fresh = f"{formatting.users(snapshot.users)}, events to {formatting.day(snapshot.day)}, made {made}"
     return [
         snapshot_picker(days, snapshot.day),
         html.Span(fresh, className="quiet fresh"),

@@ -11,12 +11,12 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.logs import button, wide_table
 from dash_app.components.parts import aria
-from dash_app.judging import Judgement
-from dash_app.upload_store import MOST_BYTES, Upload
+from dash_app.uploads.file_validation import Judgement
+from dash_app.uploads.store import MOST_BYTES, Upload
 
 
 def drop_zone() -> Component:
@@ -59,7 +59,7 @@ def upload_card(upload: Upload, known: bool) -> Component:
     head = html.Div(
         [
             html.H2(upload.name),
-            html.Span(f"{formats.size(upload.size)}, kept here for a day until you decide", className="quiet"),
+            html.Span(f"{formatting.size(upload.size)}, kept here for a day until you decide", className="quiet"),
         ],
         className="upload-head",
     )
@@ -138,7 +138,7 @@ def _read_as(found: Judgement, form: str) -> str:
     """What the format makes of the log's own timestamp that the problem cites; the format itself where that is none."""
     for cited in re.findall(r"such as '([^']*)'", found.problem or ""):
         try:
-            return f"{cited} is {formats.day(datetime.strptime(cited, form))}"
+            return f"{cited} is {formatting.day(datetime.strptime(cited, form))}"
         except ValueError:
             continue
     return form
@@ -147,11 +147,11 @@ def _read_as(found: Judgement, form: str) -> str:
 def _reasons(found: Judgement) -> Component:
     if not found.rows_rejected:
         return html.P("No row is rejected.", className="quiet")
-    lines = [html.Li(f"{formats.count(count)}: {sentence}") for sentence, count in found.reasons]
+    lines = [html.Li(f"{formatting.count(count)}: {sentence}") for sentence, count in found.reasons]
     rows = [
         html.Tr(
             [
-                html.Th(f"Line {formats.count(line)}", scope="row", className="whole"),
+                html.Th(f"Line {formatting.count(line)}", scope="row", className="whole"),
                 html.Td(why),
                 html.Td(html.Code(raw)),
             ]
@@ -179,8 +179,10 @@ def _span(found: Judgement) -> str:
         return ""
     first, last = (datetime.fromisoformat(each) for each in (found.first_event_at, found.last_event_at))
     read_as = f", read as {found.timestamp_format}" if found.timestamp_format else ""
-    return f"Events from {formats.moment(first)} to {formats.moment(last)}{read_as}."
+    return f"Events from {formatting.moment(first)} to {formatting.moment(last)}{read_as}."
 
 
 def _number(value: int, words: str) -> Component:
-    return html.Div([html.Span(formats.count(value), className="number"), html.Span(words, className="number-words")])
+    return html.Div(
+        [html.Span(formatting.count(value), className="number"), html.Span(words, className="number-words")]
+    )

@@ -6,7 +6,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.rules import Condition, in_short, lacking, read_rule
@@ -43,18 +43,18 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
     """Why a user is in their cluster, or in none: their numbers beside the cluster's and everyone else's."""
     cluster = snapshot.cluster(user["cluster_id"])
     if cluster is None:
-        reason = formats.REASONS.get(user["unassigned_reason"] or "noise", str(user["unassigned_reason"]))
+        reason = formatting.REASONS.get(user["unassigned_reason"] or "noise", str(user["unassigned_reason"]))
         text = f"Unassigned: users like this {reason}."
         return html.Div([html.P(text), *_nearest(user, snapshot), _numbers(user, snapshot)])
-    sure = f"They belong to {cluster.name} with strength {formats.number(user['probability'])} (1 is its core)."
+    sure = f"They belong to {cluster.name} with strength {formatting.number(user['probability'])} (1 is its core)."
     rule = html.P([html.Strong("The cluster in one rule: "), f"{cluster.rule}."]) if cluster.rule else None
     rows = [
         html.Tr(
             [
-                html.Th(formats.capital(each.description), scope="row"),
+                html.Th(formatting.capital(each.description), scope="row"),
                 html.Td(_of_one(user["features"].get(each.metric), each.unit, each.measure == "proportion")),
-                html.Td(formats.quantity(each.cluster_value, each.unit)),
-                html.Td(formats.quantity(each.rest_value, each.unit)),
+                html.Td(formatting.quantity(each.cluster_value, each.unit)),
+                html.Td(formatting.quantity(each.rest_value, each.unit)),
             ]
         )
         for each in cluster.evidence
@@ -68,7 +68,7 @@ def area(users: int, differences: Sequence[Difference], snapshot: Snapshot) -> C
     """How the users inside a lasso differ from everyone else."""
     if not users:
         return html.P("Nobody is inside that outline.", className="quiet")
-    heading = html.H3(f"{formats.users(users)} selected, against everyone else")
+    heading = html.H3(f"{formatting.users(users)} selected, against everyone else")
     return html.Div(
         [heading, differences_table(differences, snapshot, ("Selected", "Everyone else"))],
         className="area",
@@ -85,10 +85,10 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
         rows.append(
             html.Tr(
                 [
-                    html.Th(formats.capital(feature.description if feature else each.feature), scope="row"),
-                    html.Td(formats.quantity(each.left, unit)),
-                    html.Td(formats.quantity(each.right, unit)),
-                    html.Td(formats.signed(each.distance, 1)),
+                    html.Th(formatting.capital(feature.description if feature else each.feature), scope="row"),
+                    html.Td(formatting.quantity(each.left, unit)),
+                    html.Td(formatting.quantity(each.right, unit)),
+                    html.Td(formatting.signed(each.distance, 1)),
                 ]
             )
         )
@@ -131,7 +131,7 @@ def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Componen
 
 def _of_one(value: float | None, unit: str, is_fact: bool) -> str:
     """One user's value; of a fact, which holds or does not, yes or no."""
-    return ("yes" if value else "no") if is_fact and value in (0, 1) else formats.quantity(value, unit)
+    return ("yes" if value else "no") if is_fact and value in (0, 1) else formatting.quantity(value, unit)
 
 
 def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
@@ -158,7 +158,7 @@ def _change(condition: Condition, value: float | None, snapshot: Snapshot) -> st
     feature = snapshot.catalog[condition.feature]
     side = "more than" if condition.above else "at most"
     wanted, now = (_in_a_rule(each, feature.unit) for each in (condition.threshold, value))
-    return f"{formats.capital(in_short(feature))}: {side} {wanted} (now {now})"
+    return f"{formatting.capital(in_short(feature))}: {side} {wanted} (now {now})"
 
 
 def _in_a_rule(value: float | None, unit: str) -> str:
@@ -171,7 +171,7 @@ def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
     rows = [
         html.Tr(
             [
-                html.Th(formats.capital(feature.description), scope="row"),
+                html.Th(formatting.capital(feature.description), scope="row"),
                 html.Td(_of_one(value, feature.unit, feature.metric_kind == "proportion")),
             ]
         )

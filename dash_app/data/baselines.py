@@ -18,9 +18,9 @@ from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
 from dash_app.planning.sample_size import RATIO
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.catalog import fraction_columns
-from grupa_pipeline.features.roles import Roles
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""

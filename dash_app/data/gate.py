@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import duckdb
 
-from grupa_pipeline import warehouse
+from grupa_pipeline.storage import warehouse
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dash_app.progress import Waiting
-from grupa_pipeline.inbox import is_log
+from dash_app.monitoring.progress import Waiting
+from grupa_pipeline.storage.inbox import is_log
 
 _NOTE = ".why.txt"
 _STAMP = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}-")

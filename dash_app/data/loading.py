@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from dash_app import formats
+from dash_app import formatting
 from dash_app.data.history import CHANGES
 from dash_app.data.snapshot import Change, Cluster, Evidence, Feature, Insight, Snapshot
 
@@ -103,7 +103,7 @@ def _evidence(
         feature = catalog.get(row["metric"])
         words: dict[str, Any] = {
             "description": feature.description if feature else row["metric"],
-            "label": formats.topic(labels.get(row["metric"], row["metric"]), row["unit"]),
+            "label": formatting.topic(labels.get(row["metric"], row["metric"]), row["unit"]),
             "role": feature.role if feature else "",
         }
         found[row.pop("cluster_id")].append(Evidence(**row, **words))
@@ -113,11 +113,11 @@ def _evidence(
 def _spoken_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
     """Labels by feature, with actions as words; a prefix stays where two actions differ in nothing else."""
     steps = {name: (each.source_action or "").splitlines() for name, each in catalog.items()}
-    times = Counter(formats.spoken(each) for each in {each for names in steps.values() for each in names})
+    times = Counter(formatting.spoken(each) for each in {each for names in steps.values() for each in names})
     labels = {name: each.label for name, each in catalog.items()}
     for name, actions in steps.items():
         for action in sorted(actions, key=len, reverse=True):
-            words = formats.spoken(action, whole=times[formats.spoken(action)] > 1)
+            words = formatting.spoken(action, whole=times[formatting.spoken(action)] > 1)
             labels[name] = labels[name].replace(action, words)
     return labels
 

@@ -7,13 +7,14 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import figures, formats
+from dash_app import formatting
 from dash_app.components import cluster as cluster_parts
 from dash_app.components import empty, overview, parts
 from dash_app.components.parts import aria
 from dash_app.data import users
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points
+from dash_app.figures import cluster_map
 from dash_app.services import Services
 
 MAP_CONFIG: Any = {
@@ -69,7 +70,7 @@ def _panel(content: Component, is_open: bool) -> Component:
 
 def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     features = [
-        {"value": each.feature, "label": formats.capital(each.label)}
+        {"value": each.feature, "label": formatting.capital(each.label)}
         for each in sorted(snapshot.catalog.values(), key=lambda each: (each.role != "clustering", each.label))
     ]
     bar = html.Div(
@@ -90,7 +91,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     )
     graph = dcc.Graph(
         id="map",
-        figure=figures.cluster_map(points, snapshot.clusters, selected),
+        figure=cluster_map.cluster_map(points, snapshot.clusters, selected),
         config=MAP_CONFIG,
         className="map",
         responsive=True,
@@ -115,8 +116,8 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
 
 
 def _map_words(snapshot: Snapshot) -> str:
-    sizes = ", ".join(f"{each.name} {formats.count(each.size)}" for each in snapshot.clusters)
-    users_by_cluster = f"Map of {formats.users(snapshot.users)} by cluster: {sizes or 'no clusters'}."
+    sizes = ", ".join(f"{each.name} {formatting.count(each.size)}" for each in snapshot.clusters)
+    users_by_cluster = f"Map of {formatting.users(snapshot.users)} by cluster: {sizes or 'no clusters'}."
     return f"{users_by_cluster} The cards and the table below list the same."
 
 
@@ -191,7 +192,7 @@ def _row(cluster: Cluster) -> dict[str, Any]:
         "size": cluster.size,
         "share": cluster.share,
         "stability": cluster.stability,
-        "apart": f"{formats.capital(strongest.label)}: {parts.versus(strongest)}" if strongest else "",
+        "apart": f"{formatting.capital(strongest.label)}: {parts.versus(strongest)}" if strongest else "",
         "pains": len(cluster.pain_points),
         "recommendations": len(cluster.recommendations),
     }

@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import formats, time_figures
+from dash_app import formatting
 from dash_app.components import empty
 from dash_app.components.overview import change_line
 from dash_app.components.parts import aria
@@ -15,6 +15,7 @@ from dash_app.components.users import table
 from dash_app.data import history
 from dash_app.data.history import Size
 from dash_app.data.snapshot import Change, Snapshot
+from dash_app.figures import timelines
 from dash_app.pages.roadmap import Clusters, cluster_looks
 from dash_app.services import Services
 
@@ -85,37 +86,40 @@ def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> 
     """The Sankey between two days and the same as a table."""
     if not found:
         return html.P(
-            f"Nothing is held of who moved between {formats.day(day)} and {formats.day(later)}.", className="quiet"
+            f"Nothing is held of who moved between {formatting.day(day)} and {formatting.day(later)}.",
+            className="quiet",
         )
 
     def name(cluster_id: str | None) -> str:
         return clusters.get(cluster_id, (cluster_id, None))[0] if cluster_id else "Unassigned or absent"
 
     rows = [
-        html.Tr([html.Td(name(source)), html.Td(name(target)), html.Td(formats.count(users))])
+        html.Tr([html.Td(name(source)), html.Td(name(target)), html.Td(formatting.count(users))])
         for source, target, users in found
     ]
     graphs = [
         dcc.Graph(
-            figure=time_figures.flows(found, clusters, longest),
+            figure=timelines.flows(found, clusters, longest),
             config={"displayModeBar": False, "responsive": True},
             style={"height": "460px"},
             className=screens,
         )
         for longest, screens in ((None, "on-wide-screens"), (NARROW_LABEL, "on-narrow-screens"))
     ]
-    label = f"Users by cluster on {formats.day(day)} and {formats.day(later)}; the table below holds the same"
+    label = f"Users by cluster on {formatting.day(day)} and {formatting.day(later)}; the table below holds the same"
     return html.Div(
         [
             html.Div(graphs, role="img", **aria(label=label)),
-            html.Details([html.Summary("As a table"), table((formats.day(day), formats.day(later), "Users"), rows)]),
+            html.Details(
+                [html.Summary("As a table"), table((formatting.day(day), formatting.day(later), "Users"), rows)]
+            ),
         ]
     )
 
 
 def _sizes_graph(sizes: Sequence[Size], clusters: Clusters) -> Component:
     graph = dcc.Graph(
-        figure=time_figures.sizes_over_time(sizes, clusters),
+        figure=timelines.sizes_over_time(sizes, clusters),
         config={"displayModeBar": False, "responsive": True},
         className="sizes-graph",
     )
@@ -135,16 +139,16 @@ def _sizes_table(sizes: Sequence[Size], clusters: Clusters) -> Component:
         html.Tr(
             [
                 html.Th(clusters.get(cluster_id, (cluster_id, None))[0], scope="row"),
-                *(html.Td(formats.count(by[cluster_id, day]) if (cluster_id, day) in by else "–") for day in days),
+                *(html.Td(formatting.count(by[cluster_id, day]) if (cluster_id, day) in by else "–") for day in days),
             ]
         )
         for cluster_id in sorted({each.cluster_id for each in sizes})
     ]
-    return table(("Cluster", *(formats.day(each) for each in days)), rows)
+    return table(("Cluster", *(formatting.day(each) for each in days)), rows)
 
 
 def _pickers(days: Sequence[date]) -> Component:
-    choices = [{"value": each.isoformat(), "label": formats.day(each)} for each in reversed(days)]
+    choices = [{"value": each.isoformat(), "label": formatting.day(each)} for each in reversed(days)]
     return html.Div(
         [
             dmc.Select(
@@ -161,6 +165,7 @@ def _pickers(days: Sequence[date]) -> Component:
 def _turns(turns: Sequence[tuple[date, Change]], clusters: Clusters) -> Component:
     names = {cluster_id: name for cluster_id, (name, _) in clusters.items()}
     lines = [
-        html.Li([html.Strong(formats.day(day)), f": {change_line(change, names)}"]) for day, change in reversed(turns)
+        html.Li([html.Strong(formatting.day(day)), f": {change_line(change, names)}"])
+        for day, change in reversed(turns)
     ]
     return html.Ul(lines[:50], className="changes") if lines else html.P("None so far.", className="quiet")

@@ -11,16 +11,17 @@ import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app import formats, time_figures
+from dash_app import formatting
 from dash_app.components import parts, plans
 from dash_app.components.parts import aria
 from dash_app.data import history
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature, Snapshot
+from dash_app.figures import timelines
 from dash_app.planning.overlap import Overlap, count_concurrent, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
 from dash_app.services import Services
-from grupa_pipeline.warehouse import NoWarehouseError
+from grupa_pipeline.storage.warehouse import NoWarehouseError
 
 Clusters = Mapping[str, tuple[str, int | None]]
 
@@ -242,11 +243,11 @@ def _timeline(found: Sequence[Plan], clusters: Clusters, today: date) -> Compone
         return html.Div([html.P("No plan has a first and a last day yet; give it a first one in its drawer."), *rest])
     slots = {cluster_id: slot for cluster_id, (_, slot) in clusters.items()}
     graphs = [
-        html.Div(_graph(time_figures.timeline(dated, slots, today, longest)), className=f"on-{screens}-screens")
+        html.Div(_graph(timelines.timeline(dated, slots, today, longest)), className=f"on-{screens}-screens")
         for screens, longest in (("wide", 60), ("narrow", 28))
     ]
     words = "; ".join(
-        f"{each.name} from {formats.day(each.start_date)} to {formats.day(each.end_date)}"
+        f"{each.name} from {formatting.day(each.start_date)} to {formatting.day(each.end_date)}"
         for each in dated
         if each.start_date and each.end_date
     )

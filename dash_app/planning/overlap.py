@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
-from dash_app.formats import day
+from dash_app.formatting import day
 from dash_app.planning.plan import Plan
 
 

@@ -1,7 +1,7 @@
 """A plan: one A/B test on the roadmap, with the fields of `test_roadmap`, checked in words that people understand.
 
 Holds the plan, its arms and guardrails, the way to and from a table's row, and the checks. Sizing is in `sizing.py`;
-storing is in `dash_app/roadmap.py`.
+storing is in `dash_app/roadmap/store.py`.
 """
 
 import json

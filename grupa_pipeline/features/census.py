@@ -6,9 +6,9 @@ from typing import Any
 
 import ibis
 
+from grupa_pipeline.aggregates.log import Log
 from grupa_pipeline.features.layout import Layout
-from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.names import unique_slugs
+from grupa_pipeline.vocabulary.action_names import unique_slugs
 
 MOST_ACTIONS = 30
 """Actions with columns of their own."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import ibis
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.log import Log
 from grupa_pipeline.features.proposals import Told
 
 _LEAST_KNOWN = 0.5

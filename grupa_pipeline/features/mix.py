@@ -5,9 +5,9 @@ Shares are behaviour and never count an outcome event; `had_` features are outco
 
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.log import Log
 from grupa_pipeline.features.tally import Tally
 
 

@@ -9,12 +9,12 @@ from itertools import permutations
 import pyarrow as pa
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
+from grupa_pipeline.aggregates.sessions import Steps
+from grupa_pipeline.aggregates.units import HOUR, MINUTE
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.steps import Steps
 from grupa_pipeline.features.tally import Tally
-from grupa_pipeline.features.units import HOUR, MINUTE
 
 MOST_PATHS = 20
 MOST_TIMES = 12

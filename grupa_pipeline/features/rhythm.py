@@ -2,10 +2,10 @@
 
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
+from grupa_pipeline.aggregates.sessions import Steps
+from grupa_pipeline.aggregates.units import DAY, MINUTE
 from grupa_pipeline.features.catalog import Feature, Part
-from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.steps import Steps
-from grupa_pipeline.features.units import DAY, MINUTE
 
 
 def rhythm(log: Log, steps: Steps) -> Part:

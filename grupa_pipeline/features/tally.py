@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
 from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.log import Log
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from functools import partial
 
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.log import Log
 from grupa_pipeline.features.catalog import Feature, Part
 from grupa_pipeline.features.census import Census
 from grupa_pipeline.features.layout import USES_OF
-from grupa_pipeline.features.log import Log
-from grupa_pipeline.features.names import unique_slugs
+from grupa_pipeline.vocabulary.action_names import unique_slugs
 
 MOST_FEATURES = 8
 """Features of the product with columns of their own."""

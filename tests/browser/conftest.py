@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.app.browsing import FLAGS
-from tests.app.synthetic import write_warehouse
+from tests import ROOT
+from tests.dash_app.synthetic import write_warehouse
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ROOT = Path(__file__).parents[2]
 
 
 class Server:

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from dash_app.roadmap import Roadmap
+from dash_app.roadmap.store import Roadmap
 from tests.browser.conftest import Server
 
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from grupa_pipeline.publication import Publication
-from grupa_pipeline.running import run
+from grupa.cli.run import run
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import SNAPSHOT_TABLES
 from sample_data.generate import END, write_log
 from tests.browser.conftest import ROOT
-from tests.test_pipeline import rows
+from tests.grupa_pipeline.defs.test_pipeline import rows
 
 FIRST = END - timedelta(days=4)
 PATIENCE = 240_000
@@ -36,7 +36,7 @@ class Service:
 
     def __init__(self, warehouse: Path) -> None:
         self.warehouse, self.port, self.dagster_port = warehouse, free_port(), free_port()
-        command = [sys.executable, "-m", "grupa_pipeline.cli", "serve", "--warehouse", str(warehouse)]
+        command = [sys.executable, "-m", "grupa.cli.main", "serve", "--warehouse", str(warehouse)]
         command += ["--port", str(self.port), "--dagster-port", str(self.dagster_port)]
         # All else as in this process: what chooses the linear algebra's kernels decides the last bit of its results.
         env = {name: value for name, value in os.environ.items() if not name.startswith(("GRUPA_", "DAGSTER_"))}

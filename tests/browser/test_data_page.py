@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.app.synthetic import write_warehouse
 from tests.browser.conftest import Server
+from tests.dash_app.synthetic import write_warehouse
 
 LOG = "user_id,timestamp,action\nu1,2025-03-01T10:00:00Z,<img src=x onerror=alert(1)>\n,2025-03-01T11:00:00Z,login\n"
 DAY_FIRST = 'user_id,timestamp,action\nu1,"9/08/20, 12:40",login\nu2,"10/08/20, 12:41",login\n'

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from dash_app.roadmap import Roadmap
+from dash_app.roadmap.store import Roadmap
 from tests.browser.conftest import Server
 
 

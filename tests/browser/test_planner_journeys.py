@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dash_app.roadmap import Roadmap
+from dash_app.roadmap.store import Roadmap
 from tests.browser.conftest import Server
 from tests.browser.test_journeys import ready
 from tests.browser.test_roadmap_journeys import plan_of

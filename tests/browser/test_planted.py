@@ -16,13 +16,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dash_app.planning.plan import Arm
-from dash_app.roadmap import Roadmap
-from grupa_pipeline import warehouse
-from grupa_pipeline.running import run
+from dash_app.roadmap.store import Roadmap
+from grupa.cli.run import run
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import warehouse
 from sample_data.generate import write_log
 from tests.browser.conftest import Server
-from tests.planning.plans import a_plan
+from tests.dash_app.planning.plans import a_plan
 
 RUN = "window.planted=(window.planted||0)+1"
 PAYLOADS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from dash_app.planning.plan import Plan
-from dash_app.roadmap import Roadmap
+from dash_app.roadmap.store import Roadmap
 from tests.browser.conftest import Server
 from tests.browser.test_journeys import ready
 

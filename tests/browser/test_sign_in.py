@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from grupa_pipeline.accounts import keep_account
-from tests.app.synthetic import write_warehouse
+from grupa_pipeline.auth.accounts import keep_account
 from tests.browser.conftest import Server
+from tests.dash_app.synthetic import write_warehouse
 
 PASSWORD = "a long enough password"
 

@@ -1,0 +1,187 @@
+"""The planner's drawer: the numbers that decide, what to know of them, and the form. Pure functions on plans."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import formatting
+from dash_app.components import parts
+from dash_app.components.planner.calculation import workings
+from dash_app.components.planner.effect_fields import unit_of
+from dash_app.components.planner.form import form
+from dash_app.components.users import table
+from dash_app.data.snapshot import Feature
+from dash_app.planning.baseline import Baseline
+from dash_app.planning.brief import change_text, quoted, relative_text
+from dash_app.planning.plan import Plan, PlanError
+from dash_app.planning.sizing import Sizing
+
+OUTDATED = "The numbers are still those from before this change."
+SAVED_NUMBERS = "These are the numbers it was saved with"
+
+
+def planner(
+    sizing: Sizing,
+    baseline: Baseline | None,
+    catalog: Mapping[str, Feature],
+    *,
+    notes: Sequence[str] = (),
+    history: Sequence[Plan] = (),
+    since: Sequence[str] = (),
+    unsized: str = "",
+) -> Component:
+    """The whole drawer for a sized plan.
+
+    Args:
+        sizing: The plan and what to know of it.
+        baseline: Its baseline's interval; None when that can no longer be measured.
+        catalog: What metrics are called.
+        notes: What to check in how the plan was filled in.
+        history: Its saved revisions; none before it is on the roadmap.
+        since: What became of its cluster.
+        unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
+    """
+    plan = sizing.plan
+    kept = [parts.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
+    return html.Div(
+        [
+            *kept,
+            html.P(f"Planning only: nothing goes live. {_what_saving_does(plan)}", className="quiet"),
+            _head(sizing, catalog),
+            *(parts.notice("Please check", each, kind="warning") for each in (*notes, *since)),
+            html.Div(advice(sizing, catalog), id="plan-advice"),
+            html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
+            html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
+            _history(history),
+        ],
+        className="planner",
+    )
+
+
+def title(plan: Plan) -> str:
+    """What the drawer is called: a plan that is on the roadmap is no longer being made."""
+    return "Test plan" if plan.revision else "Plan a test"
+
+
+def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
+    """The numbers that decide, large."""
+    plan = sizing.plan
+    effect = change_text(plan.metric_kind, plan.effect, unit_of(plan.primary_metric, catalog))
+    weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
+    large = [
+        _large(formatting.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
+        _large(weeks, "enough users" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
+        _large(effect.replace("-", "−"), "smallest effect it would show"),
+    ]
+    return html.Div(large, className="numbers")
+
+
+def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
+    """What to know of the numbers: whether they will do, what they hang on, and what to do instead."""
+    plan = sizing.plan
+    role = "primary metric" if sizing.binding == plan.primary_metric else "guardrail"
+    facts = [f"most users are needed for the {role} {quoted(parts.metric(sizing.binding, catalog))}"]
+    if plan.mde_relative is not None:
+        unit = unit_of(plan.primary_metric, catalog)
+        over = relative_text(plan.metric_kind, plan.baseline, plan.mde_relative, unit)
+        facts.insert(0, f"the smallest effect is {over}")
+    return html.Div(
+        [
+            html.P([_verdict(sizing), " ", html.Span(formatting.capital("; ".join(facts)), className="quiet")]),
+            html.Ul([html.Li(each) for each in sizing.doubts], className="doubts") if sizing.doubts else None,
+            html.Ul([html.Li(each) for each in sizing.warnings], className="warnings") if sizing.warnings else None,
+            _alternative(sizing),
+        ]
+    )
+
+
+def _verdict(sizing: Sizing) -> Component:
+    if not sizing.plan.feasible:
+        return parts.badge("not feasible", "bad")
+    if sizing.doubts:
+        return parts.badge("check first", "warn")
+    return parts.badge("feasible within eight weeks", "good")
+
+
+def problem(error: Exception, *, outdated: bool = True) -> Component:
+    """What keeps a plan from being sized or saved; while it stands, `outdated` numbers are dimmed (in `planner.css`)."""
+    found = [each.message for each in error.problems] if isinstance(error, PlanError) else [str(error)]
+    said = [html.Ul([html.Li(each) for each in found])]
+    if not outdated:
+        return html.Div(said, className="notice notice-error")
+    return html.Div([*said, html.P(OUTDATED, className="quiet")], className="notice notice-error outdates")
+
+
+def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
+    """A refused save: what somebody else changed meanwhile."""
+    rows = [
+        html.Tr(
+            [html.Th(each.field.replace("_", " "), scope="row"), html.Td(str(each.before)), html.Td(str(each.after))]
+        )
+        for each in changed
+    ]
+    again = dmc.Button(
+        "Open the newer plan", id={"type": "reload-plan", "plan": plan_id}, variant="default", n_clicks=0
+    )
+    return parts.notice(
+        "Somebody was faster", message, table(("", "When you opened it", "Now"), rows), again, kind="warning"
+    )
+
+
+def _head(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
+    """What stays in sight while the fields scroll: the numbers, what is wrong, and the way to keep the plan."""
+    plan = sizing.plan
+    words = "Save changes" if plan.revision else "Save to the roadmap"
+    return html.Div(
+        [
+            html.Div(
+                numbers(sizing, catalog), id="plan-numbers", role="status", **parts.aria(describedby="plan-problem")
+            ),
+            dmc.Button(words, id={"type": "save-plan", "plan": plan.plan_id}, size="md", n_clicks=0),
+            html.Div(id="plan-problem", role="alert"),
+        ],
+        className="plan-head",
+    )
+
+
+def _what_saving_does(plan: Plan) -> str:
+    return f"Revision {plan.revision} is on the roadmap." if plan.revision else "Saving puts the plan on the roadmap."
+
+
+def _large(number: str, words: str) -> Component:
+    return html.Div([html.Span(number, className="number"), html.Span(words, className="number-words")])
+
+
+def _uneven(plan: Plan) -> bool:
+    return len({arm.n for arm in plan.variants}) > 1
+
+
+def _alternative(sizing: Sizing) -> Component | None:
+    if sizing.alternative is None:
+        return None
+    take = dmc.Button(
+        "Use this", id={"type": "alternative", "plan": sizing.plan.plan_id}, variant="default", size="xs", n_clicks=0
+    )
+    content = [
+        html.Strong("Instead: "),
+        html.Span(sizing.alternative.text),
+        *([take] if sizing.alternative.plan else []),
+    ]
+    return html.Div(content, className="alternative")
+
+
+def _history(history: Sequence[Plan]) -> Component | None:
+    if not history:
+        return None
+    lines = [
+        html.Li(
+            f"Revision {each.revision}: {each.updated_by or 'somebody'}, {formatting.moment(each.updated_at)}"
+            if each.updated_at
+            else f"Revision {each.revision}"
+        )
+        for each in history
+    ]
+    return html.Details([html.Summary(f"Revisions ({len(history)})"), html.Ul(lines)])

@@ -1,0 +1,83 @@
+"""The shape of `roadmap.duckdb`: its tables with comments and constraints, and the steps from older shapes to today's.
+
+Knows no plans and opens no files: `roadmap.py` calls it inside a publish.
+"""
+
+import duckdb
+
+from grupa_pipeline.storage.migrations import Shape
+from grupa_pipeline.tables import CLUSTER_NAMES, ROADMAP_TABLES, TEST_ROADMAP, TEST_ROADMAP_HISTORY, Table
+
+_PLAN_OPTIONAL = {
+    "baseline_sd",
+    "mde_relative",
+    "n_per_arm",
+    "n_total",
+    "duration_days",
+    "feasible",
+    "start_date",
+    "end_date",
+    "rice_reach",
+    "rice_score",
+    "deleted_at",
+}
+_PLAN_CHECKS = (
+    "revision >= 1",
+    "status IN ('idea', 'draft', 'ready', 'scheduled', 'archived')",
+    "status <> 'scheduled' OR start_date IS NOT NULL",
+    "regexp_full_match(cluster_id, 'C[0-9]{2,}')",
+    "length(name) > 0",
+    "metric_kind IN ('proportion', 'mean', 'ratio')",
+    "direction IN ('increase', 'decrease')",
+    "metric_kind <> 'proportion' OR baseline BETWEEN 0 AND 1",
+    "metric_kind = 'proportion' OR baseline_sd IS NOT NULL",
+    "baseline_sd IS NULL OR baseline_sd >= 0",
+    "baseline_n >= 0",
+    "baseline_from < baseline_to",
+    "exposure_days >= 1",
+    "mde_absolute > 0",
+    "mde_relative IS NULL OR mde_relative > 0",
+    "alpha > 0 AND alpha < 1",
+    "power > 0 AND power < 1",
+    "sides IN (1, 2)",
+    "json_array_length(variants) >= 2",
+    "json_array_length(guardrails) >= 1",
+    "traffic_share > 0 AND traffic_share <= 1",
+    "n_per_arm IS NULL OR n_per_arm > 0",
+    "n_total IS NULL OR (n_per_arm IS NOT NULL AND n_total >= n_per_arm)",
+    "duration_days IS NULL OR (duration_days > 0 AND duration_days % 7 = 0)",
+    "start_date IS NULL OR end_date IS NULL OR start_date <= end_date",
+    "rice_reach IS NULL OR rice_reach >= 0",
+    "rice_impact IN (0.25, 0.5, 1, 2, 3)",
+    "rice_confidence BETWEEN 0 AND 1",
+    "rice_effort > 0",
+)
+_NAME_OPTIONAL = {"name"}
+_NAME_CHECKS = ("revision >= 1", "regexp_full_match(cluster_id, 'C[0-9]{2,}')", "name IS NULL OR length(name) > 0")
+
+
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    optional = {TEST_ROADMAP: _PLAN_OPTIONAL, TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL, CLUSTER_NAMES: _NAME_OPTIONAL}
+    checks = {TEST_ROADMAP: _PLAN_CHECKS, TEST_ROADMAP_HISTORY: _PLAN_CHECKS, CLUSTER_NAMES: _NAME_CHECKS}
+    for table in ROADMAP_TABLES:
+        con.execute(_create_statement(table, optional[table], checks[table]))
+        con.execute(f"COMMENT ON TABLE {table.name} IS {_quoted(table.comment)}")
+        for column in table.columns:
+            con.execute(f"COMMENT ON COLUMN {table.name}.{column.name} IS {_quoted(column.comment)}")
+
+
+def _create_statement(table: Table, optional: set[str], checks: tuple[str, ...]) -> str:
+    """A check passes on NULL, so columns that must hold a value are NOT NULL beside it."""
+    lines = [f"{column.name} {column.type}{'' if column.name in optional else ' NOT NULL'}" for column in table.columns]
+    lines += [f"CHECK ({check})" for check in checks]
+    lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
+    return f"CREATE TABLE {table.name} ({', '.join(lines)})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+SHAPE = Shape("roadmap.duckdb", _create)
+"""Today's shape. Who changes it adds a step here and freezes the new shape:
+`python -m tests.grupa_pipeline.storage.released` writes it."""

@@ -1,0 +1,285 @@
+"""The roadmap's database, `roadmap.duckdb`: the only module of the app that writes.
+
+Holds creating the tables with their constraints, migrating older files, and the saves; each save is one published
+version with a new revision in `test_roadmap_history`, so nothing acknowledged is lost and nothing is overwritten. What
+a plan means and whether it is sound is in `planning/`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from dash_app.planning.brief import write_brief
+from dash_app.planning.changes import Change, changes
+from dash_app.planning.plan import STATUSES, Plan, PlanError, Problem, problems
+from dash_app.roadmap import schema
+from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.migrations import is_current, migrate
+from grupa_pipeline.tables import CLUSTER_NAMES, TEST_ROADMAP, TEST_ROADMAP_HISTORY
+
+_COLUMNS = ", ".join(field.name for field in fields(Plan))
+
+
+class UnknownPlanError(LookupError):
+    """There is no plan of that id on the roadmap."""
+
+
+class StaleEditError(RuntimeError):
+    """Somebody saved the plan in the meantime; nothing was written.
+
+    Attributes:
+        newer: The plan as it is stored now.
+        changes: What differs between the revision that was edited and `newer`.
+    """
+
+    def __init__(self, newer: Plan, changed: tuple[Change, ...]) -> None:
+        who = newer.updated_by or "Somebody"
+        super().__init__(f"{who} changed this plan while you were editing it; your changes were not saved.")
+        self.newer = newer
+        self.changes = changed
+
+
+@dataclass(frozen=True)
+class ClusterName:
+    """One edit of a cluster's name; `name` None takes the edits before it back."""
+
+    cluster_id: str
+    revision: int
+    name: str | None
+    edited_by: str
+    edited_at: datetime
+
+
+def utc_now() -> datetime:
+    """The time as the tables keep it: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Roadmap:
+    """The plans and cluster names of one warehouse folder.
+
+    Every method opens what is published at that moment; an instance holds no connection and may be shared by threads.
+    `brief` writes a plan out: each revision is stored with a brief of its own, whichever way it was edited.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        keep_days: int = 7,
+        brief: Callable[[Plan], str] = write_brief,
+    ) -> None:
+        self.database = folder / warehouse.ROADMAP_FILE
+        self._now = now
+        self._brief = brief
+        self._keep_days = keep_days
+
+    def ensure(self) -> None:
+        """Create the file, or bring an older one to today's shape; does nothing when it is current.
+
+        Raises:
+            NewerFileError: A newer release of Grupa wrote the file.
+        """
+        try:
+            with warehouse.read(self.database) as con:
+                if is_current(con, schema.SHAPE):
+                    return
+        except warehouse.NoWarehouseError:
+            self.database.parent.mkdir(parents=True, exist_ok=True)
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            migrate(con, schema.SHAPE)
+
+    def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
+        """The plans in board order: by status, then position; `archived` and `removed` ones when asked for."""
+        with warehouse.read(self.database) as con:
+            found = _select(con, TEST_ROADMAP.name)
+        kept = [p for p in found if (archived or p.status != "archived") and (removed or p.deleted_at is None)]
+        return sorted(kept, key=lambda plan: (STATUSES.index(plan.status), plan.position, plan.plan_id))
+
+    def plan(self, plan_id: str) -> Plan:
+        """The plan as it is now, removed or not.
+
+        Raises:
+            UnknownPlanError: There is none of that id.
+        """
+        with warehouse.read(self.database) as con:
+            return _newest(con, plan_id)
+
+    def history(self, plan_id: str) -> list[Plan]:
+        """Every revision of a plan, newest first; empty when there is none of that id."""
+        with warehouse.read(self.database) as con:
+            found = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
+        return sorted(found, key=lambda plan: -plan.revision)
+
+    def add(self, plan: Plan, user: str) -> Plan:
+        """Put a new plan at the end of its column; returns it as stored.
+
+        Raises:
+            PlanError: The plan is not sound, or its id is taken.
+        """
+        _check(plan)
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            return self._insert(con, plan, user)
+
+    def save(self, plan: Plan, expected_revision: int, user: str) -> Plan:
+        """Store an edit made on revision `expected_revision`; returns the plan as stored.
+
+        Raises:
+            StaleEditError: The plan has a newer revision; carries it and what changed.
+            PlanError: The plan is not sound.
+            UnknownPlanError: There is no plan of that id.
+        """
+        _check(plan)
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            newest = _newest(con, plan.plan_id)
+            if newest.revision != expected_revision:
+                edited = _select(con, TEST_ROADMAP_HISTORY.name, plan.plan_id, expected_revision)
+                raise StaleEditError(newest, changes(edited[0], newest) if edited else ())
+            return self._revise(con, newest, replace(plan, deleted_at=newest.deleted_at), user)
+
+    def move(self, plan_id: str, status: str, position: float, user: str) -> Plan:
+        """Put a plan at `position` of the column `status`; everything else stays as it was last saved.
+
+        Raises:
+            PlanError: The plan may not go there, such as to `scheduled` without a first day.
+            UnknownPlanError: There is no plan of that id.
+        """
+        return self._change(plan_id, user, lambda plan: replace(plan, status=status, position=position))
+
+    def remove(self, plan_id: str, user: str) -> Plan:
+        """Take a plan off the roadmap; `restore` brings it back. Removing it twice changes nothing.
+
+        Raises:
+            UnknownPlanError: There is no plan of that id.
+        """
+        return self._change(plan_id, user, lambda plan: replace(plan, deleted_at=plan.deleted_at or self._now()))
+
+    def restore(self, plan_id: str, user: str) -> Plan:
+        """Undo `remove`.
+
+        Raises:
+            UnknownPlanError: There is no plan of that id.
+        """
+        return self._change(plan_id, user, lambda plan: replace(plan, deleted_at=None))
+
+    def duplicate(self, plan_id: str, user: str) -> Plan:
+        """Add a copy of a plan as a draft, with its baseline and evidence as they were.
+
+        Raises:
+            UnknownPlanError: There is no plan of that id.
+        """
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            plan = _newest(con, plan_id)
+            copy = replace(plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status="draft", deleted_at=None)
+            return self._insert(con, copy, user)
+
+    def rename_cluster(self, cluster_id: str, name: str | None, user: str) -> None:
+        """Give a cluster a name of people's own; None, or an empty one, goes back to the pipeline's."""
+        cleaned = (name or "").strip() or None
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            con.execute(
+                f"INSERT INTO {CLUSTER_NAMES.name} BY NAME SELECT $cluster AS cluster_id, $name AS name, "
+                f"$user AS edited_by, $now AS edited_at, coalesce(max(revision), 0) + 1 AS revision "
+                f"FROM {CLUSTER_NAMES.name} "
+                "WHERE cluster_id = $cluster",
+                {"cluster": cluster_id, "name": cleaned, "user": user, "now": self._now()},
+            )
+
+    def cluster_names(self) -> dict[str, str]:
+        """Names that people gave, by cluster_id; clusters without one are not in it."""
+        newest = {edit.cluster_id: edit.name for edit in reversed(self.cluster_name_history())}
+        return {cluster_id: name for cluster_id, name in newest.items() if name is not None}
+
+    def cluster_name_history(self, cluster_id: str | None = None) -> list[ClusterName]:
+        """Edits of a cluster's name, or of all, newest first."""
+        with warehouse.read(self.database) as con:
+            rows = con.execute(
+                f"SELECT {', '.join(CLUSTER_NAMES.column_names)} FROM {CLUSTER_NAMES.name} "
+                "WHERE $cluster IS NULL OR cluster_id = $cluster ORDER BY cluster_id, revision DESC",
+                {"cluster": cluster_id},
+            ).fetchall()
+        return [ClusterName(**dict(zip(CLUSTER_NAMES.column_names, row, strict=True))) for row in rows]
+
+    def _insert(self, con: duckdb.DuckDBPyConnection, plan: Plan, user: str) -> Plan:
+        if _select(con, TEST_ROADMAP.name, plan.plan_id):
+            raise PlanError((Problem("plan_id", f"There is a plan {plan.plan_id} already."),))
+        others = [other.position for other in _select(con, TEST_ROADMAP.name) if other.status == plan.status]
+        now = self._now()
+        position = max(others, default=0.0) + 1
+        stored = replace(plan, revision=1, position=position, updated_by=user, created_at=now, updated_at=now)
+        return self._write(con, stored)
+
+    def _change(self, plan_id: str, user: str, edit: Callable[[Plan], Plan]) -> Plan:
+        """Apply `edit` to the newest revision, whoever saved it."""
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            newest = _newest(con, plan_id)
+            edited = edit(newest)
+            if edited == newest:
+                return newest
+            if edited.deleted_at is None:
+                _check(edited)
+            return self._revise(con, newest, edited, user)
+
+    def _revise(self, con: duckdb.DuckDBPyConnection, newest: Plan, edited: Plan, user: str) -> Plan:
+        stored = replace(
+            edited,
+            revision=newest.revision + 1,
+            updated_by=user,
+            created_at=newest.created_at,
+            updated_at=self._now(),
+        )
+        con.execute(f"DELETE FROM {TEST_ROADMAP.name} WHERE plan_id = ?", [stored.plan_id])
+        return self._write(con, stored)
+
+    def _write(self, con: duckdb.DuckDBPyConnection, plan: Plan) -> Plan:
+        stored = replace(plan, brief=self._brief(plan))
+        row = stored.to_row()
+        values: Sequence[object] = list(row.values())
+        marks = ", ".join("?" * len(values))
+        for table in (TEST_ROADMAP.name, TEST_ROADMAP_HISTORY.name):
+            con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
+        return stored
+
+
+def new_plan_id() -> str:
+    """An id that no other plan has."""
+    return f"plan-{uuid4().hex[:12]}"
+
+
+def position_between(before: float | None, after: float | None) -> float:
+    """A position between two neighbours; None for no neighbour on that side."""
+    if before is None:
+        return 1.0 if after is None else after - 1
+    return before + 1 if after is None else (before + after) / 2
+
+
+def _check(plan: Plan) -> None:
+    found = problems(plan)
+    if found:
+        raise PlanError(found)
+
+
+def _select(
+    con: duckdb.DuckDBPyConnection, table: str, plan_id: str | None = None, revision: int | None = None
+) -> list[Plan]:
+    rows = con.execute(
+        f"SELECT {_COLUMNS} FROM {table} WHERE ($plan IS NULL OR plan_id = $plan) "
+        "AND ($revision IS NULL OR revision = $revision)",
+        {"plan": plan_id, "revision": revision},
+    ).fetchall()
+    names = [field.name for field in fields(Plan)]
+    return [Plan.from_row(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _newest(con: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
+    found = _select(con, TEST_ROADMAP.name, plan_id)
+    if not found:
+        raise UnknownPlanError(
+            f"There is no plan {plan_id} on the roadmap; it may have been made in another warehouse."
+        )
+    return found[0]

@@ -1,0 +1,133 @@
+"""What can be downloaded, and the health endpoint: plain routes beside Dash's own."""
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+from flask import Flask, Response, abort, jsonify, request
+
+from dash_app.data import files, users
+from dash_app.planning.export import defused, to_csv, to_json, to_markdown
+from dash_app.planning.payloads import growthbook_payload, posthog_payload
+from dash_app.planning.plan import Plan
+from dash_app.roadmap.store import UnknownPlanError
+from dash_app.server import print_view
+from dash_app.services import Services
+from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
+
+log = logging.getLogger(__name__)
+
+_WRITERS = {
+    "csv": (to_csv, "text/csv"),
+    "json": (to_json, "application/json"),
+    "md": (to_markdown, "text/markdown"),
+}
+_PAYLOADS: dict[str, Callable[[Plan], dict[str, Any]]] = {"growthbook": growthbook_payload, "posthog": posthog_payload}
+
+
+def register(server: Flask, services: Services) -> None:
+    """Add the routes."""
+    server.add_url_rule("/healthz", "healthz", lambda: healthz(services))
+    server.add_url_rule("/export/roadmap.<kind>", "export_roadmap", lambda kind: export_roadmap(services, kind))
+    server.add_url_rule(
+        "/export/plan/<plan_id>/<platform>.json",
+        "export_plan",
+        lambda plan_id, platform: export_plan(services, plan_id, platform),
+    )
+    server.add_url_rule("/print/roadmap", "print_roadmap", lambda: print_roadmap(services))
+    server.add_url_rule("/export/rejected/<sha256>.csv", "rejected", lambda sha256: export_rejected(services, sha256))
+    server.add_url_rule("/export/users.csv", "export_users", lambda: export_users(services))
+
+
+def healthz(services: Services) -> Response:
+    """200 when the app can serve, also before the first log; 503 when a file does not open.
+
+    Why it does not is told in the log alone: whoever has no session may ask too.
+    """
+    try:
+        for database in (services.gate.database, services.roadmap.database):
+            with suppress(NoWarehouseError), warehouse.read(database):
+                pass
+    except DamagedWarehouseError as error:
+        log.error("not healthy: %s", error)
+        answer = jsonify(status="damaged")
+        answer.status_code = 503
+        return answer
+    return jsonify(status="ok")
+
+
+def export_roadmap(services: Services, kind: str) -> Response:
+    """All plans, archived ones too, as CSV, JSON or Markdown."""
+    if kind not in _WRITERS:
+        abort(404, "Plans come as csv, json or md.")
+    write, mimetype = _WRITERS[kind]
+    headers = {"Content-Disposition": f'attachment; filename="roadmap.{kind}"'}
+    return Response(write(services.roadmap.plans()), mimetype=mimetype, headers=headers)
+
+
+def export_plan(services: Services, plan_id: str, platform: str) -> Response:
+    """One plan as the draft that an experiment platform's API takes."""
+    if platform not in _PAYLOADS:
+        abort(404, "Drafts are made for growthbook and posthog.")
+    try:
+        plan = services.roadmap.plan(plan_id)
+    except UnknownPlanError as error:
+        abort(404, str(error))
+    answer = jsonify(_PAYLOADS[platform](plan))
+    answer.headers["Content-Disposition"] = f'attachment; filename="{platform}-draft.json"'
+    return answer
+
+
+def print_roadmap(services: Services) -> Response:
+    """The briefs of all plans that are not archived, as a page to print."""
+    return Response(print_view.page(services.roadmap.plans(archived=False)), mimetype="text/html")
+
+
+def export_users(services: Services) -> Response:
+    """The users of a cluster (`cluster=` empty: the unassigned) with their features, as CSV, row by row."""
+    cluster_id = request.args.get("cluster") or None
+    try:
+        day = date.fromisoformat(request.args.get("snapshot", ""))
+        snapshot = services.snapshot(day)
+    except (ValueError, NoWarehouseError):
+        abort(404, "There is no such snapshot.")
+    if snapshot is None or (cluster_id and snapshot.cluster(cluster_id) is None):
+        abort(404, "There is no such cluster in that snapshot.")
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with warehouse.read(services.gate.database) as con:
+            yield from users.export_users(con, day, cluster_id)
+
+    name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
+
+
+def export_rejected(services: Services, sha256: str) -> Response:
+    """The rejected rows of a log with their lines and reasons, as CSV, row by row."""
+    try:
+        known = {each.file_sha256 for each in services.gate.ask(files.load_files)}
+    except NoWarehouseError:
+        known = set()
+    if sha256 not in known:
+        abort(404, "No such log was taken in.")
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with warehouse.read(services.gate.database) as con:
+            yield from files.export_rejected(con, sha256)
+
+    headers = {"Content-Disposition": f'attachment; filename="rejected-{sha256[:12]}.csv"'}
+    return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Rows as lines of CSV whose text no spreadsheet takes for a formula."""
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line).writerow([defused(each) if isinstance(each, str) else each for each in row])
+        yield line.getvalue()

@@ -1,0 +1,45 @@
+"""gunicorn's settings for the app under `grupa serve`, read by gunicorn itself: workers, patience, and how its lines look.
+
+What the app answers is not its business.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.glogging import Logger
+from gunicorn.http.message import Request
+from gunicorn.http.wsgi import Response
+
+from grupa_pipeline.logging_config import log_config
+from grupa_pipeline.settings import Settings
+
+
+class RequestLogger(Logger):
+    """Tells each request as fields. Without its query, which may name a user."""
+
+    def access(
+        self, resp: Response, req: Request, environ: dict[str, Any], request_time: timedelta
+    ) -> None:  # gunicorn's own names
+        """Write the line of one answered request."""
+        told = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"],
+            "status": int(str(resp.status).split()[0]),
+            "seconds": round(request_time.total_seconds(), 3),
+            "client": environ.get("REMOTE_ADDR"),
+        }
+        self.access_log.info("request", extra=told)
+
+
+workers, threads = 2, 4
+timeout, graceful_timeout = 120, 15
+loglevel = "warning"
+
+if Settings.from_env().log_format == "json":
+    logger_class = RequestLogger
+    to_stderr = {"handlers": ["stderr"], "propagate": False}
+    logconfig_dict = log_config("json")
+    logconfig_dict["loggers"] |= {
+        "gunicorn.error": to_stderr | {"level": "WARNING"},
+        "gunicorn.access": to_stderr | {"level": "INFO"},
+    }

@@ -1,0 +1,27 @@
+"""The route by which an open page learns that there is a newer snapshot; the script `watch.js` asks it now and then."""
+
+from flask import Flask, Response, jsonify
+
+from dash_app import formatting
+from dash_app.data.loading import load_newest
+from dash_app.services import Services
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
+
+
+def register(server: Flask, services: Services) -> None:
+    """Add the route."""
+    server.add_url_rule("/news", "news", lambda: news(services))
+
+
+def news(services: Services) -> Response:
+    """`{"made", "day"}` of the newest snapshot: when it was made, in words that are only compared, and its day as people read it.
+
+    Costs the reading of a link while nothing is published. Both are null where there is no snapshot, or none that opens:
+    then the page itself says what is wrong.
+    """
+    try:
+        newest = services.gate.ask(load_newest)
+    except (NoWarehouseError, DamagedWarehouseError):
+        newest = None
+    day, made = newest or (None, None)
+    return jsonify(made=made and made.isoformat(), day=day and formatting.day(day))

@@ -1,0 +1,40 @@
+"""What a worker makes ready before anybody asks: the compressed scripts, and what the first page shows. Answers no request."""
+
+import logging
+import pkgutil
+import re
+from collections.abc import Iterator
+
+from dash import Dash
+from dash.fingerprint import check_fingerprint
+
+from dash_app.data import users
+from dash_app.server.index_page import plotly_script
+from dash_app.server.security import pack_script
+from dash_app.services import Services
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
+
+log = logging.getLogger(__name__)
+
+_SCRIPT = re.compile(r'"/_dash-component-suites/([^/"]+)/([^"?]+)')
+
+
+def warm_up(app: Dash, services: Services) -> None:
+    """Do now what the first visitor would wait for; a warehouse that cannot be read is left to their page to tell of."""
+    for script in scripts(app):
+        pack_script(script)
+    try:
+        snapshot = services.snapshot(None)
+        if snapshot:
+            services.gate.ask(users.load_points, snapshot.day)
+    except (NoWarehouseError, DamagedWarehouseError) as error:
+        log.info("nothing to make ready: %s", error)
+
+
+def scripts(app: Dash) -> Iterator[bytes]:
+    """The libraries' scripts that the document asks for."""
+    with app.server.test_request_context("/"):
+        document = app.index()
+    yield plotly_script()
+    for package, path in _SCRIPT.findall(document):
+        yield pkgutil.get_data(package, check_fingerprint(path)[0]) or b""

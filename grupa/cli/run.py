@@ -1,0 +1,210 @@
+"""`grupa run`: Dagster's assets, run in this process on the instance that the UI shows, and a summary of what came out."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from grupa_pipeline.definitions import build_defs
+from grupa_pipeline.defs.automation import ingest_job, snapshot_job
+from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
+from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
+from grupa_pipeline.event_catalog.roles import Roles, RolesError
+from grupa_pipeline.maintenance.status import refuse_newer
+from grupa_pipeline.segmentation.trials import warm_up
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
+from grupa_pipeline.storage.migrations import NewerFileError
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError
+
+MOST_WINDOW_DAYS = 36_500
+LARGEST_SEED = 2**32 - 1
+"""What numpy takes."""
+
+# Dagster's own log of a run goes to its UI; a person at the terminal gets our progress lines and one sentence on failure.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class UnusableInputError(Exception):
+    """A file or an option that cannot be used; nothing has changed in the tables."""
+
+    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.file, self.line = file, line
+
+
+class RunFailedError(Exception):
+    """A run that failed for another reason than its input; Dagster's UI holds the details."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `grupa run` made: the fields of its JSON object, and `clusters`, which its page for a person lists too."""
+
+    snapshot_date: date
+    status: str
+    reason: str | None
+    window_start: datetime
+    window_end: datetime
+    users: int
+    events: int
+    users_outside_window: int
+    cluster_count: int
+    unassigned_share: float
+    insight_source: str | None
+    warnings: list[str]
+    files: list[dict[str, Any]]
+    clusters: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready fields; days and times in ISO 8601."""
+        values = asdict(self)
+        del values["clusters"]
+        return {key: value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
+
+    def as_text(self) -> str:
+        """A page for a person at a terminal."""
+        lines = [
+            f"{file['file_name']}: {file['rows_read']:,} rows read, {file['rows_accepted']:,} accepted, "
+            f"{file['rows_rejected']:,} rejected, {file['rows_duplicate']:,} duplicate"
+            for file in self.files
+        ]
+        lines.append(
+            f"Snapshot {self.snapshot_date}: {self.users:,} users, {self.events:,} events, status {self.status}"
+        )
+        lines += [self.reason] if self.reason else []
+        if self.users_outside_window:
+            lines.append(
+                f"{self.users_outside_window:,} users have no event in the window and are left out (see --window-days)."
+            )
+        lines += [
+            f"  {row['cluster_id']}  {row['size']:>8,}  {row['share']:>6.1%}  {row['name']}" for row in self.clusters
+        ]
+        lines.append(f"  unassigned: {self.unassigned_share:.1%}")
+        lines += [f"Insights were written by {self.insight_source}."] if self.insight_source else []
+        return "\n".join(lines + [f"Warning: {warning}" for warning in self.warnings])
+
+
+def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = None) -> Summary:
+    """Take `files` in, then make every asset for one snapshot (default: the last day of the accepted events).
+
+    Raises:
+        UnusableInputError: A file or an option cannot be used, or there is nothing to segment.
+        RunFailedError: A step failed, or what it works on: a damaged warehouse, a full disk.
+    """
+    _check_options(settings, as_of)
+    try:
+        refuse_newer(settings)
+        warm_up()  # while the log is read
+        return _run(settings, files, as_of)
+    except (DamagedWarehouseError, DagsterStorageError, NewerFileError, OSError, SQLAlchemyError) as error:
+        told = error.orig if isinstance(error, DBAPIError) else error  # the storage of Dagster, without its SQL
+        raise RunFailedError(f"The run stopped: {told}") from error
+
+
+def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summary:
+    defs = build_defs(settings)
+    publication = Publication(settings.warehouse)
+    with dagster_instance(settings) as instance:
+        taken, warnings = _take_in(defs, instance, files, settings) if files else ([], [])
+        day = as_of or publication.last_day()
+        if day is None:
+            raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
+        if not SNAPSHOT_DAYS.has_partition_key(day.isoformat()):
+            problem = f"The last of the events are of {day}, and snapshots are of days from 1970-01-01 to today"
+            raise UnusableInputError(f"{problem}; take in a log with later ones: grupa run LOG.csv")
+        result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
+    return _summarize(publication, day, taken, warnings + _warnings(result))
+
+
+def _check_options(settings: Settings, as_of: date | None) -> None:
+    """Refuse what can be refused before anything is taken in.
+
+    Raises:
+        UnusableInputError: An option, or the roles file, cannot be used.
+    """
+    try:
+        Roles.load(settings.roles_file)
+    except RolesError as error:
+        raise UnusableInputError(str(error), error.file, error.line) from error
+    if settings.seed > LARGEST_SEED:
+        raise UnusableInputError(f"--seed {settings.seed} is more than {LARGEST_SEED}.")
+    if settings.window_days > MOST_WINDOW_DAYS:
+        raise UnusableInputError(
+            f"--window-days {settings.window_days} is more than {MOST_WINDOW_DAYS:,} (a hundred years)."
+        )
+    if settings.engine != Settings.engine:
+        try:
+            check_available(settings.engine)
+        except SparkUnavailableError as error:
+            raise UnusableInputError(str(error)) from error
+    if as_of and not SNAPSHOT_DAYS.has_partition_key(as_of.isoformat()):
+        raise UnusableInputError(f"--as-of {as_of} is not a day from 1970-01-01 to today.")
+
+
+def _take_in(
+    defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], settings: Settings
+) -> tuple[list[dict[str, Any]], list[str]]:
+    config = {"files": [str(file.absolute()) for file in files], "timestamp_format": settings.timestamp_format}
+    run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
+    result = _execute(defs, instance, ingest_job.name, run_config=run_config)
+    files_taken: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value
+    return files_taken, _warnings(result)
+
+
+def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
+    """Run a job; a failed step becomes one sentence for a person."""
+    result = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **options)
+    if result.success:
+        return result
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        failure = event.step_failure_data
+        told = failure.user_failure_data
+        if told and "file" in told.metadata:
+            line = str(told.metadata["line"].value)
+            raise UnusableInputError(told.description or "", str(told.metadata["file"].value), int(line) or None)
+        cause = failure.error.cause or failure.error if failure.error else None
+        reason = (told.description if told else None) or (cause.message.strip() if cause else "it failed")
+        raise RunFailedError(f"{event.step_key} failed: {reason} (run {result.run_id}; Dagster's UI shows the details)")
+    for event in result.filter_events(lambda event: event.is_job_failure):
+        error = event.job_failure_data.error
+        if error:  # before any step: the run could not begin
+            raise RunFailedError(f"The run {result.run_id} failed: {(error.cause or error).message.strip()}")
+    raise RunFailedError(f"The run {result.run_id} failed; Dagster's UI shows the details.")
+
+
+def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the checks of the run warned of, but for what the summary says itself or `grupa run` is asked for: old logs."""
+    return [
+        f"{check.asset_key.path[-1]}: {check.description}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.check_name not in ("structure", "freshness")
+    ]
+
+
+def _summarize(publication: Publication, day: date, files: list[dict[str, Any]], warnings: list[str]) -> Summary:
+    found = publication.query("SELECT * FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
+    if not found:
+        raise RunFailedError(f"The tables of {day} do not agree and were not published; run it again.")
+    sources = publication.query(
+        "SELECT DISTINCT source FROM cluster_insights WHERE snapshot_date = ? ORDER BY 1", [day]
+    ).to_pydict()["source"]
+    clusters = publication.query(
+        "SELECT cluster_id, name, size, share FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
+        [day],
+    ).to_pylist()
+    window = (found[0]["window_start"].date(), found[0]["window_end"].date())
+    kept = {name: found[0][name] for name in Summary.__dataclass_fields__ if name in found[0]}
+    return Summary(
+        **kept,
+        users_outside_window=publication.users() - found[0]["users"] if publication.has_events_outside(*window) else 0,
+        insight_source=" and ".join(sources) or None,
+        warnings=warnings,
+        files=files,
+        clusters=clusters,
+    )

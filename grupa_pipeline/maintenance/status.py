@@ -1,0 +1,234 @@
+"""Looking after a warehouse: what is there and whether it is sound, bringing an earlier version back, mending after a move.
+
+Nothing here makes tables; making and publishing are elsewhere.
+"""
+
+import filecmp
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import run_lock, schema, warehouse
+from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import PIPELINE_TABLES
+
+logger = logging.getLogger("grupa")
+
+
+def status(settings: Settings) -> tuple[str, bool]:
+    """What is in the warehouse, in lines for a person, and whether all of it is sound."""
+    names = (warehouse.PIPELINE_FILE, warehouse.ROADMAP_FILE)
+    if all(warehouse.version(settings.warehouse / name) is None for name in names):
+        return f"There is no warehouse in {settings.warehouse} yet; `grupa run LOG.csv` makes it.", True
+    lines, sound = [f"Warehouse {settings.warehouse}: {_size(settings.warehouse)}"], True
+    for name in names:
+        database = settings.warehouse / name
+        current = warehouse.version(database)
+        if current is None:
+            lines.append(f"{name}: not made yet")
+            continue
+        faults = _faults(database)
+        sound = sound and not faults
+        lines.append(f"{name}: {_told(database, current)}")
+        lines += [f"  not sound: {fault}" for fault in faults]
+    if sound and warehouse.version(settings.warehouse / warehouse.PIPELINE_FILE):
+        lines += _contents(Publication(settings.warehouse))
+    return "\n".join(
+        [
+            *lines,
+            "All of it is sound." if sound else "`grupa restore` brings an earlier version back, where all else fails.",
+        ]
+    ), sound
+
+
+def _told(database: Path, current: str) -> str:
+    """What is published of a file, since when, in which shape, and how many versions can be restored."""
+    kept = {path.stem: path for path in warehouse.versions(database)}
+    made = kept.get(current, database)
+    when = f"{datetime.fromtimestamp(made.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC" if made.exists() else "once"
+    try:
+        with warehouse.read(database) as con:
+            shape = f"schema version {stored_version(con)}, "
+    except (warehouse.DamagedWarehouseError, duckdb.Error):
+        shape = ""
+    return f"{current}, {shape}published {when}, {len(kept)} versions can be restored"
+
+
+def restore(settings: Settings, name: str | None) -> str:
+    """Publish an earlier version again, and say which.
+
+    Args:
+        settings: Of the warehouse.
+        name: The version; default: the one before what the pipeline's file shows, of those that this release reads.
+
+    Raises:
+        NoWarehouseError: There is no such version.
+        NewerFileError: A later release of Grupa wrote it.
+        DamagedWarehouseError: It does not open.
+    """
+    stem = (name or Path(warehouse.PIPELINE_FILE).stem).rsplit("-", 1)[0]
+    database = settings.warehouse / f"{stem}.duckdb"
+    with run_lock.alone(settings.warehouse, purpose="grupa restore"):
+        name = name or _before(database)
+        kept = {path.stem: path for path in warehouse.versions(database)}
+        if database.name == schema.SHAPE.file and name in kept:
+            _require_readable(kept[name])
+        warehouse.restore(database, name)
+        if database.name == warehouse.PIPELINE_FILE:
+            show_files_here(Publication(settings.warehouse))
+    return f"{name} is published again, as {warehouse.version(database)}; what was published before it can be restored too."
+
+
+def _before(database: Path) -> str:
+    """The newest version that is older than what is published and that this release can read.
+
+    What is published may be an earlier version that was restored: then it is as old as the first that holds the same, so that
+    restoring again goes further back.
+
+    Raises:
+        NoWarehouseError: There is none.
+    """
+    published = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
+    kept = warehouse.versions(database)
+    older = kept[: kept.index(published)] if published in kept else kept
+    same = [path for path in older if published.exists() and filecmp.cmp(path, published, shallow=False)]
+    for path in reversed(older[: older.index(same[0])] if same else older):
+        try:
+            _require_readable(path)
+        except (NewerFileError, warehouse.DamagedWarehouseError):
+            continue
+        return path.stem
+    raise warehouse.NoWarehouseError(f"There is no earlier version of {database.name} to restore.")
+
+
+def _require_readable(path: Path) -> None:
+    """Refuse a version of the pipeline's file that this release cannot read.
+
+    Raises:
+        NewerFileError: A later release of Grupa wrote it.
+        DamagedWarehouseError: It does not open.
+    """
+    try:
+        with duckdb.connect(str(path), read_only=True) as con:
+            is_current(con, schema.SHAPE)
+    except duckdb.Error as error:
+        problem = f"{path.stem} does not open ({str(error).splitlines()[0]}); restore another version."
+        raise warehouse.DamagedWarehouseError(problem) from error
+
+
+def show_files_here(publication: Publication) -> None:
+    """Publish again when what is published is of another folder or an older shape, or its link is gone.
+
+    Views can hold absolute paths alone. To be called by whoever works on the warehouse alone. Does nothing when all is well, or
+    nothing is published.
+
+    Raises:
+        NewerFileError: A later release of Grupa wrote the file.
+    """
+    if not _is_to_be_mended(publication.database):
+        return
+    with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
+        schema.ensure_tables(con)
+        schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
+    logger.info("The tables have schema version %d and show the files of %s.", schema.SHAPE.version, publication.folder)
+
+
+def mend(settings: Settings) -> None:
+    """`show_files_here` for who only reads: waits for a run that is at work only where there is something to mend.
+
+    Raises:
+        DamagedWarehouseError: What is published does not open.
+        NewerFileError: A later release of Grupa wrote it.
+    """
+    if _is_to_be_mended(settings.warehouse / warehouse.PIPELINE_FILE):
+        with run_lock.alone(settings.warehouse, purpose="mending"):
+            show_files_here(Publication(settings.warehouse))
+
+
+def refuse_newer(settings: Settings) -> None:
+    """Say so before any work when a later release of Grupa wrote what is published.
+
+    Raises:
+        NewerFileError: It did.
+    """
+    database = settings.warehouse / warehouse.PIPELINE_FILE
+    if warehouse.version(database):
+        with warehouse.read(database) as con:
+            is_current(con, schema.SHAPE)
+
+
+def _is_to_be_mended(database: Path) -> bool:
+    if warehouse.version(database) is None:
+        return False
+    with warehouse.read(database) as con:
+        current = is_current(con, schema.SHAPE)
+    return not current or not database.exists() or _is_elsewhere(database)
+
+
+def _is_elsewhere(database: Path) -> bool:
+    """Whether the views show the files of another folder: the warehouse was moved or copied."""
+    with warehouse.read(database) as con:
+        folder = schema.shown_folder(con, PIPELINE_TABLES)
+    return folder is not None and not (folder.exists() and folder.samefile(database.parent))
+
+
+def _faults(database: Path) -> list[str]:
+    """What is wrong with a published file: it does not open, is not what was published, or lacks a Parquet file it names."""
+    if not database.exists():
+        return [
+            f"{database.name} is missing; the next run (or save of a plan) shows {warehouse.version(database)} again"
+        ]
+    own = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
+    try:
+        with warehouse.read(database) as con:
+            if database.name == schema.SHAPE.file:
+                is_current(con, schema.SHAPE)
+            if database.is_symlink() and not filecmp.cmp(database, own, shallow=False):
+                return [f"somebody changed {database.name}; `grupa restore {own.stem}` shows what was published"]
+            tables = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+            if "published_files" not in tables:
+                return []
+            named = con.execute("SELECT path, rows FROM published_files WHERE path IS NOT NULL").fetchall()
+            if _is_elsewhere(database):
+                return [
+                    "the folder was moved or copied; the next run, or `grupa restore VERSION`, shows its files here"
+                ]
+    except (warehouse.DamagedWarehouseError, NewerFileError, duckdb.Error) as error:
+        return [str(error)]
+    return [fault for path, rows in named if (fault := _file_fault(database.parent / path, rows))]
+
+
+def _file_fault(path: Path, rows: int) -> str | None:
+    """What is wrong with a Parquet file, by its own account of itself."""
+    try:
+        found = pq.read_metadata(path).num_rows
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except (OSError, pa.ArrowInvalid) as error:
+        return f"{path} does not open ({error})"
+    return None if found == rows else f"{path} holds {found} rows, not {rows}"
+
+
+def _contents(publication: Publication) -> list[str]:
+    counts = publication.query(
+        """SELECT (SELECT count(*) FROM ingested_files) AS files, (SELECT count(*) FROM events) AS events,
+           (SELECT count(*) FROM segmentations) AS snapshots"""
+    ).to_pylist()[0]
+    lines = [f"{counts['events']:,} events from {counts['files']:,} files, {counts['snapshots']:,} snapshots"]
+    newest = publication.query("SELECT * FROM segmentations ORDER BY snapshot_date DESC LIMIT 1").to_pylist()
+    return lines + [
+        f"Newest snapshot {row['snapshot_date']}: {row['status']}, {row['users']:,} users, {row['cluster_count']} clusters, "
+        f"made {row['created_at']:%Y-%m-%d %H:%M} UTC"
+        for row in newest
+    ]
+
+
+def _size(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return f"{size / 1024**2:,.1f} MiB"

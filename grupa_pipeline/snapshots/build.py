@@ -1,0 +1,247 @@
+"""From tables to the thinking rooms and back: what an asset calls to make its tables for the days of its run.
+
+Each function makes the days in order, since a day's clusters are matched to those of the days before it, and gives back
+`{table name: {snapshot date: rows}}`. No Dagster; what is thought is thought in the rooms.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from grupa_pipeline import tables
+from grupa_pipeline.aggregates.log import open_log
+from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.features.build import FeatureSet, measure
+from grupa_pipeline.insights import privacy
+from grupa_pipeline.insights.evidence import measure_evidence
+from grupa_pipeline.insights.write import Kept, write_insights
+from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.rules import describe_clusters
+from grupa_pipeline.segmentation.segment import segment
+from grupa_pipeline.snapshots import history
+from grupa_pipeline.snapshots.engines import engine_on_window, placing, shelf
+from grupa_pipeline.storage.staging import CONTENT_KEY, TOGETHER, conform, content_key
+from grupa_pipeline.tables import Table
+
+Made = dict[str, dict[date, pa.Table]]
+Loaded = Mapping[date, pa.Table]
+
+
+def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
+    """`user_features` and `feature_catalog` of each day, from the events in its window."""
+    made: Made = {}
+    keep_actions: Sequence[str] | None = None
+    for day in sorted(days):
+        if keep_actions is None:
+            keep_actions = history.actions_before(warehouse.publication, day)
+        found = window_features(warehouse, day, keep_actions)
+        keep_actions = history.action_columns(found.catalog)
+        users_with = privacy.count_users(_by_user(found.features))
+        catalog = privacy.screen_catalog(
+            found.catalog.to_pandas(), users_with=users_with, min_group=warehouse.min_group
+        )
+        _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: catalog})
+    return made
+
+
+def window_features(warehouse: WarehouseResource, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
+    """Features of the users with enough events in the window of `day`."""
+    start, end = warehouse.window(day)
+    with engine_on_window(warehouse, day) as engine:
+        return measure(
+            engine,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=warehouse.roles(),
+            min_events=warehouse.min_events,
+            keep_actions=keep_actions,
+            shelf=shelf(warehouse, engine),
+        )
+
+
+def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: Loaded) -> Made:
+    """Everything that one segmentation gives: its status, grid, map, labels, identities and transitions, for each day."""
+    made: Made = {}
+    publication = warehouse.publication
+    issued = history.issued_ids(publication)
+    in_run: dict[date, tuple[Snapshot, dict[str, Any]]] = {}
+    for day in sorted(features):
+        catalog, users = catalogs[day].to_pandas(), _by_user(features[day])
+        before = {found.snapshot_date: found for found in history.published_before(publication, day)}
+        horizon = day - timedelta(days=history.HISTORY_DAYS)
+        before |= {earlier: snapshot for earlier, (snapshot, _) in in_run.items() if earlier >= horizon}
+        last = max(before, default=None)
+        clustering = users[_clustering_columns(users, catalog)]
+        made_from = history.clustering_sha256(clustering, warehouse.seed)
+        segmentation = segment(
+            clustering,
+            seed=warehouse.seed,
+            snapshot_date=day,
+            history=[before[earlier] for earlier in sorted(before)],
+            issued_ids=issued,
+            reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day), made_from),
+            previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
+            placing=placing(warehouse),
+        )
+        issued |= set(segmentation.identities["cluster_id"])
+        rows = _segmentation_tables(warehouse, day, segmentation, made_from, _users_in_window(warehouse, day))
+        labels = rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
+        in_run[day] = (Snapshot(day, labels, segmentation.embedding, segmentation.identities), segmentation.parameters)
+        _add(made, day, rows)
+    return made
+
+
+def make_evidence(features: Loaded, catalogs: Loaded, labels: Loaded) -> Made:
+    """`cluster_evidence` of each day."""
+    made: Made = {}
+    for day in sorted(features):
+        users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
+        assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
+        columns = users[[name for name in catalog["feature"] if name in users]]
+        _add(made, day, {tables.CLUSTER_EVIDENCE: measure_evidence(columns, assigned, catalog)})
+    return made
+
+
+def make_insights(
+    warehouse: WarehouseResource,
+    evidence: Loaded,
+    features: Loaded,
+    catalogs: Loaded,
+    labels: Loaded,
+    identities: Loaded,
+    *,
+    base_url: str | None = None,
+) -> tuple[Made, list[str]]:
+    """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
+    made: Made = {}
+    warnings = [warehouse.llm_warning] if warehouse.llm_warning else []
+    before: pd.DataFrame | None = None
+    for day in sorted(evidence):
+        users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
+        clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas())
+        before = history.clusters_before(warehouse.publication, day) if before is None else before
+        insights = write_insights(
+            evidence[day].to_pandas(),
+            clusters,
+            catalog,
+            users_with=privacy.count_users(users),
+            llm=warehouse.llm,
+            min_group=warehouse.min_group,
+            kept=Kept(before=before, same=history.clusters_of(warehouse.publication, day)),
+            now=datetime.now(UTC).replace(tzinfo=None),
+            base_url=base_url,
+        )
+        before = clusters.merge(insights.names, on="cluster_id", how="left")
+        warnings += insights.warnings
+        _add(
+            made,
+            day,
+            {
+                tables.CLUSTERS: before,
+                tables.CLUSTER_INSIGHTS: insights.insights,
+                tables.LLM_CALLS: insights.calls,
+            },
+        )
+    return made, warnings
+
+
+def _describe(
+    users: pd.DataFrame, catalog: pd.DataFrame, labels: pd.DataFrame, identities: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a cluster with its size, share, stability and rule."""
+    by_user = labels.set_index("user_id")["cluster_id"]
+    sizes = by_user.value_counts().rename("size").rename_axis("cluster_id").reset_index()
+    rules = describe_clusters(users[_clustering_columns(users, catalog)], by_user.reindex(users.index), catalog)
+    clusters = (
+        identities.drop(columns="snapshot_date").merge(sizes, on="cluster_id").merge(rules, on="cluster_id", how="left")
+    )
+    return clusters.assign(share=clusters["size"] / max(len(by_user), 1)).sort_values("cluster_id", ignore_index=True)
+
+
+def _by_user(features: pa.Table) -> pd.DataFrame:
+    """`features` by user_id; columns share the table's memory where they can, for a million users take 0.7 GB."""
+    return features.to_pandas(split_blocks=True).set_index("user_id")
+
+
+def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]:
+    return [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
+
+
+def _segmentation_tables(
+    warehouse: WarehouseResource, day: date, segmentation: Segmentation, clustering_sha256: str, counts: pd.Series
+) -> dict[Table, pd.DataFrame]:
+    """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
+    users = segmentation.users.reindex(counts.index.rename("user_id"))
+    few = users["probability"].isna()
+    users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
+    start, end = warehouse.window(day)
+    given = {"window_days": warehouse.window_days, "clustering_sha256": clustering_sha256}
+    summary = {
+        "status": segmentation.status,
+        "reason": segmentation.reason,
+        "window_start": start,
+        "window_end": end,
+        "users": len(users),
+        "events": int(counts.sum()),
+        "cluster_count": segmentation.cluster_count,
+        "unassigned_share": float(users["cluster_id"].isna().mean()) if len(users) else 0.0,
+        "dbcv": segmentation.dbcv,
+        "stability": segmentation.stability,
+        "null_p_value": segmentation.null_p_value,
+        "parameters": json.dumps(segmentation.parameters | given, sort_keys=True),
+        "seed": warehouse.seed,
+        "input_sha256": warehouse.input_sha256(day),
+        "code_version": version("grupa"),
+        "created_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    return {
+        tables.SEGMENTATIONS: pd.DataFrame([summary]),
+        tables.SEGMENTATION_CANDIDATES: segmentation.candidates.assign(
+            parameters=[json.dumps(tried, sort_keys=True) for tried in segmentation.candidates["parameters"]]
+        ),
+        tables.USER_EMBEDDINGS: segmentation.embedding.rename_axis("user_id").reset_index(),
+        tables.USER_CLUSTERS: users.reset_index(),
+        tables.CLUSTER_IDENTITIES: segmentation.identities,
+        tables.CLUSTER_TRANSITIONS: segmentation.transitions,
+    }
+
+
+def _users_in_window(warehouse: WarehouseResource, day: date) -> pd.Series:
+    """Events by user in the window of `day`, outcome events included."""
+    start, end = warehouse.window(day)
+    with engine_on_window(warehouse, day) as engine:
+        log = open_log(
+            engine,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=warehouse.roles(),
+            min_events=warehouse.min_events,
+            shelf=shelf(warehouse, engine),
+        )
+        counted = log.count_users()
+    return counted.to_pandas().set_index("user_id")["events"]
+
+
+def _add(made: Made, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
+    """Add one day's tables of one asset, marked as made together: they are shown together or not at all."""
+    conformed = {table: conform(table, _with_snapshot(table, day, given)) for table, given in rows.items()}
+    keys = {table: content_key(found) for table, found in conformed.items()}
+    together = hashlib.sha256("".join(key for table, key in keys.items() if table is not tables.LLM_CALLS).encode())
+    for table, found in conformed.items():
+        marks = {TOGETHER: together.hexdigest(), CONTENT_KEY: keys[table]}
+        made.setdefault(table.name, {})[day] = found.replace_schema_metadata(marks)
+
+
+def _with_snapshot(table: Table, day: date, rows: pa.Table | pd.DataFrame) -> pa.Table:
+    found = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
+    if table.snapshot_column == "snapshot_date" and "snapshot_date" not in found.column_names:
+        found = found.append_column("snapshot_date", pa.repeat(pa.scalar(day), found.num_rows))
+    return found

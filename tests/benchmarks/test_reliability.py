@@ -1,0 +1,65 @@
+"""The harness must see what it is there to see."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.reliability import holding
+from dash_app.roadmap.store import Roadmap
+from grupa_pipeline.storage import schema, warehouse
+from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import PIPELINE_TABLES
+from tests.dash_app.planning.plans import a_plan
+from tests.grupa_pipeline.takings import NOW, log
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    publication = Publication(tmp_path / "house")
+    take_in_files(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login", ",x,y")], None, NOW)
+    return publication
+
+
+def faults(publication: Publication) -> list[str]:
+    [sha256] = publication.query("SELECT file_sha256 FROM ingested_files").to_pydict()["file_sha256"]
+    return holding.pipeline_faults(publication.folder, [sha256])
+
+
+@pytest.mark.parametrize("loss", ["published_files", "rejected_rows"])
+def test_rows_that_are_lost_are_seen(publication: Publication, loss: str) -> None:
+    assert faults(publication) == []
+    with warehouse.publish(publication.database) as con:
+        con.execute(f"DELETE FROM {loss}")
+        schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
+    assert len(faults(publication)) == 1
+
+
+def test_a_file_that_was_acknowledged_and_is_gone_is_seen(publication: Publication) -> None:
+    assert holding.pipeline_faults(publication.folder, ["0" * 64]) == ["file 00000000 is gone"]
+    assert holding.pipeline_faults(publication.folder / "nothing", ["0" * 64]) == ["nothing is published"]
+
+
+def test_a_published_file_that_does_not_open_is_seen(publication: Publication) -> None:
+    shown = publication.database.resolve()
+    shown.chmod(0o644)
+    shown.write_bytes(b"x" * 5000)
+    assert "does not open" in holding.pipeline_faults(publication.folder, [])[0]
+
+
+def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
+    publication = Publication(sample_copy)
+    with warehouse.publish(publication.database) as con:
+        schema.show_published_files(con, sample_copy, PIPELINE_TABLES)
+        con.execute("UPDATE published_files SET content_key = 'another' WHERE table_name = 'user_features'")
+    with holding.opened(publication.database) as con:
+        found = holding.mixed_snapshots(con)
+    assert any("segmentations was made from another user_features" in fault for fault in found)
+
+
+def test_a_plan_that_is_lost_is_seen(tmp_path: Path) -> None:
+    roadmap = Roadmap(tmp_path)
+    roadmap.ensure()
+    plan = roadmap.add(a_plan(), "ann")
+    assert holding.plan_faults(tmp_path, [(plan.plan_id, 1)]) == []
+    assert holding.plan_faults(tmp_path, [(plan.plan_id, 2)]) == [f"{plan.plan_id} revision 2 is lost"]

@@ -1,0 +1,226 @@
+import re
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from dash import html
+
+from dash_app.components import cluster as cards
+from dash_app.components import details, overview
+from dash_app.components import users as people
+from dash_app.components.parts import versus
+from dash_app.data.snapshot import Change
+from dash_app.data.users import Points
+from tests.dash_app.trees import ids, of_class, parts, text
+
+
+def test_a_card_opens_its_cluster_and_says_whether_it_is_open(shown):
+    cluster = shown.cluster("C02")
+    card = cards.card(cluster, True)
+    assert card.id == {"type": "open", "cluster": "C02", "at": "card"}
+    assert getattr(card, "aria-pressed") == "true"
+    assert "Careful drafters 90 users, 27% of all" in text(card)
+    assert getattr(cards.card(cluster, False), "aria-pressed") == "false"
+
+
+def test_the_open_card_shows_everything(shown):
+    tree = cards.open_card(shown.cluster("C02"), shown.clusters, "/export")
+    words = text(tree)
+    for expected in (
+        "fairly stable · 0.7",
+        "written by rules, not by a model",
+        "+10 since 8 Mar 2026",
+        "sessions a week: at most 4 sessions/week",
+        "Submitting takes long",
+        "Save proposals as they are written",
+        "How they end up",
+        "This rule finds",
+    ):
+        assert expected in words
+    assert "F1" not in words
+    assert "What did the model see?" not in words
+    assert {"type": "plan", "recommendation": "R-C02", "at": "list"} in ids(tree)
+
+
+def test_a_chip_says_what_is_measured(shown):
+    [first, *_] = of_class(cards.open_card(shown.cluster("C02"), shown.clusters, "/export"), "chip")
+    assert re.fullmatch(r"Time from creating a proposal to submitting it: \S+ days vs \S+ hours", text(first))
+
+
+def test_a_unit_that_the_label_says_is_not_said_again(shown):
+    cluster = shown.cluster("C01")
+    weekly, share = (
+        next(each for each in cluster.evidence if each.unit == unit) for unit in ("sessions/week", "share")
+    )
+    assert re.fullmatch(r"[\d.]+ vs [\d.]+", versus(weekly))
+    assert re.fullmatch(r"[\d.]+% vs [\d.]+%", versus(share))
+
+
+@pytest.mark.parametrize(("rule_f1", "words"), [(0.98, "nearly exactly"), (0.8, "most of"), (0.4, "some of")])
+def test_how_well_a_rule_fits_is_said_in_words(shown, rule_f1, words):
+    cluster = replace(shown.cluster("C02"), rule_f1=rule_f1)
+    assert f"This rule finds {words} these users." in text(cards.open_card(cluster, (), "/export"))
+
+
+def test_what_the_model_saw_is_there_when_it_was_asked(shown):
+    asked = replace(shown.cluster("C01"), fallback_reason="it timed out.")
+    assert "What did the model see?" in text(cards.open_card(asked, (), "/export"))
+
+
+def test_no_id_stands_twice_in_the_open_card(shown):
+    for cluster in shown.clusters:
+        found = [str(each) for each in ids(cards.open_card(cluster, shown.clusters, "/export"))]
+        assert len(found) == len(set(found))
+
+
+def _bars(row):
+    return [float(each.style["--length"].rstrip("%")) for each in of_class(row, "bar-line")]
+
+
+def test_bars_are_as_long_as_their_values_and_shares_as_they_are_of_all(shown):
+    evidence = shown.cluster("C01").evidence[0]
+    share = replace(evidence, unit="share", cluster_value=0.5, rest_value=0.25)
+    small = replace(share, cluster_value=0.04, rest_value=0.02)
+    hours = replace(evidence, unit="hours", cluster_value=8.0, rest_value=2.0)
+    cluster = replace(shown.cluster("C01"), evidence=(share, small, hours))
+    rows = of_class(details.differences(cluster), "bar-row")
+    assert [_bars(row) for row in rows] == [[31, 16], [2, 1], [62, 16]]
+
+
+def test_a_fallback_is_said(shown):
+    cluster = replace(shown.cluster("C01"), fallback_reason="the model timed out.")
+    assert "Rules wrote it instead: the model timed out." in text(cards.open_card(cluster, (), "/export"))
+
+
+def test_without_insights_the_card_says_so(shown):
+    cluster = replace(shown.cluster("C01"), pain_points=(), recommendations=(), evidence=())
+    words = text(cards.open_card(cluster, (), "/export"))
+    assert "No pain point stands out" in words
+    assert "Nothing to recommend" in words
+
+
+def test_text_of_logs_and_models_is_never_markup(shown):
+    cluster = replace(shown.cluster("C01"), name="<img src=x onerror=alert(1)>", summary="<b>bold</b>")
+    tree = cards.open_card(cluster, (cluster,), "/export")
+    assert "<b>bold</b>" in text(tree)
+    assert not [each for each in parts(tree) if each._type in ("Markdown", "DangerouslySetInnerHTML")]
+    assert all("dangerously" not in name for each in parts(tree) for name in each.to_plotly_json()["props"])
+
+
+def test_the_overview_says_what_there_is(shown):
+    words = text(overview.overview(shown))
+    for expected in (
+        "3 clusters of users who behave alike",
+        "40 users unassigned (12%)",
+        "25 behave like no group",
+        "15 did too little to compare",
+        "New: Window shoppers (50 users)",
+        "Split: Careful drafters into Window shoppers (10 users)",
+    ):
+        assert expected in words
+
+
+def test_changes_name_clusters_that_are_gone_and_sizes_leave_out_new_ones(shown):
+    merged = Change("merge", "C09", "C01", 12)
+    back = replace(shown.cluster("C03"), trend=((date(2026, 3, 1), 5), shown.cluster("C03").trend[-1]))
+    clusters = (*(each for each in shown.clusters if each.cluster_id != "C03"), back)
+    changed = replace(shown, changes=(merged,), names={**shown.names, "C09": "Ghosts"}, clusters=clusters)
+    words = text(overview.overview(changed)).partition("Since 8 Mar 2026")[2]
+    assert "Merged: Ghosts into Deal closers (12 users)" in words
+    assert "Deal closers +10" in words
+    assert "since" not in words
+    assert "Window shoppers" not in words
+    assert overview.change_line(merged, {}) == "Merged: a cluster of old into a cluster of old (12 users)"
+
+
+def test_the_first_snapshot_is_called_so_only_when_it_is(shown):
+    first = replace(shown, previous=None, is_first=True)
+    assert "This is the first snapshot to compare from." in text(overview.overview(first))
+    apart = text(overview.overview(replace(first, is_first=False)))
+    assert "This snapshot was not compared with an earlier one." in apart
+
+
+def test_weak_structure_is_said_with_its_reason(shown):
+    weak = replace(shown, status="weak_structure", reason="No clearer than chance.")
+    words = text(overview.overview(weak))
+    assert "Weak structure" in words
+    assert "No clearer than chance." in words
+    assert overview.structure_notice(shown) is None
+
+
+def test_no_clusters_is_not_an_error(shown):
+    none = replace(shown, status="too_few_users", reason="Only 12 users.", clusters=(), changes=(), previous=None)
+    words = text(overview.overview(none))
+    assert "No clusters among 330 users" in words
+    assert "Only 12 users." in words
+
+
+def test_a_death_names_the_lost_cluster():
+    assert overview.change_line(Change("death", "C04", None, 12), {"C04": "Ghosts"}) == "Gone: Ghosts"
+
+
+def test_the_legend_counts_all_users_when_it_draws_some(shown):
+    grid = (np.zeros(1), np.zeros(1), np.zeros((1, 1)))
+    points = Points(("a",), ("C01",), np.zeros(1), np.zeros(1), 315, (), grid)
+    assert "1 of 315 users drawn, shading shows where all of them are; 15 more" in text(overview.legend(shown, points))
+
+
+def test_the_legend_names_the_feature_that_the_colour_shows(shown):
+    points = Points(("a",), ("C01",), np.zeros(1), np.zeros(1), 1, (), None)
+    words = text(overview.legend(shown, points, shown.catalog["hours_to_submit"]))
+    assert (
+        "Colour shows “hours from creating a proposal to submitting it”: blue is the least, orange the most." in words
+    )
+    assert "the cluster" not in words
+
+
+def test_one_users_facts_are_yes_or_no(shown):
+    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": None, "unassigned_reason": None}
+    user["features"] = {"had_deal_complete": 1.0, "sessions_per_week": 1.0}
+    words = text(people.why_here(user, shown))
+    assert "Completed a deal yes" in words
+    assert "1 session per week" in words
+    alone = user | {"cluster_id": None, "unassigned_reason": "unstable_cluster", "features": {"had_deal_complete": 0.0}}
+    assert "users like this were in a group that did not hold up when checked" in text(people.why_here(alone, shown))
+    assert "Completed a deal no" in text(people.why_here(alone, shown))
+
+
+def test_a_search_says_when_it_lists_not_all_that_match(shown):
+    users = [(f"u{number}", "C01") for number in range(people.MOST_FOUND + 1)]
+    told = html.Div(people.found(users, shown, "u"))
+    assert "u5" in text(told)
+    assert "u6" not in text(told)
+    assert "More ids match" in text(told)
+    assert "More ids match" not in text(html.Div(people.found(users[:-1], shown, "u")))
+
+
+def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
+    near = replace(shown.cluster("C01"), rule="share of proposals that are submitted: more than 20%")
+    seen = replace(shown, clusters=(near, *shown.clusters[1:]))
+    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": "C01", "unassigned_reason": None}
+    words = text(people.why_here(user | {"features": {"submitted_share": 0.196}}, seen))
+    assert "What would move them The nearest other cluster is Deal closers." in words
+    assert "Share of proposals that are submitted: more than 20% (now 19.6%)" in words
+    words = text(people.why_here(user | {"features": {"submitted_share": 0.3}}, seen))
+    assert "They fit its rule already" in words
+    noise = user | {"cluster_id": None, "unassigned_reason": "noise", "features": {}}
+    assert "more than 20% (now nothing measured)" in text(people.why_here(noise, seen))
+    unruly = replace(seen, clusters=(replace(near, rule="no short rule picks out its users"), *seen.clusters[1:]))
+    words = text(people.why_here(user | {"features": {}}, unruly))
+    assert "The nearest other cluster is Deal closers." in words
+    assert "would" not in words
+
+
+def test_evidence_shows_effect_interval_and_what_it_is_worth(shown):
+    cluster = shown.cluster("C02")
+    proportion = next(each for each in cluster.evidence if each.measure == "proportion")
+    words = text(details.evidence(proportion, cluster, shown))
+    assert "points, 95% interval" in words
+    assert "did not help to make the clusters" in words
+    made = next(each for each in cluster.evidence if each.descriptive)
+    assert "tests nothing" in text(details.evidence(made, cluster, shown))
+
+
+def test_what_the_model_saw_or_that_none_was_asked(shown):
+    assert "No model was asked" in text(details.model_calls(shown.cluster("C01"), ()))

@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pytest
+
+from dash_app.data import baselines, loading
+from dash_app.planning.baseline import BaselineError
+from dash_app.planning.duration import DurationError
+from grupa_pipeline.event_catalog.roles import Roles
+from tests.dash_app.synthetic import DAYS, FIRST_EVENT
+
+DAY = DAYS[1]
+
+
+def population(services, cluster_id="C01", exposure=None, catalog_has=None):
+    """Users like a cluster's; `catalog_has` is a feature, and its action, that an earlier day had."""
+    if catalog_has:
+        con = _con(services)
+        con.execute("CREATE TEMP TABLE feature_catalog AS SELECT * FROM feature_catalog")
+        con.execute(
+            "INSERT INTO feature_catalog (feature, source_action, description, unit, metric_kind)"
+            " VALUES (?, ?, 'rare', 'share', 'ratio')",
+            catalog_has,
+        )
+        return baselines.load_population(con, DAY, cluster_id, Roles(), 5, exposure)
+    return services.gate.ask(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
+
+
+def test_the_rule_picks_users_on_the_days_before(services):
+    found = population(services)
+    assert found.by_rule
+    assert found.window.unseen
+    assert found.window.days == 17  # a quarter of the log's 69 days
+    assert found.users < 330
+
+
+def test_the_metric_counts_each_users_exposure_alone(services, folder):
+    found = population(services)
+    measured = baselines.measure_metric(found, loading.load_catalog(_con(services))["had_deal_complete"])
+    ids = found.values["user_id"].to_pylist()
+    window = found.window
+    expected = (
+        _con(services)
+        .execute(
+            "SELECT avg((had > 0)::INT) FROM (SELECT user_id, count(*) FILTER (action = 'deal_complete' AND timestamp"
+            " < first + to_days(?)) AS had FROM events JOIN (SELECT user_id, min(timestamp) AS first FROM events"
+            " WHERE timestamp >= ? AND timestamp < ? GROUP BY 1) USING (user_id)"
+            " WHERE timestamp >= first AND list_contains(?, user_id) GROUP BY user_id)",
+            [window.exposure_days, window.start, window.end, ids],
+        )
+        .fetchone()[0]
+    )
+    assert measured.value == pytest.approx(expected)
+    assert measured.n == len(ids)
+
+
+def test_a_longer_exposure_sees_more(services, shown):
+    feature = shown.catalog["had_deal_complete"]
+    short, long = (baselines.measure_metric(population(services, exposure=days), feature) for days in (2, 12))
+    assert long.value > short.value
+    with pytest.raises(BaselineError, match="1 to 17 days"):
+        population(services, exposure=60)
+
+
+def test_a_rule_that_cannot_be_read_gives_the_clusters_own_users(services, monkeypatch):
+    monkeypatch.setattr(baselines, "read_rule", lambda *_: None)
+    found = population(services, "C02")
+    assert (found.by_rule, found.window.unseen, found.users) == (False, False, 90)
+
+
+def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, shown):
+    found = population(services, catalog_has=("had_refund_issued", "refund_issued"))
+    nobody = replace(shown.catalog["had_deal_complete"], feature="had_refund_issued")
+    assert baselines.measure_metric(found, nobody).value == 0
+    with pytest.raises(BaselineError, match="choose another metric"):
+        baselines.measure_metric(found, shown.catalog["hours_to_submit"])
+
+
+def test_a_ratio_is_that_of_all_users_together(services, shown):
+    found = population(services, catalog_has=("events_per_session", None))
+    measured = baselines.measure_metric(
+        found, replace(shown.catalog["submitted_share"], feature="events_per_session", metric_kind="ratio")
+    )
+    sums = found.fractions.to_pandas()
+    events, sessions = (sums[f"events_per_session/{part}"] for part in ("numerator", "denominator"))
+    assert measured.kind == "ratio"
+    assert measured.value == pytest.approx(events.sum() / sessions.sum())
+    assert measured.n == len(found.values)
+    residuals = (events - measured.value * sessions) / sessions.mean()
+    assert measured.sd == pytest.approx(residuals.std(ddof=1))
+
+
+def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services):
+    found = population(services, catalog_has=("share_proposal_archive", "proposal_archive"))
+    catalog = list(loading.load_catalog(_con(services)))
+    assert found.values.column_names == ["user_id", *sorted([*catalog, "share_proposal_archive"])]
+    assert set(found.values["share_proposal_archive"].to_pylist()) == {0.0}
+
+
+def test_enrolment_counts_different_users(services):
+    forecast = enrolment(services, "C02")
+    assert forecast.users_by(0.5) < 90
+    assert forecast.users_by(60) == pytest.approx(90, rel=0.1)
+    assert np.all(np.diff([forecast.users_by(day) for day in range(60)]) >= 0)
+
+
+def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(services, monkeypatch):
+    seen: list[tuple[np.ndarray, np.ndarray, int]] = []
+    real = baselines.forecast_enrolment
+    monkeypatch.setattr(baselines, "forecast_enrolment", lambda *given: seen.append(given) or real(*given))
+    baselines.load_enrolment(_con(services), DAY, "C02", Roles(), 5)
+    user, day, log_days = seen[0]
+    expected: dict[str, set[int]] = {}
+    logins: dict[str, int] = {}
+    for name, at, action in (
+        _con(services)
+        .execute(
+            "SELECT user_id, timestamp, action FROM events WHERE user_id IN (SELECT user_id FROM user_clusters"
+            " WHERE snapshot_date = ? AND cluster_id = 'C02') ORDER BY timestamp",
+            [DAY],
+        )
+        .fetchall()
+    ):
+        logins[name] = logins.get(name, 0) + (action == "login")
+        if logins[name] >= 5:
+            expected.setdefault(name, set()).add((at - FIRST_EVENT).days)
+    found = [set(day[user == each]) for each in np.unique(user)]
+    assert found == [expected[name] for name in sorted(expected)]
+    assert log_days == 68
+
+
+def test_a_cluster_of_users_with_too_few_events_never_fills(services):
+    with pytest.raises(DurationError, match="never fill"):
+        baselines.load_enrolment(_con(services), DAY, "C02", Roles(), 10_000)
+
+
+def enrolment(services, cluster_id):
+    return services.gate.ask(baselines.load_enrolment, DAY, cluster_id, Roles(), 5)
+
+
+def _con(services) -> duckdb.DuckDBPyConnection:
+    from pathlib import Path
+
+    own = Path(services.gate.database).parent / "versions" / f"{services.gate.version()}.duckdb"
+    return duckdb.connect(str(own), read_only=True)

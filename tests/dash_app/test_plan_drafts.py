@@ -1,0 +1,143 @@
+from dataclasses import replace
+
+import pytest
+
+from dash_app import plan_drafts
+from dash_app.callbacks import planner_edits
+from dash_app.components.planner import drawer
+from dash_app.components.planner.form import read_weights, weights_text
+from dash_app.planning.plan import PlanError
+from tests.dash_app.planning.plans import Steady
+from tests.dash_app.trees import ids, parts, text
+
+
+@pytest.fixture
+def draft(services, shown):
+    return plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
+
+
+def fields(plan):
+    """The form's values for a plan, as the browser sends them."""
+    tree = drawer.form(plan, {})
+    found = [each for each in parts(tree) if isinstance(getattr(each, "id", None), dict)]
+    values = {each.id["name"]: getattr(each, "value", None) for each in found if each.id["type"] == "field"}
+    return values, {each.id["metric"]: each.value for each in found if each.id["type"] == "margin"}
+
+
+def test_a_recommendation_opens_filled_in_and_sized(draft):
+    plan = draft.sizing.plan
+    assert plan.name == "Save proposals as they are written"
+    assert plan.primary_metric == "had_deal_complete"
+    assert plan.population == "sessions a week: more than 4 sessions/week"
+    assert plan.hypothesis.startswith("If proposals")
+    assert plan.guardrails
+    assert plan.n_per_arm > 0
+    assert plan.brief
+    assert draft.notes == ()
+
+
+def test_a_metric_that_cannot_be_planned_for_gives_way_and_says_so(services, shown):
+    cluster, insight = shown.insight("R-C01")
+    found = plan_drafts.new_draft(services, shown, cluster, replace(insight, target_metric="hours_to_submit"))
+    assert found.sizing.plan.primary_metric == "had_deal_complete"
+    assert "cannot be planned for" in found.notes[0]
+
+
+def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and_says_so(services, shown, monkeypatch):
+    usual = plan_drafts.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    # Users come at half the pace at which the usual draft would just last its eight weeks.
+    pace = Steady(usual.n_total / (56 - usual.exposure_days) / 2)
+    monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: pace)
+    slow = plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
+    assert slow.sizing.plan.feasible
+    assert 0.1 < slow.sizing.plan.mde_relative <= 0.25
+    assert "eight weeks can show" in slow.notes[0]
+    monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(pace.a_day / 100))
+    never = plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
+    assert (never.sizing.plan.mde_relative, never.sizing.plan.feasible, never.notes) == (usual.mde_relative, False, ())
+
+
+def test_a_plan_comes_back_from_the_browser_as_it_went(draft):
+    assert plan_drafts.from_store(plan_drafts.to_store(draft.sizing.plan)) == draft.sizing.plan
+
+
+def test_an_untouched_form_changes_nothing(services, draft):
+    plan = draft.sizing.plan
+    values, margins = fields(plan)
+    again = plan_drafts.resize(services, planner_edits.apply(services, plan, values, margins)).plan
+    assert again == plan
+
+
+def test_a_larger_effect_needs_fewer_users(services, draft):
+    plan = draft.sizing.plan
+    values, margins = fields(plan)
+    bolder = planner_edits.apply(services, plan, values | {"mde": 40}, margins)
+    assert bolder.mde_relative == pytest.approx(0.4)
+    assert plan_drafts.resize(services, bolder).plan.n_per_arm < plan.n_per_arm
+
+
+def test_a_third_arm_and_a_split(services, draft):
+    plan = draft.sizing.plan
+    values, margins = fields(plan)
+    split = plan_drafts.resize(
+        services, planner_edits.apply(services, plan, values | {"weights": "2 : 1 : 1"}, margins)
+    ).plan
+    assert [arm.weight for arm in split.variants] == [2, 1, 1]
+    assert split.variants[0].n >= 2 * split.variants[1].n - 2
+
+
+def test_a_margin_is_each_guardrails_own(services, draft):
+    plan = draft.sizing.plan
+    values, margins = fields(plan)
+    metric = plan.guardrails[0].metric
+    wider = planner_edits.apply(services, plan, values, margins | {metric: 50})
+    assert wider.guardrails[0].margin_relative == pytest.approx(0.5)
+
+
+def test_another_exposure_is_measured_anew(services, draft):
+    plan = draft.sizing.plan
+    values, margins = fields(plan)
+    short = planner_edits.apply(services, plan, values | {"exposure_days": 2}, margins)
+    assert short.baseline < plan.baseline
+    assert short.exposure_days == 2
+
+
+@pytest.mark.parametrize("change", [{"weights": "one"}, {"power": None}, {"mde": ""}])
+def test_what_is_no_number_is_refused(services, draft, change):
+    values, margins = fields(draft.sizing.plan)
+    with pytest.raises(PlanError):
+        planner_edits.apply(services, draft.sizing.plan, values | change, margins)
+
+
+@pytest.mark.parametrize(
+    ("written", "weights"), [("1:1", (1, 1)), ("50/25/25", (50, 25, 25)), ("1", ()), ("1:0", ()), ("a:b", ())]
+)
+def test_weights(written, weights):
+    assert read_weights(written) == weights
+
+
+def test_weights_are_read_as_written(draft):
+    assert read_weights(weights_text(draft.sizing.plan)) == (1, 1)
+
+
+def test_the_drawer_shows_the_numbers_and_where_they_come_from(services, shown, draft):
+    plan = draft.sizing.plan
+    tree = drawer.planner(draft.sizing, plan_drafts.baseline_of(services, plan), shown.catalog, notes=("Mind this.",))
+    words = text(tree)
+    for expected in (
+        f"{plan.n_per_arm:,} users an arm",
+        "nothing goes live",
+        "Mind this.",
+        "pooled two-proportion z-test",
+        "95% interval",
+        "picked by the cluster's rule on the days before",
+    ):
+        assert expected.lower() in words.lower()
+    assert {"type": "save-plan", "plan": plan.plan_id} in ids(tree)
+    assert len({str(each) for each in ids(tree)}) == len(ids(tree))
+
+
+def test_every_field_has_a_label(shown, draft):
+    for each in parts(drawer.form(draft.sizing.plan, shown.catalog)):
+        if isinstance(getattr(each, "id", None), dict):
+            assert each.label

@@ -1,0 +1,224 @@
+"""Uploads over HTTP: what is taken, what is refused and with which words, and that nothing is left of what broke."""
+
+import fcntl
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dash_app.app import create_app
+from dash_app.callbacks.data import carry_out
+from dash_app.components.uploads import _read_as
+from dash_app.server import security
+from dash_app.uploads import store as upload_store
+from dash_app.uploads.file_validation import Judgement
+from dash_app.uploads.store import RefusedUploadError, Upload, UploadStore, safe_name
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.inbox import format_file
+
+LOG = b"user_id,timestamp,action\nu1,2025-03-01T10:00:00Z,login\n,2025-03-01T11:00:00Z,login\n"
+DAY_FIRST = b'user_id,timestamp,action\nu1,"9/08/20, 12:40",login\nu2,"10/08/20, 12:41",login\n'
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(warehouse=tmp_path / "warehouse")
+
+
+@pytest.fixture
+def client(settings: Settings) -> FlaskClient:
+    settings.warehouse.mkdir()
+    return create_app(settings).server.test_client()
+
+
+@pytest.fixture
+def store(settings: Settings) -> UploadStore:
+    return UploadStore(settings.warehouse, settings.inbox)
+
+
+def announce(client: FlaskClient, name: str, size: int) -> str:
+    return client.post("/uploads", json={"name": name, "size": size}).get_json()["token"]
+
+
+def upload(client: FlaskClient, name: str, body: bytes) -> str:
+    token = announce(client, name, len(body))
+    assert client.put(f"/uploads/{token}", data=body).get_json()["name"] == name
+    return token
+
+
+def judged(store: UploadStore, token: str) -> Upload:
+    """The upload when its judging process has ended."""
+    with (store.folder / token / ".judging").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+    [found] = [each for each in store.uploads() if each.token == token]
+    return found
+
+
+def test_a_log_is_judged_and_goes_into_the_inbox_when_a_person_says_so(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", LOG)
+    found = judged(store, token)
+    assert found.judgement is not None and found.judgement.problem is None
+    assert (found.judgement.rows_accepted, found.judgement.rows_rejected) == (1, 1)
+    assert found.judgement.rejected == [[3, "The user_id is empty.", ",2025-03-01T11:00:00Z,login"]]
+    assert not store.inbox.exists()
+    assert store.take_in(token) == "log.csv"
+    assert (store.inbox / "log.csv").read_bytes() == LOG
+    assert store.uploads() == [] and not (store.folder / token).exists()
+
+
+def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
+    client: FlaskClient, store: UploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UploadStore, "judge", lambda self, token: None)
+    body = LOG + b"u2,2025-03-01T10:00:00Z,login\n" * 100_000
+    assert len(body) > security._LARGEST_BODY
+    token = upload(client, "log.csv", body)
+    assert (store.folder / token / "log.csv").read_bytes() == body
+    assert client.post("/_dash-update-component", data=body, content_type="application/json").status_code == 413
+
+
+def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", DAY_FIRST)
+    refused = judged(store, token).judgement
+    assert refused is not None and refused.asks_format and refused.formats == ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"]
+    assert refused.problem is not None and "--timestamp-format" not in refused.problem
+    with pytest.raises(RefusedUploadError, match="judged usable"):
+        store.take_in(token)
+    carry_out(store, "format-0", token, None)
+    accepted = judged(store, token).judgement
+    assert accepted is not None and accepted.first_event_at == "2020-08-09T12:40:00"
+    store.take_in(token)
+    assert format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
+
+
+def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadStore) -> None:
+    names = []
+    for body in (LOG, LOG + b"u3,2025-03-01T10:00:00Z,login\n"):
+        token = upload(client, "log.csv", body)
+        judged(store, token)
+        names.append(store.take_in(token))
+    assert names == ["log.csv", "log-2.csv"]
+    assert (store.inbox / "log.csv").read_bytes() == LOG
+
+
+def test_judging_that_died_is_told_from_judging(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", LOG)
+    judged(store, token)
+    (store.folder / token / "judgement.json").unlink()
+    [found] = store.uploads()
+    assert (found.is_judging, found.judgement) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "status", "word"),
+    [
+        ("log.xlsx", 10, 415, ".csv"),
+        ("log.csv.exe", 10, 415, ".csv"),
+        ("../log.csv", 10, 400, "slash"),
+        ("..\\log.csv", 10, 400, "slash"),
+        ("a\0.csv", 10, 400, "control"),
+        ("log.csv", 0, 400, "empty"),
+        ("log.csv", -5, 400, "empty"),
+        ("log.csv", upload_store.MOST_BYTES + 1, 413, "larger"),
+    ],
+)
+def test_what_will_not_do_is_refused_before_a_byte_is_sent(
+    client: FlaskClient, store: UploadStore, name: str, size: int, status: int, word: str
+) -> None:
+    answer = client.post("/uploads", json={"name": name, "size": size})
+    assert answer.status_code == status and word in answer.get_json()["error"]
+    assert not store.folder.exists() or list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("told", ["no json", json.dumps([1]), json.dumps({"name": "a.csv"}), json.dumps({"size": 1})])
+def test_an_announcement_that_is_none_is_refused(client: FlaskClient, told: str) -> None:
+    assert client.post("/uploads", data=told, content_type="application/json").status_code == 400
+
+
+def test_a_full_disk_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = upload_store.shutil.disk_usage("/")
+    monkeypatch.setattr(upload_store.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    answer = client.post("/uploads", json={"name": "log.csv", "size": 900_000})
+    assert answer.status_code == 507 and "no room" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize("body", [LOG[:-1], LOG + b"x"])
+def test_fewer_or_more_bytes_than_announced_leave_nothing(client: FlaskClient, store: UploadStore, body: bytes) -> None:
+    token = announce(client, "log.csv", len(LOG))
+    assert client.put(f"/uploads/{token}", data=body).status_code == 400
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_connection_that_breaks_leaves_nothing(client: FlaskClient, store: UploadStore) -> None:
+    token = announce(client, "log.csv", len(LOG))
+    broken = client.put(f"/uploads/{token}", input_stream=io.BytesIO(LOG[:20]), content_length=len(LOG))
+    assert broken.status_code == 400
+    assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("token", ["0" * 32, "..", "x", "%2e%2e%2finbox", "A" * 32])
+def test_bytes_that_nobody_announced_are_refused(client: FlaskClient, token: str) -> None:
+    assert client.put(f"/uploads/{token}", data=LOG).status_code in (404, 405)
+
+
+def test_a_token_serves_once(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", LOG)
+    judged(store, token)
+    assert client.put(f"/uploads/{token}", data=b"u" * len(LOG)).status_code == 409
+    assert (store.folder / token / "log.csv").read_bytes() == LOG
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}]
+)
+def test_another_site_can_neither_announce_nor_send(
+    client: FlaskClient, store: UploadStore, headers: dict[str, str]
+) -> None:
+    assert client.post("/uploads", json={"name": "a.csv", "size": 5}, headers=headers).status_code in (403, 421)
+    token = announce(client, "log.csv", len(LOG))
+    assert client.put(f"/uploads/{token}", data=LOG, headers=headers).status_code in (403, 421)
+    assert store.uploads() == []
+
+
+def test_what_nobody_decided_on_for_a_day_goes(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", LOG)
+    judged(store, token)
+    day_ago = time.time() - 25 * 3600
+    for path in (*(store.folder / token).iterdir(), store.folder / token):
+        os.utime(path, (day_ago, day_ago))
+    fresh = announce(client, "other.csv", 5)
+    assert [each.name for each in store.folder.iterdir()] == [fresh]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("log.csv", "log.csv"),
+        ("Mein Log (März).CSV.GZ", "Mein Log (März).csv.gz"),
+        (".hidden.csv", "hidden.csv"),
+        ("<img src=x onerror=alert(1)>.csv", "_img src_x onerror_alert(1)_.csv"),
+        ("журнал.csv", "журнал.csv"),
+        (".csv", "log.csv"),
+        ("=cmd|' /C calc'!A0.csv", "_cmd_' _C calc'_A0.csv"),
+    ],
+)
+def test_names_are_kept_as_far_as_they_are_safe(given: str, kept: str) -> None:
+    if "/" in given:
+        with pytest.raises(RefusedUploadError):
+            safe_name(given)
+        return
+    assert safe_name(given) == kept
+
+
+def test_a_long_name_still_fits_with_what_the_inbox_adds() -> None:
+    assert len(safe_name("ж" * 300 + ".csv").encode()) < 180
+
+
+def test_a_way_to_read_dates_is_shown_by_the_logs_own_timestamp() -> None:
+    found = Judgement(problem="its timestamps, such as '01/02/12, 10:00', are not ISO 8601 and are not guessed.")
+    assert _read_as(found, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
+    assert _read_as(Judgement(problem="other"), "%d/%m") == "%d/%m"

@@ -1,0 +1,154 @@
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grupa.cli.dagster_webserver import Guard
+from grupa_pipeline.auth.accounts import keep_account
+from grupa_pipeline.auth.login import Door
+
+OWN = {"host": "127.0.0.1:3000"}
+JSON = {"content-type": "application/json"}
+
+
+def scope(method: str = "GET", path: str = "/", query: str = "", kind: str = "http", **headers: str) -> dict[str, Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {
+        "type": kind,
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in (OWN | named).items()],
+    }
+
+
+async def _never(*_: object) -> None:
+    raise AssertionError("a refused request was passed on")
+
+
+def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread of its own: browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
+GUARD = Guard(_never, 3000)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        scope(),
+        scope(host="localhost:3000"),
+        scope("POST", "/graphql", **{"content_type": "application/json"}),
+        scope("POST", "/graphql", content_type="application/json; charset=utf-8", origin="http://localhost:3000"),
+        scope(sec_fetch_site="none"),
+        scope("GET", "/graphql"),
+        scope(kind="websocket", path="/graphql", origin="http://127.0.0.1:3000"),
+    ],
+)
+def test_its_own_pages_are_let_through(request_: dict[str, Any]) -> None:
+    assert GUARD.refusal(request_) is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        scope(host="evil.example"),
+        scope(host="127.0.0.1:3001"),
+        scope(host="127.0.0.1.evil.example:3000"),
+        scope(origin="http://evil.example"),
+        scope(origin="null"),
+        scope(sec_fetch_site="cross-site"),
+        scope(sec_fetch_site="same-site"),
+        scope("GET", "/graphql", "query=mutation"),
+        scope("GET", "/graphql/", "query=mutation"),
+        scope("POST", "/graphql"),
+        scope("POST", "/graphql", content_type="text/plain"),
+        scope("POST", "/graphql", content_type="multipart/form-data"),
+        scope("POST", "/report_asset_materialization/x", content_type="application/x-www-form-urlencoded"),
+        scope("DELETE", "/graphql"),
+        scope(kind="websocket", path="/graphql"),
+        scope(kind="websocket", path="/graphql", origin="http://evil.example"),
+    ],
+)
+def test_what_comes_from_elsewhere_is_refused(request_: dict[str, Any]) -> None:
+    assert GUARD.refusal(request_)
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    _finish(GUARD(request_, _never, send))
+    assert sent[0].get("status", 403) == 403
+    assert sent[0]["type"] in ("http.response.start", "websocket.close")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        scope(path="/logs/../../secret"),
+        scope(path="/static/..%2f..%2fsecret"),
+        scope(path="/..\\secret"),
+        scope("POST", "/graphql", content_type="application/json", content_length=str(3 * 1024 * 1024)),
+        scope("POST", "/graphql", content_type="application/json", content_length="-1"),
+        scope(x_large="x" * 70_000),
+        scope("POST", "/sign-in", content_type="application/x-www-form-urlencoded"),
+    ],
+)
+def test_odd_paths_large_bodies_and_forms_are_refused(request_: dict[str, Any]) -> None:
+    assert GUARD.refusal(request_)
+
+
+def test_a_host_that_is_given_twice_is_none_of_ours() -> None:
+    request_ = scope()
+    request_["headers"].append((b"host", b"evil.example"))
+    assert GUARD.refusal(request_)
+
+
+def exchange(guard: Guard, request_: dict[str, Any], body: bytes = b"") -> list[dict[str, Any]]:
+    """What the guard sends in answer to a request with that body."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    _finish(guard(request_, receive, send))
+    return sent
+
+
+async def _behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
+    message = await receive()
+    await send({"type": "http.response.start", "status": 200 if message["type"] == "http.request" else 400})
+
+
+def test_a_body_that_does_not_say_its_length_is_cut_off() -> None:
+    guard = Guard(_behind, 3000)
+    request_ = scope("POST", "/graphql", content_type="application/json")
+    assert exchange(guard, request_, b"x" * 1000)[0]["status"] == 200
+    assert exchange(guard, request_, b"x" * (3 * 1024 * 1024))[0]["status"] == 413
+
+
+def test_with_users_it_takes_a_session(tmp_path: Path) -> None:
+    keep_account(tmp_path / "users", "kim", "a long enough password")
+    guard = Guard(_behind, 3000, Door(tmp_path / "users", tmp_path / "warehouse"))
+    json_ = {"content_type": "application/json"}
+    assert exchange(guard, scope())[0]["status"] == 401
+    assert exchange(guard, scope("POST", "/graphql", **json_))[0]["status"] == 401
+    assert exchange(guard, scope(kind="websocket", origin="http://127.0.0.1:3000"))[0]["type"] == "websocket.close"
+    form = scope("POST", "/sign-in", content_type="application/x-www-form-urlencoded")
+    assert exchange(guard, form, b"name=kim&password=wrong")[0]["status"] == 401
+    answer = exchange(guard, form, b"name=kim&password=a+long+enough+password&to=/runs")[0]
+    headers = dict(answer["headers"])
+    assert (answer["status"], headers[b"location"]) == (303, b"/runs")
+    cookie = headers[b"set-cookie"].split(b";")[0].decode()
+    assert exchange(guard, scope(cookie=cookie))[0]["status"] == 200
+    assert exchange(guard, scope("POST", "/graphql", cookie=cookie, **json_))[0]["status"] == 200
+    assert exchange(guard, scope(cookie=cookie + "x"))[0]["status"] == 401
+    assert exchange(guard, scope(cookie=cookie, origin="http://evil.example"))[0]["status"] == 403

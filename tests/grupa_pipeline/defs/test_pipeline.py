@@ -1,0 +1,275 @@
+"""The whole way from a log to published tables, through Dagster, on a small log that still holds clusters."""
+
+import json
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pytest
+
+from grupa.cli.run import RunFailedError, UnusableInputError, run
+from grupa_pipeline.definitions import build_defs
+from grupa_pipeline.defs.instance import dagster_instance
+from grupa_pipeline.maintenance.status import restore
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import staging, warehouse
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import (
+    FEATURE_CATALOG,
+    PIPELINE_TABLES,
+    SEGMENTATION_CANDIDATES,
+    SEGMENTATIONS,
+    SNAPSHOT_TABLES,
+    Table,
+)
+from sample_data.generate import END, write_log
+from tests.grupa_pipeline import takings
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+VOLATILE = ("created_at", "ingested_at", "latency_ms", "call_id")
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("log") / "small.csv"
+    write_log(path, users=120, days=28)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A warehouse with the snapshots of the log's last three days, made by `grupa run` in order."""
+    settings = Settings(warehouse=tmp_path_factory.mktemp("made"))
+    for day in last_days(3):
+        run(settings, [log], as_of=day)
+    return settings
+
+
+def last_days(count: int) -> list[date]:
+    return [END - timedelta(days=count - 1 - n) for n in range(count)]
+
+
+def rows(settings: Settings, table: Table, where: str = "true") -> list[dict[str, Any]]:
+    key = ", ".join(f'"{name}"' for name in table.key)
+    found = Publication(settings.warehouse).query(f"SELECT * FROM {table.name} WHERE {where} ORDER BY {key}")
+    return found.drop_columns([name for name in VOLATILE if name in found.column_names]).to_pylist()
+
+
+def test_every_table_is_there_with_its_comments(made: Settings) -> None:
+    with duckdb.connect(str((made.warehouse / "grupa.duckdb").resolve()), read_only=True) as con:
+        told = dict(con.execute("SELECT table_name || '.' || column_name, comment FROM duckdb_columns()").fetchall())
+    for table in PIPELINE_TABLES:
+        assert all(told[f"{table.name}.{column.name}"] == column.comment for column in table.columns)
+    filled = {table.name for table in PIPELINE_TABLES if rows(made, table)}
+    assert {table.name for table in PIPELINE_TABLES} - filled <= {"llm_calls", "rejected_rows"}
+
+
+def test_events_can_be_read_from_any_folder(made: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect(str((made.warehouse / "grupa.duckdb").resolve()), read_only=True) as con:
+        found = con.execute("SELECT count(*), sum((metadata ->> 'device' IS NOT NULL)::int) FROM events").fetchone()
+    assert found and found[0] == sum(row["rows_accepted"] for row in rows(made, PIPELINE_TABLES[1])) and found[1] > 0
+
+
+def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
+    before = Publication(made.warehouse).query("SELECT * FROM ingested_files").to_pylist()
+    summary = run(made, [log])
+    assert summary.files[0]["rows_duplicate"] == summary.files[0]["rows_read"] > 0
+    assert Publication(made.warehouse).query("SELECT * FROM ingested_files").to_pylist() == before
+
+
+def test_a_backfill_makes_the_tables_of_as_many_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path)
+    first, *_, last = last_days(3)
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    defs = build_defs(settings)
+    with dagster_instance(settings) as instance:
+        config = QUIET | {"ops": {"ingest": {"config": {"files": [str(log)]}}}}
+        defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
+        done = defs.resolve_job_def("snapshot_job").execute_in_process(instance=instance, run_config=QUIET, tags=tags)
+    assert done.success
+    told = {
+        each.partition: each.metadata
+        for each in done.asset_materializations_for_node("segmentation")
+        if "grid" in each.metadata
+    }
+    assert set(told) == {day.isoformat() for day in last_days(3)}
+    for table in SNAPSHOT_TABLES:
+        assert rows(settings, table) == rows(made, table), table.name
+
+
+def materialise(settings: Settings, name: str, day: date) -> dg.ExecuteInProcessResult:
+    """Materialise one asset alone, as a click in Dagster's UI does."""
+    with dagster_instance(settings) as instance:
+        job = build_defs(settings).resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=instance, run_config=QUIET, partition_key=day.isoformat(), asset_selection=[dg.AssetKey(name)]
+        )
+
+
+def test_dagster_shows_how_the_clusters_were_chosen(made: Settings) -> None:
+    [outcome] = materialise(made, "segmentations", END).asset_materializations_for_node("segmentation")
+    [stored] = rows(made, SEGMENTATIONS, f"snapshot_date = '{END}'")
+    grid = rows(made, SEGMENTATION_CANDIDATES, f"snapshot_date = '{END}'")
+    [chosen] = [each["candidate"] for each in grid if each["chosen"]]
+    assert outcome.metadata["status"].value == stored["status"]
+    assert outcome.metadata["reason"].value == (stored["reason"] or "")
+    assert outcome.metadata["null_p_value"].value == stored["null_p_value"]
+    assert str(outcome.metadata["chosen_candidate"].value).startswith(f"{chosen}: cluster_selection_method ")
+    [told] = materialise(made, "segmentation_candidates", END).asset_materializations_for_node("segmentation")
+    assert isinstance(told.metadata["grid"], dg.MarkdownMetadataValue)
+    assert told.metadata["grid"].value.count("\n") == 1 + len(grid)
+    assert f"| **{chosen} (chosen)** |" in told.metadata["grid"].value
+    assert told.metadata["visible"].value is True
+
+
+def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:
+    before = {table.name: rows(made, table) for table in SNAPSHOT_TABLES}
+    version = (made.warehouse / "grupa.duckdb").resolve()
+    for table in SNAPSHOT_TABLES:
+        result = materialise(made, table.name, END)
+        assert [event.asset_key.path[-1] for event in result.get_asset_materialization_events()] == [table.name]
+    assert {table.name: rows(made, table) for table in SNAPSHOT_TABLES} == before
+    assert (made.warehouse / "grupa.duckdb").resolve() == version, "equal tables are not published again"
+    assert not staging.staged(made.warehouse, END)
+
+
+def test_a_snapshot_made_again_in_part_has_the_catalog_that_it_was_made_with(tmp_path: Path) -> None:
+    first, then = date(2025, 6, 1), date(2025, 6, 10)
+    proposing = [
+        f"user{n},{first} {hour:02}:00,{action}"
+        for n in range(8)
+        for hour, action in enumerate(
+            ["search"] * n + ["proposal_create"] * (1 + n % 2) + ["proposal_submit"] * (n > 2)
+        )
+    ]
+    searching = [f"other{n},{then} 10:00,search" for n in range(8)]
+    settings = Settings(warehouse=tmp_path / "warehouse", min_events=1)
+    run(settings, [takings.log(tmp_path / "first.csv", *proposing)], as_of=first)
+    run(settings, [takings.log(tmp_path / "then.csv", *searching)], as_of=then)
+
+    publication = Publication(settings.warehouse)
+    share = "feature = 'proposal_submit_share'"
+    assert [row["role"] for row in rows(settings, FEATURE_CATALOG, share)] == ["context"], "half have no proposal now"
+    assert role_of_submit_share(publication, first) == "clustering"
+    for name in ("segmentations", "user_embeddings"):
+        materialise(settings, name, first)
+    assert not staging.staged(settings.warehouse, first), "what is made again is equal"
+
+    with warehouse.publish(publication.database) as con:  # as a release would leave it that kept the newest alone
+        con.execute("UPDATE published_files SET path = NULL WHERE table_name = 'feature_catalog'")
+    assert role_of_submit_share(publication, first) == "context"
+
+
+def role_of_submit_share(publication: Publication, day: date) -> str:
+    catalog = publication.load_published(FEATURE_CATALOG, day).to_pylist()
+    return next(row["role"] for row in catalog if row["feature"] == "proposal_submit_share")
+
+
+@pytest.fixture(scope="module")
+def few_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of a log too small to segment (quick to make), and the log beside it."""
+    folder = tmp_path_factory.mktemp("few")
+    write_log(folder / "few.csv", users=12, days=14)
+    run(Settings(warehouse=folder / "warehouse"), [folder / "few.csv"])
+    return folder
+
+
+@pytest.fixture
+def few(few_once: Path, tmp_path: Path) -> tuple[Settings, Path]:
+    """A copy of that warehouse for one test alone."""
+    shutil.copytree(few_once, tmp_path, symlinks=True, dirs_exist_ok=True)
+    settings = Settings(warehouse=tmp_path / "warehouse")
+    restore(settings, "grupa-00000002")
+    return settings, tmp_path / "few.csv"
+
+
+def test_one_asset_made_from_new_events_waits_until_the_others_follow(few: tuple[Settings, Path]) -> None:
+    settings, log = few
+    shown = rows(settings, PIPELINE_TABLES[5])
+    more = log.with_name("more.csv")
+    more.write_text("user_id,timestamp,action\n" + "".join(f"new,{END} 10:0{n}:00,search\n" for n in range(8)))
+    with dagster_instance(settings) as instance:
+        config = QUIET | {"ops": {"ingest": {"config": {"files": [str(more)]}}}}
+        build_defs(settings).resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
+    result = materialise(settings, "user_features", END)
+    metadata = result.asset_materializations_for_node("features")[0].metadata
+    assert metadata["visible"].value is False
+    assert metadata["waits_for"].value == f"{END}: the other tables of its snapshot"
+    assert rows(settings, PIPELINE_TABLES[5]) == shown
+    summary = run(settings)
+    assert "new" in {row["user_id"] for row in rows(settings, PIPELINE_TABLES[5])}
+    assert summary.status == "too_few_users"
+    assert not staging.staged(settings.warehouse, END)
+
+
+def test_a_snapshot_sees_its_window_alone(few: tuple[Settings, Path]) -> None:
+    settings, _ = few
+    summary = run(Settings(warehouse=settings.warehouse, window_days=2), as_of=END)
+    found = rows(settings, PIPELINE_TABLES[3])[0]
+    assert found["window_end"] - found["window_start"] == timedelta(days=2)
+    assert summary.users + summary.users_outside_window == 12
+    assert json.loads(found["parameters"])["window_days"] == 2
+
+
+def test_old_snapshots_lose_their_users_and_keep_the_rest(few: tuple[Settings, Path]) -> None:
+    settings, _ = few
+    for day in last_days(4):
+        run(Settings(warehouse=settings.warehouse, keep_snapshots=2), as_of=day)
+    assert len(rows(settings, PIPELINE_TABLES[3])) == 4
+    kept = Publication(settings.warehouse).query("SELECT DISTINCT snapshot_date AS day FROM user_clusters ORDER BY 1")
+    assert kept["day"].to_pylist() == last_days(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "gone.csv"),
+        ("", "gone.csv"),
+        ("user_id,when,action\na,2025-01-01,login\n", "timestamp"),
+        ("user_id,timestamp,action\n,,\n", "gone.csv"),
+    ],
+)
+def test_input_that_cannot_be_used_changes_nothing(
+    few: tuple[Settings, Path], tmp_path: Path, content: str | None, told: str
+) -> None:
+    settings, _ = few
+    bad, other = tmp_path / "gone.csv", tmp_path / "other.csv"
+    other.write_text("user_id,timestamp,action\nz,2025-06-01 10:00:00,login\n")
+    if content is not None:
+        bad.write_text(content)
+    version = (settings.warehouse / "grupa.duckdb").resolve()
+    with pytest.raises(UnusableInputError, match=told) as caught:
+        run(settings, [other, bad])
+    assert caught.value.file == "gone.csv"
+    assert (settings.warehouse / "grupa.duckdb").resolve() == version
+
+
+def test_nothing_to_segment_and_impossible_days_are_told(tmp_path: Path, few: tuple[Settings, Path]) -> None:
+    with pytest.raises(UnusableInputError, match="no events yet"):
+        run(Settings(warehouse=tmp_path / "new"))
+    with pytest.raises(UnusableInputError, match="--as-of 1969-12-31"):
+        run(few[0], as_of=date(1969, 12, 31))
+
+
+def test_a_step_that_breaks_is_told_in_a_sentence(few: tuple[Settings, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> pa.Table:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging, "stage", broken)
+    with pytest.raises(RunFailedError, match=r"failed: .*No space left on device"):
+        run(few[0])
+
+
+def test_much_that_is_rejected_is_a_warning(few: tuple[Settings, Path], tmp_path: Path) -> None:
+    messy = tmp_path / "messy.csv"
+    messy.write_text("user_id,timestamp,action\na,2025-06-01 10:00:00,login\n,2025-06-01 10:00:00,login\n")
+    summary = run(few[0], [messy])
+    assert [warning for warning in summary.warnings if "messy.csv: 1 of 2 rows rejected" in warning]

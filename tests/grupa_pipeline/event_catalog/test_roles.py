@@ -1,0 +1,132 @@
+from pathlib import Path
+
+import pytest
+
+from grupa_pipeline.event_catalog.roles import Roles, RolesError, default_role
+from tests import ROOT
+
+EXAMPLE = ROOT / "roles.example.toml"
+
+
+@pytest.mark.parametrize(
+    ("action", "role"),
+    [
+        ("proposal_create", "proposal_create"),
+        ("ProposalSubmitted", "proposal_submit"),
+        ("revise proposal", "proposal_revise"),
+        ("proposal_withdrawn", "proposal_withdraw"),
+        ("feature_use", "feature_use"),
+        ("featureUsed", "feature_use"),
+        ("deal_complete", "good"),
+        ("deal-won", "good"),
+        ("A_APPROVED", "good"),
+        ("A_ACTIVATED", "good"),
+        ("O_ACCEPTED", "good"),
+        ("Purchase", "good"),
+        ("A_DECLINED", "bad"),
+        ("O_CANCELLED", "bad"),
+        ("drop_off", "bad"),
+        ("dropOff", "bad"),
+        ("support_ticket", "bad"),
+        ("subscription_canceled", "bad"),
+        ("payment_failed", "bad"),
+        ("deal_lost", "bad"),
+    ],
+)
+def test_roles_go_by_name(action: str, role: str) -> None:
+    assert default_role(action) == role
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "login",
+        "search",
+        "message_send",
+        "W_Completeren aanvraag",
+        "A_PREACCEPTED",
+        "A_SUBMITTED",
+        "O_SENT_BACK",
+        "PushEvent",
+        "IssuesEvent:closed",
+        "Course activity completion updated",
+        "The user has accepted the statement of the submission.",
+        "cookies_accepted",
+        "purchase_page_viewed",
+        "ticket_search",
+        "profile_complete",
+        "drop_file",
+        "",
+    ],
+)
+def test_names_that_only_sound_alike_have_no_role(action: str) -> None:
+    assert default_role(action) is None
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "roles.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_replaces_the_roles_it_names_and_no_others(tmp_path: Path) -> None:
+    roles = Roles.load(write(tmp_path, '[outcomes]\ngood = ["hired", "contract_*"]\n[features]\nkey = "module"\n'))
+    assert roles.feature_key == "module"
+    assert roles.assign(["hired", "contract_signed", "deal_complete", "drop_off", "hired!"]) == {
+        "hired": "good",
+        "contract_signed": "good",
+        "drop_off": "bad",
+    }
+
+
+def test_an_empty_list_means_none(tmp_path: Path) -> None:
+    assert Roles.load(write(tmp_path, "[outcomes]\nbad = []\n")).assign(["drop_off", "deal_complete"]) == {
+        "deal_complete": "good"
+    }
+
+
+def test_an_exact_name_wins_over_a_pattern_and_a_longer_pattern_over_a_shorter(tmp_path: Path) -> None:
+    text = '[outcomes]\ngood = ["deal_*", "x[1]?"]\nbad = ["deal_lost", "deal_off*"]\n'
+    roles = Roles.load(write(tmp_path, text))
+    assert roles.assign(["deal_won", "deal_lost", "deal_official", "x[1]?", "x1y"]) == {
+        "deal_won": "good",
+        "deal_lost": "bad",
+        "deal_official": "bad",
+        "x[1]?": "good",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[outcomes]\n\ngod = []\n", ["roles.toml, line 3", "'god'", "good, bad"]),
+        ("[outcome]\ngood = []\n", ["roles.toml, line 1", "'outcome'", "[outcomes]"]),
+        ("good = []\n", ["roles.toml, line 1", "'good'"]),
+        ('[outcomes]\ngood = "deal"\n', ["roles.toml, line 2", "list of action names"]),
+        ("[outcomes]\ngood = [1]\n", ["roles.toml, line 2", "list of action names"]),
+        ("[features]\nkey = 3\n", ["roles.toml, line 2", "name of a metadata key"]),
+        ("[outcomes\n", ["roles.toml", "not valid TOML", "line 1"]),
+        ('[outcomes]\ngood = ["a"]\nbad = ["a"]\n', ["roles.toml, line 3", "'a'", "[outcomes] good", "keep one"]),
+    ],
+)
+def test_a_file_that_is_not_understood_is_told_by_line(tmp_path: Path, text: str, said: list[str]) -> None:
+    with pytest.raises(RolesError) as error:
+        Roles.load(write(tmp_path, text))
+    assert all(part in str(error.value) for part in said), str(error.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RolesError, match=r"nowhere\.toml: cannot be read"):
+        Roles.load(tmp_path / "nowhere.toml")
+
+
+def test_the_fingerprint_follows_the_roles(tmp_path: Path) -> None:
+    assert Roles().sha256() == Roles.load(None).sha256()
+    assert Roles().sha256() != Roles(good=()).sha256() != Roles(good=("a",)).sha256()
+
+
+def test_the_example_loads_and_says_what_the_defaults_say_of_its_actions() -> None:
+    roles = Roles.load(EXAMPLE)
+    listed = [*(roles.good or ()), *(roles.bad or ()), *(roles.proposal_create or ()), *(roles.feature_use or ())]
+    assert listed
+    assert roles.assign(listed) == Roles().assign(listed)

@@ -1,0 +1,58 @@
+"""The corpus of broken logs, and the real ones: every row accounted for, or one sentence that says what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from grupa_pipeline.ingest.errors import UnusableFileError
+from tests import REAL_LOGS
+from tests.grupa_pipeline.ingest.conftest import events_of, rejections
+
+CORPUS = sorted((Path(__file__).parent / "bad_input").glob("*/log.csv"))
+LOGS = REAL_LOGS
+needs_logs = pytest.mark.skipif(not LOGS.is_dir(), reason=f"no real logs in {LOGS}; set GRUPA_REAL_LOGS")
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.parent.name)
+def test_corpus(path, take):
+    expected = json.loads((path.parent / "expected.json").read_text())
+    timestamp_format = expected.get("timestamp_format")
+    if "refused" in expected:
+        with pytest.raises(UnusableFileError) as refusal:
+            take(path.read_bytes(), timestamp_format=timestamp_format)
+        assert expected["refused"] in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+        return
+    file = take(path.read_bytes(), timestamp_format=timestamp_format)
+    assert rejections(file) == [tuple(row) for row in expected["rejected"]]
+    assert (file.rows_accepted, file.rows_duplicate) == (expected["accepted"], expected["duplicate"])
+    assert len(events_of(file)) == expected["accepted"]
+
+
+@needs_logs
+@pytest.mark.parametrize("path", sorted((LOGS / "dirty").glob("*.csv")), ids=lambda path: path.stem)
+def test_real_broken_files_are_refused_in_one_sentence(path, take):
+    with pytest.raises(UnusableFileError) as refusal:
+        take(path.read_bytes())
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+
+
+@needs_logs
+def test_real_messy_log_asks_for_a_format_and_accounts_for_every_row(take):
+    content = (LOGS / "moodle_edify_raw.csv.gz").read_bytes()
+    with pytest.raises(UnusableFileError, match="--timestamp-format '%d/%m/%y, %H:%M'"):
+        take(content, name="log.csv.gz")
+    file = take(content, name="log.csv.gz", timestamp_format="%d/%m/%y, %H:%M")
+    assert file.rows_read == 64_422
+    reasons = [reason for _, reason in rejections(file)]
+    assert (reasons.count("missing_user_id"), reasons.count("bad_timestamp"), len(reasons)) == (7_866, 3, 7_869)
+    assert file.rows_duplicate == 7_492  # of the 8,324 repeated rows, 832 have no user
+
+
+@needs_logs
+@pytest.mark.parametrize(("name", "rows", "duplicate"), [("bpi2012_loans", 262_200, 0), ("gharchive_2h", 15_129, 1)])
+def test_real_clean_logs_are_accepted_whole(name, rows, duplicate, take):
+    file = take((LOGS / f"{name}.csv.gz").read_bytes(), name=f"{name}.csv.gz")
+    assert (file.rows_read, file.rows_rejected, file.rows_duplicate) == (rows, 0, duplicate)

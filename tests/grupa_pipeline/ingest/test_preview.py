@@ -1,0 +1,15 @@
+"""The preview shows what ingestion would do, and keeps nothing."""
+
+from grupa_pipeline.ingest.preview import preview_file
+from tests.grupa_pipeline.ingest.conftest import HEADER, NOW
+
+
+def test_preview_counts_and_shows_both_sides(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "u2,2025-01-02,b,\nu1,2025-01-01,a,\nu1,2025-01-01,a,\n,2025-01-01,a,\nu1,2025-02-30,a,\n")
+    preview = preview_file(path, now=NOW, rows=1)
+    assert (preview.file.rows_read, preview.file.rows_accepted, preview.file.rows_duplicate) == (5, 2, 1)
+    assert preview.reasons == {"missing_user_id": 1, "bad_timestamp": 1}
+    assert preview.accepted.column("user_id").to_pylist() == ["u1"]
+    assert preview.rejected.column("sentence").to_pylist() == ["The user_id is empty."]
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,105 @@
+"""How actions and metrics are spoken of, for logs of any vocabulary; and that every text of the rules can be said."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from grupa_pipeline.insights.pains import known_pains, pain_of
+from grupa_pipeline.insights.text import PLACEHOLDER
+from grupa_pipeline.insights.wording import UNNAMED, Wording, spoken, vocabulary
+from tests.grupa_pipeline.insights import planted
+
+ROW = {
+    "cluster_value": 0.41,
+    "rest_value": 0.18,
+    "lift": 0.41 / 0.18,
+    "effect_size": 0.23,
+    "unit": "share",
+    "measure": "proportion",
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("PushEvent", "push"),
+        ("proposal_create", "proposal create"),
+        ("W_Completeren aanvraag", "completeren aanvraag"),
+        ("A_SUBMITTED", "submitted"),
+        ("step2_verify", "step two verify"),
+        ("X", "x"),
+        ("other_3", UNNAMED),
+    ],
+)
+def test_actions_are_spoken_as_words(action: str, words: str):
+    assert spoken(action) == words
+
+
+def _catalog(actions: dict[str, str]) -> pd.DataFrame:
+    entry = planted.catalog().set_index("feature").loc[["share_search"]].reset_index()
+    rows = [entry.assign(feature=feature, source_action=action) for feature, action in actions.items()]
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_actions_that_differ_in_their_prefix_alone_keep_it():
+    wording = Wording(_catalog({"share_a_sent": "A_SENT", "share_o_sent": "O_SENT", "share_a_new": "A_NEW"}))
+    assert wording.steps("share_a_sent") == ["A sent"]
+    assert wording.steps("share_o_sent") == ["O sent"]
+    assert wording.steps("share_a_new") == ["new"]
+
+
+def test_known_verbs_name_people_and_withheld_actions_name_nobody():
+    wording = Wording(_catalog({"share_message_send": "message_send", "share_push": "PushEvent", "other_1": "other_1"}))
+    assert wording.name("<Agents>", "share_message_send") == "Message senders"
+    assert wording.name("<Agents>", "share_push") is None
+    assert wording.name("<Step> regulars", "share_push") == "Push regulars"
+    assert wording.name("<Step> regulars", "other_1") is None
+
+
+def test_lift_is_told_where_it_says_something():
+    wording = Wording(planted.catalog())
+    row = ROW | {"metric": "had_drop_off"}
+    assert ", {E1.lift} the others ({E1.cluster} against {E1.rest})" in wording.clause(row, "E1")
+    for lift in (0.4, 1.1, 50.0, float("nan")):
+        assert "lift" not in wording.clause(row | {"lift": lift}, "E1")
+
+
+def test_every_metric_of_a_catalog_can_be_spoken_of_and_read_as_a_pain():
+    wording = Wording(planted.catalog())
+    for metric in planted.catalog()["feature"]:
+        for size in (0.3, -0.3):
+            row = ROW | {"metric": metric, "effect_size": size}
+            pain = pain_of(row, wording.entry(metric))
+            for text in (wording.clause(row, "E1"), *(wording.say(text, row, "E1") for text in pain.title + pain.lead)):
+                assert not re.search(r"[<>\d]", PLACEHOLDER.sub("", text)), text
+
+
+@pytest.mark.parametrize("size", [0.4, -0.4])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_share_of_users_is_never_told_as_a_share_of_activity(size: float, turn: int):
+    wording = Wording(planted.catalog())
+    texts = {}
+    for metric in ("did_search", "share_search"):
+        row = ROW | {"metric": metric, "effect_size": size}
+        texts[metric] = wording.say(pain_of(row, wording.entry(metric)).lead[turn], row, "E1")
+    assert re.search(r"(?i)\busers\b", texts["did_search"]) and "activity" not in texts["did_search"]
+    assert re.search(r"\b(activity|what they do)\b", texts["share_search"])
+
+
+def test_a_median_is_told_as_one():
+    wording = Wording(planted.catalog())
+    row = ROW | {"metric": "share_search", "measure": "count", "lift": float("nan")}
+    assert "(typically {E1.cluster}, against {E1.rest} for the others)" in wording.clause(row, "E1")
+    assert "typically" not in wording.clause(row | {"metric": "did_search", "measure": "proportion"}, "E1")
+
+
+def test_pains_and_vocabulary_end_with_an_entry_that_fits_anything():
+    assert (known_pains()[-1].metric, known_pains()[-1].worse) == (".", "either")
+    assert vocabulary()[-1].metric == "."
+
+
+def test_no_pain_is_read_into_the_better_side():
+    wording = Wording(planted.catalog())
+    for metric, size in (("had_deal", 0.3), ("had_drop_off", -0.3), ("days_since_last_event", -0.3)):
+        assert pain_of(ROW | {"metric": metric, "effect_size": size}, wording.entry(metric)).pain == "different_habit"

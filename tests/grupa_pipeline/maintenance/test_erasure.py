@@ -1,0 +1,175 @@
+import gzip
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from grupa.cli import main
+from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import staging, warehouse
+from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import USER_CLUSTERS
+from tests.grupa_pipeline.takings import NOW, held, log
+
+HEADER = "user_id,timestamp,action,metadata"
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    publication = Publication(tmp_path / "warehouse")
+    path = log(
+        tmp_path / "log.csv",
+        'ann-7,2025-06-01T10:00:00,login,"{""to"": ""bob-9""}"',
+        'bob-9,2025-06-02T10:00:00,login,"{""to"": ""ann-7"", ""cc"": [""ann-7"", ""ann-77""]}"',
+        "ann-7,2025-06-03T10:00:00,login,",
+        "ann-7,no time,login,",
+        "bob-9,no time,login,",
+        header=HEADER,
+    )
+    take_in_files(publication, [path], None, NOW)
+    return publication
+
+
+def one(publication: Publication, sql: str) -> dict:
+    [row] = publication.query(sql).to_pylist()
+    return row
+
+
+def bytes_with(folder: Path, text: str) -> list[str]:
+    """Files below `folder` whose bytes, or whose Parquet rows, hold `text`."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            if path.suffix == ".parquet":
+                content += str(pq.read_table(path).to_pydict()).encode()
+            found += [str(path)] if re.search(rb"(^|\W)" + text.encode() + rb"(\W|$)", content) else []
+    return found
+
+
+def test_events_metadata_and_rejected_rows_hold_them_no_longer(publication: Publication) -> None:
+    forget(Settings(warehouse=publication.folder), "ann-7")
+    assert held(publication) == {("bob-9", "login")}
+    metadata = json.loads(one(publication, "SELECT metadata::VARCHAR AS m FROM events")["m"])
+    assert metadata == {"to": "[erased]", "cc": ["[erased]", "ann-77"]}
+    assert one(publication, "SELECT raw FROM rejected_rows")["raw"].startswith("bob-9")
+
+
+def test_counts_are_as_if_their_rows_had_not_been(publication: Publication) -> None:
+    forget(Settings(warehouse=publication.folder), "ann-7")
+    file = one(publication, "SELECT * FROM ingested_files")
+    counts = {name: file[f"rows_{name}"] for name in ("read", "accepted", "rejected", "duplicate")}
+    assert counts == {"read": 2, "accepted": 1, "rejected": 1, "duplicate": 0}
+    assert file["first_event_at"] == file["last_event_at"]
+
+
+def test_no_file_holds_them_afterwards_older_versions_included(publication: Publication) -> None:
+    extra = log(publication.folder.with_name("more.csv"), "eve-1,2025-06-01T12:00:00,login")
+    take_in_files(publication, [extra], None, NOW)
+    assert bytes_with(publication.folder, "ann-7")
+    told = forget(Settings(warehouse=publication.folder), "ann-7")
+    assert not bytes_with(publication.folder, "ann-7")
+    assert len(warehouse.versions(publication.database)) == 1
+    assert "older versions" in told
+    with duckdb.connect(str(publication.database.resolve()), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (2,)
+        assert con.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'events'").fetchone() != (None,)
+
+
+def test_somebody_whom_nothing_is_of_is_told(publication: Publication, capsys: pytest.CaptureFixture[str]) -> None:
+    before = publication.database.resolve()
+    with pytest.raises(UnknownPersonError, match="zoe"):
+        forget(Settings(warehouse=publication.folder), "zoe")
+    assert main.main(["forget", "zoe", "--warehouse", str(publication.folder)]) == main.EXIT_UNUSABLE
+    assert "zoe" in capsys.readouterr().err
+    assert publication.database.resolve() == before
+
+
+def test_logs_that_were_put_aside_are_named_and_left(publication: Publication) -> None:
+    done = publication.folder / "inbox" / "done"
+    done.mkdir(parents=True)
+    with gzip.open(done / "log.csv.gz", "wt") as file:
+        file.write(f"{HEADER}\nann-7,2025-06-01T10:00:00,login,\n")
+    log(done / "other.csv", "ann-77,2025-06-01T10:00:00,login,", header=HEADER)
+    told = forget(Settings(warehouse=publication.folder), "ann-7")
+    assert "inbox/done/log.csv.gz" in told and "other.csv" not in told
+
+
+def test_what_is_staged_is_dropped(publication: Publication) -> None:
+    rows = pq.read_table(publication.event_files()[0])["user_id"].to_pylist()
+    day = NOW.date()
+    made = {name: [None] * len(rows) for name in USER_CLUSTERS.column_names} | {"user_id": rows, "snapshot_date": [day]}
+    staging.stage(publication.folder, USER_CLUSTERS, day, staging.pa.table(made), {})
+    assert str(day) in forget(Settings(warehouse=publication.folder), "ann-7")
+    assert not staging.staged(publication.folder, day)
+
+
+def test_a_snapshot_counts_without_them_and_stays_whole(sample_copy: Path) -> None:
+    publication = Publication(sample_copy)
+    user = one(publication, "SELECT min(user_id) AS u FROM user_clusters WHERE cluster_id = 'C01'")["u"]
+    before = one(publication, "SELECT * FROM segmentations")
+    events = one(publication, f"SELECT count(*) AS n FROM events WHERE user_id = '{user}'")["n"]
+    sizes = publication.query("SELECT cluster_id, size FROM clusters ORDER BY 1").to_pylist()
+    forget(Settings(warehouse=sample_copy), user)
+    after = one(publication, "SELECT * FROM segmentations")
+    assert (after["users"], after["events"]) == (before["users"] - 1, before["events"] - events)
+    now = publication.query("SELECT cluster_id, size FROM clusters ORDER BY 1").to_pylist()
+    assert [(row["cluster_id"], row["size"]) for row in now] == [
+        (row["cluster_id"], row["size"] - (row["cluster_id"] == "C01")) for row in sizes
+    ]
+    for table in ("events", "user_features", "user_embeddings", "user_clusters"):
+        assert one(publication, f"SELECT count(*) AS n FROM {table} WHERE user_id = '{user}'")["n"] == 0
+    shares = one(publication, "SELECT sum(share) AS s FROM clusters")["s"] + after["unassigned_share"]
+    assert shares == pytest.approx(1)
+    assert not staging.disagreements(publication.states(after["snapshot_date"]))
+
+
+def test_a_killed_erasure_is_finished_by_doing_it_again(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: Path) -> list[str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(warehouse, "keep_only_published", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget(Settings(warehouse=publication.folder), "bob-9")
+    assert len(warehouse.versions(publication.database)) == 2
+    forget(Settings(warehouse=publication.folder), "bob-9")
+    assert len(warehouse.versions(publication.database)) == 1
+    assert not bytes_with(publication.folder, "bob-9")
+
+
+def test_what_may_remain_in_events_of_others_is_told_where_it_does(tmp_path: Path) -> None:
+    publication = Publication(tmp_path / "warehouse")
+    path = log(
+        tmp_path / "log.csv",
+        "42,2025-06-01T10:00:00,login,",
+        'bob,2025-06-02T10:00:00,wrote to 42,"{""to"": 42}"',
+        'bob,2025-06-03T10:00:00,login,"{""steps"": [42, 420]}"',
+        "eve-1,2025-06-03T10:00:00,login,",
+        header=HEADER,
+    )
+    take_in_files(publication, [path], None, NOW)
+    settings = Settings(warehouse=publication.folder)
+    told = forget(settings, "42")
+    assert "What may remain: '42' stands in the actions of 1 events and in the metadata of 2 events of others" in told
+    assert "may remain" not in forget(settings, "eve-1")
+
+
+def test_sums_that_were_made_meanwhile_go_too(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = publication.folder / "sums"
+    sums.mkdir()
+
+    def kept(database: Path) -> list[str]:
+        (sums / "late.parquet").write_bytes(b"x")
+        return []
+
+    monkeypatch.setattr(warehouse, "keep_only_published", kept)
+    forget(Settings(warehouse=publication.folder), "ann-7")
+    assert not list(sums.iterdir())

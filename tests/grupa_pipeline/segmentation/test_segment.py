@@ -1,0 +1,196 @@
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.segmentation import planted
+from benchmarks.segmentation.measures import fingerprint
+from grupa_pipeline import tables
+from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.segment import segment
+from tests import ROOT
+
+DAY = date(2026, 5, 4)
+SMALL = Method(landmarks=450, trust_sample=200, subsamples=4, cells=32, workers=1)
+
+
+@cache
+def _log(kind: str) -> planted.Planted:
+    return {"kinds": planted.separable(5, users=500), "none": planted.factors(5, users=400)}[kind]
+
+
+@cache
+def _result(kind: str) -> Segmentation:
+    return segment(_log(kind).features, seed=1, snapshot_date=DAY, method=SMALL)
+
+
+def _snapshot(result: Segmentation, day: date) -> Snapshot:
+    known = result.identities[["cluster_id", "first_seen", "color_slot"]]
+    return Snapshot(day, result.users["cluster_id"], result.embedding, known)
+
+
+def test_planted_kinds_are_found_with_more_users_than_landmarks() -> None:
+    result, truth = _result("kinds"), _log("kinds").truth
+    labels = result.users["cluster_id"]
+    assigned = labels.notna()
+    assert result.status == "ok"
+    assert result.reason is None
+    assert result.parameters["landmarks"] == 450 < len(labels)
+    assert result.cluster_count == 6 == len(result.identities)
+    assert result.null_p_value < 0.01
+    assert len(result.parameters["null"]["scores"]) >= 10
+    assert assigned.mean() > 0.9
+    assert adjusted_rand_score(truth[labels.index][assigned], labels[assigned]) > 0.95
+    assert result.identities["stability"].min() >= 0.6
+
+
+def test_the_tables_hold_what_the_contract_says() -> None:
+    result = _result("kinds")
+    users = result.users
+    assert list(result.candidates.columns) == [
+        c for c in tables.SEGMENTATION_CANDIDATES.column_names if c != "snapshot_date"
+    ]
+    assert list(result.transitions.columns) == list(tables.CLUSTER_TRANSITIONS.column_names)
+    assert list(users.columns) == ["cluster_id", "probability", "unassigned_reason", "nearest_cluster_id"]
+    assert users.index.equals(result.embedding.index)
+    assert users.index.is_monotonic_increasing
+    assert (users["cluster_id"].isna() == users["unassigned_reason"].notna()).all()
+    assert (users.loc[users["cluster_id"].isna(), "probability"] == 0).all()
+    assert users["probability"].between(0, 1).all()
+    assert (users["nearest_cluster_id"] != users["cluster_id"]).all()
+    assert np.isfinite(result.embedding.to_numpy()).all()
+    assert result.candidates["chosen"].sum() == 1
+
+
+def test_users_who_differ_by_degree_are_weak_structure_and_the_best_grouping_is_shown() -> None:
+    result = _result("none")
+    assert result.status == "weak_structure"
+    assert "degree" in result.reason or "groups" in result.reason
+    assert result.cluster_count >= 2
+    assert result.users["cluster_id"].notna().any()
+
+
+def test_one_cluster_of_most_users_is_weak_however_few_of_them_are_landmarks() -> None:
+    log = planted.separable(3, users=2500)
+    small = log.truth[log.truth > 0].groupby(log.truth).head(60).index  # 300 of five kinds beside 800 of one
+    features = log.features.loc[[*log.truth[log.truth == 0].index, *small]]
+    features = pd.concat([features, features.iloc[:400].set_axis([f"w{i}" for i in range(400)]) * 1.001])
+    result = segment(features, seed=1, snapshot_date=DAY, method=replace(SMALL, landmarks=300))
+    largest = result.users["cluster_id"].value_counts().max() / len(result.users)
+    assert largest >= 0.7
+    assert result.status == "weak_structure"
+    assert "of the users into one group" in result.reason
+
+
+def test_users_who_do_exactly_the_same_count_for_the_gates() -> None:
+    features = _log("kinds").features
+    same = features.iloc[:1].loc[features.index[[0] * 1500]].set_axis([f"w{i}" for i in range(1500)])
+    result = segment(pd.concat([features, same]), seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.status == "weak_structure"
+    assert "of the users into one group" in result.reason
+
+
+def test_order_of_users_and_columns_and_a_new_process_change_nothing() -> None:
+    code = (
+        "import sys; from datetime import date\n"
+        "from benchmarks.segmentation import planted\n"
+        "from benchmarks.segmentation.measures import fingerprint\n"
+        "from tests.grupa_pipeline.segmentation.test_segment import SMALL, DAY\n"
+        "from grupa_pipeline.segmentation.segment import segment\n"
+        "from dataclasses import replace\n"
+        "if __name__ == '__main__':\n"
+        "    table = planted.separable(5, users=500).features.sample(frac=1, random_state=3)\n"
+        "    table = table[sorted(table, reverse=True)]\n"
+        "    print(fingerprint(segment(table, seed=1, snapshot_date=DAY, method=replace(SMALL, workers=2))))\n"
+    )
+    root = ROOT
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == fingerprint(_result("kinds"))
+
+
+def test_tomorrow_the_clusters_the_colours_and_the_map_are_the_same() -> None:
+    first, table = _result("kinds"), _log("kinds").features
+    kept = table.iloc[: len(table) * 9 // 10]
+    second = segment(
+        kept * 1.01,
+        seed=1,
+        snapshot_date=DAY + timedelta(days=1),
+        history=[_snapshot(first, DAY)],
+        issued_ids=set(first.identities["cluster_id"]),
+        previous_parameters=first.parameters,
+        method=SMALL,
+    )
+    both = pd.concat([first.users["cluster_id"], second.users["cluster_id"]], axis=1, keys=["then", "now"]).dropna()
+    assert (both["then"] == both["now"]).mean() > 0.97
+    assert second.identities.set_index("cluster_id")["color_slot"].to_dict() == (
+        first.identities.set_index("cluster_id")["color_slot"].to_dict()
+    )
+    assert set(second.identities["first_seen"]) == {DAY}
+    assert set(second.transitions["kind"].dropna()) == {"continue"}
+    shared = second.embedding.index
+    spread = first.embedding.std().to_numpy()
+    assert (np.abs(second.embedding - first.embedding.loc[shared]).median().to_numpy() < spread / 3).all()
+
+
+def test_a_null_is_kept_only_while_it_may_be() -> None:
+    first = _result("kinds")
+    table, stored = (
+        _log("kinds").features,
+        {**first.parameters, "null": {**first.parameters["null"], "scores": [0.9] * 10}},
+    )
+    kept = segment(table, seed=1, snapshot_date=DAY + timedelta(days=7), previous_parameters=stored, method=SMALL)
+    assert kept.parameters["null"] == stored["null"]
+    assert kept.status == "weak_structure"  # the null that was kept is what counts, and it was forged here
+    assert kept.parameters["real_score"] == first.parameters["real_score"]
+    fresh = segment(table, seed=1, snapshot_date=DAY + timedelta(days=8), previous_parameters=stored, method=SMALL)
+    assert fresh.parameters["null"]["scores"] == first.parameters["null"]["scores"]
+
+
+def test_a_crowd_of_equal_users_is_no_cluster_of_its_own() -> None:
+    table = _log("none").features
+    crowd = pd.concat([table.iloc[[0]]] * 300).set_axis([f"copy{i}" for i in range(300)])
+    result = segment(pd.concat([table, crowd]), seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.parameters["distinct_users"] == len(table)
+    assert result.status == "weak_structure"
+    assert result.users.loc[[*crowd.index, table.index[0]], "cluster_id"].nunique(dropna=False) == 1
+
+
+@pytest.mark.parametrize("users", [0, 1, 49])
+def test_below_fifty_users_there_are_no_clusters(users: int) -> None:
+    result = segment(_log("kinds").features.iloc[:users], seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.status == "too_few_users"
+    assert str(users) in result.reason
+    assert len(result.users) == len(result.embedding) == users
+    assert result.users["cluster_id"].isna().all()
+    assert (result.users["unassigned_reason"] == "too_few_users").all()
+    assert result.cluster_count == len(result.identities) == 0
+
+
+def test_many_users_with_few_ways_to_behave_are_weak_structure() -> None:
+    table = pd.DataFrame(
+        {"a": [0.0, 1.0] * 100, "b": [0.0, 0.0, 1.0, 1.0] * 50}, index=[f"u{i:03d}" for i in range(200)]
+    )
+    result = segment(table, seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.status == "weak_structure"
+    assert "4 different ways" in result.reason
+    assert (result.users["unassigned_reason"] == "noise").all()
+
+
+def test_fifty_users_are_enough_to_try() -> None:
+    result = segment(_log("none").features.iloc[:50], seed=1, snapshot_date=DAY, method=SMALL)
+    assert result.status == "weak_structure"
+
+
+def test_wrong_input_is_refused() -> None:
+    table = _log("kinds").features
+    with pytest.raises(ValueError, match="earlier snapshots only"):
+        segment(table, seed=1, snapshot_date=DAY, history=[_snapshot(_result("kinds"), DAY)], method=SMALL)
+    with pytest.raises(ValueError, match="twice"):
+        segment(pd.concat([table, table]), seed=1, snapshot_date=DAY, method=SMALL)

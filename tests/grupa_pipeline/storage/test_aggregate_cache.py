@@ -1,0 +1,233 @@
+import os
+import random
+import time
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from grupa_pipeline.aggregates import pieces
+from grupa_pipeline.aggregates.engine import DuckDBEngine
+from grupa_pipeline.aggregates.pieces import Piece
+from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.maintenance.erasure import forget
+from grupa_pipeline.maintenance.withdrawal import withdraw
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.snapshots import build
+from grupa_pipeline.storage import aggregate_cache
+from grupa_pipeline.storage.aggregate_cache import Shelf
+from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.key_dictionary import NAME, Register
+from tests.grupa_pipeline.takings import NOW, log
+
+HEADER = "user_id,timestamp,action,metadata"
+FIRST = datetime(2025, 3, 1)
+ACTIONS = (
+    "login",
+    "search",
+    "feature_use",
+    "proposal_create",
+    "proposal_submit",
+    "proposal_revise",
+    "deal_complete",
+    "deal_lost",
+)
+
+
+def events(days: range, seed: int) -> Iterator[str]:
+    """Sessions that often run on over midnight, with many events of the same instant; a few users have few events."""
+    rng = random.Random(seed)
+    for day in days:
+        for user in rng.sample(range(14), 9):
+            at = FIRST + timedelta(days=day, minutes=rng.choice([-40, 5, 600, 1430]))
+            for _ in range(rng.randint(1, 2 if user > 11 else 9)):
+                at += timedelta(minutes=rng.choice([0, 0, 3, 20, 31, 45]))
+                action = rng.choice(ACTIONS)
+                told = f'"{{""proposal_id"": ""p{rng.randint(1, 3)}"", ""feature"": ""f{rng.randint(1, 4)}""}}"'
+                yield f"u{user},{at.isoformat()},{action},{told if rng.random() < 0.8 else ''}"
+
+
+def taken_in(warehouse: WarehouseResource, path: Path, days: range, seed: int) -> None:
+    rows = list(dict.fromkeys(events(days, seed)))
+    take_in_files(warehouse.publication, [log(path, *rows, header=HEADER)], None, NOW)
+
+
+def features(warehouse: WarehouseResource, day: int) -> pa.Table:
+    return build.window_features(warehouse, (FIRST + timedelta(days=day)).date()).features
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> WarehouseResource:
+    warehouse = WarehouseResource(folder=str(tmp_path / "warehouse"), window_days=40)
+    taken_in(warehouse, tmp_path / "first.csv", range(45), 1)
+    return warehouse
+
+
+def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_once(
+    warehouse: WarehouseResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[int]] = []
+    original = pieces.Sums._events_in
+    monkeypatch.setattr(
+        pieces.Sums, "_events_in", lambda sums, numbers: read.append(numbers) or original(sums, numbers)
+    )
+    features(warehouse, 42)
+    read.clear()
+    pieced = features(warehouse, 43)  # the window loses a day at its start and wins one at its end
+    assert read
+    assert all(len(numbers) < 10 for numbers in read)
+    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    whole = features(warehouse, 43)
+    assert len(whole) > 10
+    assert {"median_gap_days", "hours_to_submit", "feature_concentration"} <= set(whole.column_names)
+    assert any(name.startswith("path_") for name in whole.column_names)
+    assert pieced.equals(whole)
+
+
+def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_first_asked_for_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first window knows creations and deals; only later ones know submissions, which deals are then held against."""
+    warehouse = WarehouseResource(folder=str(tmp_path / "warehouse"), window_days=40)
+    rows = [
+        f'u{user},{FIRST + timedelta(days=day, hours=user)},{action},"{{""proposal_id"": ""p{day % 3}""}}"'
+        for user in range(12)
+        for day in range(30)
+        for action in ("login", "proposal_create", "deal_complete", *(["proposal_submit"] if day > 22 else []))
+    ]
+    take_in_files(warehouse.publication, [log(tmp_path / "log.csv", *rows, header=HEADER)], None, NOW)
+    features(warehouse, 22)
+    pieced = features(warehouse, 29)
+    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    assert "deal_complete_per_proposal" in pieced.column_names
+    assert pieced.equals(features(warehouse, 29))
+
+
+def test_a_damaged_sum_is_made_again(warehouse: WarehouseResource) -> None:
+    before = features(warehouse, 42)
+    for path in aggregate_cache.folder(warehouse.publication.folder).iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert features(warehouse, 42).equals(before)
+
+
+def test_numbers_from_elsewhere_are_given_to_nobody(
+    warehouse: WarehouseResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register is lost, or an older one comes back, while sums lie there in which its numbers stand."""
+    path = aggregate_cache.folder(warehouse.publication.folder) / NAME
+    features(warehouse, 42)
+    older = path.read_bytes()
+    taken_in(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
+    more = [f"a{user},{FIRST + timedelta(days=43, hours=n)},login," for user in range(30) for n in range(6)]
+    take_in_files(warehouse.publication, [log(tmp_path / "new.csv", *more, header=HEADER)], None, NOW)
+    features(warehouse, 43)
+    other = [f"b{user},{FIRST + timedelta(days=44, hours=n)},login," for user in range(30) for n in range(6)]
+    take_in_files(warehouse.publication, [log(tmp_path / "other.csv", *other, header=HEADER)], None, NOW)
+    path.write_bytes(older)
+    after_older = features(warehouse, 44)
+    path.unlink()
+    after_loss = features(warehouse, 44)
+    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    whole = features(warehouse, 44)
+    assert {"a3", "b3"} <= set(whole["user_id"].to_pylist())
+    assert after_older.equals(whole)
+    assert after_loss.equals(whole)
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE made AS SELECT * FROM (VALUES (1, 7), (2, 9)) AS t (piece, user_key)")
+    con.execute("CREATE TABLE done AS SELECT 'u3' AS user_id, 'login' AS action")
+    return con
+
+
+def shelf_of(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> Shelf:
+    """A shelf whose register has one edition, whichever process asks."""
+    register = Register(aggregate_cache.folder(warehouse.publication.folder))
+    if not register.editions:
+        with DuckDBEngine(con, register=register) as engine:
+            engine.know(engine.events("done"))
+    return Shelf(warehouse.publication, roles, con, register)
+
+
+TWO_DAYS = Piece(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
+
+
+def test_what_is_put_there_is_shown(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    kept = shelf_of(warehouse, con)
+    assert not kept.holds("counts", TWO_DAYS)
+    kept.put("counts", TWO_DAYS, "made", 2)
+    assert kept.holds("counts", TWO_DAYS)
+    assert not kept.holds("uses", TWO_DAYS)
+    assert con.execute(f"SELECT * FROM {kept.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
+
+
+def test_days_without_events_are_no_pieces(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    long_ago = Piece(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
+    assert shelf_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
+
+
+def test_a_sum_is_of_its_events_and_of_no_others(
+    warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    taken_in(warehouse, tmp_path / "other.csv", range(20, 22), 2)
+    assert shelf_of(warehouse, con).holds("counts", TWO_DAYS)
+    taken_in(warehouse, tmp_path / "second.csv", range(8, 10), 3)
+    assert not shelf_of(warehouse, con).holds("counts", TWO_DAYS)
+
+
+def test_other_roles_have_other_sums(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    assert not shelf_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
+
+
+def test_who_is_forgotten_is_in_no_sum(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    forget(Settings(warehouse=warehouse.publication.folder), "u3")
+    assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
+
+
+def test_what_was_withdrawn_is_in_no_sum(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
+    withdraw(Settings(warehouse=warehouse.publication.folder), rows["file_sha256"][0].as_py())
+    assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
+
+
+def test_sums_that_nobody_asks_for_go(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+    kept, folder = shelf_of(warehouse, con), warehouse.publication.folder
+    kept.put("counts", TWO_DAYS, "made", 2)
+    (aggregate_cache.folder(folder) / ".half.parquet").touch()
+    aggregate_cache.clear(folder)
+    assert [path.name[0] != "." for path in aggregate_cache.folder(folder).iterdir()] == [
+        True,
+        True,
+    ]  # the sum and the register
+    for path in aggregate_cache.folder(folder).iterdir():
+        os.utime(path, (time.time() + 3600,) * 2)  # the clock was set back
+    aggregate_cache.clear(folder, keep_days=0)
+    assert not kept.holds("counts", TWO_DAYS)
+
+
+def test_pieces_are_as_long_as_the_calendar_allows() -> None:
+    start = datetime(1970, 1, 1) + timedelta(days=31)
+    days = [(piece.end - piece.start).days for piece in pieces.cut(start, start + timedelta(days=46))]
+    assert days == [1, 32, 8, 1, 1, 1, 1, 1]
+    assert pieces.cut(start, start) == []
+    assert pieces.cut(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
+
+
+def test_what_is_summed_up_at_once_is_never_longer_than_the_longest_piece() -> None:
+    parts = pieces.cut(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
+    sums = pieces.Sums(engine=None, events=None, pieces=parts, shelf=None)  # type: ignore[arg-type]
+    stretches = sums._stretches([number for number in range(len(parts)) if number != 4])
+    days = [(parts[numbers[-1]].end - parts[numbers[0]].start).days for numbers in stretches]
+    assert [number for numbers in stretches for number in numbers] == [n for n in range(len(parts)) if n != 4]
+    assert max(days) <= 32
+    assert len(stretches) < len(parts)
+    assert all(4 not in range(numbers[0], numbers[-1] + 1) for numbers in stretches)

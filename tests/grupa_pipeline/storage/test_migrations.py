@@ -1,0 +1,190 @@
+"""Files of released shapes come forward with all their rows; files of later ones are left alone; no shape changes unsaid."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dash_app.roadmap import schema as roadmap_schema
+from dash_app.roadmap.store import Roadmap
+from grupa.cli import main
+from grupa_pipeline.maintenance.status import mend, status
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import schema, warehouse
+from grupa_pipeline.storage.migrations import NewerFileError, Shape, migrate, stored_version
+from grupa_pipeline.tables import CLUSTERS, Column
+from tests.dash_app.planning.plans import a_plan
+from tests.grupa_pipeline.storage.released.shapes import HOME, make_file, text_of, told_by
+
+SHAPES = (schema.SHAPE, roadmap_schema.SHAPE)
+A_VALUE = {
+    "VARCHAR": "'x'", "BIGINT": "7", "DOUBLE": "0.5", "DATE": "DATE '2025-06-01'", "BOOLEAN": "true", "JSON": "'{}'",
+    "TIMESTAMP": "TIMESTAMP '2025-06-01 10:00:00'", "VARCHAR[]": "['x']",
+}  # fmt: skip
+LATER = replace(
+    CLUSTERS, columns=(*CLUSTERS.columns[:4], Column("doubled", "BIGINT", "Twice its size."), *CLUSTERS.columns[4:])
+)
+
+
+def released() -> list[Path]:
+    return sorted(HOME.glob("*.sql"))
+
+
+def shape_of(path: Path) -> Shape:
+    return next(shape for shape in SHAPES if Path(shape.file).stem == path.stem.rsplit("-", 1)[0])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.file)
+def test_a_shape_changes_only_with_a_step_and_a_version_of_its_own(shape: Shape) -> None:
+    frozen = HOME / f"{Path(shape.file).stem}-{shape.version}.sql"
+    assert frozen.exists(), (
+        f"freeze schema version {shape.version} of {shape.file}: python -m tests.grupa_pipeline.storage.released"
+    )
+    assert text_of(shape) == frozen.read_text(encoding="utf-8"), (
+        f"{shape.file} is no longer what schema version {shape.version} was: add a step to its shape, then freeze the new one"
+    )
+
+
+@pytest.mark.parametrize("path", released(), ids=lambda path: path.stem)
+def test_every_released_shape_comes_forward_to_todays(path: Path) -> None:
+    shape = shape_of(path)
+    with duckdb.connect() as con:
+        con.execute(path.read_text(encoding="utf-8"))
+        con.execute("INSERT INTO schema_version VALUES (?)", [int(path.stem.rsplit("-", 1)[1])])
+        migrate(con, shape)
+        assert (stored_version(con), told_by(con)) == (shape.version, text_of(shape))
+
+
+@pytest.fixture
+def first_release(tmp_path: Path) -> Path:
+    """A warehouse as the first release left it: a row in every table, one file of events, and a plan."""
+    house = tmp_path / "house"
+    make_file(house / "grupa.duckdb", "grupa")
+    events = house / "data" / "events" / "2025-06-01" / "a.parquet"
+    events.parent.mkdir(parents=True)
+    own = house / "versions" / "grupa-00000001.duckdb"
+    with duckdb.connect(str(own)) as con:
+        for (table,) in con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name <> 'schema_version'"
+        ).fetchall():
+            types = con.execute(
+                "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+            )
+            con.execute(f"INSERT INTO {table} VALUES ({', '.join(A_VALUE[kind] for (kind,) in types.fetchall())})")
+        con.execute(f"""COPY (SELECT 'u' AS user_id, TIMESTAMP '2025-06-01 10:00:00' AS timestamp, 'login' AS action,
+                        NULL::JSON AS metadata, 'x' AS file_sha256) TO '{events}' (FORMAT parquet)""")
+        con.execute(
+            "UPDATE published_files SET table_name = 'events', path = 'data/events/2025-06-01/a.parquet', rows = 1"
+        )
+        con.execute(f"CREATE OR REPLACE VIEW events AS SELECT * FROM read_parquet(['{events}'])")
+    (house / "published" / own.name).write_bytes(own.read_bytes())
+    return house
+
+
+def rows(database: Path) -> dict[str, list[dict[str, object]]]:
+    """All rows of the file behind the link, by table."""
+    with duckdb.connect(os.path.realpath(database), read_only=True) as con:
+        names = con.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_name <> 'schema_version'"
+        ).fetchall()
+        return {name: con.sql(f"SELECT * FROM {name}").to_arrow_table().to_pylist() for (name,) in names}
+
+
+def a_later_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a next release gave clusters a column."""
+    step = lambda con: schema.rebuild(con, LATER, doubled="2 * size")  # noqa: E731
+    monkeypatch.setattr(schema, "SHAPE", replace(schema.SHAPE, steps=(*schema.SHAPE.steps, step)))
+
+
+def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path) -> None:
+    database = first_release / "grupa.duckdb"
+    before = rows(database)
+    assert before["events"] and all(before[table.name] for table in schema.PIPELINE_TABLES if table.storage == "rows")
+    mend(Settings(warehouse=first_release))
+    assert rows(database) == before
+    text, sound = status(Settings(warehouse=first_release))
+    assert sound and f"schema version {schema.SHAPE.version}" in text
+
+
+def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
+    first_release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend(Settings(warehouse=first_release))
+    database = first_release / "grupa.duckdb"
+    before, old = rows(database), warehouse.version(database)
+    a_later_shape(monkeypatch)
+    with warehouse.read(database) as reader:  # an analyst's session that was open all the while
+        mend(Settings(warehouse=first_release))
+        assert reader.execute("SELECT * FROM clusters").fetchall() == [
+            tuple(row.values()) for row in before["clusters"]
+        ]
+    after = rows(database)
+    assert after["clusters"] == [row | {"doubled": 2 * row["size"]} for row in before["clusters"]]
+    assert list(after["clusters"][0]) == list(LATER.column_names)
+    assert {name: found for name, found in after.items() if name != "clusters"} == {
+        name: found for name, found in before.items() if name != "clusters"
+    }
+    made = warehouse.version(database)
+    mend(Settings(warehouse=first_release))
+    assert old != made == warehouse.version(database)
+
+
+def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mend(Settings(warehouse=first_release))
+    database = first_release / "grupa.duckdb"
+    before, old = rows(database), warehouse.version(database)
+
+    def fails(con: duckdb.DuckDBPyConnection) -> None:
+        con.execute("DELETE FROM clusters")
+        con.execute("SELECT error('no')")
+
+    monkeypatch.setattr(schema, "SHAPE", replace(schema.SHAPE, steps=(*schema.SHAPE.steps, fails)))
+    with pytest.raises(duckdb.Error):
+        mend(Settings(warehouse=first_release))
+    assert (rows(database), warehouse.version(database)) == (before, old)
+
+
+@pytest.mark.parametrize("file", ["grupa.duckdb", "roadmap.duckdb"])
+def test_a_file_of_a_later_release_is_refused_in_a_sentence(
+    first_release: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mend(Settings(warehouse=first_release))
+    Roadmap(first_release).ensure()
+    database = first_release / file
+    with warehouse.publish(database) as con:
+        con.execute("UPDATE schema_version SET version = 99")
+    before = warehouse.version(database)
+    commands = [["serve"], ["run"]] if file == "grupa.duckdb" else [["serve"]]
+    for command in commands:
+        assert main.main([*command, "--warehouse", str(first_release)]) == 1
+        told = capsys.readouterr().err
+        assert re.search(rf"^grupa: .*{file} has schema version 99.*upgrade Grupa", told) and "Traceback" not in told
+    assert warehouse.version(database) == before
+
+
+def test_a_roadmap_of_the_first_release_opens_and_takes_plans(tmp_path: Path) -> None:
+    make_file(tmp_path / "roadmap.duckdb", "roadmap")
+    roadmap = Roadmap(tmp_path)
+    roadmap.ensure()
+    assert roadmap.plan(roadmap.add(a_plan(), "ann").plan_id).owner == a_plan().owner
+
+
+def test_status_tells_a_later_shape(first_release: Path) -> None:
+    mend(Settings(warehouse=first_release))
+    with warehouse.publish(first_release / "grupa.duckdb") as con:
+        con.execute("UPDATE schema_version SET version = 99")
+    text, sound = status(Settings(warehouse=first_release))
+    assert not sound and "upgrade Grupa" in text
+    with pytest.raises(NewerFileError):
+        mend(Settings(warehouse=first_release))
+
+
+def test_a_file_that_grupa_did_not_write_is_left_alone_and_told() -> None:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE events (user_id VARCHAR)")
+    with pytest.raises(warehouse.DamagedWarehouseError, match="no schema version"):
+        schema.ensure_tables(con)
+    assert con.execute("SHOW TABLES").fetchall() == [("events",)]

@@ -1,0 +1,60 @@
+"""What the README shows works as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from grupa.cli import main
+from tests import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readme_shows_queries() -> None:
+    assert len(QUERIES) >= 5
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_a_query_runs_from_another_folder_and_finds_something(
+    sample_warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect(str(sample_warehouse / "grupa.duckdb"), read_only=True) as con:
+        assert con.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([\w./-]+)\)", README))
+def test_a_link_leads_to_a_file(link: str) -> None:
+    assert (ROOT / link).exists()
+
+
+def test_the_tables_of_commands_and_options_are_the_command_lines_own(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = README.split("## Command line")[1].split("## Environment")[0]
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    commands = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE))
+    assert set(re.findall(r"^\| `grupa (\w+)", shown, re.MULTILINE)) == commands
+    with pytest.raises(SystemExit):
+        main.main(["run", "--help"])
+    options = set(re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert set(re.findall(r"^\| `(--[\w-]+)", shown, re.MULTILINE)) == options
+
+
+def test_every_variable_of_the_example_is_in_the_readme() -> None:
+    example = (ROOT / ".env.example").read_text().splitlines()
+    names = [line.split("=")[0] for line in example if line and not line.startswith("#")]
+    assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def test_help_is_there_without_loading_the_house() -> None:
+    code = (
+        "import sys, grupa.cli.main as cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('dagster', 'dash', 'pandas', 'umap') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,158 @@
+"""The scripts behind `make`: what they say and do where something is missing."""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+
+TOOLS = ROOT / "tools"
+verdict = runpy.run_path(str(TOOLS / "audit.py"))["verdict"]
+
+
+def run(script: str, *arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a tool with only the programs in `path` and the few it cannot do without."""
+    for program in ("sh", "id", "dirname", "rm", "env"):
+        link = path / program
+        if not link.exists():
+            link.symlink_to(next(p for p in (Path("/usr/bin") / program, Path("/bin") / program) if p.exists()))
+    return subprocess.run(
+        [str(TOOLS / script), *arguments], env={"PATH": str(path)}, capture_output=True, text=True, check=False
+    )
+
+
+def program(path: Path, name: str, body: str) -> None:
+    (path / name).write_text(f"#!/bin/sh\n{body}\n")
+    (path / name).chmod(0o755)
+
+
+def test_without_a_new_enough_python_it_says_what_to_install(tmp_path: Path) -> None:
+    program(tmp_path, "python3", "exit 1")
+    done = run("venv", str(tmp_path / "made"), path=tmp_path)
+    assert done.returncode == 1
+    assert "Grupa needs Python 3.11, 3.12 or 3.13" in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
+def test_an_old_python3_is_passed_over_for_a_newer_one(tmp_path: Path) -> None:
+    program(tmp_path, "python3", "exit 1")
+    (tmp_path / "python3.11").symlink_to(Path(sys.executable).resolve())
+    program(tmp_path, "apt-get", "echo 'apt-get is not for tests' >&2; exit 1")
+    done = run("venv", str(tmp_path / "made"), path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made" / "bin" / "pip").exists()
+
+
+def test_an_environment_that_could_not_be_made_is_not_left_half_made(tmp_path: Path) -> None:
+    # Answers yes to every question, then dies while making the environment.
+    program(tmp_path, "python3", 'if [ "$1" = -m ]; then : > "$3.made"; exit 1; fi')
+    done = run("venv", str(tmp_path / "made"), path=tmp_path)
+    assert done.returncode == 1
+    assert not (tmp_path / "made").exists()
+
+
+def test_without_apt_it_says_what_to_install(tmp_path: Path) -> None:
+    done = run("apt-install", "chromium", path=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "Please install with this system's package manager: chromium\n")
+
+
+def test_without_the_right_to_install_it_says_what_to_type(tmp_path: Path) -> None:
+    program(tmp_path, "id", "echo 1000")
+    program(tmp_path, "apt-get", "exit 1")
+    program(tmp_path, "sudo", "exit 1")
+    done = run("apt-install", "chromium", path=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "Please ask for, or type: sudo apt-get install chromium\n")
+
+
+def test_with_sudo_it_installs(tmp_path: Path) -> None:
+    program(tmp_path, "id", "echo 1000")
+    program(tmp_path, "sudo", f'echo "$@" >> {tmp_path}/asked')
+    program(tmp_path, "apt-get", "exit 1")
+    done = run("apt-install", "chromium", path=tmp_path)
+    assert done.returncode == 0
+    assert "apt-get install -qq -y --no-install-recommends chromium" in (tmp_path / "asked").read_text()
+
+
+def test_tests_go_on_without_chromium_and_say_so(tmp_path: Path) -> None:
+    done = run("chromium", path=tmp_path)
+    assert done.returncode == 0
+    assert "tests in a real browser will be SKIPPED" in done.stderr
+
+
+def test_chromium_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    program(tmp_path, "chromium", "exit 1")
+    program(tmp_path, "apt-get", f": > {tmp_path}/asked")
+    done = run("chromium", path=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "asked").exists()
+
+
+def test_tests_go_on_without_java_and_say_so(tmp_path: Path) -> None:
+    done = run("java", path=tmp_path)
+    assert done.returncode == 0
+    assert "tests on a Spark cluster will be SKIPPED" in done.stderr
+
+
+def test_java_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    program(tmp_path, "java", "exit 1")
+    program(tmp_path, "apt-get", f": > {tmp_path}/asked")
+    done = run("java", path=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "asked").exists()
+
+
+def package(**more: object) -> dict[str, object]:
+    return {"name": "some", "version": "1.0", **more}
+
+
+def test_a_known_vulnerability_fails_and_is_named() -> None:
+    flaw = {"id": "PYSEC-1", "fix_versions": ["1.1"]}
+    report = json.dumps({"dependencies": [package(vulns=[flaw]), package(vulns=[]), package(skip_reason="unknown")]})
+    said, status = verdict(report, "")
+    assert status == 1
+    assert "some 1.0: PYSEC-1, fixed in 1.1" in said
+    assert "1 in 2 packages checked, 1 could not be" in said
+
+
+@pytest.mark.parametrize(
+    ("report", "errors", "reason"),
+    [
+        ("", "Traceback\nConnectionError: no route", "ConnectionError: no route"),
+        (json.dumps({"dependencies": [package(skip_reason="not found")]}), "", "knew none of 1 packages"),
+    ],
+)
+def test_a_database_that_cannot_be_asked_fails_nothing_and_is_plainly_said(
+    report: str, errors: str, reason: str
+) -> None:
+    said, status = verdict(report, errors)
+    assert status == 0
+    assert "NOT CHECKED" in said
+    assert reason in said
+
+
+def test_nothing_found_is_no_failure() -> None:
+    said, status = verdict(json.dumps({"dependencies": [package(vulns=[])]}), "")
+    assert (said, status) == ("KNOWN VULNERABILITIES: 0 in 1 packages checked, 0 could not be", 0)
+
+
+@pytest.mark.parametrize("errors", ["", "ValueError: hashes are missing"])
+def test_an_audit_that_fails_for_another_reason_fails(errors: str) -> None:
+    said, status = verdict("", errors)
+    assert status == 1
+    assert "the audit failed: " + (errors or "no reason given") in said
+
+
+def test_a_missing_lock_file_is_a_failure_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(TOOLS / "audit.py"), str(tmp_path / "none.lock")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "none.lock" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
