@@ -17,8 +17,8 @@ import numpy as np
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import FeatureSet, build_features, measure
+from grupa_pipeline.segmentation.assignment import place
 from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.placing import place
 from grupa_pipeline.snapshots import spark_session
 from tests.grupa_pipeline.spark_cluster import spark_cluster
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureSet, rows: int) -> None:
-    from grupa_pipeline.aggregates.spark import SparkEngine
+    from grupa_pipeline.aggregates.spark_engine import SparkEngine
 
     def features() -> FeatureSet:
         with SparkEngine(session) as engine:

@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> Dash:
 def _open(settings: Settings) -> Services:
     gate = Gate(settings.warehouse / PIPELINE_FILE)
     plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(gate)))
-    services = Services(settings, gate, plans)
+    services = Services(settings, gate, plans, auth.current_user)
     services.roadmap.ensure()
     return services
 

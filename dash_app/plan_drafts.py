@@ -221,7 +221,7 @@ def _draft(
         population.window,
         [_first_guardrail(population, shown, feature.feature)],
         plan_id=new_plan_id(),
-        owner=services.user(),
+        owner=services.current_user(),
         today=datetime.now(UTC).date(),
     )
 

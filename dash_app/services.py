@@ -1,5 +1,6 @@
 """What pages and callbacks are given to work with: the gate to the tables, the roadmap, the settings. No behaviour."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -7,7 +8,6 @@ from dash_app.data.gate import Gate
 from dash_app.data.loading import list_snapshots, load_snapshot
 from dash_app.data.snapshot import Snapshot
 from dash_app.roadmap.store import Roadmap
-from dash_app.server.auth import current_user
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 
@@ -20,11 +20,13 @@ class Services:
         settings: The settings it was made with.
         gate: Reads the warehouse.
         roadmap: Reads and writes plans and people's names for clusters.
+        current_user: Name of whoever sent the request in hand; a plan's owner and the author of its revisions.
     """
 
     settings: Settings
     gate: Gate
     roadmap: Roadmap
+    current_user: Callable[[], str]
     _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def days(self) -> tuple[date, ...]:
@@ -34,10 +36,6 @@ class Services:
             NoWarehouseError: Nothing has been published.
         """
         return self.gate.ask(list_snapshots)
-
-    def user(self) -> str:
-        """Who is asking; becomes a plan's owner and the author of its revisions."""
-        return current_user()
 
     def names(self) -> dict[str, str]:
         """People's names for clusters, by id; read again only when the roadmap has a new version."""

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from grupa_pipeline.insights.text import parts, shown
+from grupa_pipeline.insights.templates import parts, shown
 from grupa_pipeline.storage.publication import Publication
 
 NUMBER = re.compile(r"\d[\d,.]*")

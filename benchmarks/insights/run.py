@@ -24,16 +24,16 @@ from sklearn.metrics.pairwise import cosine_similarity
 from benchmarks.insights.logs import PRODUCTS, Planted, Product, simulate
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.insights.analyst import HABIT
-from grupa_pipeline.insights.draft import ClusterDraft, Naming
 from grupa_pipeline.insights.evidence import measure_evidence, weight
-from grupa_pipeline.insights.keeping import read_written
+from grupa_pipeline.insights.generate import write_insights
+from grupa_pipeline.insights.models import ClusterDraft, Naming
 from grupa_pipeline.insights.naming import content_words
-from grupa_pipeline.insights.pains import pain_of
+from grupa_pipeline.insights.pain_points import pain_of
 from grupa_pipeline.insights.privacy import count_users
-from grupa_pipeline.insights.text import PLACEHOLDER
+from grupa_pipeline.insights.rule_based import HABIT
+from grupa_pipeline.insights.templates import PLACEHOLDER
+from grupa_pipeline.insights.text_reuse import read_written
 from grupa_pipeline.insights.wording import spoken
-from grupa_pipeline.insights.write import write_insights
 from grupa_pipeline.settings import Settings
 from sample_data.generate import write_log
 from sample_data.kinds import load_kinds

@@ -10,7 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.reliability import crowd, full_disk, fuzz_ingest, kills, publishing, run_kills, strangers, workers
+from benchmarks.reliability import (
+    concurrency,
+    full_disk,
+    fuzz_ingest,
+    kills,
+    publishing,
+    run_kills,
+    unauthorized_requests,
+    workers,
+)
 
 PARTS = ("crowd", "runs", "saves", "disk", "publishing", "strangers", "fuzz")
 
@@ -64,10 +73,10 @@ def _saves(folder: Path, options: argparse.Namespace) -> bool:
 
 
 def _crowd(folder: Path, options: argparse.Namespace) -> bool:
-    found = crowd.crowd(workers.clean_processes(), folder, options.seconds)
+    found = concurrency.crowd(workers.clean_processes(), folder, options.seconds)
     return _print(
-        f"{options.seconds:.0f} s with {crowd.READERS} readers polling, a session held open, a run publishing in a loop, "
-        f"{crowd.CLIENTS} clients saving plans",
+        f"{options.seconds:.0f} s with {concurrency.READERS} readers polling, a session held open, a run publishing in a loop, "
+        f"{concurrency.CLIENTS} clients saving plans",
         f"{len(found.faults)} errors, stale or mixed snapshots and lost plans in {found.reads:,} reads, "
         f"{found.publishes} runs and {found.saves:,} saves",
         "0",
@@ -100,8 +109,8 @@ def _publishing(folder: Path, options: argparse.Namespace) -> bool:
 def _strangers(_: Path, options: argparse.Namespace) -> bool:
     sent, faults = 0, []
     for users in (True, False):
-        with strangers.served(users) as (ports, _folder):
-            counts, stopped = strangers.attack(ports, users)
+        with unauthorized_requests.served(users) as (ports, _folder):
+            counts, stopped = unauthorized_requests.attack(ports, users)
         sent += sum(count.sent for count in counts.values())
         faults += [f"let through: {each}" for count in counts.values() for each in count.through]
         faults += [f"honest, but stopped: {each}" for each in stopped]

@@ -5,7 +5,7 @@ import subprocess
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from benchmarks.reliability import holding, workers
+from benchmarks.reliability import invariants, workers
 from benchmarks.reliability.kills import Tally
 from dash_app.roadmap.store import Roadmap
 from tests.dash_app.planning.plans import a_plan
@@ -93,4 +93,4 @@ def _save(house: Path, plan_id: str, plans: list[tuple[str, int]]) -> str | None
 
 
 def _faults(house: Path, known: list[str], plans: list[tuple[str, int]]) -> list[str]:
-    return holding.pipeline_faults(house, known) + holding.plan_faults(house, plans)
+    return invariants.pipeline_faults(house, known) + invariants.plan_faults(house, plans)

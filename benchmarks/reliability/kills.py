@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from benchmarks.reliability import holding, workers
+from benchmarks.reliability import invariants, workers
 from dash_app.roadmap.store import Roadmap
 from tests.dash_app.planning.plans import a_plan
 
@@ -60,7 +60,7 @@ def kill_saves(context: ForkServerContext, folder: Path, kills: int, rng: random
             acknowledged.append((plan.plan_id, plan.revision))
         except Exception as error:  # noqa: BLE001 - whatever it is, the harness tells it
             tally.failures.append(f"the save after kill {tally.kills}: {error}")
-        tally.faults += [f"kill {tally.kills}: {why}" for why in holding.plan_faults(warehouse, acknowledged)]
+        tally.faults += [f"kill {tally.kills}: {why}" for why in invariants.plan_faults(warehouse, acknowledged)]
     return tally
 
 

@@ -8,11 +8,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from benchmarks.reliability import holding, workers
+from benchmarks.reliability import invariants, workers
 from benchmarks.reliability.kills import FRESH_EVERY, Tally
-from grupa_pipeline.maintenance.status import mend
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse as files
+from grupa_pipeline.storage.repair import repair
 
 MANY_EVERY, AIMED_EVERY = 20, 4
 """One run in so many has users enough to look for groups; one in so many is killed while it publishes."""
@@ -30,7 +30,7 @@ class House:
 
     def copy(self, folder: Path) -> "House":
         shutil.copytree(self.folder, folder, symlinks=True)
-        mend(Settings(warehouse=folder))
+        repair(Settings(warehouse=folder))
         return House(folder, list(self.known))
 
 
@@ -74,7 +74,7 @@ def kill_runs(
             continue
         tally.kills += 1
         tally.stages[_stage(house.folder, before)] += 1
-        tally.faults += [f"kill {tally.kills}: {why}" for why in holding.pipeline_faults(house.folder, house.known)]
+        tally.faults += [f"kill {tally.kills}: {why}" for why in invariants.pipeline_faults(house.folder, house.known)]
         lengths[users] = _whole_run(context, tally, house, log)
     return tally
 
@@ -98,7 +98,9 @@ def _whole_run(context: ForkServerContext, tally: Tally, house: House, log: Path
     if said != "done":
         tally.failures.append(f"the run after kill {tally.kills}: {said}")
     house.known.append(workers.sha256_of(log))
-    tally.faults += [f"after kill {tally.kills}: {why}" for why in holding.pipeline_faults(house.folder, house.known)]
+    tally.faults += [
+        f"after kill {tally.kills}: {why}" for why in invariants.pipeline_faults(house.folder, house.known)
+    ]
     return seconds
 
 

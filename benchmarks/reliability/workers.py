@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from dash_app.roadmap.store import Roadmap
 from grupa.cli.main import main
-from grupa_pipeline.segmentation.trials import release_workers
+from grupa_pipeline.segmentation.worker_pool import release_workers
 from sample_data.generate import write_log
 from tests.dash_app.planning.plans import a_plan
 

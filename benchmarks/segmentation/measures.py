@@ -15,7 +15,7 @@ from sklearn.preprocessing import minmax_scale
 
 from benchmarks.segmentation.days import Day
 from benchmarks.segmentation.planted import Planted
-from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.prepare import prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.segment import segment

@@ -58,7 +58,7 @@ def rename(services: Services, clicks: list[int | None], names: list[str | None]
     """Keep a person's name for a cluster; an empty one gives the pipeline's back."""
     if not any(clicks) or not ctx.triggered_id:
         return no_update, no_update, no_update
-    services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.user())
+    services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.current_user())
     told = "The name is kept." if (names[0] or "").strip() else "The pipeline's name is back."
     return changed + 1, False, parts.toast(told)
 

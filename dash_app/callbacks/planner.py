@@ -208,7 +208,7 @@ def save(
     """
     if not asked or not draft or asked["plan"] != draft["plan_id"]:
         return no_update, no_update, no_update
-    before, user = plan_drafts.from_store(draft), services.user()
+    before, user = plan_drafts.from_store(draft), services.current_user()
     try:
         plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
         plan = before if plan == before else plan_drafts.resize_edit(services, before, plan).plan

@@ -103,7 +103,7 @@ def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
     else:
         edited: dict[str, Any] = {field: value or ""}
         plan = replace(stored, **edited)
-    services.roadmap.save(plan, int(row["revision"]), services.user())
+    services.roadmap.save(plan, int(row["revision"]), services.current_user())
     return parts.toast(f"{quoted(plan.name)} is saved.")
 
 
@@ -145,7 +145,7 @@ def use_tool(services: Services, asked: dict[str, str] | None) -> Any:
     """Duplicate or remove the plan that is selected in the table."""
     if not asked:
         return None
-    user = services.user()
+    user = services.current_user()
     if asked["what"] == "duplicate":
         copy = services.roadmap.duplicate(asked["plan"], user)
         return parts.toast(f"{quoted(copy.name)} is on the roadmap.", undo=("remove", copy.plan_id))
@@ -159,9 +159,9 @@ def undo(services: Services, clicks: Sequence[int]) -> Any:
         return None
     plan_id, what = ctx.triggered_id["plan"], ctx.triggered_id["what"]
     if what == "remove":
-        plan = services.roadmap.remove(plan_id, services.user())
+        plan = services.roadmap.remove(plan_id, services.current_user())
         return parts.toast(f"{quoted(plan.name)} is off the roadmap again.")
-    plan = services.roadmap.restore(plan_id, services.user())
+    plan = services.roadmap.restore(plan_id, services.current_user())
     return parts.toast(f"{quoted(plan.name)} is back.")
 
 
@@ -169,7 +169,7 @@ def _place(services: Services, plan_id: str, status: str, before: str | None) ->
     column = [each for each in services.roadmap.plans() if each.status == status and each.plan_id != plan_id]
     at = next((place for place, each in enumerate(column) if each.plan_id == before), len(column))
     position = position_between(_position(column, at - 1), _position(column, at))
-    plan = services.roadmap.move(plan_id, status, position, services.user())
+    plan = services.roadmap.move(plan_id, status, position, services.current_user())
     return parts.toast(f"{quoted(plan.name)} is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan.")
 
 

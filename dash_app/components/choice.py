@@ -9,7 +9,7 @@ from dash_app.components import users as user_parts
 from dash_app.components.parts import aria
 from dash_app.data.choice import Candidate, Choice
 from dash_app.data.snapshot import Snapshot
-from grupa_pipeline.segmentation.wording import COLUMNS, SELECTIONS, VERDICTS
+from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
 
 
 def how_chosen(found: Choice, snapshot: Snapshot) -> Component:

@@ -87,15 +87,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     from dash_app.roadmap.store import Roadmap
     from grupa.cli.serve import serve
     from grupa_pipeline.event_catalog.roles import Roles, RolesError
-    from grupa_pipeline.maintenance.status import mend
     from grupa_pipeline.storage.migrations import NewerFileError
+    from grupa_pipeline.storage.repair import repair
     from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
     settings = _writable(arguments)
     try:
         Roles.load(settings.roles_file)  # told now, not by each run and each plan
         Roadmap(settings.warehouse).ensure()
-        mend(settings)
+        repair(settings)
     except RolesError as error:
         raise _StoppedError(error, EXIT_UNUSABLE, error.file, error.line) from error
     except NewerFileError as error:
@@ -107,7 +107,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from grupa.cli.serve import serve
-    from grupa_pipeline.segmentation.trials import release_workers
+    from grupa_pipeline.segmentation.worker_pool import release_workers
     from sample_data.generate import write_log
 
     settings = _writable(arguments)
@@ -227,7 +227,7 @@ def process() -> NoReturn:
     """`main` as a process of its own, which then ends at once: Python would search all that is left for garbage first, for
     a second. What is to be done at its end is done, and no thread is waited for."""
     status = main()
-    trials = sys.modules.get("grupa_pipeline.segmentation.trials")
+    trials = sys.modules.get("grupa_pipeline.segmentation.worker_pool")
     if trials is not None:
         trials.release_workers()
     atexit._run_exitfuncs()

@@ -14,12 +14,12 @@ from grupa_pipeline.defs.automation import ingest_job, snapshot_job
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.event_catalog.roles import Roles, RolesError
-from grupa_pipeline.maintenance.status import refuse_newer
-from grupa_pipeline.segmentation.trials import warm_up
+from grupa_pipeline.segmentation.worker_pool import warm_up
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.storage.repair import refuse_newer
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from grupa_pipeline.segmentation.wording import COLUMNS, SELECTIONS, VERDICTS
+from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
 
 
 def outcome_metadata(segmentations: pa.Table, candidates: pa.Table) -> dict[str, Any]:

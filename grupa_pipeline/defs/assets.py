@@ -76,7 +76,7 @@ def ingest(
         if paths:
             taken = inbox.Taken(inbox.take_in_files(publication, paths, timestamp_format, now), {})
         else:
-            taken = inbox.take_in_inbox(publication, warehouse.inbox, timestamp_format, now)
+            taken = inbox.take_in_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
     except UnusableFileError as error:
         raise dg.Failure(
             str(error), metadata={"file": error.file, "line": error.line or 0}, allow_retries=False
@@ -96,7 +96,7 @@ def ingest(
 )
 def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output]:
     """Measure what every user of the window does."""
-    yield from _handed_over(context, build.make_features(warehouse, days_of_run(context.run.tags)))
+    yield from _handed_over(context, build.make_features(warehouse.context, days_of_run(context.run.tags)))
 
 
 @dg.multi_asset(
@@ -122,7 +122,7 @@ def segmentation(
     feature_catalog: Snapshots,
 ) -> Iterator[dg.Output]:
     """Find groups of users who behave alike, and say how far they can be trusted."""
-    made = build.make_segmentation(warehouse, user_features, feature_catalog)
+    made = build.make_segmentation(warehouse.context, user_features, feature_catalog)
     if "user_embeddings" in context.op_execution_context.selected_output_names:
         last = max(made["user_embeddings"])
         picture = draw_map(made["user_embeddings"][last], made["user_clusters"][last], made["cluster_identities"][last])
@@ -167,7 +167,7 @@ def insights(
 ) -> Iterator[dg.Output]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
     made, warnings = build.make_insights(
-        warehouse,
+        warehouse.context,
         cluster_evidence,
         user_features,
         feature_catalog,

@@ -6,8 +6,8 @@ import json
 import dagster as dg
 
 from grupa_pipeline.defs import assets
-from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.publication import Publication
 
@@ -35,7 +35,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="Every night at 02:00 UTC: segment the last day of the accepted events.",
     )
     def daily_resegmentation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return next_snapshot(WarehouseResource.of(settings))
+        return next_snapshot(SnapshotContext(settings))
 
     return daily_resegmentation
 
@@ -51,8 +51,7 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Takes in logs that are put into the warehouse's inbox, then segments.",
     )
     def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        warehouse = WarehouseResource.of(settings)
-        files = inbox.waiting_files(warehouse.inbox)
+        files = inbox.waiting_files(settings.inbox)
         if files:
             # The same file put there again later is a new request; the same one seen by two ticks is not.
             seen = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
@@ -60,10 +59,10 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
             request = dg.RunRequest(run_key=f"inbox-{key}", job_name=ingest_job.name)
             return dg.SensorResult(run_requests=[request], cursor="taken in")
         if context.cursor != "taken in":
-            return dg.SkipReason(f"Nothing waits in {warehouse.inbox.name}/.")
+            return dg.SkipReason(f"Nothing waits in {settings.inbox.name}/.")
         if _is_ingesting(context.instance):
             return dg.SkipReason("The files are being taken in.")
-        request_or_reason = next_snapshot(warehouse)
+        request_or_reason = next_snapshot(SnapshotContext(settings))
         if isinstance(request_or_reason, dg.SkipReason):
             context.update_cursor("")
             return request_or_reason
@@ -73,13 +72,13 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
     return watch_inbox
 
 
-def next_snapshot(warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
+def next_snapshot(context: SnapshotContext) -> dg.RunRequest | dg.SkipReason:
     """A run for the last day of the accepted events, or why there is nothing to do."""
-    publication = warehouse.publication
+    publication = context.publication
     day = publication.last_day()
     if day is None:
         return dg.SkipReason("No events have been accepted yet: run `grupa run LOG.csv`, or put a log into the inbox.")
-    input_sha256 = warehouse.input_sha256(day)
+    input_sha256 = context.input_sha256(day)
     if _segmented_input(publication, day.isoformat()) == input_sha256:
         return dg.SkipReason(f"{day}, the last day of the accepted events, is segmented already from the same input.")
     return dg.RunRequest(run_key=f"{day}-{input_sha256}", partition_key=day.isoformat())

@@ -32,7 +32,7 @@ class WarehouseIOManager(dg.IOManager):
         publication = self._resource.publication
         rows = 0
         for snapshot, made in obj.items():
-            inputs = publication.inputs(table, snapshot, self._resource.input_sha256(snapshot))
+            inputs = publication.inputs(table, snapshot, self._resource.context.input_sha256(snapshot))
             together = (made.schema.metadata or {}).get(staging.TOGETHER)
             if together:
                 inputs[f"other tables of {context.op_def.name}"] = together.decode()

@@ -1,20 +1,17 @@
 """What every asset of a run shares: the settings that shape a snapshot, the warehouse, and the lock that keeps runs apart."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.maintenance import status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import spark_session
-from grupa_pipeline.storage import run_lock, warehouse
+from grupa_pipeline.snapshots.context import SnapshotContext
+from grupa_pipeline.storage import repair, run_lock, warehouse
 from grupa_pipeline.storage.publication import Publication
 
 logger = logging.getLogger("grupa")
@@ -39,41 +36,21 @@ class WarehouseResource(dg.ConfigurableResource):
     @classmethod
     def of(cls, settings: Settings) -> "WarehouseResource":
         """The resource that `settings` describe."""
-        shared = set(cls.model_fields) & set(Settings.__dataclass_fields__)
-        values: dict[str, Any] = {name: getattr(settings, name) for name in shared}
+        values: dict[str, Any] = {name: getattr(settings, name) for name in _shared_fields()}
         values["roles_file"] = str(settings.roles_file) if settings.roles_file else None
         return cls(folder=str(settings.warehouse), **values)
 
     @property
+    def context(self) -> SnapshotContext:
+        """What the functions are given that make this warehouse's tables."""
+        values = {name: getattr(self, name) for name in _shared_fields()}
+        values["roles_file"] = Path(self.roles_file) if self.roles_file else None
+        return SnapshotContext(Settings(warehouse=Path(self.folder), **values))
+
+    @property
     def publication(self) -> Publication:
         """The warehouse, to load from and to publish into."""
-        return Publication(Path(self.folder), self.keep_snapshots, self.keep_version_days)
-
-    @property
-    def inbox(self) -> Path:
-        """Folder in which logs are put to be taken in."""
-        return Path(self.folder) / "inbox"
-
-    @property
-    def on_spark(self) -> bool:
-        """Whether a Spark cluster computes what is heavy; else DuckDB does, in this process."""
-        return self.engine != Settings.engine
-
-    def roles(self) -> Roles:
-        """Which actions mean what."""
-        return Roles.load(Path(self.roles_file) if self.roles_file else None)
-
-    def window(self, snapshot: date) -> tuple[datetime, datetime]:
-        """First instant and end (exclusive) of a snapshot's window, UTC."""
-        end = datetime.combine(snapshot, datetime.min.time()) + timedelta(days=1)
-        return end - timedelta(days=self.window_days), end
-
-    def input_sha256(self, snapshot: date) -> str:
-        """Fingerprint of all that a snapshot is made from, but for the snapshots before it."""
-        start, end = self.window(snapshot)
-        events = self.publication.events_key(start.date(), end.date())
-        made_from = (events, self.roles().sha256(), self.min_events, self.window_days, self.seed)
-        return hashlib.sha256(repr(made_from).encode()).hexdigest()
+        return self.context.publication
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WarehouseResource"]:
@@ -89,9 +66,14 @@ class WarehouseResource(dg.ConfigurableResource):
         with run_lock.alone(
             Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
         ):
-            status.show_files_here(self.publication)
+            repair.show_files_here(self.publication)
             with warehouse.held_open(self.publication.database):
                 try:
                     yield self
                 finally:
                     spark_session.stop()
+
+
+def _shared_fields() -> set[str]:
+    """Settings that the resource holds under the same name."""
+    return set(WarehouseResource.model_fields) & set(Settings.__dataclass_fields__)

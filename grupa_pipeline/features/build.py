@@ -8,11 +8,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from grupa_pipeline.aggregates.day_aggregates import Shelf
 from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
-from grupa_pipeline.aggregates.log import Log, open_log
-from grupa_pipeline.aggregates.pieces import Shelf
-from grupa_pipeline.aggregates.sessions import take_steps
+from grupa_pipeline.aggregates.event_window import Log, open_log
+from grupa_pipeline.aggregates.sessionization import take_steps
 from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.features.action_columns import take_census
+from grupa_pipeline.features.action_counts import take_tally
+from grupa_pipeline.features.action_mix import mix
+from grupa_pipeline.features.activity import rhythm
 from grupa_pipeline.features.catalog import (
     Feature,
     Part,
@@ -22,15 +26,11 @@ from grupa_pipeline.features.catalog import (
     per_user,
     worth_keeping,
 )
-from grupa_pipeline.features.census import take_census
-from grupa_pipeline.features.deals import deals
-from grupa_pipeline.features.layout import Layout, read_layout
-from grupa_pipeline.features.mix import mix
+from grupa_pipeline.features.column_layout import Layout, read_layout
+from grupa_pipeline.features.feature_usage import usage
 from grupa_pipeline.features.paths import paths, timed_actions, times_between
+from grupa_pipeline.features.proposal_outcomes import deals
 from grupa_pipeline.features.proposals import proposals, tell
-from grupa_pipeline.features.rhythm import rhythm
-from grupa_pipeline.features.tally import take_tally
-from grupa_pipeline.features.usage import usage
 from grupa_pipeline.vocabulary.action_names import numbered
 
 

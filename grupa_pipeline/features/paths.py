@@ -9,12 +9,12 @@ from itertools import permutations
 import pyarrow as pa
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.log import Log
-from grupa_pipeline.aggregates.sessions import Steps
+from grupa_pipeline.aggregates.event_window import Log
+from grupa_pipeline.aggregates.sessionization import Steps
 from grupa_pipeline.aggregates.units import HOUR, MINUTE
+from grupa_pipeline.features.action_columns import Action, Census
+from grupa_pipeline.features.action_counts import Tally
 from grupa_pipeline.features.catalog import Feature, Part
-from grupa_pipeline.features.census import Action, Census
-from grupa_pipeline.features.tally import Tally
 
 MOST_PATHS = 20
 MOST_TIMES = 12

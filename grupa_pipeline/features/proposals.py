@@ -11,11 +11,11 @@ from functools import partial
 import ibis
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.log import Log
+from grupa_pipeline.aggregates.event_window import Log
 from grupa_pipeline.aggregates.units import HOUR
 from grupa_pipeline.event_catalog.roles import Role
+from grupa_pipeline.features.action_columns import Census
 from grupa_pipeline.features.catalog import Feature, Part
-from grupa_pipeline.features.census import Census
 
 _STEPS: tuple[Role, ...] = ("proposal_create", "proposal_submit", "proposal_revise", "proposal_withdraw")
 _DONE = {"create": "created", "submit": "submitted", "revise": "revised", "withdraw": "withdrawn"}

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from grupa_pipeline.ingest.by_day import TEXTS, ByDay
+from grupa_pipeline.ingest.day_partitioner import TEXTS, ByDay
 from grupa_pipeline.ingest.metadata import canonical_json
 from grupa_pipeline.sql import exactly
 

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from grupa_pipeline.ingest.event_files import EventFile, without_held
-from grupa_pipeline.ingest.staging import Staged, scratch_connection, stage_file
+from grupa_pipeline.ingest.file_staging import Staged, scratch_connection, stage_file
 
 MEMORY_LIMIT = "1500MB"
 """What DuckDB may use before it spills to disk."""

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from grupa_pipeline.ingest.event_files import BATCH_ROWS
-from grupa_pipeline.ingest.judging import Judge
 from grupa_pipeline.ingest.records import pick_lines, read_records, schema
+from grupa_pipeline.ingest.row_validation import Judge
 from grupa_pipeline.ingest.source import MAX_RECORD, Scan, text_blocks
 from grupa_pipeline.sql import exactly, quoted
 

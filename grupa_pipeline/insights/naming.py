@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from grupa_pipeline.insights.draft import ClusterName, Naming
 from grupa_pipeline.insights.evidence import weight
-from grupa_pipeline.insights.text import Evidence, rows_by_alias
+from grupa_pipeline.insights.models import ClusterName, Naming
+from grupa_pipeline.insights.templates import Evidence, rows_by_alias
 from grupa_pipeline.insights.wording import UNNAMED, Wording, beside, capital
 
 LONGEST_NAME = 40

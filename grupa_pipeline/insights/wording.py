@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import LIFT_UP
-from grupa_pipeline.insights.text import Evidence, parts
+from grupa_pipeline.insights.templates import Evidence, parts
 
 UNNAMED = "an unnamed step"
 MOST_TIMES = 20.0

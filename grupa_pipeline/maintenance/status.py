@@ -1,10 +1,9 @@
-"""Looking after a warehouse: what is there and whether it is sound, bringing an earlier version back, mending after a move.
+"""What a warehouse holds and whether it is sound, and how an earlier version comes back.
 
 Nothing here makes tables; making and publishing are elsewhere.
 """
 
 import filecmp
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, schema, warehouse
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
 from grupa_pipeline.storage.publication import Publication
-from grupa_pipeline.tables import PIPELINE_TABLES
-
-logger = logging.getLogger("grupa")
+from grupa_pipeline.storage.repair import is_elsewhere, show_files_here
 
 
 def status(settings: Settings) -> tuple[str, bool]:
@@ -122,62 +119,6 @@ def _require_readable(path: Path) -> None:
         raise warehouse.DamagedWarehouseError(problem) from error
 
 
-def show_files_here(publication: Publication) -> None:
-    """Publish again when what is published is of another folder or an older shape, or its link is gone.
-
-    Views can hold absolute paths alone. To be called by whoever works on the warehouse alone. Does nothing when all is well, or
-    nothing is published.
-
-    Raises:
-        NewerFileError: A later release of Grupa wrote the file.
-    """
-    if not _is_to_be_mended(publication.database):
-        return
-    with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
-        schema.ensure_tables(con)
-        schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
-    logger.info("The tables have schema version %d and show the files of %s.", schema.SHAPE.version, publication.folder)
-
-
-def mend(settings: Settings) -> None:
-    """`show_files_here` for who only reads: waits for a run that is at work only where there is something to mend.
-
-    Raises:
-        DamagedWarehouseError: What is published does not open.
-        NewerFileError: A later release of Grupa wrote it.
-    """
-    if _is_to_be_mended(settings.warehouse / warehouse.PIPELINE_FILE):
-        with run_lock.alone(settings.warehouse, purpose="mending"):
-            show_files_here(Publication(settings.warehouse))
-
-
-def refuse_newer(settings: Settings) -> None:
-    """Say so before any work when a later release of Grupa wrote what is published.
-
-    Raises:
-        NewerFileError: It did.
-    """
-    database = settings.warehouse / warehouse.PIPELINE_FILE
-    if warehouse.version(database):
-        with warehouse.read(database) as con:
-            is_current(con, schema.SHAPE)
-
-
-def _is_to_be_mended(database: Path) -> bool:
-    if warehouse.version(database) is None:
-        return False
-    with warehouse.read(database) as con:
-        current = is_current(con, schema.SHAPE)
-    return not current or not database.exists() or _is_elsewhere(database)
-
-
-def _is_elsewhere(database: Path) -> bool:
-    """Whether the views show the files of another folder: the warehouse was moved or copied."""
-    with warehouse.read(database) as con:
-        folder = schema.shown_folder(con, PIPELINE_TABLES)
-    return folder is not None and not (folder.exists() and folder.samefile(database.parent))
-
-
 def _faults(database: Path) -> list[str]:
     """What is wrong with a published file: it does not open, is not what was published, or lacks a Parquet file it names."""
     if not database.exists():
@@ -195,7 +136,7 @@ def _faults(database: Path) -> list[str]:
             if "published_files" not in tables:
                 return []
             named = con.execute("SELECT path, rows FROM published_files WHERE path IS NOT NULL").fetchall()
-            if _is_elsewhere(database):
+            if is_elsewhere(database):
                 return [
                     "the folder was moved or copied; the next run, or `grupa restore VERSION`, shows its files here"
                 ]

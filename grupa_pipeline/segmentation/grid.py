@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from grupa_pipeline.segmentation.belonging import check_belonging
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
-from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.outlier_filter import check_belonging
 
 
 @dataclass(frozen=True)

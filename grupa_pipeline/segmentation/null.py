@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.grid import Fit
-from grupa_pipeline.segmentation.method import Method
 
 SMALLEST_SPREAD = 0.05
 """Null scores may all be 0; so few of them cannot show a spread below this."""

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grupa_pipeline.segmentation.assignment import Placed, Placing, nearest_other, place
 from grupa_pipeline.segmentation.axes import signal_axes
+from grupa_pipeline.segmentation.cluster_validation import Trust, check_trust
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
 from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import choose_landmarks
-from grupa_pipeline.segmentation.method import Method
-from grupa_pipeline.segmentation.orientation import align, goes_on, map_start
-from grupa_pipeline.segmentation.outcome import judge_outcome, shown_clusters, stable_clusters
-from grupa_pipeline.segmentation.placing import Placed, Placing, nearest_other, place
+from grupa_pipeline.segmentation.map_alignment import align, goes_on, map_start
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose
+from grupa_pipeline.segmentation.snapshot_status import judge_outcome, shown_clusters, stable_clusters
 from grupa_pipeline.segmentation.transitions import no_transitions, transitions_between
-from grupa_pipeline.segmentation.trials import in_worker
-from grupa_pipeline.segmentation.trust import Trust, check_trust
+from grupa_pipeline.segmentation.worker_pool import in_worker
 
 METHOD = Method()
 MAP_SPREAD = 0.1

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.grid import Fit
-from grupa_pipeline.segmentation.method import Method
 
 
 @dataclass(frozen=True)

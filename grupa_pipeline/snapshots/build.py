@@ -15,16 +15,16 @@ import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline import tables
-from grupa_pipeline.aggregates.log import open_log
-from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.aggregates.event_window import open_log
 from grupa_pipeline.features.build import FeatureSet, measure
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.write import Kept, write_insights
+from grupa_pipeline.insights.generate import Kept, write_insights
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import engine_on_window, placing, shelf
 from grupa_pipeline.storage.staging import CONTENT_KEY, TOGETHER, conform, content_key
 from grupa_pipeline.tables import Table
@@ -33,43 +33,43 @@ Made = dict[str, dict[date, pa.Table]]
 Loaded = Mapping[date, pa.Table]
 
 
-def make_features(warehouse: WarehouseResource, days: Iterable[date]) -> Made:
+def make_features(context: SnapshotContext, days: Iterable[date]) -> Made:
     """`user_features` and `feature_catalog` of each day, from the events in its window."""
     made: Made = {}
     keep_actions: Sequence[str] | None = None
     for day in sorted(days):
         if keep_actions is None:
-            keep_actions = history.actions_before(warehouse.publication, day)
-        found = window_features(warehouse, day, keep_actions)
+            keep_actions = history.actions_before(context.publication, day)
+        found = window_features(context, day, keep_actions)
         keep_actions = history.action_columns(found.catalog)
         users_with = privacy.count_users(_by_user(found.features))
         catalog = privacy.screen_catalog(
-            found.catalog.to_pandas(), users_with=users_with, min_group=warehouse.min_group
+            found.catalog.to_pandas(), users_with=users_with, min_group=context.settings.min_group
         )
         _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: catalog})
     return made
 
 
-def window_features(warehouse: WarehouseResource, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
+def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
     """Features of the users with enough events in the window of `day`."""
-    start, end = warehouse.window(day)
-    with engine_on_window(warehouse, day) as engine:
+    start, end = context.window(day)
+    with engine_on_window(context, day) as engine:
         return measure(
             engine,
             tables.EVENTS.name,
             window_start=start,
             window_end=end,
-            roles=warehouse.roles(),
-            min_events=warehouse.min_events,
+            roles=context.roles(),
+            min_events=context.settings.min_events,
             keep_actions=keep_actions,
-            shelf=shelf(warehouse, engine),
+            shelf=shelf(context, engine),
         )
 
 
-def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: Loaded) -> Made:
+def make_segmentation(context: SnapshotContext, features: Loaded, catalogs: Loaded) -> Made:
     """Everything that one segmentation gives: its status, grid, map, labels, identities and transitions, for each day."""
     made: Made = {}
-    publication = warehouse.publication
+    publication = context.publication
     issued = history.issued_ids(publication)
     in_run: dict[date, tuple[Snapshot, dict[str, Any]]] = {}
     for day in sorted(features):
@@ -79,19 +79,19 @@ def make_segmentation(warehouse: WarehouseResource, features: Loaded, catalogs: 
         before |= {earlier: snapshot for earlier, (snapshot, _) in in_run.items() if earlier >= horizon}
         last = max(before, default=None)
         clustering = users[_clustering_columns(users, catalog)]
-        made_from = history.clustering_sha256(clustering, warehouse.seed)
+        made_from = history.clustering_sha256(clustering, context.settings.seed)
         segmentation = segment(
             clustering,
-            seed=warehouse.seed,
+            seed=context.settings.seed,
             snapshot_date=day,
             history=[before[earlier] for earlier in sorted(before)],
             issued_ids=issued,
-            reissue_ids=history.reissue_ids(publication, day, warehouse.input_sha256(day), made_from),
+            reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), made_from),
             previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
-            placing=placing(warehouse),
+            placing=placing(context),
         )
         issued |= set(segmentation.identities["cluster_id"])
-        rows = _segmentation_tables(warehouse, day, segmentation, made_from, _users_in_window(warehouse, day))
+        rows = _segmentation_tables(context, day, segmentation, made_from, _users_in_window(context, day))
         labels = rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
         in_run[day] = (Snapshot(day, labels, segmentation.embedding, segmentation.identities), segmentation.parameters)
         _add(made, day, rows)
@@ -110,7 +110,7 @@ def make_evidence(features: Loaded, catalogs: Loaded, labels: Loaded) -> Made:
 
 
 def make_insights(
-    warehouse: WarehouseResource,
+    context: SnapshotContext,
     evidence: Loaded,
     features: Loaded,
     catalogs: Loaded,
@@ -121,20 +121,20 @@ def make_insights(
 ) -> tuple[Made, list[str]]:
     """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
     made: Made = {}
-    warnings = [warehouse.llm_warning] if warehouse.llm_warning else []
+    warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
     before: pd.DataFrame | None = None
     for day in sorted(evidence):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas())
-        before = history.clusters_before(warehouse.publication, day) if before is None else before
+        before = history.clusters_before(context.publication, day) if before is None else before
         insights = write_insights(
             evidence[day].to_pandas(),
             clusters,
             catalog,
             users_with=privacy.count_users(users),
-            llm=warehouse.llm,
-            min_group=warehouse.min_group,
-            kept=Kept(before=before, same=history.clusters_of(warehouse.publication, day)),
+            llm=context.settings.llm,
+            min_group=context.settings.min_group,
+            kept=Kept(before=before, same=history.clusters_of(context.publication, day)),
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
         )
@@ -175,14 +175,14 @@ def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]
 
 
 def _segmentation_tables(
-    warehouse: WarehouseResource, day: date, segmentation: Segmentation, clustering_sha256: str, counts: pd.Series
+    context: SnapshotContext, day: date, segmentation: Segmentation, clustering_sha256: str, counts: pd.Series
 ) -> dict[Table, pd.DataFrame]:
     """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
     users = segmentation.users.reindex(counts.index.rename("user_id"))
     few = users["probability"].isna()
     users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
-    start, end = warehouse.window(day)
-    given = {"window_days": warehouse.window_days, "clustering_sha256": clustering_sha256}
+    start, end = context.window(day)
+    given = {"window_days": context.settings.window_days, "clustering_sha256": clustering_sha256}
     summary = {
         "status": segmentation.status,
         "reason": segmentation.reason,
@@ -196,8 +196,8 @@ def _segmentation_tables(
         "stability": segmentation.stability,
         "null_p_value": segmentation.null_p_value,
         "parameters": json.dumps(segmentation.parameters | given, sort_keys=True),
-        "seed": warehouse.seed,
-        "input_sha256": warehouse.input_sha256(day),
+        "seed": context.settings.seed,
+        "input_sha256": context.input_sha256(day),
         "code_version": version("grupa"),
         "created_at": datetime.now(UTC).replace(tzinfo=None),
     }
@@ -213,18 +213,18 @@ def _segmentation_tables(
     }
 
 
-def _users_in_window(warehouse: WarehouseResource, day: date) -> pd.Series:
+def _users_in_window(context: SnapshotContext, day: date) -> pd.Series:
     """Events by user in the window of `day`, outcome events included."""
-    start, end = warehouse.window(day)
-    with engine_on_window(warehouse, day) as engine:
+    start, end = context.window(day)
+    with engine_on_window(context, day) as engine:
         log = open_log(
             engine,
             tables.EVENTS.name,
             window_start=start,
             window_end=end,
-            roles=warehouse.roles(),
-            min_events=warehouse.min_events,
-            shelf=shelf(warehouse, engine),
+            roles=context.roles(),
+            min_events=context.settings.min_events,
+            shelf=shelf(context, engine),
         )
         counted = log.count_users()
     return counted.to_pandas().set_index("user_id")["events"]

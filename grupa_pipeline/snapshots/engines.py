@@ -14,9 +14,9 @@ import duckdb
 
 from grupa_pipeline import tables
 from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
-from grupa_pipeline.defs.resources import WarehouseResource
-from grupa_pipeline.segmentation.placing import Placing, place
+from grupa_pipeline.segmentation.assignment import Placing, place
 from grupa_pipeline.snapshots import spark_session
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage.aggregate_cache import Shelf, folder
 from grupa_pipeline.storage.key_dictionary import Register
 from grupa_pipeline.storage.schema import show_files
@@ -26,28 +26,28 @@ MEMORY_LIMIT = 700
 
 
 @contextmanager
-def engine_on_window(warehouse: WarehouseResource, day: date) -> Iterator[Engine]:
+def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
     """An engine that sees the events in the window of `day` as the table `events`."""
-    start, end = warehouse.window(day)
-    files = warehouse.publication.event_files(start.date(), end.date())
-    if warehouse.on_spark:
-        from grupa_pipeline.aggregates.spark import SparkEngine
+    start, end = context.window(day)
+    files = context.publication.event_files(start.date(), end.date())
+    if context.on_spark:
+        from grupa_pipeline.aggregates.spark_engine import SparkEngine
 
-        with spark_session.session(warehouse.engine) as session, SparkEngine(session) as engine:
+        with spark_session.session(context.settings.engine) as session, SparkEngine(session) as engine:
             engine.show_events(tables.EVENTS.name, files)
             yield engine
     else:
-        with _duckdb(warehouse) as con:
+        with _duckdb(context) as con:
             show_files(con, tables.EVENTS, files)
-            with DuckDBEngine(con, _more_memory(), Register(folder(warehouse.publication.folder))) as engine:
+            with DuckDBEngine(con, _more_memory(), Register(folder(context.publication.folder))) as engine:
                 yield engine
 
 
 @contextmanager
-def _duckdb(warehouse: WarehouseResource) -> Iterator[duckdb.DuckDBPyConnection]:
+def _duckdb(context: SnapshotContext) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session within `MEMORY_LIMIT`, which spills to disk beside the tables."""
     with (
-        tempfile.TemporaryDirectory(dir=warehouse.folder, prefix=".features-") as spill,
+        tempfile.TemporaryDirectory(dir=context.settings.warehouse, prefix=".features-") as spill,
         duckdb.connect(
             config={
                 "memory_limit": f"{MEMORY_LIMIT}MB",
@@ -68,13 +68,13 @@ def _more_memory() -> Iterator[str]:
         limit *= 2
 
 
-def shelf(warehouse: WarehouseResource, engine: Engine) -> Shelf | None:
+def shelf(context: SnapshotContext, engine: Engine) -> Shelf | None:
     """Where `engine` may keep sums from run to run; a cluster sums up everything each time."""
     if not isinstance(engine, DuckDBEngine) or engine.register is None:
         return None
-    return Shelf(warehouse.publication, warehouse.roles().sha256(), engine.connection, engine.register)
+    return Shelf(context.publication, context.roles().sha256(), engine.connection, engine.register)
 
 
-def placing(warehouse: WarehouseResource) -> Placing:
+def placing(context: SnapshotContext) -> Placing:
     """What places users among landmarks: `place` here, or the same function on the workers of a cluster."""
-    return partial(spark_session.place_on_spark, warehouse.engine) if warehouse.on_spark else place
+    return partial(spark_session.place_on_spark, context.settings.engine) if context.on_spark else place

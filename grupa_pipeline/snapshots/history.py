@@ -53,7 +53,7 @@ def issued_ids(publication: Publication) -> set[str]:
 def clustering_sha256(features: pd.DataFrame, seed: int) -> str:
     """Fingerprint of what clusters are made from: `features` (index user_id, clustering columns alone), sorted, and the seed.
 
-    Outcome events change `WarehouseResource.input_sha256` and not this.
+    Outcome events change `SnapshotContext.input_sha256` and not this.
     """
     sorted_features = features.reindex(columns=sorted(features.columns)).sort_index()
     found = hashlib.sha256(repr((list(sorted_features.columns), seed)).encode())

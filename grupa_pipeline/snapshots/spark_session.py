@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 
+from grupa_pipeline.segmentation.assignment import Placed, place
 from grupa_pipeline.segmentation.grid import Fit
-from grupa_pipeline.segmentation.placing import Placed, place
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 
 from grupa_pipeline import features
+from grupa_pipeline.aggregates.day_aggregates import Piece
 from grupa_pipeline.aggregates.engine import Register
-from grupa_pipeline.aggregates.pieces import Piece
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.key_dictionary import written_in

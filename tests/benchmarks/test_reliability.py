@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.reliability import holding
+from benchmarks.reliability import invariants
 from dash_app.roadmap.store import Roadmap
 from grupa_pipeline.storage import schema, warehouse
 from grupa_pipeline.storage.inbox import take_in_files
@@ -23,7 +23,7 @@ def publication(tmp_path: Path) -> Publication:
 
 def faults(publication: Publication) -> list[str]:
     [sha256] = publication.query("SELECT file_sha256 FROM ingested_files").to_pydict()["file_sha256"]
-    return holding.pipeline_faults(publication.folder, [sha256])
+    return invariants.pipeline_faults(publication.folder, [sha256])
 
 
 @pytest.mark.parametrize("loss", ["published_files", "rejected_rows"])
@@ -36,15 +36,15 @@ def test_rows_that_are_lost_are_seen(publication: Publication, loss: str) -> Non
 
 
 def test_a_file_that_was_acknowledged_and_is_gone_is_seen(publication: Publication) -> None:
-    assert holding.pipeline_faults(publication.folder, ["0" * 64]) == ["file 00000000 is gone"]
-    assert holding.pipeline_faults(publication.folder / "nothing", ["0" * 64]) == ["nothing is published"]
+    assert invariants.pipeline_faults(publication.folder, ["0" * 64]) == ["file 00000000 is gone"]
+    assert invariants.pipeline_faults(publication.folder / "nothing", ["0" * 64]) == ["nothing is published"]
 
 
 def test_a_published_file_that_does_not_open_is_seen(publication: Publication) -> None:
     shown = publication.database.resolve()
     shown.chmod(0o644)
     shown.write_bytes(b"x" * 5000)
-    assert "does not open" in holding.pipeline_faults(publication.folder, [])[0]
+    assert "does not open" in invariants.pipeline_faults(publication.folder, [])[0]
 
 
 def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
@@ -52,8 +52,8 @@ def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
     with warehouse.publish(publication.database) as con:
         schema.show_published_files(con, sample_copy, PIPELINE_TABLES)
         con.execute("UPDATE published_files SET content_key = 'another' WHERE table_name = 'user_features'")
-    with holding.opened(publication.database) as con:
-        found = holding.mixed_snapshots(con)
+    with invariants.opened(publication.database) as con:
+        found = invariants.mixed_snapshots(con)
     assert any("segmentations was made from another user_features" in fault for fault in found)
 
 
@@ -61,5 +61,5 @@ def test_a_plan_that_is_lost_is_seen(tmp_path: Path) -> None:
     roadmap = Roadmap(tmp_path)
     roadmap.ensure()
     plan = roadmap.add(a_plan(), "ann")
-    assert holding.plan_faults(tmp_path, [(plan.plan_id, 1)]) == []
-    assert holding.plan_faults(tmp_path, [(plan.plan_id, 2)]) == [f"{plan.plan_id} revision 2 is lost"]
+    assert invariants.plan_faults(tmp_path, [(plan.plan_id, 1)]) == []
+    assert invariants.plan_faults(tmp_path, [(plan.plan_id, 2)]) == [f"{plan.plan_id} revision 2 is lost"]

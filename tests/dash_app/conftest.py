@@ -43,7 +43,7 @@ def folder(written: Path, tmp_path: Path) -> Path:
 def services(folder: Path, gate: Gate) -> Iterator[Services]:
     """The roadmap is the test's own; the tables are shared."""
     roadmap = Roadmap(folder, brief=lambda plan: write_brief(plan, plan_drafts.labels(gate)))
-    made = Services(Settings(warehouse=folder), gate, roadmap)
+    made = Services(Settings(warehouse=folder), gate, roadmap, lambda: "local user")
     with flask.Flask("test").test_request_context():
         yield made
 

@@ -6,7 +6,7 @@ from dash_app.callbacks import dialog
 from dash_app.components import overview
 from dash_app.components.choice import how_chosen
 from dash_app.data.choice import load_choice
-from grupa_pipeline.segmentation.wording import COLUMNS
+from grupa_pipeline.segmentation.grid_labels import COLUMNS
 from tests.dash_app.synthetic import DAYS
 from tests.dash_app.trees import ids, of_class, parts, text
 

@@ -30,4 +30,4 @@ def test_without_a_warehouse_there_is_nothing_to_make_ready(tmp_path):
     """It is not an error: the page itself says what is missing."""
     settings = Settings(warehouse=tmp_path)
     app = create_app(settings)
-    warmup.warm_up(app, Services(settings, Gate(tmp_path / PIPELINE_FILE), Roadmap(tmp_path)))
+    warmup.warm_up(app, Services(settings, Gate(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"))

@@ -1,7 +1,7 @@
 import pyarrow as pa
 
 from grupa_pipeline.defs.asset_metadata import draw_grid, grid_metadata, outcome_metadata
-from grupa_pipeline.segmentation.wording import COLUMNS
+from grupa_pipeline.segmentation.grid_labels import COLUMNS
 
 
 def candidate(number: int, selection: str, verdict: str, *, stability: float | None, chosen: bool) -> dict[str, object]:

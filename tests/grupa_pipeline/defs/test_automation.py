@@ -7,8 +7,8 @@ import pytest
 
 from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.automation import next_snapshot
-from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.publication import Publication
 from sample_data.generate import END, write_log
@@ -102,11 +102,11 @@ def test_new_events_or_other_settings_are_another_input(settings: Settings) -> N
     put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:
         build_defs(settings).resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=QUIET)
-        first = next_snapshot(WarehouseResource.of(settings))
+        first = next_snapshot(SnapshotContext(settings))
         assert isinstance(first, dg.RunRequest)
         execute(settings, instance, first)
-    assert isinstance(next_snapshot(WarehouseResource.of(settings)), dg.SkipReason)
-    other = WarehouseResource.of(Settings(warehouse=settings.warehouse, window_days=7))
+    assert isinstance(next_snapshot(SnapshotContext(settings)), dg.SkipReason)
+    other = SnapshotContext(Settings(warehouse=settings.warehouse, window_days=7))
     assert isinstance(next_snapshot(other), dg.RunRequest)
 
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from grupa_pipeline.aggregates import log
+from grupa_pipeline.aggregates import event_window
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.paths import MOST_PATHS, MOST_TIMES
@@ -68,7 +68,7 @@ def test_their_number_is_bounded() -> None:
 
 def test_more_actions_than_can_be_numbered_cost_the_rarest_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     length = (END - START) // timedelta(microseconds=1)
-    monkeypatch.setattr(log, "KEY_BITS", length.bit_length() + 2)
+    monkeypatch.setattr(event_window, "KEY_BITS", length.bit_length() + 2)
     found = build_features(connect(LOG), "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
     assert values(found, "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
     assert "path_open__save" not in found.features.column_names

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import duckdb
 import pyarrow.parquet as pq
 
-from grupa_pipeline.ingest import by_day, event_files
+from grupa_pipeline.ingest import day_partitioner, event_files
 from tests.grupa_pipeline.ingest.conftest import HEADER, events_of
 
 TEXTS = ['"{""a"":1,""b"":2}"', '"{""b"": 2, ""a"": 1}"', '"{""a"":1,""b"":3}"', "", "null", "é", "[1]"]
@@ -34,7 +34,7 @@ def by_hand(lines: list[str]) -> int:
 def test_a_log_larger_than_memory_gives_the_same_events(take, monkeypatch):
     lines = log(4_000, seed=1)
     whole = take(HEADER + "\n".join(lines))
-    monkeypatch.setattr(by_day, "CHUNK_BYTES", 10_000)
+    monkeypatch.setattr(day_partitioner, "CHUNK_BYTES", 10_000)
     monkeypatch.setattr(event_files, "PART_BYTES", 5_000)
     monkeypatch.setattr(event_files, "BATCH_ROWS", 64)
     monkeypatch.setattr("grupa_pipeline.ingest.reading.BATCH_ROWS", 256)

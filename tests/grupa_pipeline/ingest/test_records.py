@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from grupa_pipeline.ingest import staging
+from grupa_pipeline.ingest import file_staging
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.header import read_header
 from grupa_pipeline.ingest.ingest import ingest_files
-from grupa_pipeline.ingest.judging import Judge
 from grupa_pipeline.ingest.reading import NotPlainError, read_around, read_carefully, read_plainly
 from grupa_pipeline.ingest.records import read_records
+from grupa_pipeline.ingest.row_validation import Judge
 from grupa_pipeline.ingest.source import MAX_RECORD, scan, text_blocks
 from grupa_pipeline.ingest.timestamps import Style
 from tests.grupa_pipeline.ingest.conftest import HEADER, NOW, events_of, rejections
@@ -134,7 +134,7 @@ _PATH = Path(_SCRATCH.name) / "log.csv"
 
 @pytest.fixture(scope="module")
 def con():
-    with staging.scratch_connection(Path(_SCRATCH.name), "200MB") as connection:
+    with file_staging.scratch_connection(Path(_SCRATCH.name), "200MB") as connection:
         yield connection
     _SCRATCH.cleanup()
 
@@ -187,7 +187,7 @@ def test_many_quoted_newlines_across_duckdbs_buffers_agree(tmp_path):
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
     scanned = scan(tmp_path / "log.csv")
     judge = Judge(read_header(scanned), Style(), datetime(2026, 1, 1))
-    with staging.scratch_connection(tmp_path, "500MB") as con:
+    with file_staging.scratch_connection(tmp_path, "500MB") as con:
         plain = everything(read_plainly, con, scanned, judge)
         assert plain == everything(read_carefully, con, scanned, judge)
     assert (plain[0], len(plain[1]), plain[2]) == (40_000, 40_000, [])
@@ -214,7 +214,7 @@ def test_only_what_is_rejected_is_read_carefully(tmp_path, bad, reader):
     scanned = scan(tmp_path / "log.csv")
     judge = Judge(read_header(scanned), Style(), NOW)
     told = []
-    with staging.scratch_connection(tmp_path, "500MB") as con:
+    with file_staging.scratch_connection(tmp_path, "500MB") as con:
         for read in (read_plainly, read_around):
             with contextlib.suppress(NotPlainError):
                 told.append((read.__name__, everything(read, con, scanned, judge)))

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from grupa_pipeline.insights.calls import Limits
-from grupa_pipeline.insights.write import Insights
-from tests.grupa_pipeline.insights import scenes
+from grupa_pipeline.insights.generate import Insights
+from grupa_pipeline.insights.llm_client import Limits
+from tests.grupa_pipeline.insights import contexts
 from tests.grupa_pipeline.insights.model_server import ModelServer
 
 PROVIDERS = ("openai", "anthropic")
 CLUSTERS = 3
-SHORT = dataclasses.replace(scenes.QUICK, call_seconds=0.2, run_seconds=3.0, attempts=2)
+SHORT = dataclasses.replace(contexts.QUICK, call_seconds=0.2, run_seconds=3.0, attempts=2)
 
 STOPS = ("401", "403", "404", "quota", "429-hour", "429-date")
 GIVEN_UP = ("400", "413", "422")
@@ -28,11 +28,11 @@ def keys(openai_key: None, anthropic_key: None) -> None:
 
 @pytest.fixture(scope="module")
 def given() -> dict[str, Any]:
-    return scenes.inputs()
+    return contexts.inputs()
 
 
-def ask(given: dict[str, Any], provider: str, server: ModelServer, limits: Limits = scenes.QUICK) -> Insights:
-    return scenes.write(given, llm=f"{provider}:stand-in", base_url=server.url(provider), limits=limits)
+def ask(given: dict[str, Any], provider: str, server: ModelServer, limits: Limits = contexts.QUICK) -> Insights:
+    return contexts.write(given, llm=f"{provider}:stand-in", base_url=server.url(provider), limits=limits)
 
 
 def falls_back(told: Insights) -> None:
@@ -71,7 +71,7 @@ def test_what_may_pass_is_retried_and_then_given_up(given: dict[str, Any], provi
     with ModelServer(otherwise=failure) as server:
         told = ask(given, provider, server)
     falls_back(told)
-    assert len(server.requests) == scenes.QUICK.attempts * (1 + CLUSTERS)
+    assert len(server.requests) == contexts.QUICK.attempts * (1 + CLUSTERS)
     assert len(told.calls) == 1 + CLUSTERS
 
 
@@ -126,7 +126,7 @@ def test_nobody_is_there(given: dict[str, Any], provider: str) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_run_ends_at_its_deadline(given: dict[str, Any], provider: str) -> None:
-    limits = dataclasses.replace(scenes.QUICK, call_seconds=30.0, run_seconds=3.0)
+    limits = dataclasses.replace(contexts.QUICK, call_seconds=30.0, run_seconds=3.0)
     started = time.monotonic()
     with ModelServer(otherwise="slow") as server:
         told = ask(given, provider, server, limits)
@@ -137,18 +137,18 @@ def test_the_run_ends_at_its_deadline(given: dict[str, Any], provider: str) -> N
 
 def test_a_run_asks_no_more_than_its_ceiling(given: dict[str, Any]) -> None:
     with ModelServer() as server:
-        told = ask(given, "openai", server, dataclasses.replace(scenes.QUICK, max_calls=2))
+        told = ask(given, "openai", server, dataclasses.replace(contexts.QUICK, max_calls=2))
     assert len(server.requests) == 2
     assert sorted(told.insights["source"].unique()) == ["llm", "rules"]
     with ModelServer() as server:
-        ask(given, "openai", server, dataclasses.replace(scenes.QUICK, max_run_tokens=100))
+        ask(given, "openai", server, dataclasses.replace(contexts.QUICK, max_run_tokens=100))
     assert len(server.requests) == 1
 
 
 def test_an_unknown_provider_and_a_missing_key_leave_it_to_the_rules(
     given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    falls_back(scenes.write(given, llm="nosuchprovider:m"))
+    falls_back(contexts.write(given, llm="nosuchprovider:m"))
     monkeypatch.delenv("OPENAI_API_KEY")
     with ModelServer() as server:
         falls_back(ask(given, "openai", server))
@@ -179,4 +179,4 @@ def test_a_request_asks_for_the_shape_and_bounds_the_answer(given: dict[str, Any
     for body in server.requests:
         shape = body["response_format"]["json_schema"] if provider == "openai" else body["output_config"]["format"]
         assert set(shape["schema"]["properties"]) in ({"clusters"}, {"pain_points", "recommendations"})
-        assert scenes.QUICK.max_output_tokens in (body.get("max_completion_tokens"), body.get("max_tokens"))
+        assert contexts.QUICK.max_output_tokens in (body.get("max_completion_tokens"), body.get("max_tokens"))

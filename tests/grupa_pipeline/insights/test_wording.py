@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from grupa_pipeline.insights.pains import known_pains, pain_of
-from grupa_pipeline.insights.text import PLACEHOLDER
+from grupa_pipeline.insights.pain_points import known_pains, pain_of
+from grupa_pipeline.insights.templates import PLACEHOLDER
 from grupa_pipeline.insights.wording import UNNAMED, Wording, spoken, vocabulary
 from tests.grupa_pipeline.insights import planted
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.maintenance.status import mend, restore, status
+from grupa_pipeline.maintenance.status import restore, status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, warehouse
 from grupa_pipeline.storage.inbox import take_in_files
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.storage.repair import repair
 from tests.grupa_pipeline.takings import NOW, held, log
 
 
@@ -49,10 +50,10 @@ def test_a_moved_folder_is_told_and_mended(publication: Publication) -> None:
     there = moved(publication)
     text, sound = state(there)
     assert not sound and "was moved or copied" in text
-    mend(Settings(warehouse=there.folder))
+    repair(Settings(warehouse=there.folder))
     assert state(there)[1] and len(held(there)) == 2
     version = warehouse.version(there.database)
-    mend(Settings(warehouse=there.folder))
+    repair(Settings(warehouse=there.folder))
     assert warehouse.version(there.database) == version
 
 
@@ -68,7 +69,7 @@ def test_a_copy_does_not_show_the_rows_of_what_it_was_copied_from(publication: P
 def test_a_link_that_somebody_removed_is_made_again(publication: Publication) -> None:
     publication.database.unlink()
     assert "is missing" in state(publication)[0]
-    mend(Settings(warehouse=publication.folder))
+    repair(Settings(warehouse=publication.folder))
     assert state(publication)[1] and len(held(publication)) == 2
 
 

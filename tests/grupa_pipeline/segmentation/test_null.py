@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.null import (
     Null,
     Shape,

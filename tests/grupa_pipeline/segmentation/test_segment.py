@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.segmentation import planted
 from benchmarks.segmentation.measures import fingerprint
 from grupa_pipeline import tables
-from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.segment import segment
 from tests import ROOT

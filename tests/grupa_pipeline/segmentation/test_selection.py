@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.method import Method
+from grupa_pipeline.segmentation.grid_labels import SELECTIONS, VERDICTS
 from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose, judge
-from grupa_pipeline.segmentation.wording import SELECTIONS, VERDICTS
 
 METHOD = Method()
 

@@ -12,16 +12,16 @@ import pytest
 
 from grupa.cli import main
 from grupa.cli.run import run
-from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
+from grupa_pipeline.segmentation.assignment import place
+from grupa_pipeline.segmentation.config import Method
 from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.method import Method
-from grupa_pipeline.segmentation.placing import place
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.build import window_features
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import placing
 from grupa_pipeline.snapshots.spark_session import (
     SparkFailedError,
@@ -45,7 +45,7 @@ def test_a_run_computes_on_spark_what_duckdb_computes(spark_address: str, tmp_pa
     env = {"GRUPA_LLM": "none", "GRUPA_WAREHOUSE": str(tmp_path / "warehouse"), "GRUPA_ENGINE": spark_address}
     made = run(Settings.from_env(env), [tmp_path / "log.csv"])
     assert made.status == "too_few_users"  # what is clustered is the next test's
-    here = WarehouseResource.of(Settings.from_env(env | {"GRUPA_ENGINE": "duckdb"}))
+    here = SnapshotContext(Settings.from_env(env | {"GRUPA_ENGINE": "duckdb"}))
     expected = window_features(here, made.snapshot_date)
     found = here.publication.query("SELECT * EXCLUDE (snapshot_date) FROM user_features ORDER BY user_id").to_pandas()
     assert len(found) > 30
@@ -68,7 +68,7 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
         )
     names = [row["feature"] for row in built.catalog.to_pylist() if row["role"] == "clustering"]
     clustering = built.features.to_pandas().set_index("user_id")[names]
-    here, there = (WarehouseResource(folder=str(tmp_path), engine=name) for name in ("duckdb", spark_address))
+    here, there = (SnapshotContext(Settings(warehouse=tmp_path, engine=name)) for name in ("duckdb", spark_address))
     method = Method(landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1)
     asked = {"seed": 1, "snapshot_date": END, "method": method}
     expected, found = (segment(clustering, placing=placing(side), **asked).users for side in (here, there))

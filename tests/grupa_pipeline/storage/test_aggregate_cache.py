@@ -9,14 +9,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from grupa_pipeline.aggregates import pieces
+from grupa_pipeline.aggregates import day_aggregates
+from grupa_pipeline.aggregates.day_aggregates import Piece
 from grupa_pipeline.aggregates.engine import DuckDBEngine
-from grupa_pipeline.aggregates.pieces import Piece
-from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.maintenance.erasure import forget
 from grupa_pipeline.maintenance.withdrawal import withdraw
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import build
+from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import aggregate_cache
 from grupa_pipeline.storage.aggregate_cache import Shelf
 from grupa_pipeline.storage.inbox import take_in_files
@@ -50,29 +50,29 @@ def events(days: range, seed: int) -> Iterator[str]:
                 yield f"u{user},{at.isoformat()},{action},{told if rng.random() < 0.8 else ''}"
 
 
-def taken_in(warehouse: WarehouseResource, path: Path, days: range, seed: int) -> None:
+def taken_in(warehouse: SnapshotContext, path: Path, days: range, seed: int) -> None:
     rows = list(dict.fromkeys(events(days, seed)))
     take_in_files(warehouse.publication, [log(path, *rows, header=HEADER)], None, NOW)
 
 
-def features(warehouse: WarehouseResource, day: int) -> pa.Table:
+def features(warehouse: SnapshotContext, day: int) -> pa.Table:
     return build.window_features(warehouse, (FIRST + timedelta(days=day)).date()).features
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> WarehouseResource:
-    warehouse = WarehouseResource(folder=str(tmp_path / "warehouse"), window_days=40)
+def warehouse(tmp_path: Path) -> SnapshotContext:
+    warehouse = SnapshotContext(Settings(warehouse=tmp_path / "warehouse", window_days=40))
     taken_in(warehouse, tmp_path / "first.csv", range(45), 1)
     return warehouse
 
 
 def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_once(
-    warehouse: WarehouseResource, monkeypatch: pytest.MonkeyPatch
+    warehouse: SnapshotContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[int]] = []
-    original = pieces.Sums._events_in
+    original = day_aggregates.Sums._events_in
     monkeypatch.setattr(
-        pieces.Sums, "_events_in", lambda sums, numbers: read.append(numbers) or original(sums, numbers)
+        day_aggregates.Sums, "_events_in", lambda sums, numbers: read.append(numbers) or original(sums, numbers)
     )
     features(warehouse, 42)
     read.clear()
@@ -91,7 +91,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first window knows creations and deals; only later ones know submissions, which deals are then held against."""
-    warehouse = WarehouseResource(folder=str(tmp_path / "warehouse"), window_days=40)
+    warehouse = SnapshotContext(Settings(warehouse=tmp_path / "warehouse", window_days=40))
     rows = [
         f'u{user},{FIRST + timedelta(days=day, hours=user)},{action},"{{""proposal_id"": ""p{day % 3}""}}"'
         for user in range(12)
@@ -106,7 +106,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
     assert pieced.equals(features(warehouse, 29))
 
 
-def test_a_damaged_sum_is_made_again(warehouse: WarehouseResource) -> None:
+def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
     before = features(warehouse, 42)
     for path in aggregate_cache.folder(warehouse.publication.folder).iterdir():
         path.write_bytes(path.read_bytes()[:100])
@@ -114,7 +114,7 @@ def test_a_damaged_sum_is_made_again(warehouse: WarehouseResource) -> None:
 
 
 def test_numbers_from_elsewhere_are_given_to_nobody(
-    warehouse: WarehouseResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: SnapshotContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The register is lost, or an older one comes back, while sums lie there in which its numbers stand."""
     path = aggregate_cache.folder(warehouse.publication.folder) / NAME
@@ -145,7 +145,7 @@ def con() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def shelf_of(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> Shelf:
+def shelf_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> Shelf:
     """A shelf whose register has one edition, whichever process asks."""
     register = Register(aggregate_cache.folder(warehouse.publication.folder))
     if not register.editions:
@@ -157,7 +157,7 @@ def shelf_of(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, roles
 TWO_DAYS = Piece(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
 
 
-def test_what_is_put_there_is_shown(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_what_is_put_there_is_shown(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     kept = shelf_of(warehouse, con)
     assert not kept.holds("counts", TWO_DAYS)
     kept.put("counts", TWO_DAYS, "made", 2)
@@ -166,13 +166,13 @@ def test_what_is_put_there_is_shown(warehouse: WarehouseResource, con: duckdb.Du
     assert con.execute(f"SELECT * FROM {kept.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
 
 
-def test_days_without_events_are_no_pieces(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_days_without_events_are_no_pieces(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     long_ago = Piece(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
     assert shelf_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
 
 
 def test_a_sum_is_of_its_events_and_of_no_others(
-    warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection, tmp_path: Path
+    warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     taken_in(warehouse, tmp_path / "other.csv", range(20, 22), 2)
@@ -181,25 +181,25 @@ def test_a_sum_is_of_its_events_and_of_no_others(
     assert not shelf_of(warehouse, con).holds("counts", TWO_DAYS)
 
 
-def test_other_roles_have_other_sums(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_other_roles_have_other_sums(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     assert not shelf_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
 
 
-def test_who_is_forgotten_is_in_no_sum(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_who_is_forgotten_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     forget(Settings(warehouse=warehouse.publication.folder), "u3")
     assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
 
 
-def test_what_was_withdrawn_is_in_no_sum(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_what_was_withdrawn_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
     withdraw(Settings(warehouse=warehouse.publication.folder), rows["file_sha256"][0].as_py())
     assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
 
 
-def test_sums_that_nobody_asks_for_go(warehouse: WarehouseResource, con: duckdb.DuckDBPyConnection) -> None:
+def test_sums_that_nobody_asks_for_go(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     kept, folder = shelf_of(warehouse, con), warehouse.publication.folder
     kept.put("counts", TWO_DAYS, "made", 2)
     (aggregate_cache.folder(folder) / ".half.parquet").touch()
@@ -216,15 +216,15 @@ def test_sums_that_nobody_asks_for_go(warehouse: WarehouseResource, con: duckdb.
 
 def test_pieces_are_as_long_as_the_calendar_allows() -> None:
     start = datetime(1970, 1, 1) + timedelta(days=31)
-    days = [(piece.end - piece.start).days for piece in pieces.cut(start, start + timedelta(days=46))]
+    days = [(piece.end - piece.start).days for piece in day_aggregates.cut(start, start + timedelta(days=46))]
     assert days == [1, 32, 8, 1, 1, 1, 1, 1]
-    assert pieces.cut(start, start) == []
-    assert pieces.cut(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
+    assert day_aggregates.cut(start, start) == []
+    assert day_aggregates.cut(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
 
 
 def test_what_is_summed_up_at_once_is_never_longer_than_the_longest_piece() -> None:
-    parts = pieces.cut(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
-    sums = pieces.Sums(engine=None, events=None, pieces=parts, shelf=None)  # type: ignore[arg-type]
+    parts = day_aggregates.cut(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
+    sums = day_aggregates.Sums(engine=None, events=None, pieces=parts, shelf=None)  # type: ignore[arg-type]
     stretches = sums._stretches([number for number in range(len(parts)) if number != 4])
     days = [(parts[numbers[-1]].end - parts[numbers[0]].start).days for numbers in stretches]
     assert [number for numbers in stretches for number in numbers] == [n for n in range(len(parts)) if n != 4]

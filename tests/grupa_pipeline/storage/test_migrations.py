@@ -11,10 +11,11 @@ import pytest
 from dash_app.roadmap import schema as roadmap_schema
 from dash_app.roadmap.store import Roadmap
 from grupa.cli import main
-from grupa_pipeline.maintenance.status import mend, status
+from grupa_pipeline.maintenance.status import status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import schema, warehouse
 from grupa_pipeline.storage.migrations import NewerFileError, Shape, migrate, stored_version
+from grupa_pipeline.storage.repair import repair
 from grupa_pipeline.tables import CLUSTERS, Column
 from tests.dash_app.planning.plans import a_plan
 from tests.grupa_pipeline.storage.released.shapes import HOME, make_file, text_of, told_by
@@ -103,7 +104,7 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
     database = first_release / "grupa.duckdb"
     before = rows(database)
     assert before["events"] and all(before[table.name] for table in schema.PIPELINE_TABLES if table.storage == "rows")
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     assert rows(database) == before
     text, sound = status(Settings(warehouse=first_release))
     assert sound and f"schema version {schema.SHAPE.version}" in text
@@ -112,12 +113,12 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
 def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
     first_release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     database = first_release / "grupa.duckdb"
     before, old = rows(database), warehouse.version(database)
     a_later_shape(monkeypatch)
     with warehouse.read(database) as reader:  # an analyst's session that was open all the while
-        mend(Settings(warehouse=first_release))
+        repair(Settings(warehouse=first_release))
         assert reader.execute("SELECT * FROM clusters").fetchall() == [
             tuple(row.values()) for row in before["clusters"]
         ]
@@ -128,12 +129,12 @@ def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
         name: found for name, found in before.items() if name != "clusters"
     }
     made = warehouse.version(database)
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     assert old != made == warehouse.version(database)
 
 
 def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     database = first_release / "grupa.duckdb"
     before, old = rows(database), warehouse.version(database)
 
@@ -143,7 +144,7 @@ def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkey
 
     monkeypatch.setattr(schema, "SHAPE", replace(schema.SHAPE, steps=(*schema.SHAPE.steps, fails)))
     with pytest.raises(duckdb.Error):
-        mend(Settings(warehouse=first_release))
+        repair(Settings(warehouse=first_release))
     assert (rows(database), warehouse.version(database)) == (before, old)
 
 
@@ -151,7 +152,7 @@ def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkey
 def test_a_file_of_a_later_release_is_refused_in_a_sentence(
     first_release: Path, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     Roadmap(first_release).ensure()
     database = first_release / file
     with warehouse.publish(database) as con:
@@ -173,13 +174,13 @@ def test_a_roadmap_of_the_first_release_opens_and_takes_plans(tmp_path: Path) ->
 
 
 def test_status_tells_a_later_shape(first_release: Path) -> None:
-    mend(Settings(warehouse=first_release))
+    repair(Settings(warehouse=first_release))
     with warehouse.publish(first_release / "grupa.duckdb") as con:
         con.execute("UPDATE schema_version SET version = 99")
     text, sound = status(Settings(warehouse=first_release))
     assert not sound and "upgrade Grupa" in text
     with pytest.raises(NewerFileError):
-        mend(Settings(warehouse=first_release))
+        repair(Settings(warehouse=first_release))
 
 
 def test_a_file_that_grupa_did_not_write_is_left_alone_and_told() -> None:

@@ -1,0 +1,121 @@
+"""One log file, parsed and judged: its good records as event files in a scratch folder, its bad ones as a table.
+
+Puts the steps together: what stands in the file is `reading.py`'s business, how events come to their days `by_day.py`'s, and
+files and duplicates are `event_files.py`'s.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from grupa_pipeline.ingest import metadata
+from grupa_pipeline.ingest.day_partitioner import ByDay
+from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
+from grupa_pipeline.ingest.event_files import EventFile, write_event_files
+from grupa_pipeline.ingest.header import Layout, read_header
+from grupa_pipeline.ingest.reading import READERS, NotPlainError, Reader
+from grupa_pipeline.ingest.records import read_records
+from grupa_pipeline.ingest.row_validation import Judge
+from grupa_pipeline.ingest.source import Scan, scan
+from grupa_pipeline.ingest.timestamps import decide_style, misfit_problem, unread_problem
+
+HEAD_BYTES = 256 << 10
+"""How much of a file's start decides how its timestamps are written."""
+FIRST_SNAPSHOT = date(1970, 1, 1)
+"""The earliest day that may have a snapshot; a log with nothing after it could never be shown."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file whose records have been judged and whose events stand in scratch files, each once.
+
+    `rejected` has the columns of tables.REJECTED_ROWS; `rows_read` counts duplicates too.
+    """
+
+    scan: Scan
+    rows_read: int
+    event_files: dict[date, EventFile]
+    rejected: pa.Table
+
+
+@contextmanager
+def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB session in UTC that spills into `scratch` beyond `memory_limit`."""
+    with duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(scratch / "spill")}) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        metadata.register_functions(con)
+        yield con
+
+
+def stage_file(
+    con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, timestamp_format: str | None
+) -> Staged:
+    """Parse and judge one file; its events go to files in `folder`, which exists and is empty.
+
+    Raises:
+        UnusableFileError: The file as a whole is of no use, one without a usable record included.
+    """
+    scanned = scan(path)
+    layout = read_header(scanned)
+    timestamps = _first_timestamps(scanned, layout)
+    judge = Judge(layout, decide_style(path.name, timestamps, timestamp_format), now)
+    staged = next(filter(None, (_stage(con, scanned, judge, folder, read) for read in READERS)))
+    if not staged.event_files:
+        raise _no_usable_record(staged, layout, list(timestamps.values()), timestamp_format)
+    if (last := max(staged.event_files)) < FIRST_SNAPSHOT:
+        problem = (
+            f"all of its events lie before 1970, where snapshots begin (the last ones on {last}); "
+            "check how its timestamps are written, and export it again with those that are meant."
+        )
+        raise UnusableFileError(path.name, problem)
+    return staged
+
+
+def _stage(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge, folder: Path, read: Reader) -> Staged | None:
+    """What `read` makes of the file; None when another reader must tell."""
+    with ByDay(folder / "by-day", partial(metadata.judged_texts, con, judge.layout)) as events:
+        try:
+            reading = read(con, scanned, judge, events.add)
+        except NotPlainError:
+            return None
+        events.finish()
+        event_files = write_event_files(con, events, folder, scanned.sha256)
+    return Staged(scanned, reading.rows, event_files, reading.rejected)
+
+
+def _first_timestamps(scanned: Scan, layout: Layout) -> dict[int, str]:
+    """The timestamp texts among the first records, by line, from the start of the file that the scan kept."""
+    head = scanned.head[:HEAD_BYTES]
+    whole_lines = head[: head.rfind(scanned.newline) + 1] or scanned.head
+    batches = read_records([whole_lines], layout, scanned.newline)
+    return {
+        line: text
+        for batch in batches
+        for line, text in zip(
+            batch.column("line_number").to_pylist(), batch.column(f"c{layout.timestamp}").to_pylist(), strict=True
+        )
+        if text
+    }
+
+
+def _no_usable_record(
+    staged: Staged, layout: Layout, timestamps: list[str], timestamp_format: str | None
+) -> UnusableFileError:
+    if not staged.rows_read:
+        problem = "it holds a header but no record; export it again."
+        return UnusableFileError(staged.scan.name, problem, layout.header_line)
+    reasons = staged.rejected["reason"]
+    commonest = max(reasons.value_counts().to_pylist(), key=lambda each: each["counts"])
+    reason, count = commonest["values"], commonest["counts"]
+    advice = REASONS[reason]
+    if reason == "bad_timestamp" and timestamps:
+        advice = misfit_problem(timestamps, timestamp_format) if timestamp_format else unread_problem(timestamps)
+    problem = f"none of its {len(reasons):,} records can be used; {count:,} for one reason ({reason}): {advice}"
+    first = staged.rejected["line_number"][reasons.index(reason).as_py()].as_py()
+    return UnusableFileError(staged.scan.name, problem, first)

@@ -1,0 +1,116 @@
+"""The same grid fitted again and again on bounded samples, in worker processes. What the fits mean is decided
+elsewhere."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.grid import Fit, fit_grid
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+_LOADED_ONCE = ["grupa_pipeline.segmentation.worker_pool", "umap", "hdbscan", "sklearn.neighbors"]
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+_pools: dict[int, ProcessPoolExecutor] = {}
+
+
+def fit_samples(samples: Sequence[np.ndarray], axes: np.ndarray, method: Method, seed: int) -> list[list[Fit]]:
+    """Fit the grid on each of `samples` (rows, columns). Sample i is seeded with seed + i, so workers change no
+    result.
+
+    Raises BrokenProcessPool when a worker was killed, as it is where memory runs out; the next call has new workers.
+    """
+    waiting = [_submit(method, fit_grid, rows, axes, method, seed + index) for index, rows in enumerate(samples)]
+    return [each.result() for each in waiting]
+
+
+def in_worker(method: Method, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """`function` called where umap-learn and hdbscan are loaded already, so that this process need not load them too."""
+    return _submit(method, function, *args, **kwargs).result()
+
+
+def warm_up() -> None:
+    """Begin to load what fits need, in a process of its own that workers are then forked from; returns at once.
+
+    Loading umap-learn takes seconds, so it is done once and while something else goes on. That process runs nothing, so
+    no thread of it holds a lock, and it is safe to fork, unlike one in which Dagster and DuckDB run; it ends with this
+    one. On a single core there are no workers.
+    """
+    if _cores() == 1:
+        return
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    try:
+        forkserver.set_forkserver_preload(_LOADED_ONCE)
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def release_workers() -> None:
+    """End the worker processes, which otherwise wait for more fits as long as this process lives."""
+    while _pools:
+        _pools.popitem()[1].shutdown()
+
+
+def _submit(
+    method: Method, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+) -> Future[Result]:
+    workers = max(1, min(method.workers, _cores()))
+    if workers == 1:
+        done: Future[Result] = Future()
+        done.set_result(function(*args, **kwargs))
+        return done
+    job = partial(function, *args, **kwargs)
+    try:
+        return _pool(workers).submit(_on_one_thread, job)
+    except BrokenProcessPool:  # by an earlier call
+        _pools.pop(workers).shutdown()
+        return _pool(workers).submit(_on_one_thread, job)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Workers that are there already, or new ones."""
+    if workers not in _pools:
+        warm_up()
+        context = multiprocessing.get_context("forkserver")
+        _pools[workers] = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+    return _pools[workers]
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the process that it works for is killed: it would wait for its next task for good."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=[parent], daemon=True).start()
+
+
+def _end_after(process: BaseProcess) -> None:
+    process.join()
+    os._exit(1)
+
+
+def _on_one_thread(job: Callable[[], Result]) -> Result:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return job()

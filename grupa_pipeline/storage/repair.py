@@ -1,0 +1,68 @@
+"""Puts a published file right that is of another folder or an older schema version, and refuses one of a later release."""
+
+import logging
+from pathlib import Path
+
+from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import run_lock, schema, warehouse
+from grupa_pipeline.storage.migrations import is_current
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import PIPELINE_TABLES
+
+logger = logging.getLogger("grupa")
+
+
+def show_files_here(publication: Publication) -> None:
+    """Publish again when what is published is of another folder or an older shape, or its link is gone.
+
+    Views can hold absolute paths alone. To be called by whoever works on the warehouse alone. Does nothing when all is well, or
+    nothing is published.
+
+    Raises:
+        NewerFileError: A later release of Grupa wrote the file.
+    """
+    if not _needs_repair(publication.database):
+        return
+    with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
+        schema.ensure_tables(con)
+        schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
+    logger.info("The tables have schema version %d and show the files of %s.", schema.SHAPE.version, publication.folder)
+
+
+def repair(settings: Settings) -> None:
+    """`show_files_here` for who only reads: waits for a run that is at work only where there is something to mend.
+
+    Raises:
+        DamagedWarehouseError: What is published does not open.
+        NewerFileError: A later release of Grupa wrote it.
+    """
+    if _needs_repair(settings.warehouse / warehouse.PIPELINE_FILE):
+        with run_lock.alone(settings.warehouse, purpose="mending"):
+            show_files_here(Publication(settings.warehouse))
+
+
+def refuse_newer(settings: Settings) -> None:
+    """Say so before any work when a later release of Grupa wrote what is published.
+
+    Raises:
+        NewerFileError: It did.
+    """
+    database = settings.warehouse / warehouse.PIPELINE_FILE
+    if warehouse.version(database):
+        with warehouse.read(database) as con:
+            is_current(con, schema.SHAPE)
+
+
+def _needs_repair(database: Path) -> bool:
+    if warehouse.version(database) is None:
+        return False
+    with warehouse.read(database) as con:
+        current = is_current(con, schema.SHAPE)
+    return not current or not database.exists() or is_elsewhere(database)
+
+
+def is_elsewhere(database: Path) -> bool:
+    """Whether the views show the files of another folder: the warehouse was moved or copied."""
+    with warehouse.read(database) as con:
+        folder = schema.shown_folder(con, PIPELINE_TABLES)
+    return folder is not None and not (folder.exists() and folder.samefile(database.parent))

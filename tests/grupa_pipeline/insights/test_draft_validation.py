@@ -1,0 +1,219 @@
+"""Forged answers: each is a good answer with one lie in it, and none may pass."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from grupa_pipeline.insights.analysis_context import Scene
+from grupa_pipeline.insights.draft_validation import Ground, faults_of_draft, faults_of_naming
+from grupa_pipeline.insights.models import ClusterDraft, Naming
+from grupa_pipeline.insights.rule_based import analyse, name_clusters
+from tests.grupa_pipeline.insights import contexts, planted
+
+NUMBERS = (
+    "42", "3.5", "½", "²", "Ⅳ", "٣", "५", "４２", "①", "forty", "Forty-one", "fortyone", "twenty", "seventeen", "two", "Twice",
+    "half", "a third", "thrice", "double", "doubled", "threefold", "ten-fold", "dozens", "hundreds", "a million", "percent",
+    "%", "‰", "three in ten", "a tenth", "the majority", "quadruple", "f o r t y", "f-i-v-e", "for\u200bty", "fоrty", "triple",
+    "two-thirds", "per cent", "eleven", "tenfold", "ninety-nine", "a quarter", "couple", "zero", "nineteen times", "1e3",
+)  # fmt: skip
+LINKS = (
+    "http://evil.example", "https://x.example/a", "www.evil.example", "evil.com", "see shop.io", "a@b.example",
+    "[text](link)", "![x](y)", "javascript:alert()", "data:text/html", "mailto:me", "ftp://x", "<b>bold</b>", "<script>",
+    "&lt;b&gt;", "`code`", "**bold**", "# title", "a | b", "line\nbreak", "<img src=x>", "//x.example",
+)  # fmt: skip
+CAUSES = (
+    "because the form is long",
+    "due to the form",
+    "which leads to loss",
+    "as a result",
+    "driven by fear",
+    "therefore",
+)
+PLACEHOLDERS = (
+    "{E1.value}",
+    "{E1}",
+    "{e1.cluster}",
+    "{E99.cluster}",
+    "{E0.rest}",
+    "{}",
+    "{E1.cluster",
+    "{{E1.lift}}",
+    "{0}",
+)
+UNKNOWN = ("session_depth", "made_up_metric", "nps_score", "E1.cluster", "churn_risk")
+ALIASES = ("E99", "E0", "e1", "C02-had_drop_off-proportion", "", "1", "E1 ", "E1.cluster", "had_drop_off", "E100")
+
+
+SUMMARY = "They show {E1.cluster} against {E1.rest} of the others."
+
+
+def scene() -> Scene:
+    given = contexts.inputs()
+    return Scene(given["evidence"], given["clusters"], given["catalog"])
+
+
+@pytest.fixture(scope="module")
+def ground() -> Ground:
+    return Ground.of(scene().offered_of("C01"), planted.catalog())
+
+
+def worst_and_other(ground: Ground) -> tuple[str, str]:
+    worst = next(alias for alias in ground.rows if ground.badness(alias) > 0)
+    return worst, next(alias for alias in ground.rows if alias != worst)
+
+
+def good(ground: Ground) -> dict[str, Any]:
+    worst, other = worst_and_other(ground)
+    way = "more" if ground.rows[worst]["effect_size"] > 0 else "less"
+    return {
+        "pain_points": [
+            {
+                "title": "Drop off comes often",
+                "body": f"They meet it {way} often: {{{worst}.cluster}} against {{{worst}.rest}} of the others.",
+                "evidence_ids": [worst, other],
+            }
+        ],
+        "recommendations": [
+            {
+                "title": "Offer a way back",
+                "body": "Show these users what is left to do.",
+                "addresses": [1],
+                "evidence_ids": [worst],
+                "target_metric": "had_drop_off",
+                "direction": "decrease",
+                "change": "The last step offers to go on later.",
+                "hypothesis": "If they can go on later, then fewer will drop off, because nothing is lost.",
+            }
+        ],
+    }
+
+
+def forged(ground: Ground) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each lie, and the answer that holds it."""
+    worst, other = worst_and_other(ground)
+    pain, recommendation = ("pain_points", 0), ("recommendations", 0)
+    prose = [
+        (pain, "title"),
+        (pain, "body"),
+        *((recommendation, part) for part in ("title", "body", "change", "hypothesis")),
+    ]
+
+    def told(where: tuple[str, int], part: str, text: object) -> dict[str, Any]:
+        answer = copy.deepcopy(good(ground))
+        answer[where[0]][where[1]][part] = text
+        return answer
+
+    for number, lie in enumerate((*NUMBERS, *LINKS, *PLACEHOLDERS, *UNKNOWN)):
+        for where, part in (prose[number % 6], prose[(number + 3) % 6]):
+            yield f"{part}: {lie!r}", told(where, part, f"{good(ground)[where[0]][0][part]} Also {lie} it is.")
+    for lie in CAUSES:
+        for where, part in prose[:5]:
+            yield f"{part}: {lie}", told(where, part, f"{good(ground)[where[0]][0][part]} It is {lie}.")
+    for alias in ALIASES:
+        yield f"pain cites {alias!r}", told(pain, "evidence_ids", [worst, alias])
+        yield f"recommendation cites {alias!r}", told(recommendation, "evidence_ids", [alias])
+    for ids in ([], [worst], [worst, worst]):
+        yield f"pain cites {ids}", told(pain, "evidence_ids", ids)
+    yield "recommendation cites nothing", told(recommendation, "evidence_ids", [])
+    for addresses in ([], [0], [2], [-1], [1, 1], [1, 7]):
+        yield f"addresses {addresses}", told(recommendation, "addresses", addresses)
+    for metric in ("made_up", "", "share_search", "E1", "had_drop_off ", "drop_off", "1; drop table"):
+        yield f"moves {metric!r}", told(recommendation, "target_metric", metric)
+    for metric, better in (("had_drop_off", "decrease"), ("had_deal", "increase"), ("sessions_per_week", "increase")):
+        answer = told(recommendation, "target_metric", metric)
+        answer["recommendations"][0]["direction"] = "decrease" if better == "increase" else "increase"
+        yield f"moves {metric} the worse way", answer
+    yield "hypothesis the worse way", told(recommendation, "hypothesis", "If so, then drop off will increase, because.")
+    yield "no hypothesis", told(recommendation, "hypothesis", "They will stay.")
+    row = ground.rows[worst]
+    opposite = "fewer" if row["effect_size"] > 0 else "more"
+    numbers = f"{{{worst}.cluster}} against {{{worst}.rest}} of the others"
+    yield "says the opposite", told(pain, "body", f"It happens to {opposite} of them: {numbers}.")
+    yield (
+        "swaps the numbers",
+        told(pain, "body", f"They show {{{worst}.rest}} against {{{worst}.cluster}} of the others."),
+    )
+    yield "gives the others' number as their own", told(pain, "body", f"They drop off in {{{worst}.rest}} of cases.")
+    yield "states no gap", told(pain, "body", "They drop off more often than they should.")
+    uncited = next(alias for alias in ground.rows if alias not in (worst, other))
+    yield "states what it does not cite", told(pain, "body", f"They show {numbers}, and {{{uncited}.cluster}} there.")
+    best = [alias for alias in ground.rows if ground.badness(alias) < 0]
+    for alias in best[:2]:
+        lie = told(pain, "body", f"They show {{{alias}.cluster}} against {{{alias}.rest}} of the others.")
+        lie["pain_points"][0]["evidence_ids"] = [alias, other if other != alias else worst]
+        yield f"takes the better side {alias} for a pain", lie
+    for where, part in prose:
+        yield f"{part} is empty", told(where, part, " ")
+        yield f"{part} is endless", told(where, part, "very " * 300)
+    twice = copy.deepcopy(good(ground))
+    twice["pain_points"] *= 2
+    yield "one title twice", twice
+    many = copy.deepcopy(good(ground))
+    many["pain_points"] = [{**many["pain_points"][0], "title": f"Gap {letter}"} for letter in "abcdefgh"]
+    yield "too many", many
+
+
+def test_a_good_answer_passes(ground: Ground) -> None:
+    assert faults_of_draft(ClusterDraft.model_validate(good(ground)), ground) == []
+
+
+def test_no_forged_answer_passes(ground: Ground) -> None:
+    cases = list(forged(ground))
+    assert len(cases) >= 200
+    passed = []
+    for lie, answer in cases:
+        try:
+            faults = faults_of_draft(ClusterDraft.model_validate(answer), ground)
+        except ValidationError:
+            continue
+        if not faults:
+            passed.append(lie)
+    assert passed == []
+
+
+def naming(**changes: object) -> dict[str, Any]:
+    names = [
+        {"cluster_id": cluster_id, "name": name, "summary": SUMMARY, "evidence_ids": ["E1"]}
+        for cluster_id, name in (("C01", "Busy searchers"), ("C02", "Quiet writers"))
+    ]  # fmt: skip
+    names[0] |= changes
+    return {"clusters": names}
+
+
+def faults_in(answer: dict[str, Any], taken: dict[str, str] | None = None) -> dict[str, list[str]]:
+    grounds = {name: Ground.of(scene().offered_of(name), planted.catalog()) for name in ("C01", "C02")}
+    return faults_of_naming(Naming.model_validate(answer), grounds, taken or {})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Quiet readers"}, {"name": "quiet WRITERS"}, {"name": "Group 7"}, {"name": "Forty writers"},
+        {"name": "<b>Busy</b>"}, {"name": "busy.example.com"}, {"name": "{E1.cluster} busy"}, {"name": ""},
+        {"name": "of the"}, {"name": "A very long name that goes on and on for ever"}, {"name": "search_heavy"},
+        {"name": "Late loyal keepers"}, {"cluster_id": "C09"}, {"cluster_id": "C02"}, {"evidence_ids": []},
+        {"evidence_ids": ["E99"]}, {"summary": "They do it 3 times."}, {"summary": "It is because of search."},
+        {"summary": "They show {E99.cluster} here."}, {"summary": "They show {E1.rest} here."}, {"summary": "See http://x.example"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_no_forged_name_passes(changes: dict[str, object]) -> None:
+    assert faults_in(naming()) == {}
+    assert faults_in(naming(**changes), {"C03": "Loyal readers"}) != {}
+
+
+def test_the_rules_are_held_to_the_same() -> None:
+    """But for what the catalog leaves open: a rule may move a metric that has no better side in it."""
+    told = scene()
+    grounds = {name: Ground.of(told.offered_of(name), told.catalog) for name in ("C01", "C02", "C03")}
+    named = name_clusters(told.offered, told.clusters, told.catalog)
+    assert faults_of_naming(named, grounds, {}) == {}
+    for cluster in told.clusters.to_dict("records"):
+        name = str(cluster["cluster_id"])
+        draft = analyse(told.offered_of(name), cluster, told.catalog)
+        assert draft is not None
+        found = [fault for fault in faults_of_draft(draft, grounds[name]) if "with a better direction" not in fault]
+        assert found == []

@@ -1,0 +1,232 @@
+"""The rules' texts: planted pains are found, every number is a placeholder, nothing claims a cause."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from grupa_pipeline.insights.draft_validation import Ground, faults_of_draft, faults_of_naming
+from grupa_pipeline.insights.evidence import measure_evidence
+from grupa_pipeline.insights.models import ClusterDraft
+from grupa_pipeline.insights.naming import content_words
+from grupa_pipeline.insights.rule_based import MOST_PAINS, analyse, name_clusters
+from grupa_pipeline.insights.templates import PLACEHOLDER, fill, rows_by_alias
+from tests.grupa_pipeline.insights import planted
+
+CAUSAL = re.compile(
+    r"\b(because|due to|leads? to|led to|caus(e|es|ed|ing)|drives?|driven|results? in|thanks to|owing to|therefore|makes? them)\b",
+    re.IGNORECASE,
+)
+CLUSTERS = pd.DataFrame({"cluster_id": list(planted.KINDS), "size": 90, "share": 0.3})
+
+
+@pytest.fixture(scope="module")
+def evidence() -> pd.DataFrame:
+    return measure_evidence(planted.features(), planted.labels(), planted.catalog())
+
+
+@pytest.fixture(scope="module")
+def drafts(evidence: pd.DataFrame) -> dict[str, ClusterDraft]:
+    found = {}
+    for cluster in CLUSTERS.to_dict("records"):
+        draft = analyse(evidence[evidence["cluster_id"] == cluster["cluster_id"]], cluster, planted.catalog())
+        assert draft is not None
+        found[cluster["cluster_id"]] = draft
+    return found
+
+
+def _rows(evidence: pd.DataFrame, cluster_id: str):
+    return rows_by_alias(evidence[evidence["cluster_id"] == cluster_id])
+
+
+def test_the_planted_pain_comes_first(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    first = {
+        cluster_id: _rows(evidence, cluster_id)[draft.pain_points[0].evidence_ids[0]]["metric"]
+        for cluster_id, draft in drafts.items()
+    }
+    assert first["C01"] == "had_drop_off"
+    assert first["C03"] == "days_since_last_event"
+
+
+def test_drafts_keep_the_rules_of_the_schema(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    for cluster_id, draft in drafts.items():
+        rows = _rows(evidence, cluster_id)
+        assert 1 <= len(draft.pain_points) <= MOST_PAINS
+        for pain in draft.pain_points:
+            assert len(set(pain.evidence_ids)) >= 2
+            assert set(pain.evidence_ids) <= set(rows)
+        numbers = set(range(1, len(draft.pain_points) + 1))
+        assert {number for fix in draft.recommendations for number in fix.addresses} == numbers
+        for fix in draft.recommendations:
+            assert set(fix.evidence_ids) <= set(rows)
+            assert fix.target_metric in set(planted.catalog()["feature"])
+
+
+def test_the_rules_pass_the_checks_that_a_model_must_pass(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    catalog = planted.catalog()
+    grounds = {name: Ground.of(evidence[evidence["cluster_id"] == name], catalog) for name in planted.KINDS}
+    for cluster_id, draft in drafts.items():
+        assert faults_of_draft(draft, grounds[cluster_id]) == []
+    assert faults_of_naming(name_clusters(evidence, CLUSTERS, catalog), grounds, {}) == {}
+
+
+def test_recommendations_move_their_metric_the_better_way(drafts: dict[str, ClusterDraft]):
+    better = planted.catalog().set_index("feature")["higher_is_better"]
+    for draft in drafts.values():
+        for fix in draft.recommendations:
+            if pd.notna(better[fix.target_metric]):
+                assert fix.direction == ("increase" if better[fix.target_metric] else "decrease")
+
+
+def test_pains_state_a_gap_on_the_worse_side(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    better = planted.catalog().set_index("feature")["higher_is_better"]
+    for cluster_id, draft in drafts.items():
+        for pain in draft.pain_points:
+            row = _rows(evidence, cluster_id)[pain.evidence_ids[0]]
+            assert f"{{{pain.evidence_ids[0]}.cluster}}" in pain.body
+            assert f"{{{pain.evidence_ids[0]}.rest}}" in pain.body
+            if pd.notna(better[row["metric"]]):
+                assert (row["effect_size"] > 0) != better[row["metric"]]
+
+
+def test_texts_hold_no_number_but_placeholders_and_no_cause(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    naming = name_clusters(evidence, CLUSTERS, planted.catalog())
+    for name in naming.clusters:
+        told = [name.name, name.summary]
+        told += [text for pain in drafts[name.cluster_id].pain_points for text in (pain.title, pain.body)]
+        other = [text for fix in drafts[name.cluster_id].recommendations for text in (fix.title, fix.body, fix.change)]
+        hypotheses = [fix.hypothesis for fix in drafts[name.cluster_id].recommendations]
+        for text in told + other + hypotheses:
+            assert not re.search(r"\d|<|>", PLACEHOLDER.sub("", text)), text
+            assert not re.search(r"[{}]", fill(text, _rows(evidence, name.cluster_id)))
+        for text in told:
+            assert not CAUSAL.search(text), text
+        for text in hypotheses:
+            assert re.match(r"If .+, then .+, because .+\.$", text), text
+
+
+def test_names_are_distinct_and_share_no_word(evidence: pd.DataFrame):
+    names = [name.name for name in name_clusters(evidence, CLUSTERS, planted.catalog()).clusters]
+    words = [content_words(name) for name in names]
+    assert len(set(names)) == 3
+    assert all(words)
+    assert len(frozenset().union(*words)) == sum(map(len, words))
+
+
+def test_texts_are_the_same_every_day(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+    again = analyse(evidence[evidence["cluster_id"] == "C01"], {"cluster_id": "C01"}, planted.catalog())
+    assert again == drafts["C01"]
+
+
+def test_siblings_that_are_alike_get_different_names():
+    labels = planted.labels().where(planted.labels() != "C03", "C01")
+    both = pd.concat([labels[labels == "C01"].iloc[::2].map(lambda _: "C04"), labels])
+    alike = both[~both.index.duplicated()].reindex(labels.index)
+    evidence = measure_evidence(planted.features(), alike, planted.catalog())
+    clusters = pd.DataFrame({"cluster_id": sorted(alike.dropna().unique())})
+    names = [name.name for name in name_clusters(evidence, clusters, planted.catalog()).clusters]
+    assert len({name.casefold() for name in names}) == len(clusters)
+
+
+def test_a_cluster_without_evidence_is_named_and_not_analysed(evidence: pd.DataFrame):
+    clusters = pd.DataFrame({"cluster_id": ["C27"]})
+    (name,) = name_clusters(evidence, clusters, planted.catalog()).clusters
+    assert name.name
+    assert not re.search(r"\d", name.name + name.summary)
+    assert analyse(evidence[evidence["cluster_id"] == "C27"], {"cluster_id": "C27"}, planted.catalog()) is None
+
+
+def _made(values: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
+    """Evidence of one cluster, C01, made up: metric -> value, the others' value, measure."""
+    rows = [
+        {
+            "cluster_id": "C01",
+            "evidence_id": f"C01-{metric}-{measure}",
+            "metric": metric,
+            "measure": measure,
+            "unit": "share" if measure == "proportion" else "days",
+            "cluster_value": value,
+            "rest_value": rest,
+            "lift": value / rest,
+            "effect_size": value - rest if measure == "proportion" else 0.8 * (1 if value > rest else -1),
+            "n_cluster": 100,
+            "n_rest": 400,
+        }
+        for metric, (value, rest, measure) in values.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _with_outcomes(*names: str) -> pd.DataFrame:
+    entry = planted.catalog().set_index("feature").loc[["had_drop_off"]].reset_index()
+    added = [entry.assign(feature=f"had_{name}", source_action=name) for name in names]
+    return pd.concat([planted.catalog(), *added], ignore_index=True)
+
+
+def test_two_pains_of_a_kind_are_told_in_different_words():
+    catalog = _with_outcomes("refund")
+    evidence = _made({"had_drop_off": (0.6, 0.2, "proportion"), "had_refund": (0.5, 0.2, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, catalog)
+    assert draft is not None
+    assert len(draft.pain_points) == 2
+    bodies = [fix.body.replace("drop off", "").replace("refund", "") for fix in draft.recommendations]
+    assert len(set(bodies)) == 2
+
+
+def test_what_goes_along_with_a_heavier_pain_is_told_beside_it():
+    evidence = _made(
+        {"days_since_last_event": (40.0, 3.0, "duration"), "sessions_per_week": (0.5, 2.0, "count")},
+    )
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    (pain,) = draft.pain_points
+    assert pain.evidence_ids == ["E1", "E2"]
+
+
+def test_a_group_that_does_well_is_told_an_opportunity_and_not_a_fault():
+    evidence = _made({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    assert [pain.evidence_ids[0] for pain in draft.pain_points] == ["E2"]
+
+
+def test_where_a_metric_has_no_better_side_the_recommendation_aims_at_one_that_has():
+    evidence = _made({"hours_search__view": (40.0, 4.0, "duration"), "did_search": (0.3, 0.9, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    assert (draft.recommendations[0].target_metric, draft.recommendations[0].direction) == ("had_deal", "increase")
+    assert "they will have “deal” more often" in draft.recommendations[0].hypothesis
+
+
+def test_no_recommendation_aims_at_what_the_cluster_is_ahead_in():
+    evidence = _made({"did_search": (0.9, 0.3, "proportion"), "had_deal": (0.8, 0.3, "proportion")})
+    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    assert draft is not None
+    told = [(fix.target_metric, fix.direction) for fix in draft.recommendations]
+    assert told
+    assert ("had_deal", "increase") not in told
+
+
+def test_a_wait_of_a_few_users_is_not_the_clusters_pain():
+    evidence = _made({"hours_search__view": (400.0, 1.0, "duration"), "sessions_per_week": (1.0, 2.0, "count")})
+    few = evidence.assign(n_cluster=[11 if each == "hours_search__view" else 800 for each in evidence["metric"]])
+    first = [analyse(rows, {"cluster_id": "C01"}, planted.catalog()).pain_points[0] for rows in (evidence, few)]
+    metrics = [_rows(evidence, "C01")[point.evidence_ids[0]]["metric"] for point in first]
+    assert metrics == ["hours_search__view", "sessions_per_week"]
+
+
+def test_one_piece_of_evidence_is_too_little_to_speak():
+    assert analyse(_made({"had_deal": (0.8, 0.3, "proportion")}), {"cluster_id": "C01"}, planted.catalog()) is None
+
+
+def test_no_step_is_said_to_be_missing_from_where_hardly_anybody_got():
+    steps = {"path_search__view": (0.02, 0.6, "path"), "sessions_per_week": (1.0, 2.0, "count")}
+    got_there = _made(steps | {"did_search": (0.8, 0.9, "proportion")})
+    did_not = _made(steps | {"did_search": (0.1, 0.9, "proportion")})
+    cited = []
+    for evidence in (got_there, did_not):
+        draft = analyse(evidence.assign(cluster_id="C01"), {"cluster_id": "C01"}, planted.catalog())
+        aliases = {alias for point in draft.pain_points for alias in point.evidence_ids}
+        cited.append({_rows(evidence, "C01")[alias]["metric"] for alias in aliases})
+    assert "path_search__view" in cited[0]
+    assert "path_search__view" not in cited[1]

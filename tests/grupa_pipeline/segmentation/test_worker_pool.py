@@ -1,0 +1,69 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.worker_pool import in_worker, warm_up
+
+TWO = Method(workers=2)
+
+KILLED = """
+import os, time
+from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.worker_pool import in_worker
+if __name__ == "__main__":
+    print(in_worker(Method(workers=2), os.getpid), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_one_worker_is_this_process() -> None:
+    assert in_worker(Method(workers=1), os.getpid) == os.getpid()
+
+
+def test_on_a_single_core_nothing_is_started_that_nobody_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: pytest.fail("a process was started"))
+    warm_up()
+    assert in_worker(TWO, os.getpid) == os.getpid()
+
+
+def test_a_worker_that_was_killed_is_told_and_the_next_call_has_new_ones() -> None:
+    with pytest.raises(BrokenProcessPool):
+        in_worker(TWO, os._exit, 1)
+    assert in_worker(TWO, os.getpid) != os.getpid()
+
+
+def test_workers_end_when_the_process_they_work_for_is_killed(tmp_path: Path) -> None:
+    code = tmp_path / "killed.py"
+    code.write_text(KILLED)
+    process = subprocess.Popen([sys.executable, str(code)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    worker = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for _ in range(300):
+        if not alive(worker):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker waits for its next task")
+
+
+def alive(process: int) -> bool:
+    """A zombie is not: it waits for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
