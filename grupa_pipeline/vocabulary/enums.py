@@ -1,0 +1,120 @@
+"""Closed sets of words that tables and packages share; a member's value is what the tables hold.
+
+Members are strings: they compare equal to their value, and are written to tables, JSON and messages as it.
+"""
+
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way a recommendation or a test means to move a metric."""
+
+    INCREASE = "increase"
+    DECREASE = "decrease"
+
+
+class FeatureRole(StrEnum):
+    """What a feature is used for."""
+
+    CLUSTERING = "clustering"
+    """Behaviour that clusters are computed from."""
+    OUTCOME = "outcome"
+    """How it ends for a user; never used for clustering, so that clusters can be compared by it."""
+    CONTEXT = "context"
+    """Describes clusters and is not used for clustering."""
+
+
+class InsightKind(StrEnum):
+    """What an insight is."""
+
+    PAIN_POINT = "pain_point"
+    RECOMMENDATION = "recommendation"
+
+
+class InsightSource(StrEnum):
+    """Who wrote an insight."""
+
+    LLM = "llm"
+    RULES = "rules"
+
+
+class Measure(StrEnum):
+    """How evidence compares a feature between a cluster and the rest."""
+
+    PROPORTION = "proportion"
+    """Share of users with a property: difference of shares."""
+    COUNT = "count"
+    """A number per user: Cliff's delta."""
+    PATH = "path"
+    """Share of users who took a two-step path: difference of shares."""
+    DURATION = "duration"
+    """A time per user: Cliff's delta."""
+
+
+class MetricKind(StrEnum):
+    """Which sample size formula a metric needs."""
+
+    PROPORTION = "proportion"
+    """Share of users; 0 or 1 per user."""
+    MEAN = "mean"
+    """Mean of a number per user."""
+    RATIO = "ratio"
+    """Sum of one number per user over the sum of another."""
+
+
+class PlanStatus(StrEnum):
+    """Where a plan stands on the roadmap."""
+
+    IDEA = "idea"
+    DRAFT = "draft"
+    READY = "ready"
+    SCHEDULED = "scheduled"
+    ARCHIVED = "archived"
+
+
+class Role(StrEnum):
+    """What an action means to the product; an action without a role is plain behaviour."""
+
+    PROPOSAL_CREATE = "proposal_create"
+    PROPOSAL_SUBMIT = "proposal_submit"
+    PROPOSAL_REVISE = "proposal_revise"
+    PROPOSAL_WITHDRAW = "proposal_withdraw"
+    FEATURE_USE = "feature_use"
+    """Use of a feature of the product; the event's metadata names which."""
+    GOOD = "good"
+    """An outcome that the product wants."""
+    BAD = "bad"
+    """An outcome that it does not want."""
+
+
+class SegmentationStatus(StrEnum):
+    """How far the clusters of a snapshot can be relied on."""
+
+    OK = "ok"
+    WEAK_STRUCTURE = "weak_structure"
+    """No better than data without structure: clusters only describe."""
+    TOO_FEW_USERS = "too_few_users"
+    """Not segmented."""
+
+
+class TransitionKind(StrEnum):
+    """What a flow of users between two snapshots means for the clusters at its ends."""
+
+    CONTINUE = "continue"
+    SPLIT = "split"
+    MERGE = "merge"
+    BIRTH = "birth"
+    DEATH = "death"
+
+
+class UnassignedReason(StrEnum):
+    """Why a user is in no cluster."""
+
+    NOISE = "noise"
+    """In no dense region, or like no cluster."""
+    TOO_FEW_EVENTS = "too_few_events"
+    """Too few events in the window to have features."""
+    UNSTABLE_CLUSTER = "unstable_cluster"
+    """Their cluster did not recur in subsamples and was dissolved."""
+    TOO_FEW_USERS = "too_few_users"
+    """The snapshot was not segmented."""
