@@ -17,7 +17,7 @@ from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import load_refused, load_waiting
 from dash_app.monitoring.dagster_runs import DagsterRuns
-from dash_app.monitoring.progress import judge_progress
+from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
 from dash_app.uploads.store import RefusedUploadError, UploadStore
 from grupa_pipeline.storage.warehouse import NoWarehouseError
@@ -66,7 +66,7 @@ def refresh(
 ) -> tuple[Any, ...]:
     """The parts of the page that are no longer as they were: what is being typed elsewhere stays untouched."""
     arrived, waiting = store.uploads(), load_waiting(services.settings.inbox)
-    progress = judge_progress(waiting, runs.now())
+    progress = pipeline_progress(waiting, runs.now())
     taken = _files(services)
     shown: dict[str, Any] = {
         "uploads": uploads.upload_cards(arrived, {each.file_sha256 for each in taken}),

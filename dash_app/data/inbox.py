@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dash_app.monitoring.progress import Waiting
-from grupa_pipeline.storage.inbox import is_log
+from grupa_pipeline.storage.inbox import is_complete_log
 
 _NOTE = ".why.txt"
 _STAMP = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}-")
@@ -24,7 +24,9 @@ class Refused:
 
 def load_waiting(inbox: Path) -> list[Waiting]:
     """Logs that wait in the inbox, the oldest first. One that is moved away just now may be missing."""
-    found = [Waiting(path.name, at) for path in _files(inbox) if is_log(path.name) and (at := _changed_at(path))]
+    found = [
+        Waiting(path.name, at) for path in _files(inbox) if is_complete_log(path.name) and (at := _changed_at(path))
+    ]
     return sorted(found, key=lambda each: (each.since, each.name))
 
 

@@ -36,7 +36,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Doings:
+class DagsterStatus:
     """Dagster now. `skipped` is the sensor's last tick that started nothing: when, and its reason."""
 
     alive: bool = False
@@ -53,14 +53,14 @@ class DagsterRuns:
         self._instance: DagsterInstance | None = None
         self._guard = threading.Lock()
 
-    def now(self) -> Doings:
+    def now(self) -> DagsterStatus:
         """What Dagster is doing; nothing, when it has never run here."""
         instance = self._opened()
         if instance is None:
-            return Doings()
+            return DagsterStatus()
         beat = instance.get_daemon_heartbeats().get(_SENSOR_DAEMON)
         alive = beat is not None and time.time() - beat.timestamp < _STALE_SECONDS
-        return Doings(alive, _last(instance, INGEST), _last(instance, SNAPSHOT), _skipped(instance))
+        return DagsterStatus(alive, _last(instance, INGEST), _last(instance, SNAPSHOT), _skipped(instance))
 
     def _opened(self) -> "DagsterInstance | None":
         with self._guard:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dash_app.monitoring.dagster_runs import Doings, Run
+from dash_app.monitoring.dagster_runs import DagsterStatus, Run
 
 STAGES = ("Waiting in the inbox", "Taking in", "Features", "Segmentation", "Evidence", "Insights", "Published")
 _STEPS = {"features": 2, "segmentation": 3, "cluster_evidence": 4, "insights": 5}
@@ -40,7 +40,7 @@ class Progress:
     day: str | None = None
 
 
-def judge_progress(waiting: Sequence[Waiting], doings: Doings) -> Progress:
+def pipeline_progress(waiting: Sequence[Waiting], doings: DagsterStatus) -> Progress:
     """How far the pipeline is with what waits, or how its last work ended."""
     ingest, snapshot = doings.ingest, doings.snapshot
     if ingest and ingest.status == "running":
@@ -54,7 +54,7 @@ def judge_progress(waiting: Sequence[Waiting], doings: Doings) -> Progress:
     return _segmented(snapshot, doings)
 
 
-def _segmented(snapshot: Run | None, doings: Doings) -> Progress:
+def _segmented(snapshot: Run | None, doings: DagsterStatus) -> Progress:
     """How the last run that segments ended, or that it is to come."""
     if snapshot is None:
         return Progress("idle", 0, "Nothing has been processed yet.", stuck=not doings.alive)
@@ -66,7 +66,7 @@ def _segmented(snapshot: Run | None, doings: Doings) -> Progress:
     return Progress("done", 6, "A snapshot was published.", stuck=not doings.alive, day=snapshot.day)
 
 
-def _waiting(waiting: Sequence[Waiting], doings: Doings) -> Progress:
+def _waiting(waiting: Sequence[Waiting], doings: DagsterStatus) -> Progress:
     newest = max(each.since for each in waiting)
     ingest = doings.ingest
     if ingest and ingest.status == "failed" and ingest.created > newest:
@@ -91,7 +91,7 @@ def _segmenting(run: Run) -> Progress:
     return Progress("running", stage, told[stage], day=run.day)
 
 
-def _taken_in(ingest: Run, doings: Doings) -> Progress:
+def _taken_in(ingest: Run, doings: DagsterStatus) -> Progress:
     """After a log was taken in, and before (or without) a run that segments."""
     if ingest.status == "failed":
         return Progress("failed", 1, f"The log could not be taken in: {ingest.problem}", stuck=not doings.alive)

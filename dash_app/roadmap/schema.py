@@ -5,7 +5,7 @@ Knows no plans and opens no files: `roadmap.py` calls it inside a publish.
 
 import duckdb
 
-from grupa_pipeline.storage.migrations import Shape
+from grupa_pipeline.storage.migrations import SchemaVersion
 from grupa_pipeline.tables import CLUSTER_NAMES, ROADMAP_TABLES, TEST_ROADMAP, TEST_ROADMAP_HISTORY, Table
 
 _PLAN_OPTIONAL = {
@@ -78,6 +78,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-SHAPE = Shape("roadmap.duckdb", _create)
+CURRENT = SchemaVersion("roadmap.duckdb", _create)
 """Today's shape. Who changes it adds a step here and freezes the new shape:
 `python -m tests.grupa_pipeline.storage.released` writes it."""

@@ -87,12 +87,12 @@ class Roadmap:
         """
         try:
             with warehouse.read(self.database) as con:
-                if is_current(con, schema.SHAPE):
+                if is_current(con, schema.CURRENT):
                     return
         except warehouse.NoWarehouseError:
             self.database.parent.mkdir(parents=True, exist_ok=True)
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
-            migrate(con, schema.SHAPE)
+            migrate(con, schema.CURRENT)
 
     def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
         """The plans in board order: by status, then position; `archived` and `removed` ones when asked for."""

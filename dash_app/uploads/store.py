@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dash_app.uploads.file_validation import ANSWER, Judgement, read_judgement
-from grupa_pipeline.storage.inbox import format_file
+from grupa_pipeline.storage.inbox import timestamp_format_file
 from grupa_pipeline.storage.warehouse import lock
 
 MOST_BYTES = 20 << 30
@@ -238,9 +238,9 @@ def _put(log: Path, inbox: Path, timestamp_format: str | None) -> str:
         target = inbox / (log.name if number == 1 else f"{stem}-{number}{ending}")
         if target.exists():
             continue
-        format_file(target).unlink(missing_ok=True)
+        timestamp_format_file(target).unlink(missing_ok=True)
         if timestamp_format:
-            format_file(target).write_text(timestamp_format, encoding="utf-8")
+            timestamp_format_file(target).write_text(timestamp_format, encoding="utf-8")
         try:
             os.link(log, target)
         except FileExistsError:

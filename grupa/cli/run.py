@@ -19,7 +19,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
-from grupa_pipeline.storage.repair import refuse_newer
+from grupa_pipeline.storage.repair import require_readable_schema
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500
@@ -99,7 +99,7 @@ def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = 
     """
     _check_options(settings, as_of)
     try:
-        refuse_newer(settings)
+        require_readable_schema(settings)
         warm_up()  # while the log is read
         return _run(settings, files, as_of)
     except (DamagedWarehouseError, DagsterStorageError, NewerFileError, OSError, SQLAlchemyError) as error:

@@ -63,7 +63,7 @@ class Register(Protocol):
     """Keeps the keys of users and actions from run to run."""
 
     @property
-    def editions(self) -> Sequence[str]:
+    def generations(self) -> Sequence[str]:
         """What it was and is: a name for each time that it grew, the last one the present."""
 
     def recall(self, con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:

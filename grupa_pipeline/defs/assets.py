@@ -40,13 +40,13 @@ def _out(table: Table, *kinds: str) -> dg.AssetOut:
     return dg.AssetOut(description=table.comment, is_required=False, kinds={"duckdb", *kinds})
 
 
-def _handed_over(context: dg.AssetExecutionContext, made: build.Made) -> Iterator[dg.Output]:
+def _handed_over(context: dg.AssetExecutionContext, made: build.AssetTables) -> Iterator[dg.Output]:
     for name in made:
         if name in context.op_execution_context.selected_output_names:
             yield dg.Output(made[name], output_name=name)
 
 
-def _tell_choice(context: dg.AssetExecutionContext, made: build.Made) -> None:
+def _tell_choice(context: dg.AssetExecutionContext, made: build.AssetTables) -> None:
     """How each day's clusters were chosen, beside that day's partition of the assets asked for."""
     for day, grid in made["segmentation_candidates"].items():
         told = {
@@ -74,9 +74,9 @@ def ingest(
     publication, paths = warehouse.publication, [Path(file) for file in config.files]
     try:
         if paths:
-            taken = inbox.Taken(inbox.take_in_files(publication, paths, timestamp_format, now), {})
+            taken = inbox.IngestResult(inbox.ingest_logs(publication, paths, timestamp_format, now), {})
         else:
-            taken = inbox.take_in_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
+            taken = inbox.ingest_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
     except UnusableFileError as error:
         raise dg.Failure(
             str(error), metadata={"file": error.file, "line": error.line or 0}, allow_retries=False

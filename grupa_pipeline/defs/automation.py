@@ -51,7 +51,7 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Takes in logs that are put into the warehouse's inbox, then segments.",
     )
     def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        files = inbox.waiting_files(settings.inbox)
+        files = inbox.pending_logs(settings.inbox)
         if files:
             # The same file put there again later is a new request; the same one seen by two ticks is not.
             seen = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files]

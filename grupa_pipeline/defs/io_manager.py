@@ -33,7 +33,7 @@ class WarehouseIOManager(dg.IOManager):
         rows = 0
         for snapshot, made in obj.items():
             inputs = publication.inputs(table, snapshot, self._resource.context.input_sha256(snapshot))
-            together = (made.schema.metadata or {}).get(staging.TOGETHER)
+            together = (made.schema.metadata or {}).get(staging.BATCH_KEY)
             if together:
                 inputs[f"other tables of {context.op_def.name}"] = together.decode()
             rows += staging.stage(publication.folder, table, snapshot, made, inputs).rows

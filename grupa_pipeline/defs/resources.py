@@ -63,11 +63,11 @@ class WarehouseResource(dg.ConfigurableResource):
                 context.log.warning(message)
 
         purpose = f"run {context.run.run_id}" if context.run else "a run"
-        with run_lock.alone(
+        with run_lock.hold_run_lock(
             Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
         ):
-            repair.show_files_here(self.publication)
-            with warehouse.held_open(self.publication.database):
+            repair.repair_publication(self.publication)
+            with warehouse.keep_open(self.publication.database):
                 try:
                     yield self
                 finally:

@@ -60,7 +60,7 @@ def forget(settings: Settings, user_id: str) -> str:
     if not user_id.strip():
         raise UnknownPersonError("Whom to forget? The id is empty.")
     publication = Publication(folder, settings.keep_snapshots, settings.keep_version_days)
-    with run_lock.alone(folder, purpose="grupa forget"):
+    with run_lock.hold_run_lock(folder, purpose="grupa forget"):
         aggregate_cache.clear(folder, keep_days=0)
         told = _drop_staged(folder, person)
         if warehouse.version(publication.database):

@@ -15,7 +15,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, schema, warehouse
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
 from grupa_pipeline.storage.publication import Publication
-from grupa_pipeline.storage.repair import is_elsewhere, show_files_here
+from grupa_pipeline.storage.repair import is_elsewhere, repair_publication
 
 
 def status(settings: Settings) -> tuple[str, bool]:
@@ -71,14 +71,14 @@ def restore(settings: Settings, name: str | None) -> str:
     """
     stem = (name or Path(warehouse.PIPELINE_FILE).stem).rsplit("-", 1)[0]
     database = settings.warehouse / f"{stem}.duckdb"
-    with run_lock.alone(settings.warehouse, purpose="grupa restore"):
+    with run_lock.hold_run_lock(settings.warehouse, purpose="grupa restore"):
         name = name or _before(database)
         kept = {path.stem: path for path in warehouse.versions(database)}
-        if database.name == schema.SHAPE.file and name in kept:
+        if database.name == schema.CURRENT.file and name in kept:
             _require_readable(kept[name])
         warehouse.restore(database, name)
         if database.name == warehouse.PIPELINE_FILE:
-            show_files_here(Publication(settings.warehouse))
+            repair_publication(Publication(settings.warehouse))
     return f"{name} is published again, as {warehouse.version(database)}; what was published before it can be restored too."
 
 
@@ -113,7 +113,7 @@ def _require_readable(path: Path) -> None:
     """
     try:
         with duckdb.connect(str(path), read_only=True) as con:
-            is_current(con, schema.SHAPE)
+            is_current(con, schema.CURRENT)
     except duckdb.Error as error:
         problem = f"{path.stem} does not open ({str(error).splitlines()[0]}); restore another version."
         raise warehouse.DamagedWarehouseError(problem) from error
@@ -128,8 +128,8 @@ def _faults(database: Path) -> list[str]:
     own = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
     try:
         with warehouse.read(database) as con:
-            if database.name == schema.SHAPE.file:
-                is_current(con, schema.SHAPE)
+            if database.name == schema.CURRENT.file:
+                is_current(con, schema.CURRENT)
             if database.is_symlink() and not filecmp.cmp(database, own, shallow=False):
                 return [f"somebody changed {database.name}; `grupa restore {own.stem}` shows what was published"]
             tables = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}

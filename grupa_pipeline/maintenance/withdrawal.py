@@ -44,7 +44,7 @@ def withdraw(settings: Settings, sha256: str) -> str:
         UnknownFileError: No file that was taken in begins so, or several do.
     """
     publication = Publication(settings.warehouse, settings.keep_snapshots, settings.keep_version_days)
-    with run_lock.alone(settings.warehouse, purpose="grupa withdraw"):
+    with run_lock.hold_run_lock(settings.warehouse, purpose="grupa withdraw"):
         file = _find(publication, sha256.strip().lower())
         paths = _event_files(publication, file)
         told = [

@@ -26,16 +26,16 @@ from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import engine_on_window, placing, shelf
-from grupa_pipeline.storage.staging import CONTENT_KEY, TOGETHER, conform, content_key
+from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, conform, content_key
 from grupa_pipeline.tables import Table
 
-Made = dict[str, dict[date, pa.Table]]
-Loaded = Mapping[date, pa.Table]
+AssetTables = dict[str, dict[date, pa.Table]]
+RowsByDay = Mapping[date, pa.Table]
 
 
-def make_features(context: SnapshotContext, days: Iterable[date]) -> Made:
+def make_features(context: SnapshotContext, days: Iterable[date]) -> AssetTables:
     """`user_features` and `feature_catalog` of each day, from the events in its window."""
-    made: Made = {}
+    made: AssetTables = {}
     keep_actions: Sequence[str] | None = None
     for day in sorted(days):
         if keep_actions is None:
@@ -66,9 +66,9 @@ def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[
         )
 
 
-def make_segmentation(context: SnapshotContext, features: Loaded, catalogs: Loaded) -> Made:
+def make_segmentation(context: SnapshotContext, features: RowsByDay, catalogs: RowsByDay) -> AssetTables:
     """Everything that one segmentation gives: its status, grid, map, labels, identities and transitions, for each day."""
-    made: Made = {}
+    made: AssetTables = {}
     publication = context.publication
     issued = history.issued_ids(publication)
     in_run: dict[date, tuple[Snapshot, dict[str, Any]]] = {}
@@ -98,9 +98,9 @@ def make_segmentation(context: SnapshotContext, features: Loaded, catalogs: Load
     return made
 
 
-def make_evidence(features: Loaded, catalogs: Loaded, labels: Loaded) -> Made:
+def make_evidence(features: RowsByDay, catalogs: RowsByDay, labels: RowsByDay) -> AssetTables:
     """`cluster_evidence` of each day."""
-    made: Made = {}
+    made: AssetTables = {}
     for day in sorted(features):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
@@ -111,16 +111,16 @@ def make_evidence(features: Loaded, catalogs: Loaded, labels: Loaded) -> Made:
 
 def make_insights(
     context: SnapshotContext,
-    evidence: Loaded,
-    features: Loaded,
-    catalogs: Loaded,
-    labels: Loaded,
-    identities: Loaded,
+    evidence: RowsByDay,
+    features: RowsByDay,
+    catalogs: RowsByDay,
+    labels: RowsByDay,
+    identities: RowsByDay,
     *,
     base_url: str | None = None,
-) -> tuple[Made, list[str]]:
+) -> tuple[AssetTables, list[str]]:
     """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
-    made: Made = {}
+    made: AssetTables = {}
     warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
     before: pd.DataFrame | None = None
     for day in sorted(evidence):
@@ -230,13 +230,13 @@ def _users_in_window(context: SnapshotContext, day: date) -> pd.Series:
     return counted.to_pandas().set_index("user_id")["events"]
 
 
-def _add(made: Made, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
+def _add(made: AssetTables, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
     """Add one day's tables of one asset, marked as made together: they are shown together or not at all."""
     conformed = {table: conform(table, _with_snapshot(table, day, given)) for table, given in rows.items()}
     keys = {table: content_key(found) for table, found in conformed.items()}
     together = hashlib.sha256("".join(key for table, key in keys.items() if table is not tables.LLM_CALLS).encode())
     for table, found in conformed.items():
-        marks = {TOGETHER: together.hexdigest(), CONTENT_KEY: keys[table]}
+        marks = {BATCH_KEY: together.hexdigest(), CONTENT_KEY: keys[table]}
         made.setdefault(table.name, {})[day] = found.replace_schema_metadata(marks)
 
 

@@ -17,8 +17,8 @@ from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
 from grupa_pipeline.segmentation.assignment import Placing, place
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.storage.aggregate_cache import Shelf, folder
-from grupa_pipeline.storage.key_dictionary import Register
+from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache, folder
+from grupa_pipeline.storage.key_dictionary import ParquetKeyDictionary
 from grupa_pipeline.storage.schema import show_files
 
 MEMORY_LIMIT = 700
@@ -39,7 +39,7 @@ def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
     else:
         with _duckdb(context) as con:
             show_files(con, tables.EVENTS, files)
-            with DuckDBEngine(con, _more_memory(), Register(folder(context.publication.folder))) as engine:
+            with DuckDBEngine(con, _more_memory(), ParquetKeyDictionary(folder(context.publication.folder))) as engine:
                 yield engine
 
 
@@ -68,11 +68,11 @@ def _more_memory() -> Iterator[str]:
         limit *= 2
 
 
-def shelf(context: SnapshotContext, engine: Engine) -> Shelf | None:
+def shelf(context: SnapshotContext, engine: Engine) -> ParquetAggregateCache | None:
     """Where `engine` may keep sums from run to run; a cluster sums up everything each time."""
     if not isinstance(engine, DuckDBEngine) or engine.register is None:
         return None
-    return Shelf(context.publication, context.roles().sha256(), engine.connection, engine.register)
+    return ParquetAggregateCache(context.publication, context.roles().sha256(), engine.connection, engine.register)
 
 
 def placing(context: SnapshotContext) -> Placing:

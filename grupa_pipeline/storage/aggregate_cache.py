@@ -25,13 +25,13 @@ from grupa_pipeline.storage.key_dictionary import written_in
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import PUBLISHED_FILES
 
-_EDITION = "grupa_edition"
+_GENERATION = "grupa_edition"
 KEEP_DAYS = 35
 """Days after which a sum goes that no run has asked for."""
 
 
 @dataclass
-class Shelf:
+class ParquetAggregateCache:
     """The sums that a DuckDB connection may read and add to.
 
     Attributes:
@@ -61,7 +61,7 @@ class Shelf:
 
     def holds(self, name: str, piece: Piece) -> bool:
         """Whether the sum `name` over `piece` is there; one that cannot be read, as after a broken disk, is not."""
-        return written_in(self._path(name, piece), _EDITION) in self.register.editions
+        return written_in(self._path(name, piece), _GENERATION) in self.register.generations
 
     def show(self, name: str, pieces: Sequence[Piece]) -> str:
         """A view of the sum `name` over `pieces`."""
@@ -79,7 +79,7 @@ class Shelf:
         draft = path.with_name(f".{path.name}")
         self.con.execute(
             f"""COPY (SELECT * EXCLUDE (piece) FROM {table} WHERE piece = {number}) TO {quoted(str(draft))}
-                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_EDITION}: {quoted(self.register.editions[-1])}}})"""
+                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_GENERATION}: {quoted(self.register.generations[-1])}}})"""
         )
         warehouse.sync(draft)
         os.replace(draft, path)

@@ -24,14 +24,14 @@ _SETTLED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Taken:
+class IngestResult:
     """What one taking-in did: the files that were used, and those that could not be, each with its reason."""
 
     files: list[IngestedFile]
     refused: dict[str, str]
 
 
-def waiting_files(inbox: Path, now: float | None = None) -> list[Path]:
+def pending_logs(inbox: Path, now: float | None = None) -> list[Path]:
     """Files in the inbox that are complete, oldest first; names that start with a dot or end in .part are still arriving."""
     now = time.time() if now is None else now
     if not inbox.is_dir():
@@ -39,22 +39,22 @@ def waiting_files(inbox: Path, now: float | None = None) -> list[Path]:
     found = [
         path
         for path in inbox.iterdir()
-        if path.is_file() and is_log(path.name) and abs(now - path.stat().st_mtime) >= _SETTLED_SECONDS
+        if path.is_file() and is_complete_log(path.name) and abs(now - path.stat().st_mtime) >= _SETTLED_SECONDS
     ]
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
 
 
-def is_log(name: str) -> bool:
+def is_complete_log(name: str) -> bool:
     """Whether a file of this name in the inbox is a log, and a complete one."""
     return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(".")
 
 
-def format_file(path: Path) -> Path:
+def timestamp_format_file(path: Path) -> Path:
     """Where the timestamp format (strptime) of the log at `path` stands, if it needs one of its own."""
     return path.with_name(f".{path.name}.timestamp-format")
 
 
-def take_in_files(
+def ingest_logs(
     publication: Publication, files: Sequence[Path], timestamp_format: str | None, now: datetime
 ) -> list[IngestedFile]:
     """Take in `files`, all of them or none.
@@ -77,22 +77,22 @@ def take_in_files(
     return taken
 
 
-def take_in_inbox(publication: Publication, inbox: Path, timestamp_format: str | None, now: datetime) -> Taken:
+def ingest_inbox(publication: Publication, inbox: Path, timestamp_format: str | None, now: datetime) -> IngestResult:
     """Take in what waits in the inbox, file by file: one that cannot be used is put aside and does not stop the others."""
-    taken = Taken([], {})
-    for path in waiting_files(inbox):
+    taken = IngestResult([], {})
+    for path in pending_logs(inbox):
         try:
-            taken.files.extend(take_in_files(publication, [path], _own_format(path) or timestamp_format, now))
+            taken.files.extend(ingest_logs(publication, [path], _own_format(path) or timestamp_format, now))
             _put_aside(path, inbox / "done")
         except UnusableFileError as error:
             taken.refused[path.name] = str(error)
             aside = _put_aside(path, inbox / "refused")
             aside.with_name(aside.name + ".why.txt").write_text(f"{error}\n", encoding="utf-8")
-        format_file(path).unlink(missing_ok=True)
+        timestamp_format_file(path).unlink(missing_ok=True)
     return taken
 
 
-def report(publication: Publication, table: str, taken: Taken) -> dict[str, Any]:
+def report(publication: Publication, table: str, taken: IngestResult) -> dict[str, Any]:
     """Metadata of a materialisation of `table`: its rows, and what was read this time."""
     rows = publication.query(f"SELECT count(*) AS rows FROM {table}").to_pydict().get("rows", [0])
     counts = ("file_name", "file_sha256", "rows_read", "rows_accepted", "rows_rejected", "rows_duplicate")
@@ -105,7 +105,7 @@ def report(publication: Publication, table: str, taken: Taken) -> dict[str, Any]
 
 
 def _own_format(path: Path) -> str | None:
-    own = format_file(path)
+    own = timestamp_format_file(path)
     return (own.read_text(encoding="utf-8").strip() or None) if own.exists() else None
 
 

@@ -18,7 +18,7 @@ class NewerFileError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Shape:
+class SchemaVersion:
     """The tables of one file as this release writes them.
 
     Attributes:
@@ -46,7 +46,7 @@ def stored_version(con: duckdb.DuckDBPyConnection) -> int:
     return int(version)
 
 
-def is_current(con: duckdb.DuckDBPyConnection, shape: Shape) -> bool:
+def is_current(con: duckdb.DuckDBPyConnection, shape: SchemaVersion) -> bool:
     """Whether the open file has today's shape.
 
     Raises:
@@ -61,7 +61,7 @@ def is_current(con: duckdb.DuckDBPyConnection, shape: Shape) -> bool:
     return found == shape.version
 
 
-def migrate(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
+def migrate(con: duckdb.DuckDBPyConnection, shape: SchemaVersion) -> None:
     """Bring the open file to today's shape, in the caller's transaction; an empty one gets all tables.
 
     Raises:
@@ -79,6 +79,6 @@ def migrate(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     for step in shape.steps[found - 1 :] if found else (shape.create,):
         step(con)
     con.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-    con.execute("COMMENT ON TABLE schema_version IS 'Shape of this file: which release may read and write it.'")
+    con.execute("COMMENT ON TABLE schema_version IS 'SchemaVersion of this file: which release may read and write it.'")
     con.execute("DELETE FROM schema_version")
     con.execute("INSERT INTO schema_version VALUES (?)", [shape.version])

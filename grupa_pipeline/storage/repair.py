@@ -12,7 +12,7 @@ from grupa_pipeline.tables import PIPELINE_TABLES
 logger = logging.getLogger("grupa")
 
 
-def show_files_here(publication: Publication) -> None:
+def repair_publication(publication: Publication) -> None:
     """Publish again when what is published is of another folder or an older shape, or its link is gone.
 
     Views can hold absolute paths alone. To be called by whoever works on the warehouse alone. Does nothing when all is well, or
@@ -26,22 +26,24 @@ def show_files_here(publication: Publication) -> None:
     with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
         schema.ensure_tables(con)
         schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
-    logger.info("The tables have schema version %d and show the files of %s.", schema.SHAPE.version, publication.folder)
+    logger.info(
+        "The tables have schema version %d and show the files of %s.", schema.CURRENT.version, publication.folder
+    )
 
 
 def repair(settings: Settings) -> None:
-    """`show_files_here` for who only reads: waits for a run that is at work only where there is something to mend.
+    """`repair_publication` for who only reads: waits for a run that is at work only where there is something to mend.
 
     Raises:
         DamagedWarehouseError: What is published does not open.
         NewerFileError: A later release of Grupa wrote it.
     """
     if _needs_repair(settings.warehouse / warehouse.PIPELINE_FILE):
-        with run_lock.alone(settings.warehouse, purpose="mending"):
-            show_files_here(Publication(settings.warehouse))
+        with run_lock.hold_run_lock(settings.warehouse, purpose="mending"):
+            repair_publication(Publication(settings.warehouse))
 
 
-def refuse_newer(settings: Settings) -> None:
+def require_readable_schema(settings: Settings) -> None:
     """Say so before any work when a later release of Grupa wrote what is published.
 
     Raises:
@@ -50,14 +52,14 @@ def refuse_newer(settings: Settings) -> None:
     database = settings.warehouse / warehouse.PIPELINE_FILE
     if warehouse.version(database):
         with warehouse.read(database) as con:
-            is_current(con, schema.SHAPE)
+            is_current(con, schema.CURRENT)
 
 
 def _needs_repair(database: Path) -> bool:
     if warehouse.version(database) is None:
         return False
     with warehouse.read(database) as con:
-        current = is_current(con, schema.SHAPE)
+        current = is_current(con, schema.CURRENT)
     return not current or not database.exists() or is_elsewhere(database)
 
 

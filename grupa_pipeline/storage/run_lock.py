@@ -16,7 +16,7 @@ SCRATCH_PREFIXES = (".ingest-", ".forget-", ".features-")
 
 
 @contextmanager
-def alone(
+def hold_run_lock(
     folder: Path, *, purpose: str, waiting: Callable[[str], None] | None = None, keep_staged_days: int = 7
 ) -> Iterator[None]:
     """Be the only one who works on the warehouse `folder`; `waiting` is told who holds it when this has to wait.

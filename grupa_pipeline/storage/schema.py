@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from grupa_pipeline.sql import exactly, from_pattern, quoted
-from grupa_pipeline.storage.migrations import Shape, migrate
+from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.tables import PIPELINE_TABLES, PUBLISHED_FILES, Table
 
 
@@ -20,7 +20,7 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
     Raises:
         NewerFileError: A later version of grupa wrote the file.
     """
-    migrate(con, SHAPE)
+    migrate(con, CURRENT)
 
 
 def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
@@ -103,6 +103,6 @@ def _columns_of(con: duckdb.DuckDBPyConnection, name: str) -> set[str]:
     return {column for (column,) in rows}
 
 
-SHAPE = Shape("grupa.duckdb", _create)
+CURRENT = SchemaVersion("grupa.duckdb", _create)
 """Today's shape. Who changes tables.py adds a step here, most often a `rebuild` of what changed, and freezes the new shape:
 `python -m tests.grupa_pipeline.storage.released` writes it, and a test compares."""

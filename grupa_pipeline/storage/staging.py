@@ -31,7 +31,7 @@ _ARROW_TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
 }
-TOGETHER = b"made_together"
+BATCH_KEY = b"made_together"
 """Key in a table's Arrow metadata: what one asset made at once carries the same value, and is shown together or not at all."""
 
 CONTENT_KEY = b"content_key"

@@ -72,7 +72,7 @@ def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def held_open(database: Path) -> Iterator[None]:
+def keep_open(database: Path) -> Iterator[None]:
     """Make each `read` of what is published now cheap meanwhile: a version that is open in a process is opened once."""
     if version(database) is None:
         yield

@@ -7,17 +7,17 @@ import pytest
 from benchmarks.reliability import invariants
 from dash_app.roadmap.store import Roadmap
 from grupa_pipeline.storage import schema, warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import PIPELINE_TABLES
 from tests.dash_app.planning.plans import a_plan
-from tests.grupa_pipeline.takings import NOW, log
+from tests.grupa_pipeline.ingested_logs import NOW, log
 
 
 @pytest.fixture
 def publication(tmp_path: Path) -> Publication:
     publication = Publication(tmp_path / "house")
-    take_in_files(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login", ",x,y")], None, NOW)
+    ingest_logs(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login", ",x,y")], None, NOW)
     return publication
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from grupa_pipeline import tables
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.schema import SHAPE
+from grupa_pipeline.storage.schema import CURRENT
 
 DAYS = (date(2026, 3, 8), date(2026, 3, 9))
 KINDS = {
@@ -65,7 +65,7 @@ def write_warehouse(folder: Path, *, status: str = "ok", source: str = "rules", 
     with warehouse.publish(database) as con:
         for table in tables.PIPELINE_TABLES:
             _create(con, table)
-        con.execute(f"CREATE TABLE schema_version AS SELECT {SHAPE.version}::BIGINT AS version")
+        con.execute(f"CREATE TABLE schema_version AS SELECT {CURRENT.version}::BIGINT AS version")
         _insert(con, "feature_catalog", [_feature(*each) for each in FEATURES])
         for day in DAYS:
             _write_snapshot(con, day, users, status, source)

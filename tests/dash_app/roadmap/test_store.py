@@ -214,7 +214,7 @@ def test_the_tables_refuse_what_no_plan_may_be(bare, table, column, value):
 @pytest.fixture(scope="module")
 def bare():
     con = duckdb.connect()
-    migrations.migrate(con, schema.SHAPE)
+    migrations.migrate(con, schema.CURRENT)
     yield con
     con.close()
 
@@ -225,8 +225,8 @@ def test_an_older_shape_is_brought_forward_and_keeps_its_plans(roadmap, monkeypa
     def add_column(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("ALTER TABLE test_roadmap ADD COLUMN later VARCHAR DEFAULT 'x'")
 
-    shape = replace(schema.SHAPE, steps=(*schema.SHAPE.steps, add_column))
-    monkeypatch.setattr(schema, "SHAPE", shape)
+    shape = replace(schema.CURRENT, steps=(*schema.CURRENT.steps, add_column))
+    monkeypatch.setattr(schema, "CURRENT", shape)
     roadmap.ensure()
     roadmap.ensure()
     assert roadmap.plans() == [plan]

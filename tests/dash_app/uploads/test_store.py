@@ -18,7 +18,7 @@ from dash_app.uploads import store as upload_store
 from dash_app.uploads.file_validation import Judgement
 from dash_app.uploads.store import RefusedUploadError, Upload, UploadStore, safe_name
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.storage.inbox import format_file
+from grupa_pipeline.storage.inbox import timestamp_format_file
 
 LOG = b"user_id,timestamp,action\nu1,2025-03-01T10:00:00Z,login\n,2025-03-01T11:00:00Z,login\n"
 DAY_FIRST = b'user_id,timestamp,action\nu1,"9/08/20, 12:40",login\nu2,"10/08/20, 12:41",login\n'
@@ -92,7 +92,7 @@ def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: Upload
     accepted = judged(store, token).judgement
     assert accepted is not None and accepted.first_event_at == "2020-08-09T12:40:00"
     store.take_in(token)
-    assert format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
+    assert timestamp_format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
 
 
 def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadStore) -> None:

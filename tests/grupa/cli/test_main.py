@@ -9,7 +9,7 @@ import pytest
 
 from grupa.cli import main, run, serve
 from grupa_pipeline.storage.publication import Publication
-from tests.grupa_pipeline.takings import log
+from tests.grupa_pipeline.ingested_logs import log
 
 EVENT = "a,2025-06-01T10:00:00,login"
 

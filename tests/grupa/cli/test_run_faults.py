@@ -7,16 +7,16 @@ import pytest
 
 from grupa.cli import main
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
-from tests.grupa_pipeline.takings import NOW, log
+from tests.grupa_pipeline.ingested_logs import NOW, log
 
 
 def test_a_version_that_does_not_open_is_told_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publication = Publication(tmp_path / "house")
-    take_in_files(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login")], None, NOW)
+    ingest_logs(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login")], None, NOW)
     [own] = warehouse.versions(publication.database)
     own.write_bytes(b"x" * 5000)
     for given in ([], [str(tmp_path / "a.csv")]):

@@ -15,10 +15,10 @@ from grupa_pipeline import tables
 from grupa_pipeline.defs import asset_checks
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.storage import staging, warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import Table
-from tests.grupa_pipeline.takings import log
+from tests.grupa_pipeline.ingested_logs import log
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -141,10 +141,10 @@ def test_a_model_that_was_asked_for_and_not_had_is_told(sample_copy: Path, day: 
 def test_logs_that_are_old_or_mostly_rejected_or_do_not_add_up_are_told(tmp_path: Path) -> None:
     publication, now = Publication(tmp_path / "house"), datetime.now(UTC).replace(tzinfo=None)
     fresh = log(tmp_path / "a.csv", *(f"u{n},{now - timedelta(hours=n + 1):%Y-%m-%dT%H:%M:%S},login" for n in range(5)))
-    take_in_files(publication, [fresh], None, now)
+    ingest_logs(publication, [fresh], None, now)
     of_logs = (asset_checks.rejected_share, asset_checks.rows_add_up, asset_checks.freshness)
     assert [asked(check, publication.folder).passed for check in of_logs] == [True, True, True]
-    take_in_files(publication, [log(tmp_path / "b.csv", "u,2025-06-01T10:00:00,login", ",x,y")], None, now)
+    ingest_logs(publication, [log(tmp_path / "b.csv", "u,2025-06-01T10:00:00,login", ",x,y")], None, now)
     found = asked(asset_checks.rejected_share, publication.folder)
     assert (found.passed, found.severity) == (False, WARN) and "b.csv: 1 of 2" in (found.description or "")
     with warehouse.publish(publication.database) as con:
@@ -154,7 +154,7 @@ def test_logs_that_are_old_or_mostly_rejected_or_do_not_add_up_are_told(tmp_path
 
 def test_an_old_log_is_told(tmp_path: Path) -> None:
     publication = Publication(tmp_path / "house")
-    take_in_files(publication, [log(tmp_path / "a.csv", "u,2025-06-01T10:00:00,login")], None, datetime(2025, 7, 1))
+    ingest_logs(publication, [log(tmp_path / "a.csv", "u,2025-06-01T10:00:00,login")], None, datetime(2025, 7, 1))
     found = asked(asset_checks.freshness, publication.folder)
     assert (found.passed, found.severity) == (False, WARN) and "2025-06-01" in (found.description or "")
 

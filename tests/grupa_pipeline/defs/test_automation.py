@@ -80,7 +80,7 @@ def test_a_file_that_is_still_arriving_waits(settings: Settings) -> None:
     (settings.inbox / "log.csv").touch()
     put(settings, ".hidden.csv")
     put(settings, "log.csv.part")
-    assert inbox.waiting_files(settings.inbox) == []
+    assert inbox.pending_logs(settings.inbox) == []
 
 
 def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(settings: Settings) -> None:

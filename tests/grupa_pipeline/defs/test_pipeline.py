@@ -27,7 +27,7 @@ from grupa_pipeline.tables import (
     Table,
 )
 from sample_data.generate import END, write_log
-from tests.grupa_pipeline import takings
+from tests.grupa_pipeline import ingested_logs
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 VOLATILE = ("created_at", "ingested_at", "latency_ms", "call_id")
@@ -152,8 +152,8 @@ def test_a_snapshot_made_again_in_part_has_the_catalog_that_it_was_made_with(tmp
     ]
     searching = [f"other{n},{then} 10:00,search" for n in range(8)]
     settings = Settings(warehouse=tmp_path / "warehouse", min_events=1)
-    run(settings, [takings.log(tmp_path / "first.csv", *proposing)], as_of=first)
-    run(settings, [takings.log(tmp_path / "then.csv", *searching)], as_of=then)
+    run(settings, [ingested_logs.log(tmp_path / "first.csv", *proposing)], as_of=first)
+    run(settings, [ingested_logs.log(tmp_path / "then.csv", *searching)], as_of=then)
 
     publication = Publication(settings.warehouse)
     share = "feature = 'proposal_submit_share'"

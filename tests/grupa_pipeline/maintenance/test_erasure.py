@@ -11,10 +11,10 @@ from grupa.cli import main
 from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import staging, warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import USER_CLUSTERS
-from tests.grupa_pipeline.takings import NOW, held, log
+from tests.grupa_pipeline.ingested_logs import NOW, held, log
 
 HEADER = "user_id,timestamp,action,metadata"
 
@@ -31,7 +31,7 @@ def publication(tmp_path: Path) -> Publication:
         "bob-9,no time,login,",
         header=HEADER,
     )
-    take_in_files(publication, [path], None, NOW)
+    ingest_logs(publication, [path], None, NOW)
     return publication
 
 
@@ -70,7 +70,7 @@ def test_counts_are_as_if_their_rows_had_not_been(publication: Publication) -> N
 
 def test_no_file_holds_them_afterwards_older_versions_included(publication: Publication) -> None:
     extra = log(publication.folder.with_name("more.csv"), "eve-1,2025-06-01T12:00:00,login")
-    take_in_files(publication, [extra], None, NOW)
+    ingest_logs(publication, [extra], None, NOW)
     assert bytes_with(publication.folder, "ann-7")
     told = forget(Settings(warehouse=publication.folder), "ann-7")
     assert not bytes_with(publication.folder, "ann-7")
@@ -155,7 +155,7 @@ def test_what_may_remain_in_events_of_others_is_told_where_it_does(tmp_path: Pat
         "eve-1,2025-06-03T10:00:00,login,",
         header=HEADER,
     )
-    take_in_files(publication, [path], None, NOW)
+    ingest_logs(publication, [path], None, NOW)
     settings = Settings(warehouse=publication.folder)
     told = forget(settings, "42")
     assert "What may remain: '42' stands in the actions of 1 events and in the metadata of 2 events of others" in told

@@ -7,11 +7,11 @@ import pytest
 from grupa_pipeline.maintenance.status import restore, status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.storage.repair import repair
-from tests.grupa_pipeline.takings import NOW, held, log
+from tests.grupa_pipeline.ingested_logs import NOW, held, log
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def publication(tmp_path: Path) -> Publication:
     publication = Publication(tmp_path / "house")
     for number in range(2):
         path = log(tmp_path / f"{number}.csv", f"user-{number},2025-06-01T10:00:00,login")
-        take_in_files(publication, [path], None, NOW)
+        ingest_logs(publication, [path], None, NOW)
     return publication
 
 
@@ -35,7 +35,7 @@ def moved(publication: Publication) -> Publication:
 
 def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     odd = Publication(tmp_path / "it's [our] house*")
-    take_in_files(odd, [log(tmp_path / "log[1].csv", "user-0,2025-06-01T10:00:00,login")], None, NOW)
+    ingest_logs(odd, [log(tmp_path / "log[1].csv", "user-0,2025-06-01T10:00:00,login")], None, NOW)
     text, sound = state(odd)
     assert sound and "1 events from 1 files" in text
     assert held(odd) == {("user-0", "login")}
@@ -106,7 +106,7 @@ def test_after_a_downgrade_the_last_version_that_can_be_read_comes_back(publicat
 
 
 def test_restoring_again_goes_further_back(publication: Publication, tmp_path: Path) -> None:
-    take_in_files(publication, [log(tmp_path / "3.csv", "user-3,2025-06-01T10:00:00,login")], None, NOW)
+    ingest_logs(publication, [log(tmp_path / "3.csv", "user-3,2025-06-01T10:00:00,login")], None, NOW)
     settings = Settings(warehouse=publication.folder)
     users = []
     for _ in range(2):
@@ -115,7 +115,7 @@ def test_restoring_again_goes_further_back(publication: Publication, tmp_path: P
     assert users == [2, 1]
     with pytest.raises(warehouse.NoWarehouseError, match="no earlier version"):
         restore(settings, None)
-    take_in_files(publication, [log(tmp_path / "4.csv", "user-4,2025-06-01T10:00:00,login")], None, NOW)
+    ingest_logs(publication, [log(tmp_path / "4.csv", "user-4,2025-06-01T10:00:00,login")], None, NOW)
     restore(settings, None)
     assert held(publication) == {("user-0", "login")}
 
@@ -141,11 +141,11 @@ def test_what_killed_runs_left_goes_with_the_next_one(publication: Publication) 
     home.mkdir(parents=True)
     (home / ".user_features.parquet").write_bytes(b"x")
     (home / "clusters.parquet").write_bytes(b"x")
-    with run_lock.alone(publication.folder, purpose="a test"):
+    with run_lock.hold_run_lock(publication.folder, purpose="a test"):
         assert not left.exists()
         assert [path.name for path in home.iterdir()] == ["clusters.parquet"]
     os.utime(home, (0, 0))
-    with run_lock.alone(publication.folder, purpose="a test"):
+    with run_lock.hold_run_lock(publication.folder, purpose="a test"):
         assert not home.exists()
 
 
@@ -162,7 +162,7 @@ def test_names_of_files_are_on_the_disk_before_a_version_shows_them(
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(warehouse, "sync", synced.append)
-    take_in_files(publication, [log(tmp_path / "c.csv", "c,2025-06-02T10:00:00,login")], None, NOW)
+    ingest_logs(publication, [log(tmp_path / "c.csv", "c,2025-06-02T10:00:00,login")], None, NOW)
     data = publication.folder / "data"
     [shown] = [number for number, path in enumerate(synced) if path == publication.folder / "published"]
     before = synced[:shown]

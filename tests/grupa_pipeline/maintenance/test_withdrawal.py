@@ -6,10 +6,10 @@ from grupa.cli import main
 from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.inbox import take_in_files
+from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from sample_data.generate import END
-from tests.grupa_pipeline.takings import NOW, held, log
+from tests.grupa_pipeline.ingested_logs import NOW, held, log
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def publication(tmp_path: Path) -> Publication:
     first = log(tmp_path / "first.csv", "a,2025-06-01T10:00:00,login", "b,2025-06-02T10:00:00,login", ",2025-06-02,x")
     second = log(tmp_path / "second.csv", "a,2025-06-01T10:00:00,login", "c,2025-06-01T11:00:00,login")
     for path in (first, second):
-        take_in_files(publication, [path], None, NOW)
+        ingest_logs(publication, [path], None, NOW)
     return publication
 
 
@@ -53,7 +53,7 @@ def test_what_was_lost_with_it_comes_back_when_the_other_is_taken_in_again(publi
     withdraw(settings, sha256_of(publication, "first.csv"))
     withdraw(settings, sha256_of(publication, "second.csv"))
     assert publication.last_day() is None
-    take_in_files(publication, [second], None, NOW)
+    ingest_logs(publication, [second], None, NOW)
     assert held(publication) == {("a", "login"), ("c", "login")}
 
 

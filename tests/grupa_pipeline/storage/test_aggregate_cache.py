@@ -18,10 +18,10 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import build
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import aggregate_cache
-from grupa_pipeline.storage.aggregate_cache import Shelf
-from grupa_pipeline.storage.inbox import take_in_files
-from grupa_pipeline.storage.key_dictionary import NAME, Register
-from tests.grupa_pipeline.takings import NOW, log
+from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache
+from grupa_pipeline.storage.inbox import ingest_logs
+from grupa_pipeline.storage.key_dictionary import NAME, ParquetKeyDictionary
+from tests.grupa_pipeline.ingested_logs import NOW, log
 
 HEADER = "user_id,timestamp,action,metadata"
 FIRST = datetime(2025, 3, 1)
@@ -52,7 +52,7 @@ def events(days: range, seed: int) -> Iterator[str]:
 
 def taken_in(warehouse: SnapshotContext, path: Path, days: range, seed: int) -> None:
     rows = list(dict.fromkeys(events(days, seed)))
-    take_in_files(warehouse.publication, [log(path, *rows, header=HEADER)], None, NOW)
+    ingest_logs(warehouse.publication, [log(path, *rows, header=HEADER)], None, NOW)
 
 
 def features(warehouse: SnapshotContext, day: int) -> pa.Table:
@@ -98,7 +98,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
         for day in range(30)
         for action in ("login", "proposal_create", "deal_complete", *(["proposal_submit"] if day > 22 else []))
     ]
-    take_in_files(warehouse.publication, [log(tmp_path / "log.csv", *rows, header=HEADER)], None, NOW)
+    ingest_logs(warehouse.publication, [log(tmp_path / "log.csv", *rows, header=HEADER)], None, NOW)
     features(warehouse, 22)
     pieced = features(warehouse, 29)
     monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
@@ -122,10 +122,10 @@ def test_numbers_from_elsewhere_are_given_to_nobody(
     older = path.read_bytes()
     taken_in(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
     more = [f"a{user},{FIRST + timedelta(days=43, hours=n)},login," for user in range(30) for n in range(6)]
-    take_in_files(warehouse.publication, [log(tmp_path / "new.csv", *more, header=HEADER)], None, NOW)
+    ingest_logs(warehouse.publication, [log(tmp_path / "new.csv", *more, header=HEADER)], None, NOW)
     features(warehouse, 43)
     other = [f"b{user},{FIRST + timedelta(days=44, hours=n)},login," for user in range(30) for n in range(6)]
-    take_in_files(warehouse.publication, [log(tmp_path / "other.csv", *other, header=HEADER)], None, NOW)
+    ingest_logs(warehouse.publication, [log(tmp_path / "other.csv", *other, header=HEADER)], None, NOW)
     path.write_bytes(older)
     after_older = features(warehouse, 44)
     path.unlink()
@@ -145,13 +145,13 @@ def con() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def shelf_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> Shelf:
-    """A shelf whose register has one edition, whichever process asks."""
-    register = Register(aggregate_cache.folder(warehouse.publication.folder))
-    if not register.editions:
+def shelf_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> ParquetAggregateCache:
+    """A shelf whose register has one generation, whichever process asks."""
+    register = ParquetKeyDictionary(aggregate_cache.folder(warehouse.publication.folder))
+    if not register.generations:
         with DuckDBEngine(con, register=register) as engine:
             engine.know(engine.events("done"))
-    return Shelf(warehouse.publication, roles, con, register)
+    return ParquetAggregateCache(warehouse.publication, roles, con, register)
 
 
 TWO_DAYS = Piece(FIRST + timedelta(days=8), FIRST + timedelta(days=10))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.storage.inbox import format_file, take_in_inbox, waiting_files
+from grupa_pipeline.storage.inbox import ingest_inbox, pending_logs, timestamp_format_file
 from grupa_pipeline.storage.publication import Publication
 
 NOW = datetime(2026, 1, 1)
@@ -25,27 +25,27 @@ def put(inbox: Path, name: str, text: str) -> Path:
 def test_a_logs_own_format_is_used_and_goes_with_it(tmp_path: Path, own: str) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
     log = put(inbox, "log.csv", DAY_FIRST)
-    format_file(log).write_text(own)
-    taken = take_in_inbox(publication, inbox, None, NOW)
+    timestamp_format_file(log).write_text(own)
+    taken = ingest_inbox(publication, inbox, None, NOW)
     assert [each.first_event_at for each in taken.files] == [datetime.strptime("9/08/20, 12:40", own)]
-    assert not format_file(log).exists()
+    assert not timestamp_format_file(log).exists()
     assert [each.name for each in inbox.iterdir()] == ["done"]
 
 
 def test_one_logs_format_is_not_the_next_ones(tmp_path: Path) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
-    format_file(put(inbox, "a.csv", DAY_FIRST)).write_text("%d/%m/%y, %H:%M")
+    timestamp_format_file(put(inbox, "a.csv", DAY_FIRST)).write_text("%d/%m/%y, %H:%M")
     put(inbox, "b.csv", "user_id,timestamp,action\nu2,2025-03-01T10:00:00Z,login\n")
     put(inbox, "c.csv", DAY_FIRST)
-    taken = take_in_inbox(publication, inbox, None, NOW)
+    taken = ingest_inbox(publication, inbox, None, NOW)
     assert [each.file_name for each in taken.files] == ["a.csv", "b.csv"]
     assert list(taken.refused) == ["c.csv"]
 
 
 def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
-    format_file(put(inbox, "log.csv", DAY_FIRST)).write_text("%Y")
-    take_in_inbox(Publication(tmp_path), inbox, None, NOW)
+    timestamp_format_file(put(inbox, "log.csv", DAY_FIRST)).write_text("%Y")
+    ingest_inbox(Publication(tmp_path), inbox, None, NOW)
     assert "log.csv" in (inbox / "refused" / "log.csv.why.txt").read_text()
     assert sorted(each.name for each in inbox.iterdir()) == ["refused"]
 
@@ -54,4 +54,4 @@ def test_a_log_from_a_clock_that_is_ahead_is_taken_and_one_that_just_changed_wai
     log = put(tmp_path, "log.csv", DAY_FIRST)
     for changed, taken in ((1000.0 + 86_400, True), (1000.0, False), (999.0, False), (990.0, True)):
         os.utime(log, (changed, changed))
-        assert waiting_files(tmp_path, now=1000.0) == ([log] if taken else [])
+        assert pending_logs(tmp_path, now=1000.0) == ([log] if taken else [])

@@ -8,7 +8,7 @@ import pytest
 
 from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.storage import key_dictionary
-from grupa_pipeline.storage.key_dictionary import NAME, Register
+from grupa_pipeline.storage.key_dictionary import NAME, ParquetKeyDictionary
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def numbers(con: duckdb.DuckDBPyConnection, folder: Path, day: str) -> tuple[dict[str, int], dict[str, int], list[str]]:
-    """Those of the users and actions of a day, and the editions of the register, after a run that reads this day."""
-    kept = Register(folder)
+    """Those of the users and actions of a day, and the generations of the register, after a run that reads this day."""
+    kept = ParquetKeyDictionary(folder)
     with DuckDBEngine(con, register=kept) as engine:
         events = engine.events(day)
         engine.know(events)
@@ -29,7 +29,7 @@ def numbers(con: duckdb.DuckDBPyConnection, folder: Path, day: str) -> tuple[dic
     users, actions = (
         {row[name]: row[key] for row in keyed} for name, key in (("who", "user_key"), ("what", "action_key"))
     )
-    return users, actions, kept.editions
+    return users, actions, kept.generations
 
 
 def test_numbers_stay_and_new_ones_follow(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_numbers_stay_and_new_ones_follow(con: duckdb.DuckDBPyConnection, tmp_pa
 
 
 def test_what_is_lost_or_damaged_begins_anew_as_another_edition(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    editions = numbers(con, tmp_path, "monday")[2]
+    generations = numbers(con, tmp_path, "monday")[2]
     path = tmp_path / NAME
     whole = path.read_bytes()
     for damaged in (None, b"", whole[:50], b"PAR1" + bytes(len(whole) // 3) + whole[4 + len(whole) // 3 :]):
@@ -51,7 +51,7 @@ def test_what_is_lost_or_damaged_begins_anew_as_another_edition(con: duckdb.Duck
         users, _, anew = numbers(con, tmp_path, "tuesday")
         assert users == {"ann": 1, "bob": 2}
         assert len(anew) == 1
-        assert anew != editions
+        assert anew != generations
 
 
 def test_an_older_copy_does_not_know_the_editions_after_it(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -59,16 +59,16 @@ def test_an_older_copy_does_not_know_the_editions_after_it(con: duckdb.DuckDBPyC
     shutil.copy(tmp_path / NAME, tmp_path / "copy")
     later = numbers(con, tmp_path, "tuesday")[2]
     shutil.move(tmp_path / "copy", tmp_path / NAME)
-    assert later[-1] not in Register(tmp_path).editions
+    assert later[-1] not in ParquetKeyDictionary(tmp_path).generations
     assert later[-1] not in numbers(con, tmp_path, "tuesday")[2]
 
 
 def test_numbers_begin_anew_after_a_while(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    editions = numbers(con, tmp_path, "monday")[2]
+    generations = numbers(con, tmp_path, "monday")[2]
     now = time.time()
     monkeypatch.setattr(key_dictionary.time, "time", lambda: now + key_dictionary.KEEP_DAYS * 86_400 + 60)
     users, _, anew = numbers(con, tmp_path, "tuesday")
     assert users == {"ann": 1, "bob": 2}
-    assert not set(anew) & set(editions)
+    assert not set(anew) & set(generations)

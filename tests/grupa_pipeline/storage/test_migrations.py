@@ -14,13 +14,13 @@ from grupa.cli import main
 from grupa_pipeline.maintenance.status import status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import schema, warehouse
-from grupa_pipeline.storage.migrations import NewerFileError, Shape, migrate, stored_version
+from grupa_pipeline.storage.migrations import NewerFileError, SchemaVersion, migrate, stored_version
 from grupa_pipeline.storage.repair import repair
 from grupa_pipeline.tables import CLUSTERS, Column
 from tests.dash_app.planning.plans import a_plan
-from tests.grupa_pipeline.storage.released.shapes import HOME, make_file, text_of, told_by
+from tests.grupa_pipeline.storage.released.schemas import HOME, make_file, text_of, told_by
 
-SHAPES = (schema.SHAPE, roadmap_schema.SHAPE)
+SHAPES = (schema.CURRENT, roadmap_schema.CURRENT)
 A_VALUE = {
     "VARCHAR": "'x'", "BIGINT": "7", "DOUBLE": "0.5", "DATE": "DATE '2025-06-01'", "BOOLEAN": "true", "JSON": "'{}'",
     "TIMESTAMP": "TIMESTAMP '2025-06-01 10:00:00'", "VARCHAR[]": "['x']",
@@ -34,12 +34,12 @@ def released() -> list[Path]:
     return sorted(HOME.glob("*.sql"))
 
 
-def shape_of(path: Path) -> Shape:
+def shape_of(path: Path) -> SchemaVersion:
     return next(shape for shape in SHAPES if Path(shape.file).stem == path.stem.rsplit("-", 1)[0])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.file)
-def test_a_shape_changes_only_with_a_step_and_a_version_of_its_own(shape: Shape) -> None:
+def test_a_shape_changes_only_with_a_step_and_a_version_of_its_own(shape: SchemaVersion) -> None:
     frozen = HOME / f"{Path(shape.file).stem}-{shape.version}.sql"
     assert frozen.exists(), (
         f"freeze schema version {shape.version} of {shape.file}: python -m tests.grupa_pipeline.storage.released"
@@ -97,7 +97,7 @@ def rows(database: Path) -> dict[str, list[dict[str, object]]]:
 def a_later_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a next release gave clusters a column."""
     step = lambda con: schema.rebuild(con, LATER, doubled="2 * size")  # noqa: E731
-    monkeypatch.setattr(schema, "SHAPE", replace(schema.SHAPE, steps=(*schema.SHAPE.steps, step)))
+    monkeypatch.setattr(schema, "CURRENT", replace(schema.CURRENT, steps=(*schema.CURRENT.steps, step)))
 
 
 def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
     repair(Settings(warehouse=first_release))
     assert rows(database) == before
     text, sound = status(Settings(warehouse=first_release))
-    assert sound and f"schema version {schema.SHAPE.version}" in text
+    assert sound and f"schema version {schema.CURRENT.version}" in text
 
 
 def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
@@ -142,7 +142,7 @@ def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkey
         con.execute("DELETE FROM clusters")
         con.execute("SELECT error('no')")
 
-    monkeypatch.setattr(schema, "SHAPE", replace(schema.SHAPE, steps=(*schema.SHAPE.steps, fails)))
+    monkeypatch.setattr(schema, "CURRENT", replace(schema.CURRENT, steps=(*schema.CURRENT.steps, fails)))
     with pytest.raises(duckdb.Error):
         repair(Settings(warehouse=first_release))
     assert (rows(database), warehouse.version(database)) == (before, old)

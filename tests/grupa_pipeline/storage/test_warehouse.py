@@ -163,7 +163,7 @@ def test_the_lock_tells_who_holds_it(tmp_path: Path) -> None:
 def test_a_version_held_open_stays_readable_while_another_is_published(database: Path) -> None:
     with warehouse.publish(database) as con:
         con.execute("CREATE TABLE t AS SELECT 1 AS x")
-    with warehouse.held_open(database):
+    with warehouse.keep_open(database):
         with warehouse.publish(database) as con:
             con.execute("UPDATE t SET x = 2")
         with warehouse.read(database) as con:

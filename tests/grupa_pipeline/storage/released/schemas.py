@@ -4,12 +4,12 @@ from pathlib import Path
 
 import duckdb
 
-from grupa_pipeline.storage.migrations import Shape, migrate
+from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 
 HOME = Path(__file__).parent
 
 
-def text_of(shape: Shape) -> str:
+def text_of(shape: SchemaVersion) -> str:
     """What makes an empty file of today's shape, comments left out: words may change."""
     with duckdb.connect() as con:
         migrate(con, shape)
