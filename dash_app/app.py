@@ -10,7 +10,7 @@ from dash_app import plan_drafts
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
 from dash_app.components import parts
 from dash_app.components.shell import shell
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.planning.brief import write_brief
 from dash_app.roadmap.store import Roadmap
 from dash_app.server import auth, downloads, index_page, newest_snapshot, security
@@ -29,9 +29,9 @@ def create_app(settings: Settings) -> Dash:
 
 
 def _open(settings: Settings) -> Services:
-    gate = Gate(settings.warehouse / PIPELINE_FILE)
-    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(gate)))
-    services = Services(settings, gate, plans, auth.current_user)
+    database = Database(settings.warehouse / PIPELINE_FILE)
+    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(database)))
+    services = Services(settings, database, plans, auth.current_user)
     services.roadmap.ensure()
     return services
 

@@ -1,4 +1,4 @@
-"""From a recommendation to a sized plan: measures baselines through the gate and hands them to `planning/`.
+"""From a recommendation to a sized plan: measures baselines from the warehouse and hands them to `planning/`.
 
 No components, no SQL, no formulas; what callbacks of the planner call.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from dash_app.data import baselines
 from dash_app.data.baselines import Population
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
 from dash_app.planning.baseline import Baseline, BaselineError
@@ -76,7 +76,7 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
 
 def resize(services: Services, plan: Plan) -> Sizing:
     """Size a plan, or size it again after an edit."""
-    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), labels(services.gate))
+    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), labels(services.database))
 
 
 def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
@@ -91,7 +91,7 @@ def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
     except (BaselineError, DurationError):
         if plan.n_total is None or _asks(plan) != _asks(before):
             raise
-        return sized_before(worded_again(plan, labels(services.gate)))
+        return sized_before(worded_again(plan, labels(services.database)))
 
 
 def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int) -> Plan:
@@ -101,7 +101,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
         BaselineError: It cannot be measured.
     """
     population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
-    catalog = services.gate.ask(load_catalog)
+    catalog = services.database.query(load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
     plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window))
     plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
@@ -120,7 +120,7 @@ def with_guardrails(services: Services, plan: Plan, metrics: Sequence[str]) -> P
     if list(had) == list(metrics):
         return plan
     population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
-    catalog = services.gate.ask(load_catalog)
+    catalog = services.database.query(load_catalog)
     rails = tuple(had.get(each) or _guardrail(population, catalog[each]) for each in metrics if each in catalog)
     return replace(plan, guardrails=rails)
 
@@ -129,7 +129,7 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
     """The interval of a plan's baseline, as long as the days it was measured on are held; None when they are not."""
     try:
         population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
-        catalog = services.gate.ask(load_catalog)
+        catalog = services.database.query(load_catalog)
         return baselines.measure_metric(population, catalog[plan.primary_metric])
     except (BaselineError, KeyError):
         return None
@@ -138,15 +138,15 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
 def enrolment(services: Services, day: date, cluster_id: str) -> Any:
     """How many different eligible users of a cluster come; kept while the warehouse is the same."""
     settings = services.settings
-    return services.gate.ask(
+    return services.database.query(
         baselines.load_enrolment, day, cluster_id, Roles.load(settings.roles_file), settings.min_events
     )
 
 
-def labels(gate: Gate) -> Labels:
+def labels(database: Database) -> Labels:
     """What metrics are called in a plan's texts; nothing where there is no warehouse yet."""
     try:
-        catalog = gate.ask(load_catalog)
+        catalog = database.query(load_catalog)
     except NoWarehouseError:
         return NO_LABELS
     return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
@@ -187,7 +187,9 @@ def _in_time(services: Services, sizing: Sizing) -> tuple[Sizing, tuple[str, ...
 def _population(services: Services, day: date, cluster_id: str, exposure_days: int | None = None) -> Population:
     settings = services.settings
     roles = Roles.load(settings.roles_file)
-    return services.gate.ask(baselines.load_population, day, cluster_id, roles, settings.min_events, exposure_days)
+    return services.database.query(
+        baselines.load_population, day, cluster_id, roles, settings.min_events, exposure_days
+    )
 
 
 def _metrics_to_try(shown: Snapshot, insight: Insight) -> list[Feature]:

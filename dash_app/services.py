@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.data.loading import list_snapshots, load_snapshot
 from dash_app.data.snapshot import Snapshot
 from dash_app.roadmap.store import Roadmap
@@ -18,13 +18,13 @@ class Services:
 
     Attributes:
         settings: The settings it was made with.
-        gate: Reads the warehouse.
+        database: Reads the warehouse.
         roadmap: Reads and writes plans and people's names for clusters.
         current_user: Name of whoever sent the request in hand; a plan's owner and the author of its revisions.
     """
 
     settings: Settings
-    gate: Gate
+    database: Database
     roadmap: Roadmap
     current_user: Callable[[], str]
     _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
@@ -35,7 +35,7 @@ class Services:
         Raises:
             NoWarehouseError: Nothing has been published.
         """
-        return self.gate.ask(list_snapshots)
+        return self.database.query(list_snapshots)
 
     def names(self) -> dict[str, str]:
         """People's names for clusters, by id; read again only when the roadmap has a new version."""
@@ -58,5 +58,5 @@ class Services:
             if not days:
                 return None
             day = days[0]
-        found = self.gate.ask(load_snapshot, day)
+        found = self.database.query(load_snapshot, day)
         return found.renamed(self.names()) if found else None

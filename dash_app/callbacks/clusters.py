@@ -83,11 +83,11 @@ def color_map(
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if snapshot is None:
         return no_update, no_update
-    points = services.gate.ask(users.load_points, snapshot.day)
+    points = services.database.query(users.load_points, snapshot.day)
     if feature is None or feature not in snapshot.catalog:
         by_cluster = cluster_map.cluster_map(points, snapshot.clusters, (selection or {}).get("cluster"))
         return by_cluster, overview.legend(snapshot, points)
-    values = services.gate.ask(users.load_values, snapshot.day, feature, points.user_id)
+    values = services.database.query(users.load_values, snapshot.day, feature, points.user_id)
     shown = snapshot.catalog[feature]
     return cluster_map.feature_map(points, snapshot.clusters, values, shown), overview.legend(snapshot, points, shown)
 
@@ -104,7 +104,7 @@ def find_users(
     asked = (text or "").strip()
     return (
         user_parts.found(
-            services.gate.ask(users.find_users, snapshot.day, asked, user_parts.MOST_FOUND + 1), snapshot, asked
+            services.database.query(users.find_users, snapshot.day, asked, user_parts.MOST_FOUND + 1), snapshot, asked
         )
         if asked
         else None
@@ -116,5 +116,5 @@ def describe_area(services: Services, area: dict[str, list[float]] | None, where
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if not area or snapshot is None:
         return None
-    inside, differences = services.gate.ask(users.describe_area, snapshot.day, tuple(area["x"]), tuple(area["y"]))
+    inside, differences = services.database.query(users.describe_area, snapshot.day, tuple(area["x"]), tuple(area["y"]))
     return user_parts.area(inside, differences, snapshot)

@@ -74,7 +74,7 @@ def refresh(
         "files": [logs.files_table(taken), logs.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED))],
     }
     now = {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in shown.items()}
-    now["version"] = services.gate.version() or ""
+    now["version"] = services.database.version() or ""
     before = seen or {}
     changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
     header = _header(services, search) if before and now["version"] != before["version"] else no_update
@@ -124,7 +124,7 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
 
 def _files(services: Services) -> tuple[LogFile, ...]:
     try:
-        return services.gate.ask(files.load_files)
+        return services.database.query(files.load_files)
     except NoWarehouseError:
         return ()
 

@@ -79,12 +79,12 @@ def _model(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     cluster = snapshot.cluster(of)
     if cluster is None:
         return None
-    found = services.gate.ask(calls.load_calls, snapshot.day, of)
+    found = services.database.query(calls.load_calls, snapshot.day, of)
     return "What did the model see?", details.model_calls(cluster, found)
 
 
 def _user(services: Services, snapshot: Snapshot, of: str) -> Content | None:
-    user = services.gate.ask(users.load_user, snapshot.day, of)
+    user = services.database.query(users.load_user, snapshot.day, of)
     return (f"Why is {of} here?", user_parts.why_here(user, snapshot)) if user else None
 
 
@@ -96,7 +96,7 @@ def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
 
 
 def _choice(services: Services, snapshot: Snapshot, of: str) -> Content | None:
-    found = services.gate.ask(choice.load_choice, snapshot.day)
+    found = services.database.query(choice.load_choice, snapshot.day)
     return (overview.choice_title(snapshot), choice_parts.how_chosen(found, snapshot)) if found else None
 
 
@@ -105,7 +105,7 @@ def _compare(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     left, right = snapshot.cluster(one), snapshot.cluster(other)
     if left is None or right is None:
         return None
-    found = services.gate.ask(users.compare, snapshot.day, one, other)
+    found = services.database.query(users.compare, snapshot.day, one, other)
     return f"{left.name} and {right.name}", details.compare(left, right, found, snapshot)
 
 

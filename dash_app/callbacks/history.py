@@ -24,5 +24,5 @@ def show_moves(services: Services, one: str | None, other: str | None) -> Any:
     if not one or not other:
         return no_update
     day, later = sorted((date.fromisoformat(one), date.fromisoformat(other)))
-    found = services.gate.ask(history.load_moves, day, later)
+    found = services.database.query(history.load_moves, day, later)
     return page.moves(found, cluster_looks(services), day, later)

@@ -180,7 +180,7 @@ def edit(
         sizing = plan_drafts.resize_edit(services, before, plan)
     except CANNOT as error:
         return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
-    catalog = services.gate.ask(load_catalog)
+    catalog = services.database.query(load_catalog)
     shown = before.primary_metric, before.exposure_days, [each["metric"] for each in margin_ids]
     return (
         planner_parts.numbers(sizing, catalog),
@@ -279,9 +279,9 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
     drawer = planner_parts.planner(
         sizing,
         plan_drafts.baseline_of(services, plan),
-        services.gate.ask(load_catalog),
+        services.database.query(load_catalog),
         history=services.roadmap.history(plan.plan_id),
-        since=cluster_since(plan.cluster_id, plan.snapshot_date, services.gate.ask(histories.load_transitions)),
+        since=cluster_since(plan.cluster_id, plan.snapshot_date, services.database.query(histories.load_transitions)),
         unsized=unsized,
     )
     return drawer, plan_drafts.to_store(sizing.plan), _title(planner_parts.title(plan))

@@ -31,7 +31,7 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
     plan = replace(plan, variants=_arms(plan, str(fields["weights"]), fields["change"] or ""))
     asked = (fields["primary_metric"], int(_number(fields, "exposure_days")))
     moved = asked != had_metric
-    catalog = services.gate.ask(load_catalog)
+    catalog = services.database.query(load_catalog)
     if moved:
         plan = plan_drafts.with_metric(services, plan, *asked)
         rest = [each for each in fields["guardrails"] or [] if each != plan.primary_metric]

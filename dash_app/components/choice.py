@@ -7,7 +7,7 @@ from dash_app import formatting
 from dash_app.components import overview, parts
 from dash_app.components import users as user_parts
 from dash_app.components.parts import aria
-from dash_app.data.choice import Candidate, Choice
+from dash_app.data.choice import CandidateRow, Choice
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
 
@@ -81,7 +81,7 @@ def _grid(found: Choice, snapshot: Snapshot) -> list[Component]:
     ]
 
 
-def _row(candidate: Candidate) -> Component:
+def _row(candidate: CandidateRow) -> Component:
     number = [formatting.count(candidate.number)]
     values = (
         formatting.count(candidate.neighbors),
@@ -114,7 +114,7 @@ def _tried_on(found: Choice) -> str:
     return f"Each was tried on all {formatting.users(found.users)} with enough events."
 
 
-def _why(found: Choice, chosen: Candidate) -> str:
+def _why(found: Choice, chosen: CandidateRow) -> str:
     """Why the chosen one was, as `segmentation.selection.choose` decides."""
     passed = found.passed
     if not passed:
@@ -128,7 +128,7 @@ def _why(found: Choice, chosen: Candidate) -> str:
     return f"{formatting.count(len(passed))} passed, and of those the chosen one scores best."
 
 
-def _left_out(chosen: Candidate, snapshot: Snapshot) -> str:
+def _left_out(chosen: CandidateRow, snapshot: Snapshot) -> str:
     shown = len(snapshot.clusters)
     if shown >= chosen.cluster_count:
         return ""

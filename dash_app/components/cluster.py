@@ -10,7 +10,7 @@ from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
 from dash_app.data.snapshot import Cluster, Insight
-from dash_app.figures.palette import look
+from dash_app.figures.colors import look
 
 _SHOWN = 5
 _NEARLY_EXACT, _MOST = 0.95, 0.75

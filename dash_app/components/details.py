@@ -12,7 +12,7 @@ from dash_app.components import users as user_parts
 from dash_app.data.calls import Call
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
-from dash_app.figures.palette import look
+from dash_app.figures.colors import look
 from dash_app.roadmap.store import ClusterName
 
 _MEASURES = {

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import parts
 from dash_app.components.parts import aria
-from dash_app.data.snapshot import Change, Feature, Snapshot
+from dash_app.data.snapshot import ClusterChange, Feature, Snapshot
 from dash_app.data.users import Points
 
 _KINDS = {
@@ -141,7 +141,7 @@ def _changes(snapshot: Snapshot) -> Component:
     )
 
 
-def change_line(change: Change, names: Mapping[str, str]) -> str:
+def change_line(change: ClusterChange, names: Mapping[str, str]) -> str:
     """A change in words, such as `Split: Drafters into Shoppers (10 users)`."""
     source, target = (
         names.get(each, "a cluster of old") if each else None for each in (change.from_cluster_id, change.to_cluster_id)

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.data.snapshot import Cluster, Evidence, Feature, Insight
-from dash_app.figures.palette import look
+from dash_app.figures.colors import look
 
 
 def aria(**words: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The only gate from the tables to the screen: all SQL that reads the warehouse lives in this package, nothing else does."""
+"""All SQL that reads the warehouse for the app; no other package of the app queries it."""

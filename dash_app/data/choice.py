@@ -10,7 +10,7 @@ import duckdb
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateRow:
     """One row of segmentation_candidates; shares are of the users it was tried on, 0 to 1."""
 
     number: int
@@ -29,7 +29,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Null:
+class NullDistribution:
     """The null test: scores of data without groups, the day they were made, and the score held against them."""
 
     scores: tuple[float, ...]
@@ -45,19 +45,19 @@ class Choice:
     `segmentation.method.Method`.
     """
 
-    candidates: tuple[Candidate, ...]
-    null: Null | None
+    candidates: tuple[CandidateRow, ...]
+    null: NullDistribution | None
     users: int
     tried_on: int
     method: Mapping[str, Any]
 
     @property
-    def chosen(self) -> Candidate | None:
+    def chosen(self) -> CandidateRow | None:
         """The candidate that made the clusters; None when nothing was tried."""
         return next((each for each in self.candidates if each.chosen), None)
 
     @property
-    def passed(self) -> tuple[Candidate, ...]:
+    def passed(self) -> tuple[CandidateRow, ...]:
         """The candidates that passed every check of their own."""
         return tuple(each for each in self.candidates if each.verdict == "passed")
 
@@ -76,7 +76,7 @@ def load_choice(con: duckdb.DuckDBPyConnection, day: date) -> Choice | None:
         [day],
     ).fetchall()
     return Choice(
-        candidates=tuple(Candidate(*row) for row in rows),
+        candidates=tuple(CandidateRow(*row) for row in rows),
         null=_null(shaped_by),
         users=shaped_by["users"],
         tried_on=shaped_by.get("landmarks", 0),
@@ -84,9 +84,9 @@ def load_choice(con: duckdb.DuckDBPyConnection, day: date) -> Choice | None:
     )
 
 
-def _null(shaped_by: Mapping[str, Any]) -> Null | None:
+def _null(shaped_by: Mapping[str, Any]) -> NullDistribution | None:
     """The null test that `parameters` of a snapshot speak of; None where there was nothing to test."""
     stored = shaped_by.get("null")
     if not stored:
         return None
-    return Null(tuple(stored["scores"]), date.fromisoformat(stored["made_on"]), shaped_by["real_score"])
+    return NullDistribution(tuple(stored["scores"]), date.fromisoformat(stored["made_on"]), shaped_by["real_score"])

@@ -14,7 +14,7 @@ CHANGES = (
 
 
 @dataclass(frozen=True)
-class Size:
+class ClusterSize:
     """A cluster's size in one snapshot."""
 
     day: date
@@ -22,10 +22,10 @@ class Size:
     users: int
 
 
-def load_sizes(con: duckdb.DuckDBPyConnection) -> tuple[Size, ...]:
+def load_sizes(con: duckdb.DuckDBPyConnection) -> tuple[ClusterSize, ...]:
     """Sizes of all clusters in all snapshots, oldest first."""
     rows = con.execute("SELECT snapshot_date, cluster_id, size FROM clusters ORDER BY 1, 2").fetchall()
-    return tuple(Size(*row) for row in rows)
+    return tuple(ClusterSize(*row) for row in rows)
 
 
 def load_latest_names(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str, int], ...]:

@@ -9,7 +9,7 @@ import duckdb
 
 from dash_app import formatting
 from dash_app.data.history import CHANGES
-from dash_app.data.snapshot import Change, Cluster, Evidence, Feature, Insight, Snapshot
+from dash_app.data.snapshot import Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
 
 
 def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
@@ -145,14 +145,14 @@ def _unassigned(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tuple[str, i
     return tuple((reason, users) for reason, users in rows)
 
 
-def _changes(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Change, ...]:
+def _changes(con: duckdb.DuckDBPyConnection, day: date) -> tuple[ClusterChange, ...]:
     rows = _rows(
         con,
         f"SELECT kind, from_cluster_id, to_cluster_id, users FROM {CHANGES}"
         " WHERE to_snapshot = ? AND kind IS NOT NULL AND kind <> 'continue' ORDER BY kind, users DESC, 2, 3",
         day,
     )
-    return tuple(Change(**row) for row in rows)
+    return tuple(ClusterChange(**row) for row in rows)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Change:
+class ClusterChange:
     """A link between the clusters of two snapshots that is more than a mere move of users; `kind` as in `CHANGES`."""
 
     kind: str
@@ -128,7 +128,7 @@ class Snapshot:
     unassigned: tuple[tuple[str, int], ...]
     previous: date | None
     is_first: bool
-    changes: tuple[Change, ...]
+    changes: tuple[ClusterChange, ...]
     names: Mapping[str, str]
     catalog: Mapping[str, Feature]
 

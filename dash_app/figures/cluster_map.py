@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dash_app import formatting
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
-from dash_app.figures.palette import DIMMED, SCALE, look
+from dash_app.figures.colors import DIMMED, SCALE, look
 from grupa_pipeline.palette import UNASSIGNED
 
 CLEAR = "rgba(0,0,0,0)"

@@ -32,7 +32,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
     """The page as the address asks for it, or what is missing and what to do."""
     if snapshot is None:
         return empty.no_warehouse()
-    return page(snapshot, services.gate.ask(users.load_points, snapshot.day), selected)
+    return page(snapshot, services.database.query(users.load_points, snapshot.day), selected)
 
 
 def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:

@@ -13,8 +13,8 @@ from dash_app.components.overview import change_line
 from dash_app.components.parts import aria
 from dash_app.components.users import table
 from dash_app.data import history
-from dash_app.data.history import Size
-from dash_app.data.snapshot import Change, Snapshot
+from dash_app.data.history import ClusterSize
+from dash_app.data.snapshot import ClusterChange, Snapshot
 from dash_app.figures import timelines
 from dash_app.pages.roadmap import Clusters, cluster_looks
 from dash_app.services import Services
@@ -30,21 +30,24 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
         return empty.no_warehouse()
     days = sorted(services.days())
     clusters = cluster_looks(services)
-    sizes = services.gate.ask(history.load_sizes)
+    sizes = services.database.query(history.load_sizes)
     turns = [
-        (each["to_snapshot"], Change(each["kind"], each["from_cluster_id"], each["to_cluster_id"], each["users"]))
-        for each in services.gate.ask(history.load_transitions)
+        (
+            each["to_snapshot"],
+            ClusterChange(each["kind"], each["from_cluster_id"], each["to_cluster_id"], each["users"]),
+        )
+        for each in services.database.query(history.load_transitions)
         if each["kind"] != "continue"
     ]
     pair = (days[-2], days[-1]) if len(days) > 1 else None
-    flow = moves(services.gate.ask(history.load_moves, *pair), clusters, *pair) if pair else None
+    flow = moves(services.database.query(history.load_moves, *pair), clusters, *pair) if pair else None
     return page(days, sizes, turns, clusters, flow)
 
 
 def page(
     days: Sequence[date],
-    sizes: Sequence[Size],
-    turns: Sequence[tuple[date, Change]],
+    sizes: Sequence[ClusterSize],
+    turns: Sequence[tuple[date, ClusterChange]],
     clusters: Clusters,
     flow: Component | None,
 ) -> Component:
@@ -117,7 +120,7 @@ def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> 
     )
 
 
-def _sizes_graph(sizes: Sequence[Size], clusters: Clusters) -> Component:
+def _sizes_graph(sizes: Sequence[ClusterSize], clusters: Clusters) -> Component:
     graph = dcc.Graph(
         figure=timelines.sizes_over_time(sizes, clusters),
         config={"displayModeBar": False, "responsive": True},
@@ -132,7 +135,7 @@ def _sizes_graph(sizes: Sequence[Size], clusters: Clusters) -> Component:
     )
 
 
-def _sizes_table(sizes: Sequence[Size], clusters: Clusters) -> Component:
+def _sizes_table(sizes: Sequence[ClusterSize], clusters: Clusters) -> Component:
     days = sorted({each.day for each in sizes})[-8:]
     by = {(each.cluster_id, each.day): each.users for each in sizes}
     rows = [
@@ -162,7 +165,7 @@ def _pickers(days: Sequence[date]) -> Component:
     )
 
 
-def _turns(turns: Sequence[tuple[date, Change]], clusters: Clusters) -> Component:
+def _turns(turns: Sequence[tuple[date, ClusterChange]], clusters: Clusters) -> Component:
     names = {cluster_id: name for cluster_id, (name, _) in clusters.items()}
     lines = [
         html.Li([html.Strong(formatting.day(day)), f": {change_line(change, names)}"])

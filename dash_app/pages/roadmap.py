@@ -36,7 +36,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
 def metrics(services: Services) -> Mapping[str, Feature]:
     """What every metric is called; nothing where there is no warehouse yet."""
     try:
-        return services.gate.ask(load_catalog)
+        return services.database.query(load_catalog)
     except NoWarehouseError:
         return {}
 
@@ -47,7 +47,7 @@ def cluster_looks(services: Services) -> dict[str, tuple[str, int | None]]:
     A name that several have is followed by the id.
     """
     try:
-        known = services.gate.ask(history.load_latest_names)
+        known = services.database.query(history.load_latest_names)
     except NoWarehouseError:
         return {}
     own = services.names()

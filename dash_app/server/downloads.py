@@ -50,7 +50,7 @@ def healthz(services: Services) -> Response:
     Why it does not is told in the log alone: whoever has no session may ask too.
     """
     try:
-        for database in (services.gate.database, services.roadmap.database):
+        for database in (services.database.path, services.roadmap.database):
             with suppress(NoWarehouseError), warehouse.read(database):
                 pass
     except DamagedWarehouseError as error:
@@ -100,7 +100,7 @@ def export_users(services: Services) -> Response:
         abort(404, "There is no such cluster in that snapshot.")
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        with warehouse.read(services.gate.database) as con:
+        with warehouse.read(services.database.path) as con:
             yield from users.export_users(con, day, cluster_id)
 
     name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
@@ -111,14 +111,14 @@ def export_users(services: Services) -> Response:
 def export_rejected(services: Services, sha256: str) -> Response:
     """The rejected rows of a log with their lines and reasons, as CSV, row by row."""
     try:
-        known = {each.file_sha256 for each in services.gate.ask(files.load_files)}
+        known = {each.file_sha256 for each in services.database.query(files.load_files)}
     except NoWarehouseError:
         known = set()
     if sha256 not in known:
         abort(404, "No such log was taken in.")
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        with warehouse.read(services.gate.database) as con:
+        with warehouse.read(services.database.path) as con:
             yield from files.export_rejected(con, sha256)
 
     headers = {"Content-Disposition": f'attachment; filename="rejected-{sha256[:12]}.csv"'}

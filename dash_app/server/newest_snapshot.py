@@ -20,7 +20,7 @@ def news(services: Services) -> Response:
     then the page itself says what is wrong.
     """
     try:
-        newest = services.gate.ask(load_newest)
+        newest = services.database.query(load_newest)
     except (NoWarehouseError, DamagedWarehouseError):
         newest = None
     day, made = newest or (None, None)

@@ -26,7 +26,7 @@ def warm_up(app: Dash, services: Services) -> None:
     try:
         snapshot = services.snapshot(None)
         if snapshot:
-            services.gate.ask(users.load_points, snapshot.day)
+            services.database.query(users.load_points, snapshot.day)
     except (NoWarehouseError, DamagedWarehouseError) as error:
         log.info("nothing to make ready: %s", error)
 

@@ -8,7 +8,7 @@ import flask
 import pytest
 
 from dash_app import plan_drafts
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.data.snapshot import Snapshot
 from dash_app.planning.brief import write_brief
 from dash_app.roadmap.store import Roadmap
@@ -28,9 +28,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gate(written: Path) -> Gate:
+def database(written: Path) -> Database:
     """Reads the warehouse that nobody writes to, so its answers are kept from test to test."""
-    return Gate(written / PIPELINE_FILE)
+    return Database(written / PIPELINE_FILE)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def folder(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def services(folder: Path, gate: Gate) -> Iterator[Services]:
+def services(folder: Path, database: Database) -> Iterator[Services]:
     """The roadmap is the test's own; the tables are shared."""
-    roadmap = Roadmap(folder, brief=lambda plan: write_brief(plan, plan_drafts.labels(gate)))
-    made = Services(Settings(warehouse=folder), gate, roadmap, lambda: "local user")
+    roadmap = Roadmap(folder, brief=lambda plan: write_brief(plan, plan_drafts.labels(database)))
+    made = Services(Settings(warehouse=folder), database, roadmap, lambda: "local user")
     with flask.Flask("test").test_request_context():
         yield made
 

@@ -5,7 +5,7 @@ import pytest
 
 from dash_app.app import create_app
 from dash_app.callbacks.navigation import show_page
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.roadmap.store import Roadmap
 from dash_app.server.downloads import csv_lines
 from dash_app.services import Services
@@ -43,7 +43,7 @@ def test_health_says_when_a_file_does_not_open_and_why_in_the_log_alone(tmp_path
 def test_a_damaged_file_is_told_on_the_page(tmp_path):
     (tmp_path / PIPELINE_FILE).write_bytes(b"no database")
     services = Services(
-        Settings(warehouse=tmp_path), Gate(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"
+        Settings(warehouse=tmp_path), Database(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"
     )
     page, _ = show_page(services, {"path": "/"}, "")
     assert "grupa restore" in text(page)
@@ -51,7 +51,7 @@ def test_a_damaged_file_is_told_on_the_page(tmp_path):
 
 def test_without_a_log_the_page_says_what_to_do(tmp_path):
     services = Services(
-        Settings(warehouse=tmp_path), Gate(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"
+        Settings(warehouse=tmp_path), Database(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"
     )
     page, header = show_page(services, {"path": "/"}, "")
     assert "grupa run LOG.csv" in text(page)
@@ -78,7 +78,7 @@ def test_nonsense_for_a_day_means_the_newest(services):
 
 def test_a_new_version_is_seen_at_once(folder):
     database = folder / PIPELINE_FILE
-    services = Services(Settings(warehouse=folder), Gate(database), Roadmap(folder), lambda: "local user")
+    services = Services(Settings(warehouse=folder), Database(database), Roadmap(folder), lambda: "local user")
     assert len(services.days()) == 2
     with warehouse.publish(database) as con:
         con.execute("DELETE FROM segmentations WHERE snapshot_date = ?", [DAYS[0]])

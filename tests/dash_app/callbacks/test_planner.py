@@ -42,7 +42,7 @@ def pressed(button):
 
 
 def form_values(services, plan):
-    catalog = services.gate.ask(load_catalog)
+    catalog = services.database.query(load_catalog)
     found = [each for each in parts(planner_form.form(plan, catalog)) if isinstance(getattr(each, "id", None), dict)]
     values = {each.id["name"]: getattr(each, "value", None) for each in found if each.id["type"] == "field"}
     return values, {each.id["metric"]: each for each in found if each.id["type"] == "margin"}
@@ -144,7 +144,7 @@ def test_an_absolute_effect_on_a_share_is_edited_in_points(services, draft):
 
 def test_a_relative_effect_says_of_what(services, draft):
     assert draft.mde_relative is not None
-    tree = planner_form.form(draft, services.gate.ask(load_catalog))
+    tree = planner_form.form(draft, services.database.query(load_catalog))
     field = next(each for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
     assert field.suffix == f"% of today's {draft.baseline:.1%}"
 
@@ -210,11 +210,11 @@ def test_another_primary_metric_fills_the_form_anew_and_changes_places_with_the_
 
 
 def form_suffix(services, plan):
-    tree = planner_form.form(plan, services.gate.ask(load_catalog))
+    tree = planner_form.form(plan, services.database.query(load_catalog))
     return next(each.suffix for each in parts(tree) if getattr(each, "id", None) == {"type": "field", "name": "mde"})
 
 
 def test_the_metric_that_needs_most_users_is_named_with_its_role(services, draft):
     _, advice, *_ = change(services, draft)
-    label = services.gate.ask(load_catalog)[draft.primary_metric].label.capitalize()
+    label = services.database.query(load_catalog)[draft.primary_metric].label.capitalize()
     assert f"most users are needed for the primary metric “{label}”" in text(advice)

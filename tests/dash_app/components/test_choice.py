@@ -12,8 +12,8 @@ from tests.dash_app.trees import ids, of_class, parts, text
 
 
 @pytest.fixture
-def found(gate):
-    return gate.ask(load_choice, DAYS[1])
+def found(database):
+    return database.query(load_choice, DAYS[1])
 
 
 def lines(tree):

@@ -10,7 +10,7 @@ from dash_app.components import cluster as cards
 from dash_app.components import details, overview
 from dash_app.components import users as people
 from dash_app.components.parts import versus
-from dash_app.data.snapshot import Change
+from dash_app.data.snapshot import ClusterChange
 from dash_app.data.users import Points
 from tests.dash_app.trees import ids, of_class, parts, text
 
@@ -122,7 +122,7 @@ def test_the_overview_says_what_there_is(shown):
 
 
 def test_changes_name_clusters_that_are_gone_and_sizes_leave_out_new_ones(shown):
-    merged = Change("merge", "C09", "C01", 12)
+    merged = ClusterChange("merge", "C09", "C01", 12)
     back = replace(shown.cluster("C03"), trend=((date(2026, 3, 1), 5), shown.cluster("C03").trend[-1]))
     clusters = (*(each for each in shown.clusters if each.cluster_id != "C03"), back)
     changed = replace(shown, changes=(merged,), names={**shown.names, "C09": "Ghosts"}, clusters=clusters)
@@ -157,7 +157,7 @@ def test_no_clusters_is_not_an_error(shown):
 
 
 def test_a_death_names_the_lost_cluster():
-    assert overview.change_line(Change("death", "C04", None, 12), {"C04": "Ghosts"}) == "Gone: Ghosts"
+    assert overview.change_line(ClusterChange("death", "C04", None, 12), {"C04": "Ghosts"}) == "Gone: Ghosts"
 
 
 def test_the_legend_counts_all_users_when_it_draws_some(shown):

@@ -24,7 +24,7 @@ def population(services, cluster_id="C01", exposure=None, catalog_has=None):
             catalog_has,
         )
         return baselines.load_population(con, DAY, cluster_id, Roles(), 5, exposure)
-    return services.gate.ask(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
+    return services.database.query(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
 
 
 def test_the_rule_picks_users_on_the_days_before(services):
@@ -136,11 +136,11 @@ def test_a_cluster_of_users_with_too_few_events_never_fills(services):
 
 
 def enrolment(services, cluster_id):
-    return services.gate.ask(baselines.load_enrolment, DAY, cluster_id, Roles(), 5)
+    return services.database.query(baselines.load_enrolment, DAY, cluster_id, Roles(), 5)
 
 
 def _con(services) -> duckdb.DuckDBPyConnection:
     from pathlib import Path
 
-    own = Path(services.gate.database).parent / "versions" / f"{services.gate.version()}.duckdb"
+    own = Path(services.database.path).parent / "versions" / f"{services.database.version()}.duckdb"
     return duckdb.connect(str(own), read_only=True)

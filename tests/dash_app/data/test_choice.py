@@ -6,8 +6,8 @@ from grupa_pipeline.storage.warehouse import PIPELINE_FILE
 from tests.dash_app.synthetic import DAYS
 
 
-def test_the_grid_is_read_with_what_each_candidate_was_given(gate):
-    found = gate.ask(load_choice, DAYS[1])
+def test_the_grid_is_read_with_what_each_candidate_was_given(database):
+    found = database.query(load_choice, DAYS[1])
     assert [each.number for each in found.candidates] == [1, 2, 3, 4, 5]
     last = found.candidates[-1]
     assert (last.neighbors, last.smallest_cluster, last.min_samples, last.selection) == (40, 12, 5, "leaf")
@@ -16,8 +16,8 @@ def test_the_grid_is_read_with_what_each_candidate_was_given(gate):
     assert [each.number for each in found.passed] == [2, 4]
 
 
-def test_what_it_was_tried_on_and_held_against(gate):
-    found = gate.ask(load_choice, DAYS[1])
+def test_what_it_was_tried_on_and_held_against(database):
+    found = database.query(load_choice, DAYS[1])
     assert (found.users, found.tried_on, found.method["keep_margin"]) == (330, 300, 0.05)
     assert (found.null.scores, found.null.made_on, found.null.real_score) == ((0.31, 0.05, 0.12), DAYS[0], 0.74)
 
@@ -31,5 +31,5 @@ def test_a_snapshot_in_which_nothing_was_tried(folder):
     assert (found.candidates, found.chosen, found.passed, found.null, found.users) == ((), None, (), None, 12)
 
 
-def test_no_such_snapshot(gate):
-    assert gate.ask(load_choice, date(2000, 1, 1)) is None
+def test_no_such_snapshot(database):
+    assert database.query(load_choice, date(2000, 1, 1)) is None

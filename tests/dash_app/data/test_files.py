@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from dash_app.app import create_app
+from dash_app.data.database import Database
 from dash_app.data.files import load_files
-from dash_app.data.gate import Gate
 from dash_app.data.inbox import load_refused, load_waiting
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
@@ -20,8 +20,8 @@ def client(folder: Path) -> FlaskClient:
     return create_app(Settings(warehouse=folder)).server.test_client()
 
 
-def test_counts_of_each_log_add_up(gate: Gate) -> None:
-    [file] = gate.ask(load_files)
+def test_counts_of_each_log_add_up(database: Database) -> None:
+    [file] = database.query(load_files)
     assert file.file_name == "log.csv"
     assert file.rows_read == file.rows_accepted + file.rows_rejected + file.rows_duplicate
 

@@ -58,6 +58,6 @@ def test_actions_that_differ_in_their_prefix_alone_keep_it(shown):
 
 
 def test_answers_are_kept_while_the_version_is_the_same(services):
-    first = services.gate.ask(loading.load_snapshot, DAYS[1])
-    assert services.gate.ask(loading.load_snapshot, DAYS[1]) is first
-    assert services.gate.ask(loading.load_snapshot, DAYS[0]) is not first
+    first = services.database.query(loading.load_snapshot, DAYS[1])
+    assert services.database.query(loading.load_snapshot, DAYS[1]) is first
+    assert services.database.query(loading.load_snapshot, DAYS[0]) is not first

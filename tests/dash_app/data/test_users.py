@@ -11,32 +11,32 @@ DAY = DAYS[1]
 
 
 def test_small_logs_are_drawn_whole(services):
-    points = services.gate.ask(users.load_points, DAY)
+    points = services.database.query(users.load_points, DAY)
     assert (len(points.user_id), points.placed, points.density) == (315, 315, None)
     assert points.cluster_id.count(None) == 25
 
 
 def test_large_logs_are_sampled_with_the_density_of_all(services, monkeypatch):
     monkeypatch.setattr(users, "_LEAST_OF_A_CLUSTER", 10)
-    points = services.gate.ask(users.load_points, DAY, 60)
+    points = services.database.query(users.load_points, DAY, 60)
     assert len(points.user_id) < 90
     assert points.placed == 315
     assert points.density[2].sum() == 315
     counts = {each: points.cluster_id.count(each) for each in ("C01", "C02", "C03")}
     assert min(counts.values()) >= 10
     assert counts["C01"] > counts["C03"]
-    assert services.gate.ask(users.load_points, DAY, 60).user_id == points.user_id
+    assert services.database.query(users.load_points, DAY, 60).user_id == points.user_id
 
 
 def test_labels_stand_over_their_clusters(services):
-    labels = {cluster: (x, y) for cluster, x, y in services.gate.ask(users.load_points, DAY).labels}
+    labels = {cluster: (x, y) for cluster, x, y in services.database.query(users.load_points, DAY).labels}
     assert labels["C02"][0] == pytest.approx(9, abs=0.5)
     assert labels["C02"][1] > 2
 
 
 def test_values_are_in_the_order_of_the_points(services):
-    points = services.gate.ask(users.load_points, DAY)
-    values = services.gate.ask(users.load_values, DAY, "sessions_per_week", points.user_id)
+    points = services.database.query(users.load_points, DAY)
+    values = services.database.query(users.load_values, DAY, "sessions_per_week", points.user_id)
     ours = np.array([each == "C01" for each in points.cluster_id])
     assert values[ours].mean() > 2 * values[~ours].mean()
 
@@ -44,25 +44,25 @@ def test_values_are_in_the_order_of_the_points(services):
 @pytest.mark.parametrize("feature", ["nothing", 'x" FROM events; --'])
 def test_only_features_colour_the_map(services, feature):
     with pytest.raises(KeyError):
-        services.gate.ask(users.load_values, DAY, feature, ("user-00001",))
+        services.database.query(users.load_values, DAY, feature, ("user-00001",))
 
 
 def test_find_users_puts_the_exact_one_first(services):
-    found = services.gate.ask(users.find_users, DAY, "USER-0001")
+    found = services.database.query(users.find_users, DAY, "USER-0001")
     assert found[0][0] == "user-00010"
-    assert services.gate.ask(users.find_users, DAY, "user-00201", 1) == (("user-00201", "C02"),)
-    assert services.gate.ask(users.find_users, DAY, "%") == ()
+    assert services.database.query(users.find_users, DAY, "user-00201", 1) == (("user-00201", "C02"),)
+    assert services.database.query(users.find_users, DAY, "%") == ()
 
 
 def test_one_user(services):
-    user = services.gate.ask(users.load_user, DAY, "user-00001")
+    user = services.database.query(users.load_user, DAY, "user-00001")
     assert (user["cluster_id"], user["nearest_cluster_id"]) == ("C01", "C02")
     assert set(user["features"]) == {"sessions_per_week", "submitted_share", "hours_to_submit", "had_deal_complete"}
-    assert services.gate.ask(users.load_user, DAY, "nobody") is None
+    assert services.database.query(users.load_user, DAY, "nobody") is None
 
 
 def test_a_user_who_did_too_little_has_no_features(services):
-    user = services.gate.ask(users.load_user, DAY, "user-00329")
+    user = services.database.query(users.load_user, DAY, "user-00329")
     assert user["unassigned_reason"] == "too_few_events"
     assert user["features"] == {}
 
@@ -74,7 +74,9 @@ def test_in_polygon_follows_its_outline():
 
 
 def test_an_area_holds_all_users_inside_it(services):
-    found, differences = services.gate.ask(users.describe_area, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0))
+    found, differences = services.database.query(
+        users.describe_area, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0)
+    )
     assert 85 <= found <= 100
     strongest = differences[0]
     assert strongest.feature == "hours_to_submit"
@@ -82,7 +84,7 @@ def test_an_area_holds_all_users_inside_it(services):
 
 
 def test_an_area_beside_everyone_holds_nobody(services):
-    assert services.gate.ask(users.describe_area, DAY, (90.0, 91.0, 91.0), (90.0, 90.0, 91.0)) == (0, ())
+    assert services.database.query(users.describe_area, DAY, (90.0, 91.0, 91.0), (90.0, 90.0, 91.0)) == (0, ())
 
 
 def test_the_sample_is_as_large_as_asked_and_true_to_shares(tmp_path):
@@ -105,15 +107,15 @@ def test_the_sample_is_as_large_as_asked_and_true_to_shares(tmp_path):
 
 
 def test_compare_is_the_same_from_both_sides(services):
-    there = {each.feature: each.distance for each in services.gate.ask(users.compare, DAY, "C01", "C02")}
-    back = {each.feature: each.distance for each in services.gate.ask(users.compare, DAY, "C02", "C01")}
+    there = {each.feature: each.distance for each in services.database.query(users.compare, DAY, "C01", "C02")}
+    back = {each.feature: each.distance for each in services.database.query(users.compare, DAY, "C02", "C01")}
     assert there == pytest.approx({name: -value for name, value in back.items()})
 
 
 def test_compare_with_everyone_else_leaves_nobody_out(services):
-    found = {each.feature: each for each in services.gate.ask(users.compare, DAY, "C01")}
-    points = services.gate.ask(users.load_points, DAY)
-    values = services.gate.ask(users.load_values, DAY, "sessions_per_week", points.user_id)
+    found = {each.feature: each for each in services.database.query(users.compare, DAY, "C01")}
+    points = services.database.query(users.load_points, DAY)
+    values = services.database.query(users.load_values, DAY, "sessions_per_week", points.user_id)
     ours = np.array([each == "C01" for each in points.cluster_id])
     assert found["sessions_per_week"].left == pytest.approx(values[ours].mean())
     assert found["sessions_per_week"].right == pytest.approx(values[~ours].mean())

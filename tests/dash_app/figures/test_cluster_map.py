@@ -6,13 +6,13 @@ import numpy as np
 
 from dash_app.data import users
 from dash_app.figures import cluster_map
-from dash_app.figures.palette import DIMMED, SCALE, look
+from dash_app.figures.colors import DIMMED, SCALE, look
 from grupa_pipeline.palette import COLORS
 from tests.dash_app.synthetic import DAYS
 
 
 def points_of(services):
-    return services.gate.ask(users.load_points, DAYS[1])
+    return services.database.query(users.load_points, DAYS[1])
 
 
 def test_every_user_is_on_the_map_once(services, shown):
@@ -75,7 +75,7 @@ def test_labels_have_a_short_form_that_is_no_markup_either(services, shown):
 
 
 def test_a_density_lies_under_a_sample(services, shown):
-    points = services.gate.ask(users.load_points, DAYS[1], 60)
+    points = services.database.query(users.load_points, DAYS[1], 60)
     figure = cluster_map.cluster_map(points, shown.clusters)
     assert figure.data[0].type == "heatmap"
     assert np.square(figure.data[0].z).sum().round() == 315

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from dash_app.data.history import Size, load_moves, load_sizes
+from dash_app.data.history import ClusterSize, load_moves, load_sizes
 from dash_app.figures import timelines
 from tests.dash_app.planning.plans import a_plan
 from tests.dash_app.synthetic import DAYS
@@ -11,20 +11,24 @@ from tests.dash_app.synthetic import DAYS
 
 def test_sizes_and_flows_hold_the_tables_numbers(services):
     clusters = {"C01": ("One", 0), "C02": ("Two", 1), "C03": ("Three", 2)}
-    sizes = timelines.sizes_over_time(services.gate.ask(load_sizes), clusters)
+    sizes = timelines.sizes_over_time(services.database.query(load_sizes), clusters)
     assert {trace.name: list(trace.y) for trace in sizes.data} == {
         "One": [130, 140],
         "Two": [80, 90],
         "Three": [50, 60],
     }
-    flow = timelines.flows(services.gate.ask(load_moves, *DAYS), clusters).data[0]
+    flow = timelines.flows(services.database.query(load_moves, *DAYS), clusters).data[0]
     assert sum(flow.link.value) == 290
     assert len(flow.node.label) == 6
 
 
 def test_a_day_without_a_cluster_is_a_gap_in_its_line():
     days = [date(2026, 1, each) for each in (1, 2, 3)]
-    sizes = [Size(days[0], "C01", 5), Size(days[2], "C01", 7), *(Size(each, "C02", 9) for each in days)]
+    sizes = [
+        ClusterSize(days[0], "C01", 5),
+        ClusterSize(days[2], "C01", 7),
+        *(ClusterSize(each, "C02", 9) for each in days),
+    ]
     lines = timelines.sizes_over_time(sizes, {}).data
     assert [list(each.y) for each in lines] == [[5, None, 7], [9, 9, 9]]
     assert not any(each.connectgaps for each in lines)

@@ -1,6 +1,6 @@
 from dash_app.app import create_app
 from dash_app.data import users
-from dash_app.data.gate import Gate
+from dash_app.data.database import Database
 from dash_app.roadmap.store import Roadmap
 from dash_app.server import warmup
 from dash_app.server.security import pack_script
@@ -12,7 +12,7 @@ from grupa_pipeline.storage.warehouse import PIPELINE_FILE
 def test_what_the_first_page_shows_and_loads_is_ready(services: Services, monkeypatch):
     pack_script.cache_clear()
     asked = []
-    monkeypatch.setattr(type(services.gate), "ask", lambda gate, question, *args: asked.append(question))
+    monkeypatch.setattr(type(services.database), "query", lambda database, load, *args: asked.append(load))
     monkeypatch.setattr(Services, "snapshot", lambda self, day: type("Shown", (), {"day": day}))
     app = create_app(services.settings)
     warmup.warm_up(app, services)
@@ -30,4 +30,4 @@ def test_without_a_warehouse_there_is_nothing_to_make_ready(tmp_path):
     """It is not an error: the page itself says what is missing."""
     settings = Settings(warehouse=tmp_path)
     app = create_app(settings)
-    warmup.warm_up(app, Services(settings, Gate(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"))
+    warmup.warm_up(app, Services(settings, Database(tmp_path / PIPELINE_FILE), Roadmap(tmp_path), lambda: "local user"))
