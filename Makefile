@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: demo test check format docs audit lock
+.PHONY: demo test check format docs docs-site screenshots audit lock
 
 # Other ports: make demo ARGS="--port 8060 --dagster-port 3060"
 demo: $(RUNTIME)
@@ -30,6 +30,14 @@ format: $(DEV)
 
 docs: $(RUNTIME)
 	$(BIN)/python -m grupa_pipeline.storage.tables_doc docs/tables.md
+
+docs-site: $(DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The pictures of the README and the docs, made from the sample log.
+screenshots: $(DEV)
+	tools/chromium
+	PYTHONPATH=. $(BIN)/python tools/screenshots.py --out docs/images
 
 audit: $(DEV)
 	$(BIN)/python tools/audit.py requirements-dev.lock

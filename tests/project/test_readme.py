@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the documentation show works as it is written there."""
 
 import re
 import subprocess
@@ -12,10 +12,13 @@ from grupa.cli import main
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+DOCS = ROOT / "docs"
+CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "queries.md").read_text(encoding="utf-8"), re.DOTALL)
+PICTURES = sorted((DOCS / "images").iterdir())
 
 
-def test_the_readme_shows_queries() -> None:
+def test_the_documentation_shows_queries() -> None:
     assert len(QUERIES) >= 5
 
 
@@ -28,13 +31,20 @@ def test_a_query_runs_from_another_folder_and_finds_something(
         assert con.execute(query).fetchall()
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([\w./-]+)\)", README))
-def test_a_link_leads_to_a_file(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_a_link_leads_to_a_file(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([\w./-]+)\)|(?:src|srcset)=\"([^\"]+)\"", text)
+    assert [link for pair in links for link in pair if link and not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
+def test_a_picture_is_small(picture: Path) -> None:
+    assert picture.stat().st_size < 300_000
 
 
 def test_the_tables_of_commands_and_options_are_the_command_lines_own(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = README.split("## Command line")[1].split("## Environment")[0]
+    shown = CONFIGURATION.split("## Command line")[1].split("## Environment")[0]
     with pytest.raises(SystemExit):
         main.main(["--help"])
     commands = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE))
@@ -45,10 +55,10 @@ def test_the_tables_of_commands_and_options_are_the_command_lines_own(capsys: py
     assert set(re.findall(r"^\| `(--[\w-]+)", shown, re.MULTILINE)) == options
 
 
-def test_every_variable_of_the_example_is_in_the_readme() -> None:
+def test_every_variable_of_the_example_is_documented() -> None:
     example = (ROOT / ".env.example").read_text().splitlines()
     names = [line.split("=")[0] for line in example if line and not line.startswith("#")]
-    assert [name for name in names if f"`{name}`" not in README] == []
+    assert [name for name in names if f"`{name}`" not in CONFIGURATION] == []
 
 
 def test_help_is_there_without_loading_the_house() -> None:
