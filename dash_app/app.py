@@ -8,7 +8,7 @@ from flask import Flask
 
 from dash_app import plan_drafts
 from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
-from dash_app.components import parts
+from dash_app.components import elements
 from dash_app.components.shell import shell
 from dash_app.data.database import Database
 from dash_app.planning.brief import write_brief
@@ -65,7 +65,7 @@ def tell(error: Exception) -> None:
     """Say on the page that something failed; what exactly is in the log, not on the screen."""
     log.error("a callback failed", exc_info=error)
     told = "That did not work; the page is as it was. The app's log says why."
-    set_props("toast", {"children": parts.toast(told, stays=True)})
+    set_props("toast", {"children": elements.toast(told, stays=True)})
 
 
 def create_server() -> Flask:

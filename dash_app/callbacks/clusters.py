@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import overview
-from dash_app.components import users as user_parts
+from dash_app.components import users as user_components
 from dash_app.data import users
 from dash_app.figures import cluster_map
 from dash_app.services import Services
@@ -100,11 +100,13 @@ def find_users(
     if snapshot is None:
         return None
     if picked and ctx.triggered_id == "picked":
-        return user_parts.found([(picked["id"], picked["cluster"])], snapshot, picked["id"])
+        return user_components.found([(picked["id"], picked["cluster"])], snapshot, picked["id"])
     asked = (text or "").strip()
     return (
-        user_parts.found(
-            services.database.query(users.find_users, snapshot.day, asked, user_parts.MOST_FOUND + 1), snapshot, asked
+        user_components.found(
+            services.database.query(users.find_users, snapshot.day, asked, user_components.MOST_FOUND + 1),
+            snapshot,
+            asked,
         )
         if asked
         else None
@@ -117,4 +119,4 @@ def describe_area(services: Services, area: dict[str, list[float]] | None, where
     if not area or snapshot is None:
         return None
     inside, differences = services.database.query(users.describe_area, snapshot.day, tuple(area["x"]), tuple(area["y"]))
-    return user_parts.area(inside, differences, snapshot)
+    return user_components.area(inside, differences, snapshot)

@@ -12,7 +12,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import logs, parts, shell, uploads
+from dash_app.components import elements, logs, shell, uploads
 from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import load_refused, load_waiting
@@ -90,9 +90,9 @@ def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: li
     typed = {each["token"]: value for each, value in zip(ids, values, strict=True)}
     try:
         told = carry_out(store, what, token, typed.get(token))
-        notice = parts.toast(told) if told else no_update
+        notice = elements.toast(told) if told else no_update
     except RefusedUploadError as refusal:
-        notice = parts.toast(str(refusal), stays=True)
+        notice = elements.toast(str(refusal), stays=True)
     return {"at": datetime.now(UTC).timestamp()}, notice
 
 

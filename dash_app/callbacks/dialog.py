@@ -8,9 +8,9 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import choice as choice_parts
-from dash_app.components import details, overview, parts
-from dash_app.components import users as user_parts
+from dash_app.components import choice as choice_components
+from dash_app.components import details, elements, overview
+from dash_app.components import users as user_components
 from dash_app.data import calls, choice, users
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
@@ -60,7 +60,7 @@ def rename(services: Services, clicks: list[int | None], names: list[str | None]
         return no_update, no_update, no_update
     services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.current_user())
     told = "The name is kept." if (names[0] or "").strip() else "The pipeline's name is back."
-    return changed + 1, False, parts.toast(told)
+    return changed + 1, False, elements.toast(told)
 
 
 def _evidence(services: Services, snapshot: Snapshot, of: str) -> Content | None:
@@ -85,7 +85,7 @@ def _model(services: Services, snapshot: Snapshot, of: str) -> Content | None:
 
 def _user(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     user = services.database.query(users.load_user, snapshot.day, of)
-    return (f"Why is {of} here?", user_parts.why_here(user, snapshot)) if user else None
+    return (f"Why is {of} here?", user_components.why_here(user, snapshot)) if user else None
 
 
 def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
@@ -97,7 +97,7 @@ def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
 
 def _choice(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     found = services.database.query(choice.load_choice, snapshot.day)
-    return (overview.choice_title(snapshot), choice_parts.how_chosen(found, snapshot)) if found else None
+    return (overview.choice_title(snapshot), choice_components.how_chosen(found, snapshot)) if found else None
 
 
 def _compare(services: Services, snapshot: Snapshot, of: str) -> Content | None:

@@ -9,8 +9,8 @@ from dash.development.base_component import Component
 from dash_app import formatting, plan_drafts
 from dash_app.callbacks import planner_edits
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import empty, parts
-from dash_app.components.planner import drawer as planner_parts
+from dash_app.components import elements, empty
+from dash_app.components.planner import drawer as planner_components
 from dash_app.components.planner.calculation import workings
 from dash_app.components.planner.form import form
 from dash_app.data import history as histories
@@ -179,12 +179,12 @@ def edit(
         plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
         sizing = plan_drafts.resize_edit(services, before, plan)
     except CANNOT as error:
-        return no_update, no_update, no_update, no_update, planner_parts.problem(error), no_update
+        return no_update, no_update, no_update, no_update, planner_components.problem(error), no_update
     catalog = services.database.query(load_catalog)
     shown = before.primary_metric, before.exposure_days, [each["metric"] for each in margin_ids]
     return (
-        planner_parts.numbers(sizing, catalog),
-        planner_parts.advice(sizing, catalog),
+        planner_components.numbers(sizing, catalog),
+        planner_components.advice(sizing, catalog),
         workings(sizing, plan_drafts.baseline_of(services, plan), catalog),
         no_update if _asked(plan) == shown else form(plan, catalog),
         None,
@@ -214,18 +214,18 @@ def save(
         plan = before if plan == before else plan_drafts.resize_edit(services, before, plan).plan
         if plan.revision == 0:
             services.roadmap.add(plan, user)
-            told = parts.toast(
+            told = elements.toast(
                 f"{quoted(plan.name)} is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id)
             )
         else:
             services.roadmap.save(plan, plan.revision, user)
-            told = parts.toast(f"{quoted(plan.name)} is saved.")
+            told = elements.toast(f"{quoted(plan.name)} is saved.")
     except StaleEditError as error:
-        return planner_parts.stale(str(error), error.changes, plan.plan_id), no_update, no_update
+        return planner_components.stale(str(error), error.changes, plan.plan_id), no_update, no_update
     except UnknownPlanError as error:
-        return planner_parts.problem(error, outdated=False), no_update, no_update
+        return planner_components.problem(error, outdated=False), no_update, no_update
     except CANNOT as error:
-        return planner_parts.problem(error), no_update, no_update
+        return planner_components.problem(error), no_update, no_update
     return None, (saved or 0) + 1, told
 
 
@@ -233,7 +233,7 @@ def say_unsaved(unsaved: dict[str, Any] | None, draft: dict[str, Any] | None) ->
     """Tell that a plan was closed with changes that are on no roadmap, with the way back to them."""
     if not unsaved or not draft:
         return no_update
-    return parts.toast(f"Your changes to {quoted(draft['name'])} are not saved.", reopen=unsaved["plan"])
+    return elements.toast(f"Your changes to {quoted(draft['name'])} are not saved.", reopen=unsaved["plan"])
 
 
 def _filled_in(
@@ -263,8 +263,8 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
         return empty.no_plan(told), None, _title("Plan a test")
     draft = plan_drafts.new_draft(services, shown, *found)
     baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
-    drawer = planner_parts.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
-    return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_parts.title(draft.sizing.plan))
+    drawer = planner_components.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
+    return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_components.title(draft.sizing.plan))
 
 
 def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
@@ -276,7 +276,7 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
         if plan.revision == 0:
             raise
         sizing, unsized = sized_before(plan), f"It cannot be sized again. {_why(services, plan, error)}"
-    drawer = planner_parts.planner(
+    drawer = planner_components.planner(
         sizing,
         plan_drafts.baseline_of(services, plan),
         services.database.query(load_catalog),
@@ -284,7 +284,7 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.database.query(histories.load_transitions)),
         unsized=unsized,
     )
-    return drawer, plan_drafts.to_store(sizing.plan), _title(planner_parts.title(plan))
+    return drawer, plan_drafts.to_store(sizing.plan), _title(planner_components.title(plan))
 
 
 def _why(services: Services, plan: Plan, error: Exception) -> str:

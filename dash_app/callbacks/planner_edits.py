@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from dash_app import plan_drafts
-from dash_app.components.planner.effect_fields import shown_effect, stored_effect, unit_of
+from dash_app.components.planner.effect_fields import shown_effect, stored_effect
 from dash_app.components.planner.form import read_weights
 from dash_app.data.loading import load_catalog
-from dash_app.data.snapshot import Feature
+from dash_app.data.snapshot import Feature, metric_unit
 from dash_app.planning.plan import Arm, Guardrail, Plan, PlanError, Problem
 from dash_app.services import Services
 
@@ -37,7 +37,7 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
         rest = [each for each in fields["guardrails"] or [] if each != plan.primary_metric]
         fields = {**fields, "guardrails": rest or [had_metric[0]]}
     else:
-        plan = _with_effect(plan, _number(fields, "mde"), unit_of(plan.primary_metric, catalog))
+        plan = _with_effect(plan, _number(fields, "mde"), metric_unit(plan.primary_metric, catalog))
     plan = plan_drafts.with_guardrails(services, plan, fields["guardrails"] or [])
     rails = tuple(_with_margin(each, margins.get(each.metric), catalog) for each in plan.guardrails)
     return replace(plan, guardrails=rails)
@@ -82,7 +82,7 @@ def _with_effect(plan: Plan, asked: float, unit: str) -> Plan:
 def _with_margin(rail: Guardrail, asked: Any, catalog: Mapping[str, Feature]) -> Guardrail:
     if asked in (None, ""):
         return rail
-    unit = unit_of(rail.metric, catalog)
+    unit = metric_unit(rail.metric, catalog)
     if _reads_as(float(asked), shown_effect(rail.metric_kind, rail.margin_absolute, rail.margin_relative, unit)):
         return rail
     return rail.with_margin(**stored_effect(float(asked), rail.metric_kind, rail.margin_relative, unit))

@@ -10,7 +10,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 
 from dash_app import plan_drafts
 from dash_app.callbacks.planner import CANNOT
-from dash_app.components import parts
+from dash_app.components import elements
 from dash_app.planning.brief import quoted
 from dash_app.planning.plan import Plan
 from dash_app.roadmap.store import StaleEditError, UnknownPlanError, position_between
@@ -87,7 +87,7 @@ def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answ
     try:
         told = handle(services, *asked)
     except (StaleEditError, UnknownPlanError, *CANNOT) as error:
-        return (saved or 0) + 1, parts.toast(f"Not saved. {error}", stays=True)
+        return (saved or 0) + 1, elements.toast(f"Not saved. {error}", stays=True)
     return (no_update, no_update) if told is None else ((saved or 0) + 1, told)
 
 
@@ -104,7 +104,7 @@ def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
         edited: dict[str, Any] = {field: value or ""}
         plan = replace(stored, **edited)
     services.roadmap.save(plan, int(row["revision"]), services.current_user())
-    return parts.toast(f"{quoted(plan.name)} is saved.")
+    return elements.toast(f"{quoted(plan.name)} is saved.")
 
 
 def drop(services: Services, dropped: dict[str, Any] | None) -> Any:
@@ -148,9 +148,9 @@ def use_tool(services: Services, asked: dict[str, str] | None) -> Any:
     user = services.current_user()
     if asked["what"] == "duplicate":
         copy = services.roadmap.duplicate(asked["plan"], user)
-        return parts.toast(f"{quoted(copy.name)} is on the roadmap.", undo=("remove", copy.plan_id))
+        return elements.toast(f"{quoted(copy.name)} is on the roadmap.", undo=("remove", copy.plan_id))
     plan = services.roadmap.remove(asked["plan"], user)
-    return parts.toast(f"{quoted(plan.name)} is off the roadmap.", undo=("restore", plan.plan_id))
+    return elements.toast(f"{quoted(plan.name)} is off the roadmap.", undo=("restore", plan.plan_id))
 
 
 def undo(services: Services, clicks: Sequence[int]) -> Any:
@@ -160,9 +160,9 @@ def undo(services: Services, clicks: Sequence[int]) -> Any:
     plan_id, what = ctx.triggered_id["plan"], ctx.triggered_id["what"]
     if what == "remove":
         plan = services.roadmap.remove(plan_id, services.current_user())
-        return parts.toast(f"{quoted(plan.name)} is off the roadmap again.")
+        return elements.toast(f"{quoted(plan.name)} is off the roadmap again.")
     plan = services.roadmap.restore(plan_id, services.current_user())
-    return parts.toast(f"{quoted(plan.name)} is back.")
+    return elements.toast(f"{quoted(plan.name)} is back.")
 
 
 def _place(services: Services, plan_id: str, status: str, before: str | None) -> Any:
@@ -170,7 +170,9 @@ def _place(services: Services, plan_id: str, status: str, before: str | None) ->
     at = next((place for place, each in enumerate(column) if each.plan_id == before), len(column))
     position = position_between(_position(column, at - 1), _position(column, at))
     plan = services.roadmap.move(plan_id, status, position, services.current_user())
-    return parts.toast(f"{quoted(plan.name)} is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan.")
+    return elements.toast(
+        f"{quoted(plan.name)} is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan."
+    )
 
 
 def _position(column: Sequence[Plan], at: int) -> float | None:

@@ -4,9 +4,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import overview, parts
-from dash_app.components import users as user_parts
-from dash_app.components.parts import aria
+from dash_app.components import elements, overview
+from dash_app.components.elements import aria
+from dash_app.components.tables import table
 from dash_app.data.choice import CandidateRow, Choice
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
@@ -76,7 +76,7 @@ def _grid(found: Choice, snapshot: Snapshot) -> list[Component]:
     return [
         html.H4(f"{len(rows)} ways of grouping were tried"),
         html.P(f"{_tried_on(found)} {_why(found, chosen)} {_left_out(chosen, snapshot)}".strip()),
-        user_parts.table(("No.", *COLUMNS), rows, label="Every way of grouping, the chosen one first, then by score"),
+        table(("No.", *COLUMNS), rows, label="Every way of grouping, the chosen one first, then by score"),
         html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(found))]),
     ]
 
@@ -100,7 +100,7 @@ def _row(candidate: CandidateRow) -> Component:
     if not candidate.chosen:
         return html.Tr([html.Th(number, scope="row"), *cells])
     return html.Tr(
-        [html.Th([*number, " ", parts.badge("chosen", "good")], scope="row"), *cells],
+        [html.Th([*number, " ", elements.badge("chosen", "good")], scope="row"), *cells],
         className="chosen",
         **aria(current="true"),
     )

@@ -7,8 +7,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
+from dash_app.components.evidence import beside_label, difference_bars, evidence_chip
 from dash_app.data.snapshot import Cluster, Insight
 from dash_app.figures.colors import look
 
@@ -21,8 +22,8 @@ def card(cluster: Cluster, selected: bool) -> Component:
     """The cluster in the list below the map: a button that opens it."""
     lead = [
         html.Li(
-            f"{formatting.capital(each.label)}: {parts.beside_label(each.cluster_value, each)}, "
-            f"others {parts.beside_label(each.rest_value, each)}"
+            f"{formatting.capital(each.label)}: {beside_label(each.cluster_value, each)}, "
+            f"others {beside_label(each.rest_value, each)}"
         )
         for each in cluster.evidence[:2]
     ]
@@ -30,9 +31,10 @@ def card(cluster: Cluster, selected: bool) -> Component:
     return html.Button(
         [
             html.Span(
-                [parts.mark(cluster.color_slot), html.Span(cluster.name, className="card-name")], className="card-head"
+                [elements.mark(cluster.color_slot), html.Span(cluster.name, className="card-name")],
+                className="card-head",
             ),
-            html.Span(parts.share_line(cluster), className="card-size"),
+            html.Span(elements.share_line(cluster), className="card-size"),
             html.Ul(lead),
             html.Span(f"{_number_of(pains, 'pain point')} · {_number_of(ideas, 'recommendation')}", className="quiet"),
         ],
@@ -77,28 +79,28 @@ def _head(cluster: Cluster) -> Component:
         [
             html.Div(
                 [
-                    parts.mark(cluster.color_slot),
+                    elements.mark(cluster.color_slot),
                     html.H2(cluster.name, tabIndex="-1"),
-                    parts.icon_button(
+                    elements.icon_button(
                         "edit",
                         "Rename this cluster",
                         {"type": "show", "what": "rename", "of": cluster.cluster_id, "at": "head"},
                     ),
-                    parts.icon_button("close", "Close this cluster", {"type": "open", "cluster": "", "at": "close"}),
+                    elements.icon_button("close", "Close this cluster", {"type": "open", "cluster": "", "at": "close"}),
                 ],
                 className="open-head",
             ),
             html.Div(
                 [
-                    html.Span(parts.share_line(cluster), className="strong"),
-                    parts.trend(cluster),
+                    html.Span(elements.share_line(cluster), className="strong"),
+                    elements.trend(cluster),
                 ],
                 className="facts",
             ),
             html.Div(
                 [
-                    parts.stability_badge(cluster.stability),
-                    *([parts.badge("named by a person", "")] if cluster.named_by_person else []),
+                    elements.stability_badge(cluster.stability),
+                    *([elements.badge("named by a person", "")] if cluster.named_by_person else []),
                     *_sources(cluster),
                 ],
                 className="badges",
@@ -127,7 +129,7 @@ def _plan_button(insight: Insight, at: str) -> Component:
 
 def _sources(cluster: Cluster) -> list[Component]:
     written = {(each.source, each.model) for each in (*cluster.pain_points, *cluster.recommendations)}
-    return [parts.source_badge(source, model) for source, model in sorted(written, key=str)]
+    return [elements.source_badge(source, model) for source, model in sorted(written, key=str)]
 
 
 def _rule(cluster: Cluster) -> Component | None:
@@ -150,7 +152,7 @@ def _reach(rule_f1: float) -> str:
 def _fallback(cluster: Cluster) -> Component | None:
     if not cluster.fallback_reason:
         return None
-    return parts.notice(
+    return elements.notice(
         "The model did not write this", f"Rules wrote it instead: {cluster.fallback_reason}", kind="warning"
     )
 
@@ -166,12 +168,12 @@ def _differences(cluster: Cluster) -> list[Component]:
         className="link",
         n_clicks=0,
     )
-    return [parts.difference_bars(shown, look(cluster.color_slot).color), everything]
+    return [difference_bars(shown, look(cluster.color_slot).color), everything]
 
 
 def _outcomes(cluster: Cluster) -> list[Component]:
     found = [each for each in cluster.evidence if each.role == "outcome"][:_SHOWN]
-    return [parts.difference_bars(found, look(cluster.color_slot).color)] if found else []
+    return [difference_bars(found, look(cluster.color_slot).color)] if found else []
 
 
 def _pain(insight: Insight, cluster: Cluster) -> Component:
@@ -190,7 +192,7 @@ def _recommendation(insight: Insight, cluster: Cluster) -> Component:
 
 
 def _chips(insight: Insight, cluster: Cluster) -> Component:
-    return html.Span([parts.evidence_chip(each, insight) for each in cluster.evidence_of(insight)], className="chips")
+    return html.Span([evidence_chip(each, insight) for each in cluster.evidence_of(insight)], className="chips")
 
 
 def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:

@@ -7,8 +7,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components import users as user_parts
+from dash_app.components import elements
+from dash_app.components import users as user_components
+from dash_app.components.evidence import difference_bars
+from dash_app.components.tables import table
 from dash_app.data.calls import Call
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
@@ -55,7 +57,7 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
                     f" ({_MEASURES.get(found.measure, found.measure)})",
                 ]
             ),
-            user_parts.table(("", "Value"), lines),
+            table(("", "Value"), lines),
             html.P(f"Measured from {formatting.day(snapshot.window_start)} to {formatting.day(snapshot.day)}."),
             html.P(["For analysts: the column is ", html.Code(found.metric), f". {note}"], className="quiet"),
         ]
@@ -64,7 +66,7 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
 
 def differences(cluster: Cluster) -> Component:
     """All evidence of a cluster as bars."""
-    return parts.difference_bars(cluster.evidence, look(cluster.color_slot).color)
+    return difference_bars(cluster.evidence, look(cluster.color_slot).color)
 
 
 def model_calls(cluster: Cluster, calls: Sequence[Call]) -> Component:
@@ -108,7 +110,7 @@ def compare(left: Cluster, right: Cluster, found: Sequence[Difference], snapshot
         [
             sides,
             html.H4("Where they differ most"),
-            user_parts.differences_table(found, snapshot, (left.name, right.name)),
+            user_components.differences_table(found, snapshot, (left.name, right.name)),
         ]
     )
 
@@ -117,8 +119,8 @@ def _side(cluster: Cluster) -> Component:
     pains = [html.Li(each.title) for each in cluster.pain_points] or [html.Li("none stands out")]
     return html.Div(
         [
-            html.H4([parts.mark(cluster.color_slot), cluster.name]),
-            html.P(parts.share_line(cluster)),
+            html.H4([elements.mark(cluster.color_slot), cluster.name]),
+            html.P(elements.share_line(cluster)),
             html.P(cluster.summary),
             html.H5("Pain points"),
             html.Ul(pains),

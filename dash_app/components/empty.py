@@ -3,7 +3,7 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dash_app.components import parts
+from dash_app.components import elements
 
 
 def no_warehouse() -> Component:
@@ -39,12 +39,12 @@ def no_such_page() -> Component:
 
 def no_plan(message: str) -> Component:
     """The address names a plan or recommendation that is not there."""
-    return parts.notice("There is no such plan", message, kind="warning")
+    return elements.notice("There is no such plan", message, kind="warning")
 
 
 def not_plannable(message: str) -> Component:
     """No test can be sized for these users."""
-    return parts.notice("This cannot be planned as a test", message, kind="warning")
+    return elements.notice("This cannot be planned as a test", message, kind="warning")
 
 
 def damaged(message: str) -> Component:
@@ -53,4 +53,4 @@ def damaged(message: str) -> Component:
 
 
 def _page(title: str, text: str, *children: Component, kind: str = "info") -> Component:
-    return html.Div(parts.notice(title, text, *children, kind=kind), className="empty")
+    return html.Div(elements.notice(title, text, *children, kind=kind), className="empty")

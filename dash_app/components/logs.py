@@ -11,8 +11,9 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
+from dash_app.components.tables import log_table
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import Refused
 from dash_app.monitoring.progress import STAGES, Progress, Waiting
@@ -31,12 +32,12 @@ def pipeline(progress: Progress, waiting: Sequence[Waiting]) -> list[Component]:
             else "A log that is taken in now waits in the inbox until it does."
         )
         start = html.P(["Start it with ", html.Code(_START_DAGSTER), "; nothing is lost meanwhile."])
-        shown.append(parts.notice("Dagster is not running", text, start, kind="warning"))
+        shown.append(elements.notice("Dagster is not running", text, start, kind="warning"))
     if progress.state != "idle":
         shown.append(_stages(progress))
     if progress.state == "failed":
         retry = [button("Try again", "retry", "inbox", primary=True)] if progress.can_retry else []
-        shown.append(parts.notice("The run failed", progress.message, *retry, kind="error"))
+        shown.append(elements.notice("The run failed", progress.message, *retry, kind="error"))
     elif progress.state == "done" and progress.day:
         told = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
         link = dcc.Link("See its clusters", href=f"/?snapshot={progress.day}")
@@ -54,7 +55,7 @@ def files_table(files: Sequence[LogFile]) -> Component:
     if not files:
         return html.P("None yet.", className="quiet")
     heads = ("Log", "Taken in", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
-    table = wide_table("Logs taken in", heads, [_file_row(each) for each in files[:_SHOWN_FILES]])
+    table = log_table("Logs taken in", heads, [_file_row(each) for each in files[:_SHOWN_FILES]])
     more = len(files) - _SHOWN_FILES
     return (
         html.Div([table, html.P(f"And {formatting.count(more)} older ones.", className="quiet")]) if more > 0 else table
@@ -73,21 +74,7 @@ def refused_table(refused: Sequence[Refused]) -> Component | None:
         ["They are kept in ", html.Code("inbox/refused/"), " of the warehouse; nothing of them was taken in."],
         className="quiet",
     )
-    return html.Div([html.H2("Refused logs"), wide_table("Refused logs", ("Log", "When", "Why"), rows), told])
-
-
-def wide_table(label: str, heads: Sequence[str], rows: Sequence[Component]) -> Component:
-    """A table that scrolls sideways where it must, by keyboard too."""
-    return html.Div(
-        html.Table(
-            [html.Thead(html.Tr([html.Th(each, scope="col") for each in heads])), html.Tbody(list(rows))],
-            className="facts-table log-table",
-        ),
-        className="scroll-x",
-        tabIndex="0",
-        role="region",
-        **aria(label=label),
-    )
+    return html.Div([html.H2("Refused logs"), log_table("Refused logs", ("Log", "When", "Why"), rows), told])
 
 
 def button(words: str, what: str, token: str, *, primary: bool = False) -> Component:

@@ -7,8 +7,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
 from dash_app.data.snapshot import ClusterChange, Feature, Snapshot
 from dash_app.data.users import Points
 
@@ -26,7 +26,7 @@ def overview(snapshot: Snapshot) -> Component:
     assigned = [
         html.Li(
             [
-                parts.mark(each.color_slot),
+                elements.mark(each.color_slot),
                 _opener(each.cluster_id, each.name),
                 html.Span(formatting.percent(each.share), className="figure"),
             ]
@@ -70,7 +70,7 @@ def structure_notice(snapshot: Snapshot) -> Component | None:
         "weak_structure": "Weak structure: read these groups as a description only",
         "too_few_users": "Too few users to look for groups",
     }
-    return parts.notice(titles.get(snapshot.status, snapshot.status), snapshot.reason or "", kind="warning")
+    return elements.notice(titles.get(snapshot.status, snapshot.status), snapshot.reason or "", kind="warning")
 
 
 def legend(snapshot: Snapshot, points: Points, feature: Feature | None = None) -> Component:
@@ -111,7 +111,7 @@ def _unassigned(snapshot: Snapshot) -> Component | None:
     ]
     total = sum(users for _, users in snapshot.unassigned)
     heading: list[Any] = [
-        parts.mark(None),
+        elements.mark(None),
         f"{formatting.users(total)} unassigned ({formatting.percent(snapshot.unassigned_share)})",
     ]
     return html.Section([html.H3(heading), html.Ul(reasons, className="reasons")])
@@ -127,7 +127,7 @@ def _changes(snapshot: Snapshot) -> Component:
         return html.Section([html.H3("What changed"), html.P(told, className="quiet")])
     changes = [html.Li(change_line(each, snapshot.names)) for each in snapshot.changes]
     sizes = [
-        html.Li([html.Span(each.name), " ", parts.trend(each, says_since=False)])
+        html.Li([html.Span(each.name), " ", elements.trend(each, says_since=False)])
         for each in snapshot.clusters
         # A cluster that is new, or back, has nothing to be compared with.
         if len(each.trend) > 1 and each.trend[-2][0] == snapshot.previous

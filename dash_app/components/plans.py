@@ -8,8 +8,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
 from dash_app.planning.overlap import Overlap
 from dash_app.planning.plan import STATUSES, Plan
 
@@ -61,7 +61,7 @@ def overlap_notice(overlaps: Sequence[Overlap], names: Mapping[str, str]) -> Com
     lines = [
         html.Li([html.Strong(f"{names[each.plan_id]} and {names[each.other_id]}: "), each.text]) for each in overlaps
     ]
-    return parts.notice(
+    return elements.notice(
         f"{len(overlaps)} overlap{'s' if len(overlaps) > 1 else ''} to look at",
         "They are allowed; mind that results may mix.",
         html.Ul(lines),
@@ -83,7 +83,7 @@ def _column(
     return html.Section(
         [heading, html.Div(cards or html.P("None", className="quiet"), className="board-cards")],
         className="board-column" if cards else "board-column without-plans",
-        **parts.data(status=status),
+        **elements.data_attributes(status=status),
         **aria(label=COLUMNS[status]),
     )
 
@@ -98,19 +98,19 @@ def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overla
             html.Button(
                 plan.name, id={"type": "open-plan", "plan": plan.plan_id}, className="link plan-name", n_clicks=0
             ),
-            html.Div([parts.mark(slot), name], className="quiet"),
+            html.Div([elements.mark(slot), name], className="quiet"),
             html.Div(f"{formatting.count(plan.n_total or 0)} users · {weeks} · {start}", className="plan-facts"),
             html.Div(
                 [f"RICE {formatting.number(plan.rice_score)}", f" · {plan.owner}" if plan.owner else ""],
                 className="quiet",
             ),
-            *([] if plan.feasible else [parts.badge("not feasible", "bad")]),
+            *([] if plan.feasible else [elements.badge("not feasible", "bad")]),
             *warn,
             html.Div([*_movers(plan, at, of)], className="plan-tools"),
         ],
         className="plan-card",
         draggable="true",
-        **parts.data(plan=plan.plan_id),
+        **elements.data_attributes(plan=plan.plan_id),
     )
 
 

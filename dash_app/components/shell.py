@@ -8,8 +8,8 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.auth.login import SIGN_OUT
 
@@ -102,14 +102,17 @@ def header_facts(snapshot: Snapshot | None, days: Sequence[date], now: datetime)
     return [
         snapshot_picker(days, snapshot.day),
         html.Span(fresh, className="quiet fresh"),
-        html.Span([parts.icon("spark" if models else "rules"), writer], className="badge writer"),
+        html.Span([elements.icon("spark" if models else "rules"), writer], className="badge writer"),
     ]
 
 
 def _rail() -> Component:
     links = [
         dcc.Link(
-            [parts.icon(picture), html.Span(label)], href=path, id={"type": "rail", "path": path}, className="rail-link"
+            [elements.icon(picture), html.Span(label)],
+            href=path,
+            id={"type": "rail", "path": path},
+            className="rail-link",
         )
         for path, label, picture in RAIL
     ]
@@ -126,7 +129,7 @@ def _header(people_sign_in: bool) -> Component:
         [
             html.Div(id="header-facts", className="header-facts"),
             html.Span("Planning only: nothing goes live", className="quiet promise"),
-            parts.icon_button("theme", "Switch between light and dark", "scheme-switch"),
+            elements.icon_button("theme", "Switch between light and dark", "scheme-switch"),
             *([leave] if people_sign_in else []),
         ],
         className="header",
@@ -135,7 +138,7 @@ def _header(people_sign_in: bool) -> Component:
 
 def _news() -> Component:
     """What `watch.js` has to tell: a newer snapshot, or a session that has ended."""
-    later = html.Button(parts.icon("close"), id="news-later", className="bare", **aria(label="Dismiss"))
+    later = html.Button(elements.icon("close"), id="news-later", className="bare", **aria(label="Dismiss"))
     content = [html.Span(id="news-words"), html.A(id="news-go", href="/", className="link"), later]
     return html.Div(html.Div(content, id="news", className="toast", hidden=True), className="news", role="status")
 

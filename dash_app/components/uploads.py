@@ -12,9 +12,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.logs import button, wide_table
-from dash_app.components.parts import aria
+from dash_app.components import elements
+from dash_app.components.elements import aria
+from dash_app.components.logs import button
+from dash_app.components.tables import log_table
 from dash_app.uploads.file_validation import Judgement
 from dash_app.uploads.store import MOST_BYTES, Upload
 
@@ -72,7 +73,7 @@ def upload_card(upload: Upload, known: bool) -> Component:
     elif upload.judgement is None:
         again = [button("Check again", "judge", upload.token), button("Throw away", "discard", upload.token)]
         body = [
-            parts.notice("The check was interrupted", "The log is still here.", kind="warning"),
+            elements.notice("The check was interrupted", "The log is still here.", kind="warning"),
             html.Div(again, className="upload-tools"),
         ]
     elif upload.judgement.problem:
@@ -84,7 +85,7 @@ def upload_card(upload: Upload, known: bool) -> Component:
 
 def _acceptable(upload: Upload, found: Judgement, known: bool) -> list[Component]:
     again = (
-        [parts.notice("This very log was taken in before", "Taking it in again changes nothing.", kind="warning")]
+        [elements.notice("This very log was taken in before", "Taking it in again changes nothing.", kind="warning")]
         if known
         else []
     )
@@ -110,7 +111,7 @@ def _acceptable(upload: Upload, found: Judgement, known: bool) -> list[Component
 
 
 def _refused(upload: Upload, found: Judgement) -> list[Component]:
-    shown: list[Component] = [parts.notice("This log cannot be used as it is", found.problem or "", kind="error")]
+    shown: list[Component] = [elements.notice("This log cannot be used as it is", found.problem or "", kind="error")]
     if found.asks_format:
         shown.append(_format_form(upload, found))
     return [*shown, html.Div(button("Throw away", "discard", upload.token), className="upload-tools")]
@@ -158,7 +159,7 @@ def _reasons(found: Judgement) -> Component:
         )
         for line, why, raw in found.rejected
     ]
-    table = wide_table("First rejected rows", ("Where", "Why", "The row"), rows)
+    table = log_table("First rejected rows", ("Where", "Why", "The row"), rows)
     return html.Div(
         [
             html.H3("Why rows are rejected"),
@@ -171,7 +172,7 @@ def _reasons(found: Judgement) -> Component:
 
 def _first_events(found: Judgement) -> Component:
     rows = [html.Tr([html.Td(value) for value in event]) for event in found.accepted]
-    return wide_table("First events", ("user_id", "timestamp (UTC)", "action", "metadata"), rows)
+    return log_table("First events", ("user_id", "timestamp (UTC)", "action", "metadata"), rows)
 
 
 def _span(found: Judgement) -> str:

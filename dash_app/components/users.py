@@ -7,8 +7,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.parts import aria
+from dash_app.components import elements, tables
+from dash_app.components.elements import aria
 from dash_app.data.rules import Condition, in_short, lacking, read_rule
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
@@ -30,7 +30,7 @@ def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: st
     )
     more = html.P("More ids match: type more of it.", className="quiet") if len(users) > MOST_FOUND else None
     close = html.Button(
-        parts.icon("close"),
+        elements.icon("close"),
         id={"type": "close-found", "at": "map"},
         className="bare",
         n_clicks=0,
@@ -60,7 +60,7 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         for each in cluster.evidence
         if each.measure != "path" and each.metric in user["features"]
     ][:8]
-    numbers = table(("", "This user", "Their cluster", "Everyone else"), rows)
+    numbers = tables.table(("", "This user", "Their cluster", "Everyone else"), rows)
     return html.Div([html.P(sure), rule, numbers, *_nearest(user, snapshot)])
 
 
@@ -92,20 +92,7 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
                 ]
             )
         )
-    return table(("Average of", *sides, "Apart (in standard deviations)"), rows)
-
-
-def table(heads: Sequence[str], rows: Sequence[Component], *, label: str | None = None) -> Component:
-    """A plain table with its heads; `label` names one wider than most screens, which the keyboard then can scroll."""
-    reachable: dict[str, Any] = {"tabIndex": "0", "role": "region", **aria(label=label)} if label else {}
-    return html.Div(
-        html.Table(
-            [html.Thead(html.Tr([html.Th(each, scope="col") for each in heads])), html.Tbody(list(rows))],
-            className="facts-table",
-        ),
-        className="scroll-x",
-        **reachable,
-    )
+    return tables.table(("Average of", *sides, "Apart (in standard deviations)"), rows)
 
 
 def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Component:
@@ -126,7 +113,7 @@ def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Componen
         className="link",
         n_clicks=0,
     )
-    return html.Li([parts.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, why])
+    return html.Li([elements.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, why])
 
 
 def _of_one(value: float | None, unit: str, is_fact: bool) -> str:
@@ -178,4 +165,4 @@ def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
         for name, value in user["features"].items()
         if (feature := snapshot.catalog.get(name)) and value is not None
     ][:12]
-    return table(("", "This user"), rows) if rows else None
+    return tables.table(("", "This user"), rows) if rows else None

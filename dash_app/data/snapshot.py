@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from dash_app import formatting
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -159,3 +161,13 @@ class Snapshot:
             for each in self.clusters
         )
         return replace(self, clusters=tuple(clusters), names={**self.names, **names})
+
+
+def metric_label(metric: str, catalog: Mapping[str, Feature]) -> str:
+    """The label of a metric, capitalised; its column name where the catalog no longer has it."""
+    return formatting.capital(catalog[metric].label) if metric in catalog else metric
+
+
+def metric_unit(metric: str, catalog: Mapping[str, Feature]) -> str:
+    """The unit of a metric's values; empty where the catalog no longer has it."""
+    return catalog[metric].unit if metric in catalog else ""

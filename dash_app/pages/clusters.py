@@ -8,9 +8,10 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import cluster as cluster_parts
-from dash_app.components import empty, overview, parts
-from dash_app.components.parts import aria
+from dash_app.components import cluster as cluster_components
+from dash_app.components import empty, overview
+from dash_app.components.elements import aria
+from dash_app.components.evidence import versus
 from dash_app.data import users
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points
@@ -56,7 +57,7 @@ def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
 def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
     """What the panel shows when `cluster` is open."""
     export = f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}"
-    return cluster_parts.open_card(cluster, snapshot.clusters, export)
+    return cluster_components.open_card(cluster, snapshot.clusters, export)
 
 
 def _panel(content: Component, is_open: bool) -> Component:
@@ -124,7 +125,7 @@ def _map_words(snapshot: Snapshot) -> str:
 def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
     if not snapshot.clusters:
         return None
-    cards = [cluster_parts.card(each, each.cluster_id == selected) for each in snapshot.clusters]
+    cards = [cluster_components.card(each, each.cluster_id == selected) for each in snapshot.clusters]
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
 
@@ -192,7 +193,7 @@ def _row(cluster: Cluster) -> dict[str, Any]:
         "size": cluster.size,
         "share": cluster.share,
         "stability": cluster.stability,
-        "apart": f"{formatting.capital(strongest.label)}: {parts.versus(strongest)}" if strongest else "",
+        "apart": f"{formatting.capital(strongest.label)}: {versus(strongest)}" if strongest else "",
         "pains": len(cluster.pain_points),
         "recommendations": len(cluster.recommendations),
     }

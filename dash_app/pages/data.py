@@ -8,7 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app.components import uploads
-from dash_app.components.parts import aria
+from dash_app.components.elements import aria
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
 

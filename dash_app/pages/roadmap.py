@@ -12,11 +12,11 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts, plans
-from dash_app.components.parts import aria
+from dash_app.components import elements, plans
+from dash_app.components.elements import aria
 from dash_app.data import history
 from dash_app.data.loading import load_catalog
-from dash_app.data.snapshot import Feature, Snapshot
+from dash_app.data.snapshot import Feature, Snapshot, metric_label
 from dash_app.figures import timelines
 from dash_app.planning.overlap import Overlap, count_concurrent, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
@@ -70,7 +70,7 @@ def page(
     """The page for these plans."""
     if not found:
         return html.Div(
-            parts.notice(
+            elements.notice(
                 "No test is planned yet",
                 "Open a cluster, read what hurts its users, and press “Plan test” on a recommendation:"
                 " the plan opens filled in and sized.",
@@ -116,7 +116,7 @@ def _table(
         plans.row(
             each,
             plans.cluster_look(each, clusters)[0],
-            parts.metric(each.primary_metric, catalog),
+            metric_label(each.primary_metric, catalog),
             concurrent.get(each.plan_id, 0),
             by_plan.get(each.plan_id, ()),
         )

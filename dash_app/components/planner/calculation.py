@@ -7,10 +7,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.planner.effect_fields import unit_of
-from dash_app.components.users import table
-from dash_app.data.snapshot import Feature
+from dash_app.components.tables import table
+from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import SAME_DAYS, Baseline
 from dash_app.planning.brief import change_text, value_text
 from dash_app.planning.plan import Plan
@@ -31,7 +29,7 @@ def workings(sizing: Sizing, baseline: Baseline | None, catalog: Mapping[str, Fe
     return [
         html.Details([html.Summary("Formula"), *_formula(plan)]),
         html.Details([html.Summary("Where the baseline comes from"), *_baseline(plan, baseline, catalog)]),
-        _detectable(sizing.detectable, plan, unit_of(plan.primary_metric, catalog)),
+        _detectable(sizing.detectable, plan, metric_unit(plan.primary_metric, catalog)),
         html.Details([html.Summary("Decision rule"), html.P(plan.decision_rule)]),
         html.Details(
             [
@@ -68,7 +66,7 @@ def _formula(plan: Plan) -> list[Component]:
 
 
 def _baseline(plan: Plan, baseline: Baseline | None, catalog: Mapping[str, Feature]) -> list[Component]:
-    unit = unit_of(plan.primary_metric, catalog)
+    unit = metric_unit(plan.primary_metric, catalog)
     value = value_text(plan.metric_kind, plan.baseline, unit)
     interval = ""
     if baseline is not None and baseline.n == plan.baseline_n:
@@ -81,7 +79,7 @@ def _baseline(plan: Plan, baseline: Baseline | None, catalog: Mapping[str, Featu
         else SAME_DAYS
     )
     return [
-        html.P(f"{parts.metric(plan.primary_metric, catalog)}: {value}{interval}."),
+        html.P(f"{metric_label(plan.primary_metric, catalog)}: {value}{interval}."),
         html.P(
             f"Measured on {formatting.users(plan.baseline_n)} from {days},"
             f" each in the {plan.exposure_days} days from being first eligible."

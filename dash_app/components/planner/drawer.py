@@ -8,12 +8,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
+from dash_app.components import elements
 from dash_app.components.planner.calculation import workings
-from dash_app.components.planner.effect_fields import unit_of
 from dash_app.components.planner.form import form
-from dash_app.components.users import table
-from dash_app.data.snapshot import Feature
+from dash_app.components.tables import table
+from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import Baseline
 from dash_app.planning.brief import change_text, quoted, relative_text
 from dash_app.planning.plan import Plan, PlanError
@@ -45,13 +44,13 @@ def planner(
         unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
     """
     plan = sizing.plan
-    kept = [parts.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
+    kept = [elements.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
     return html.Div(
         [
             *kept,
             html.P(f"Planning only: nothing goes live. {_what_saving_does(plan)}", className="quiet"),
             _head(sizing, catalog),
-            *(parts.notice("Please check", each, kind="warning") for each in (*notes, *since)),
+            *(elements.notice("Please check", each, kind="warning") for each in (*notes, *since)),
             html.Div(advice(sizing, catalog), id="plan-advice"),
             html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
@@ -69,7 +68,7 @@ def title(plan: Plan) -> str:
 def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     """The numbers that decide, large."""
     plan = sizing.plan
-    effect = change_text(plan.metric_kind, plan.effect, unit_of(plan.primary_metric, catalog))
+    effect = change_text(plan.metric_kind, plan.effect, metric_unit(plan.primary_metric, catalog))
     weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
     large = [
         _large(formatting.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
@@ -83,9 +82,9 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     """What to know of the numbers: whether they will do, what they hang on, and what to do instead."""
     plan = sizing.plan
     role = "primary metric" if sizing.binding == plan.primary_metric else "guardrail"
-    facts = [f"most users are needed for the {role} {quoted(parts.metric(sizing.binding, catalog))}"]
+    facts = [f"most users are needed for the {role} {quoted(metric_label(sizing.binding, catalog))}"]
     if plan.mde_relative is not None:
-        unit = unit_of(plan.primary_metric, catalog)
+        unit = metric_unit(plan.primary_metric, catalog)
         over = relative_text(plan.metric_kind, plan.baseline, plan.mde_relative, unit)
         facts.insert(0, f"the smallest effect is {over}")
     return html.Div(
@@ -100,10 +99,10 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
 
 def _verdict(sizing: Sizing) -> Component:
     if not sizing.plan.feasible:
-        return parts.badge("not feasible", "bad")
+        return elements.badge("not feasible", "bad")
     if sizing.doubts:
-        return parts.badge("check first", "warn")
-    return parts.badge("feasible within eight weeks", "good")
+        return elements.badge("check first", "warn")
+    return elements.badge("feasible within eight weeks", "good")
 
 
 def problem(error: Exception, *, outdated: bool = True) -> Component:
@@ -126,7 +125,7 @@ def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
     again = dmc.Button(
         "Open the newer plan", id={"type": "reload-plan", "plan": plan_id}, variant="default", n_clicks=0
     )
-    return parts.notice(
+    return elements.notice(
         "Somebody was faster", message, table(("", "When you opened it", "Now"), rows), again, kind="warning"
     )
 
@@ -138,7 +137,7 @@ def _head(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     return html.Div(
         [
             html.Div(
-                numbers(sizing, catalog), id="plan-numbers", role="status", **parts.aria(describedby="plan-problem")
+                numbers(sizing, catalog), id="plan-numbers", role="status", **elements.aria(describedby="plan-problem")
             ),
             dmc.Button(words, id={"type": "save-plan", "plan": plan.plan_id}, size="md", n_clicks=0),
             html.Div(id="plan-problem", role="alert"),

@@ -3,15 +3,7 @@
 A relative one is edited in percent of the baseline, one of a share in percentage points, any other in the metric's unit.
 """
 
-from collections.abc import Mapping
-
-from dash_app.data.snapshot import Feature
 from dash_app.planning.brief import in_points, value_text
-
-
-def unit_of(metric: str, catalog: Mapping[str, Feature]) -> str:
-    """The unit of a metric's values; none where it is no longer measured."""
-    return catalog[metric].unit if metric in catalog else ""
 
 
 def shown_effect(kind: str, absolute: float, relative: float | None, unit: str) -> float:

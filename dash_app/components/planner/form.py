@@ -11,9 +11,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import parts
-from dash_app.components.planner.effect_fields import shown_effect, suffix, three_digits, unit_of
-from dash_app.data.snapshot import Feature
+from dash_app.components.planner.effect_fields import shown_effect, suffix, three_digits
+from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.brief import in_points, value_text
 from dash_app.planning.plan import IMPACTS, STATUSES, Guardrail, Plan
 from dash_app.planning.sample_size import PROPORTION
@@ -35,11 +34,11 @@ def _margins(rails: Sequence[Guardrail], catalog: Mapping[str, Feature]) -> list
     return [
         dmc.NumberInput(
             id={"type": "margin", "metric": rail.metric},
-            label=f"{parts.metric(rail.metric, catalog)}: may {'rise' if rail.worse == 'increase' else 'fall'} by less than",
+            label=f"{metric_label(rail.metric, catalog)}: may {'rise' if rail.worse == 'increase' else 'fall'} by less than",
             value=shown_effect(
-                rail.metric_kind, rail.margin_absolute, rail.margin_relative, unit_of(rail.metric, catalog)
+                rail.metric_kind, rail.margin_absolute, rail.margin_relative, metric_unit(rail.metric, catalog)
             ),
-            suffix=suffix(rail.metric_kind, rail.baseline, rail.margin_relative, unit_of(rail.metric, catalog)),
+            suffix=suffix(rail.metric_kind, rail.baseline, rail.margin_relative, metric_unit(rail.metric, catalog)),
             min=0,
             size="sm",
             debounce=400,
@@ -93,7 +92,7 @@ def _measure(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
             value=plan.primary_metric,
             searchable=True,
             allowDeselect=False,
-            description=_now(plan, unit_of(plan.primary_metric, catalog)),
+            description=_now(plan, metric_unit(plan.primary_metric, catalog)),
         ),
         html.Div(_design(plan, catalog), className="field-grid"),
     ]
@@ -111,7 +110,7 @@ def _now(plan: Plan, unit: str) -> str:
 
 
 def _design(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
-    unit = unit_of(plan.primary_metric, catalog)
+    unit = metric_unit(plan.primary_metric, catalog)
     in_percent = plan.mde_relative is not None or in_points(plan.metric_kind, unit)
     return [
         dmc.Select(

@@ -1,6 +1,5 @@
-"""Small parts that many screens share: icons, marks, badges, notices, bars. Pure functions from values to components."""
+"""Elements that many pages share: icons, cluster marks, badges, notices, toasts. Pure functions from values to components."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -8,7 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.data.snapshot import Cluster, Evidence, Feature, Insight
+from dash_app.data.snapshot import Cluster
 from dash_app.figures.colors import look
 
 
@@ -17,14 +16,9 @@ def aria(**words: str) -> dict[str, Any]:
     return {f"aria-{name}": word for name, word in words.items()}
 
 
-def data(**words: str) -> dict[str, Any]:
-    """Attributes for the browser's script: `data(plan="p1")` gives `data-plan="p1"`."""
+def data_attributes(**words: str) -> dict[str, Any]:
+    """Attributes for the browser's script: `data_attributes(plan="p1")` gives `data-plan="p1"`."""
     return {f"data-{name}": word for name, word in words.items()}
-
-
-def metric(name: str, catalog: Mapping[str, Feature]) -> str:
-    """What a metric is called on a screen; one that is no longer measured goes by its name in the tables."""
-    return formatting.capital(catalog[name].label) if name in catalog else name
 
 
 def icon(name: str) -> Component:
@@ -109,37 +103,6 @@ def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
     return html.Span([html.Span(bars, className="trend", **aria(hidden="true")), words], className="trend-line")
 
 
-def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
-    """Each piece of evidence as two bars, the cluster's and the rest's; every row opens its numbers."""
-    rows = [_difference_row(each, color) for each in evidence]
-    key = html.Div(
-        [
-            html.Span(className="swatch", style={"background": color}),
-            "this cluster",
-            html.Span(className="swatch rest"),
-            "everyone else",
-        ],
-        className="bar-key",
-    )
-    return html.Div([key, *rows], className="bars")
-
-
-def evidence_chip(evidence: Evidence, insight: Insight) -> Component:
-    """A small button under `insight` that shows a measured difference and opens the numbers behind it."""
-    return html.Button(
-        [f"{formatting.capital(evidence.label)}: ", html.Strong(versus(evidence))],
-        id={
-            "type": "show",
-            "what": "evidence",
-            "of": f"{insight.cluster_id} {evidence.evidence_id}",
-            "at": insight.insight_id,
-        },
-        className="chip",
-        n_clicks=0,
-        title=formatting.capital(evidence.description),
-    )
-
-
 def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *, stays: bool = False) -> Component:
     """What just happened, with a way back.
 
@@ -161,31 +124,3 @@ def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *
     )
     shown = [html.Span(message), *back, close]
     return html.Div(shown, className="toast stays" if stays or reopen else "toast")
-
-
-def versus(evidence: Evidence) -> str:
-    """What is measured in a cluster and in the rest, after its label: `2.8 days vs 15 hours`."""
-    return f"{beside_label(evidence.cluster_value, evidence)} vs {beside_label(evidence.rest_value, evidence)}"
-
-
-def beside_label(value: float, evidence: Evidence) -> str:
-    """A value after its label: `Sessions a week: 6` needs no `sessions per week`."""
-    noun = evidence.unit.partition("/")[0]
-    is_said = evidence.unit != "share" and evidence.label.startswith(noun)
-    return formatting.quantity(value, "" if is_said else evidence.unit)
-
-
-def _difference_row(evidence: Evidence, color: str) -> Component:
-    # Shares are as long as they are of all, so that rows can be compared; other units have no such end.
-    most = 1.0 if evidence.unit == "share" else max(abs(evidence.cluster_value), abs(evidence.rest_value)) or 1
-    ours, theirs = (
-        html.Div(
-            formatting.quantity(value, evidence.unit),
-            className="bar-line",
-            style={"--length": f"{max(1, 62 * abs(value) / most):.0f}%"} | paint,
-        )
-        for value, paint in ((evidence.cluster_value, {"--paint": color}), (evidence.rest_value, {}))
-    )
-    return html.Div(
-        [html.Div(formatting.capital(evidence.description), className="bar-name"), ours, theirs], className="bar-row"
-    )
