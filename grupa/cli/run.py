@@ -1,4 +1,4 @@
-"""`grupa run`: Dagster's assets, run in this process on the instance that the UI shows, and a summary of what came out."""
+"""`grupa run`: Dagster's assets, run in this process on the instance that the UI shows, and a summary of the snapshot."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,14 +24,19 @@ from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500
 LARGEST_SEED = 2**32 - 1
-"""What numpy takes."""
+"""The largest seed that numpy accepts."""
 
-# Dagster's own log of a run goes to its UI; a person at the terminal gets our progress lines and one sentence on failure.
+# Dagster's own log of a run goes to its UI; the terminal gets our progress lines and one sentence on failure.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class UnusableInputError(Exception):
-    """A file or an option that cannot be used; nothing has changed in the tables."""
+    """A file or an option that cannot be used; the tables are unchanged.
+
+    Attributes:
+        file: Name of the file that is wrong, if there is one.
+        line: Physical line of `file` that is wrong, if there is one.
+    """
 
     def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
         super().__init__(message)
@@ -39,12 +44,12 @@ class UnusableInputError(Exception):
 
 
 class RunFailedError(Exception):
-    """A run that failed for another reason than its input; Dagster's UI holds the details."""
+    """A run that failed for another reason than its input; Dagster's UI shows the details."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What `grupa run` made: the fields of its JSON object, and `clusters`, which its page for a person lists too."""
+    """The result of `grupa run`: the fields of its JSON object, and `clusters`, which only the text lists."""
 
     snapshot_date: date
     status: str
@@ -62,13 +67,13 @@ class Summary:
     clusters: list[dict[str, Any]]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready fields; days and times in ISO 8601."""
+        """The fields of the JSON object (a contract); days and times in ISO 8601."""
         values = asdict(self)
         del values["clusters"]
         return {key: value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
 
     def as_text(self) -> str:
-        """A page for a person at a terminal."""
+        """The summary for a terminal."""
         lines = [
             f"{file['file_name']}: {file['rows_read']:,} rows read, {file['rows_accepted']:,} accepted, "
             f"{file['rows_rejected']:,} rejected, {file['rows_duplicate']:,} duplicate"
@@ -91,11 +96,16 @@ class Summary:
 
 
 def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = None) -> Summary:
-    """Take `files` in, then make every asset for one snapshot (default: the last day of the accepted events).
+    """Ingest `files`, then materialise every asset for one snapshot; for example `run(Settings.from_env(), [Path("log.csv")])`.
+
+    Args:
+        settings: The settings; the warehouse is created if it does not exist.
+        files: Logs to ingest first; none segments the events of the warehouse.
+        as_of: Day of the snapshot; default the last day of the accepted events.
 
     Raises:
         UnusableInputError: A file or an option cannot be used, or there is nothing to segment.
-        RunFailedError: A step failed, or what it works on: a damaged warehouse, a full disk.
+        RunFailedError: A step failed, or its environment: a damaged warehouse, a full disk.
     """
     _check_options(settings, as_of)
     try:
@@ -103,27 +113,27 @@ def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = 
         warm_up()  # while the log is read
         return _run(settings, files, as_of)
     except (DamagedWarehouseError, DagsterStorageError, NewerFileError, OSError, SQLAlchemyError) as error:
-        told = error.orig if isinstance(error, DBAPIError) else error  # the storage of Dagster, without its SQL
-        raise RunFailedError(f"The run stopped: {told}") from error
+        cause = error.orig if isinstance(error, DBAPIError) else error  # Dagster's storage; without its SQL statement
+        raise RunFailedError(f"The run stopped: {cause}") from error
 
 
 def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summary:
     defs = build_defs(settings)
     publication = Publication(settings.warehouse)
     with dagster_instance(settings) as instance:
-        taken, warnings = _take_in(defs, instance, files, settings) if files else ([], [])
+        ingested, warnings = _ingest(defs, instance, files, settings) if files else ([], [])
         day = as_of or publication.last_day()
         if day is None:
             raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
         if not SNAPSHOT_DAYS.has_partition_key(day.isoformat()):
-            problem = f"The last of the events are of {day}, and snapshots are of days from 1970-01-01 to today"
-            raise UnusableInputError(f"{problem}; take in a log with later ones: grupa run LOG.csv")
+            problem = f"The last events are of {day}, and a snapshot's day is from 1970-01-01 to today"
+            raise UnusableInputError(f"{problem}; ingest a log with later events: grupa run LOG.csv")
         result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
-    return _summarize(publication, day, taken, warnings + _warnings(result))
+    return _summarize(publication, day, ingested, warnings + _warnings(result))
 
 
 def _check_options(settings: Settings, as_of: date | None) -> None:
-    """Refuse what can be refused before anything is taken in.
+    """Refuse unusable options before anything is ingested.
 
     Raises:
         UnusableInputError: An option, or the roles file, cannot be used.
@@ -147,29 +157,29 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
         raise UnusableInputError(f"--as-of {as_of} is not a day from 1970-01-01 to today.")
 
 
-def _take_in(
+def _ingest(
     defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], settings: Settings
 ) -> tuple[list[dict[str, Any]], list[str]]:
     config = {"files": [str(file.absolute()) for file in files], "timestamp_format": settings.timestamp_format}
     run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
     result = _execute(defs, instance, ingest_job.name, run_config=run_config)
-    files_taken: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value
-    return files_taken, _warnings(result)
+    counts: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value
+    return counts, _warnings(result)
 
 
 def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
-    """Run a job; a failed step becomes one sentence for a person."""
+    """Run a job; a failed step becomes an error of one sentence."""
     result = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **options)
     if result.success:
         return result
     for event in result.filter_events(lambda event: event.is_step_failure):
         failure = event.step_failure_data
-        told = failure.user_failure_data
-        if told and "file" in told.metadata:
-            line = str(told.metadata["line"].value)
-            raise UnusableInputError(told.description or "", str(told.metadata["file"].value), int(line) or None)
+        details = failure.user_failure_data
+        if details and "file" in details.metadata:
+            line = str(details.metadata["line"].value)
+            raise UnusableInputError(details.description or "", str(details.metadata["file"].value), int(line) or None)
         cause = failure.error.cause or failure.error if failure.error else None
-        reason = (told.description if told else None) or (cause.message.strip() if cause else "it failed")
+        reason = (details.description if details else None) or (cause.message.strip() if cause else "it failed")
         raise RunFailedError(f"{event.step_key} failed: {reason} (run {result.run_id}; Dagster's UI shows the details)")
     for event in result.filter_events(lambda event: event.is_job_failure):
         error = event.job_failure_data.error
@@ -179,7 +189,7 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
 
 
 def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the checks of the run warned of, but for what the summary says itself or `grupa run` is asked for: old logs."""
+    """Warnings of the run's asset checks, but for the structure (part of the summary) and the age of the log."""
     return [
         f"{check.asset_key.path[-1]}: {check.description}"
         for check in result.get_asset_check_evaluations()
@@ -188,9 +198,10 @@ def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
 
 
 def _summarize(publication: Publication, day: date, files: list[dict[str, Any]], warnings: list[str]) -> Summary:
-    found = publication.query("SELECT * FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
-    if not found:
-        raise RunFailedError(f"The tables of {day} do not agree and were not published; run it again.")
+    rows = publication.query("SELECT * FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
+    if not rows:
+        raise RunFailedError(f"The tables of {day} come from different runs and were not published; run it again.")
+    segmentation = rows[0]
     sources = publication.query(
         "SELECT DISTINCT source FROM cluster_insights WHERE snapshot_date = ? ORDER BY 1", [day]
     ).to_pydict()["source"]
@@ -198,11 +209,12 @@ def _summarize(publication: Publication, day: date, files: list[dict[str, Any]],
         "SELECT cluster_id, name, size, share FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
         [day],
     ).to_pylist()
-    window = (found[0]["window_start"].date(), found[0]["window_end"].date())
-    kept = {name: found[0][name] for name in Summary.__dataclass_fields__ if name in found[0]}
+    window = (segmentation["window_start"].date(), segmentation["window_end"].date())
     return Summary(
-        **kept,
-        users_outside_window=publication.users() - found[0]["users"] if publication.has_events_outside(*window) else 0,
+        **{name: segmentation[name] for name in Summary.__dataclass_fields__ if name in segmentation},
+        users_outside_window=publication.users() - segmentation["users"]
+        if publication.has_events_outside(*window)
+        else 0,
         insight_source=" and ".join(sources) or None,
         warnings=warnings,
         files=files,

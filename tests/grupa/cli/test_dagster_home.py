@@ -1,4 +1,4 @@
-"""A dagster.yaml of somebody's own is theirs: it is kept, and what is wrong with it is told in a sentence."""
+"""An existing dagster.yaml is kept unchanged, and one that Dagster cannot use is reported in one sentence."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ def configured(warehouse: Path, text: str) -> Path:
     return home / "dagster.yaml"
 
 
-def test_a_dagster_yaml_that_is_there_is_left_alone_and_used(tmp_path: Path) -> None:
-    text = f"# ours\nstorage:\n  sqlite:\n    base_dir: {tmp_path / 'elsewhere'}\n"
+def test_an_existing_dagster_yaml_is_used_and_not_changed(tmp_path: Path) -> None:
+    text = f"# a comment\nstorage:\n  sqlite:\n    base_dir: {tmp_path / 'elsewhere'}\n"
     config = configured(tmp_path, text)
     prepare_home(Settings(warehouse=tmp_path))
     with dagster_instance(Settings(warehouse=tmp_path)) as instance:
@@ -34,7 +34,7 @@ def test_a_dagster_yaml_that_is_there_is_left_alone_and_used(tmp_path: Path) -> 
         "storage:\n  sqlite:\n    base_dir: {env: NO_SUCH_VARIABLE_IS_SET}\n",
     ],
 )
-def test_one_that_cannot_be_used_is_told_in_a_sentence(
+def test_an_unusable_dagster_yaml_is_reported_in_one_sentence(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture
 ) -> None:
     config = configured(tmp_path, text)
@@ -42,12 +42,14 @@ def test_one_that_cannot_be_used_is_told_in_a_sentence(
         prepare_home(Settings(warehouse=tmp_path))
     (tmp_path / "log.csv").write_text("user_id,timestamp,action\na,2025-06-01,login\n")
     assert main.main(["run", str(tmp_path / "log.csv"), "--warehouse", str(tmp_path)]) == 1
-    told = capsys.readouterr().err
-    assert str(config) in told and "Traceback" not in told
+    message = capsys.readouterr().err
+    assert str(config) in message and "Traceback" not in message
 
 
-def test_a_folder_that_sqlite_cannot_name_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_folder_whose_name_sqlite_cannot_use_is_reported_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     (tmp_path / "log.csv").write_text("user_id,timestamp,action\na,2025-06-01,login\n")
     assert main.main(["run", str(tmp_path / "log.csv"), "--warehouse", str(tmp_path / "which?")]) == 1
-    told = capsys.readouterr().err
-    assert "SQLite" in told and "Traceback" not in told
+    message = capsys.readouterr().err
+    assert "SQLite" in message and "Traceback" not in message

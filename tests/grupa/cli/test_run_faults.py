@@ -1,4 +1,4 @@
-"""`grupa run` on a warehouse that is not well: one sentence, never a traceback."""
+"""`grupa run` on a damaged warehouse: one sentence, never a traceback."""
 
 import json
 from pathlib import Path
@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 
 from grupa.cli import main
+from grupa.cli.exit_status import ExitStatus
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from tests.grupa_pipeline.ingested_logs import NOW, log
 
 
-def test_a_version_that_does_not_open_is_told_with_what_to_do(
+def test_a_damaged_version_is_reported_with_the_command_that_repairs_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    publication = Publication(tmp_path / "house")
+    publication = Publication(tmp_path / "warehouse")
     ingest_logs(publication, [log(tmp_path / "a.csv", "a,2025-06-01T10:00:00,login")], None, NOW)
-    [own] = warehouse.versions(publication.database)
-    own.write_bytes(b"x" * 5000)
-    for given in ([], [str(tmp_path / "a.csv")]):
-        assert main.main(["run", *given, "--json", "--warehouse", str(publication.folder)]) == main.EXIT_FAILED
-        said = capsys.readouterr()
-        assert "grupa restore" in json.loads(said.out.splitlines()[-1])["error"]
-        assert "Traceback" not in said.err
+    [version] = warehouse.versions(publication.database)
+    version.write_bytes(b"x" * 5000)
+    for files in ([], [str(tmp_path / "a.csv")]):
+        assert main.main(["run", *files, "--json", "--warehouse", str(publication.folder)]) == ExitStatus.FAILED
+        output = capsys.readouterr()
+        assert "grupa restore" in json.loads(output.out.splitlines()[-1])["error"]
+        assert "Traceback" not in output.err

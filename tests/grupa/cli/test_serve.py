@@ -38,7 +38,7 @@ def test_with_users_an_address_may_be_listened_on(users):
 
 
 @pytest.mark.parametrize("text", [None, "", "kim:password\n"])
-def test_a_file_of_users_that_is_none_opens_nothing_not_even_loopback(tmp_path, text):
+def test_an_unusable_file_of_users_refuses_even_loopback(tmp_path, text):
     path = tmp_path / "nobody"
     if text is not None:
         path.write_text(text)
@@ -52,7 +52,7 @@ def test_a_refusal_starts_nothing(tmp_path, monkeypatch, caplog):
     assert "GRUPA_USERS_FILE" in caplog.text
 
 
-def test_a_port_that_is_taken_is_said(tmp_path, caplog):
+def test_a_port_in_use_is_reported(tmp_path, caplog):
     with socket.socket() as other, caplog.at_level(logging.ERROR, logger="grupa"):
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -60,24 +60,24 @@ def test_a_port_that_is_taken_is_said(tmp_path, caplog):
     assert "--port" in caplog.text
 
 
-def test_a_host_that_is_no_name_is_said(tmp_path, caplog):
+def test_an_invalid_host_name_is_reported(tmp_path, caplog):
     with caplog.at_level(logging.ERROR, logger="grupa"):
         assert serve(Settings(warehouse=tmp_path, trust_proxy=True), "ä..b", 8050, 3000) == 2
     assert "--host 'ä..b'" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("host", "hosts", "told"),
+    ("host", "hosts", "expected"),
     [
         ("127.0.0.1", (), ""),
         ("0.0.0.0", ("a.example",), "a.example"),
         ("10.1.2.3", ("a.example",), "a.example 10.1.2.3"),
     ],
 )
-def test_the_apps_processes_are_told_the_names_they_answer_under(tmp_path, host, hosts, told):
+def test_the_child_processes_get_the_accepted_host_names(tmp_path, host, hosts, expected):
     env = serving._environment(Settings(warehouse=tmp_path, hosts=hosts), host)
-    assert env["GRUPA_HOSTS"] == told
-    assert Settings.from_env(env).hosts == tuple(told.split())
+    assert env["GRUPA_HOSTS"] == expected
+    assert Settings.from_env(env).hosts == tuple(expected.split())
 
 
 def test_users_and_a_trusted_proxy_together_are_refused():
@@ -94,7 +94,7 @@ from grupa_pipeline.settings import Settings
 CHILD = '''
 import signal, sys, time
 def stop(*_):
-    time.sleep(0.5)  # what was under way ends
+    time.sleep(0.5)  # a request in progress ends
     open(sys.argv[1], "w").write("ended")
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
@@ -105,11 +105,11 @@ names = iter("abc")
 folder = Path(sys.argv[1])
 serving._start = lambda *_: subprocess.Popen([sys.executable, "-c", CHILD, str(folder / next(names))], start_new_session=True)
 serving._announce = lambda *_: None
-sys.exit(serving.serve(Settings(warehouse=folder / "house"), "127.0.0.1", int(sys.argv[2]), int(sys.argv[3])))
+sys.exit(serving.serve(Settings(warehouse=folder / "warehouse"), "127.0.0.1", int(sys.argv[2]), int(sys.argv[3])))
 """
 
 
-def test_sigterm_lets_what_is_under_way_end_and_stops_all_with_status_0(tmp_path):
+def test_sigterm_lets_requests_end_and_stops_all_processes_with_status_0(tmp_path):
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -118,9 +118,9 @@ def test_sigterm_lets_what_is_under_way_end_and_stops_all_with_status_0(tmp_path
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _SERVE, str(tmp_path), *ports])
     try:
         up = [tmp_path / name for name in "abc"]
-        give_up = time.monotonic() + 120
+        deadline = time.monotonic() + 120
         while not all(path.exists() and path.read_text() == "up" for path in up):
-            assert time.monotonic() < give_up and process.poll() is None
+            assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
         process.terminate()
         assert process.wait(60) == 0

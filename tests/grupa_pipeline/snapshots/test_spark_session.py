@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from grupa.cli import main
+from grupa.cli.exit_status import ExitStatus
 from grupa.cli.run import run
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
@@ -119,7 +120,7 @@ def test_nobody_there_is_told_at_once_and_changes_nothing(
     monkeypatch.setattr(spark_session.shutil, "which", lambda *_args, **_options: "java")
     log = tmp_path / "log.csv"
     log.write_text("user_id,timestamp,action\nann,2026-01-01,login\n")
-    assert main.main(["run", str(log), "--warehouse", str(tmp_path / "warehouse")]) == main.EXIT_UNUSABLE
+    assert main.main(["run", str(log), "--warehouse", str(tmp_path / "warehouse")]) == ExitStatus.UNUSABLE
     told = capsys.readouterr().err
     assert f"No Spark answers at {scheme}://127.0.0.1:{silent_port}" in told
     assert "GRUPA_ENGINE=duckdb" in told

@@ -1,0 +1,273 @@
+"""Commands of `grupa`, declared with Typer. Each command imports what it runs when it is called, so that `--help` is fast.
+
+A command returns its exit status, or raises `CommandError` or `SettingError`, which `main.py` prints.
+"""
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grupa.cli.exit_status import CommandError, ExitStatus
+
+if TYPE_CHECKING:
+    from grupa.cli.run import Summary
+    from grupa_pipeline.settings import Settings
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find groups of users who behave alike, find what hurts them, and plan the tests.",
+)
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        problem = f"{text!r} is not a day; write it as YYYY-MM-DD."
+        raise typer.BadParameter(problem, param_hint="'--as-of'") from error
+
+
+WarehouseOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of the warehouse (default: GRUPA_WAREHOUSE, or warehouse/).")
+]
+HostOption = Annotated[str, typer.Option(metavar="H", help="Address that the app listens on.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65_535, metavar="PORT", help="Port of the app.")]
+DagsterPortOption = Annotated[int, typer.Option(min=1, max=65_535, metavar="PORT", help="Port of Dagster's UI.")]
+
+
+@app.command("run")
+def run_command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="LOG.csv", help="Logs, plain or gzipped; none: segment what is there."),
+    ] = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option(
+            parser=_parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the events' last day)."
+        ),
+    ] = None,
+    window_days: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Days of events in a snapshot's window (default: 180).")
+    ] = None,
+    timestamp_format: Annotated[
+        str | None, typer.Option(metavar="F", help="strptime format, such as '%d/%m/%y, %H:%M'.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed (default: 42).")] = None,
+    warehouse: WarehouseOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End stdout with one JSON object.")] = False,
+) -> int:
+    """Ingest logs and segment the users of one day's snapshot."""
+    settings = _writable_settings(
+        GRUPA_WAREHOUSE=warehouse,
+        GRUPA_WINDOW_DAYS=window_days,
+        GRUPA_TIMESTAMP_FORMAT=timestamp_format,
+        GRUPA_SEED=seed,
+    )
+    summary = _run(settings, files or [], as_of)
+    if as_json:
+        print(json.dumps(summary.as_json(), ensure_ascii=False))
+    return ExitStatus.DONE
+
+
+@app.command("serve")
+def serve_command(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8050,
+    dagster_port: DagsterPortOption = 3000,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Serve the app and Dagster together."""
+    from grupa.cli.serve import serve
+
+    settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
+    _prepare_to_serve(settings)
+    return serve(settings, host, port, dagster_port)
+
+
+@app.command("demo")
+def demo_command(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8050,
+    dagster_port: DagsterPortOption = 3000,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Write a sample log, then `run` on it and `serve`."""
+    from grupa.cli.serve import serve
+    from grupa_pipeline.segmentation.worker_pool import release_workers
+    from sample_data.generate import write_log
+
+    settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    log = settings.warehouse / "sample_log.csv.gz"
+    print(f"Writing a sample log to {log}", file=sys.stderr)
+    write_log(log)
+    _run(settings, [log])
+    release_workers()
+    return serve(settings, host, port, dagster_port)
+
+
+@app.command("user")
+def user_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the user, as shown in plans.")],
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Add a user to GRUPA_USERS_FILE, or change their password."""
+    from grupa_pipeline.auth.accounts import keep_account
+    from grupa_pipeline.settings import SettingError
+
+    path = _settings(GRUPA_WAREHOUSE=warehouse).users_file
+    if path is None:
+        raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
+    is_new = keep_account(path, name, _read_password())
+    print(f"{name} {'can sign in' if is_new else 'has a new password and is signed out'} ({path}).")
+    return ExitStatus.DONE
+
+
+@app.command("status")
+def status_command(warehouse: WarehouseOption = None) -> int:
+    """Show what the warehouse holds, how old and large it is, and whether it is sound."""
+    from grupa_pipeline.maintenance.status import status
+    from grupa_pipeline.settings import require_folder
+
+    settings = _settings(GRUPA_WAREHOUSE=warehouse)
+    if not settings.warehouse.is_dir():
+        require_folder(settings.warehouse)
+    text, is_sound = status(settings)
+    print(text)
+    return ExitStatus.DONE if is_sound else ExitStatus.FAILED
+
+
+@app.command("restore")
+def restore_command(
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION", help="Such as grupa-00000012 (default: the one before the published)."),
+    ] = None,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Publish an earlier version of a database file again."""
+    from grupa_pipeline.maintenance.status import restore
+    from grupa_pipeline.storage.warehouse import NoWarehouseError
+
+    return _maintain(NoWarehouseError, lambda settings: restore(settings, version), warehouse)
+
+
+@app.command("withdraw")
+def withdraw_command(
+    file_sha256: Annotated[
+        str, typer.Argument(metavar="FILE_SHA256", help="SHA-256 of the log, or its first 8 digits.")
+    ],
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Remove an ingested log and its events."""
+    from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
+
+    return _maintain(UnknownFileError, lambda settings: withdraw(settings, file_sha256), warehouse)
+
+
+@app.command("forget")
+def forget_command(
+    user_id: Annotated[str, typer.Argument(metavar="USER_ID", help="The user, as named in the logs.")],
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Erase a user from events, snapshots and plans."""
+    from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
+
+    return _maintain(UnknownPersonError, lambda settings: forget(settings, user_id), warehouse)
+
+
+def _settings(**variables: Path | int | str | None) -> "Settings":
+    """The settings of the environment, overridden by the `variables` that options gave; configures logging by them too."""
+    from grupa_pipeline.logging_config import configure_logs
+    from grupa_pipeline.settings import Settings
+
+    overrides = {name: str(value) for name, value in variables.items() if value is not None}
+    settings = Settings.from_env(os.environ | overrides)
+    configure_logs(settings.log_format)
+    return settings
+
+
+def _writable_settings(**variables: Path | int | str | None) -> "Settings":
+    from grupa_pipeline.settings import require_folder
+
+    settings = _settings(**variables)
+    require_folder(settings.warehouse)
+    return settings
+
+
+def _run(settings: "Settings", files: list[Path], as_of: date | None = None) -> "Summary":
+    """Run the pipeline and print its summary."""
+    from grupa.cli.run import RunFailedError, UnusableInputError, run
+
+    gc.freeze()  # imported modules stay: without this each garbage collection would walk through all of them
+    with _exit_status(ExitStatus.UNUSABLE, UnusableInputError), _exit_status(ExitStatus.FAILED, RunFailedError):
+        summary = run(settings, files, as_of=as_of)
+    print(summary.as_text())
+    return summary
+
+
+def _prepare_to_serve(settings: "Settings") -> None:
+    """Check the roles file, migrate the roadmap and repair the warehouse, before any process starts."""
+    from dash_app.roadmap.store import Roadmap
+    from grupa_pipeline.event_catalog.roles import Roles, RolesError
+    from grupa_pipeline.storage.migrations import NewerFileError
+    from grupa_pipeline.storage.repair import repair
+    from grupa_pipeline.storage.warehouse import DamagedWarehouseError
+
+    with _exit_status(ExitStatus.UNUSABLE, RolesError), _exit_status(ExitStatus.FAILED, NewerFileError):
+        Roles.load(settings.roles_file)
+        Roadmap(settings.warehouse).ensure()
+        try:
+            repair(settings)
+        except DamagedWarehouseError as error:  # not fatal: the app shows it too, and is of use without the tables
+            print(f"grupa: {error}", file=sys.stderr)
+
+
+def _read_password() -> str:
+    from getpass import getpass
+
+    from grupa_pipeline.settings import SettingError
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass("Password: ")
+    if getpass("Again: ") != password:
+        raise SettingError("The two passwords differ; nothing was changed.")
+    return password
+
+
+def _maintain(unusable: type[Exception], work: Callable[["Settings"], str], folder: Path | None) -> int:
+    """Do maintenance `work` on an existing warehouse and print its result; `unusable` is its error for bad arguments."""
+    from grupa_pipeline.settings import SettingError
+    from grupa_pipeline.storage.migrations import NewerFileError
+    from grupa_pipeline.storage.warehouse import DamagedWarehouseError
+
+    settings = _writable_settings(GRUPA_WAREHOUSE=folder)
+    if not settings.warehouse.is_dir():
+        raise SettingError(f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse.")
+    with (
+        _exit_status(ExitStatus.UNUSABLE, unusable),
+        _exit_status(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),
+    ):
+        print(work(settings))
+    return ExitStatus.DONE
+
+
+@contextmanager
+def _exit_status(status: ExitStatus, *errors: type[Exception]) -> Iterator[None]:
+    """Turn `errors` into a `CommandError` with this exit status, with the file and line that they name."""
+    try:
+        yield
+    except errors as error:
+        raise CommandError(str(error), status, getattr(error, "file", None), getattr(error, "line", None)) from error

@@ -1,0 +1,26 @@
+"""Exit statuses of `grupa`, and the error by which a command ends with one of them."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """Exit status of the process; a contract with the programs that call it."""
+
+    DONE = 0
+    FAILED = 1
+    UNUSABLE = 2
+    """The input or the options cannot be used."""
+
+
+class CommandError(Exception):
+    """A command that cannot do its work; the message is one sentence for the user.
+
+    Attributes:
+        status: Exit status of the process.
+        file: Name of the file that is wrong, if there is one.
+        line: Physical line of `file` that is wrong, if there is one.
+    """
+
+    def __init__(self, message: str, status: ExitStatus, file: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.file, self.line = status, file, line
