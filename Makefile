@@ -7,8 +7,10 @@ DEV := .venv/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+# The tests of a file run in one process, in the order that tests/conftest.py puts them in.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test check format docs docs-site screenshots audit lock
+.PHONY: demo test test-fast check format docs docs-site screenshots audit lock
 
 # Other ports: make demo ARGS="--port 8060 --dagster-port 3060"
 demo: $(RUNTIME)
@@ -17,7 +19,11 @@ demo: $(RUNTIME)
 test: $(DEV)
 	tools/chromium
 	tools/java
-	$(BIN)/python -m pytest
+	$(PYTEST) --cov --cov-report=term
+
+# No browser, no Spark, no Dagster server and no slow test: what to run after each change.
+test-fast: $(DEV)
+	$(PYTEST) -m "not browser and not spark and not dagster_ui and not slow"
 
 check: $(DEV)
 	$(BIN)/ruff check .

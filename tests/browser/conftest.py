@@ -19,6 +19,10 @@ from tests.dash_app.synthetic import write_warehouse
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.browser)
+
+
 class Server:
     """The app under gunicorn on a free port of loopback; may be stopped and started again."""
 

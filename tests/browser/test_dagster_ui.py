@@ -21,6 +21,7 @@ from sample_data.generate import END, write_log
 from tests.browser.conftest import ROOT
 from tests.grupa_pipeline.defs.test_pipeline import rows
 
+pytestmark = pytest.mark.dagster_ui
 FIRST = END - timedelta(days=4)
 PATIENCE = 240_000
 
