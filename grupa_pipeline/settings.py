@@ -31,7 +31,7 @@ class Settings:
 
     Attributes:
         warehouse: Folder that holds the DuckDB files, Parquet files and Dagster's own storage.
-        llm: `provider:model` to ask, or None for the rule-based analyst.
+        llm: `provider:model` to ask, or None for the rule-based writer.
         llm_base_url: Address of that model's server; None for the provider's own.
         llm_warning: Why a model that was asked for cannot be used; None when nothing is wrong.
         min_events: Fewest events (outcome events not counted) that make a user's behaviour comparable.

@@ -1,4 +1,4 @@
-"""The clusters of a snapshot as an analyst may see them, and a text tied to what it was written from."""
+"""The clusters of a snapshot with the evidence that texts about them may cite."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,89 +9,94 @@ import numpy as np
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import is_large
-from grupa_pipeline.insights.models import ClusterDraft, ClusterName
+from grupa_pipeline.insights.models import ClusterDraft, NameDraft
 from grupa_pipeline.insights.templates import aliases
-from grupa_pipeline.insights.text_reuse import Written, cited_ids, drafted_from, metrics_named, schema_sha256
+from grupa_pipeline.insights.text_reuse import ClusterText, cited_ids, evidence_bands, named_metrics, schema_sha256
 
-LEAST_OFFERED = 3
-"""Pieces that analysts are offered at least, steady or not."""
+MIN_CITABLE = 3
+"""With fewer robust rows of evidence than this, all rows of a cluster are citable."""
 
-SLACK = 0.75
-"""How much of the half width of its interval an effect may lose and still be large, for a piece to count as steady."""
+UNCERTAINTY_MARGIN = 0.75
+"""Share of an interval's half width by which a robust effect may shrink and still be large."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The clusters that are described, as analysts may see them."""
+class AnalysisContext:
+    """Input of both writers, with names from the log already screened (see `privacy`).
+
+    Attributes:
+        evidence: Rows of `cluster_evidence`, ranked within each cluster.
+        clusters: One row per cluster to be described, with cluster_id and share.
+        catalog: `feature_catalog`.
+    """
 
     evidence: pd.DataFrame
     clusters: pd.DataFrame
     catalog: pd.DataFrame
 
-    def of(self, cluster_id: str) -> pd.DataFrame:
-        """All of one cluster's evidence."""
+    def evidence_of(self, cluster_id: str) -> pd.DataFrame:
+        """All evidence of one cluster."""
         return self.evidence[self.evidence["cluster_id"] == cluster_id].reset_index(drop=True)
 
     @cached_property
-    def offered(self) -> pd.DataFrame:
-        """The evidence that new texts may rest on: pieces steady enough to be there tomorrow, each cluster's in alias order.
+    def citable(self) -> pd.DataFrame:
+        """The evidence that new texts may cite, each cluster's in alias order: rows likely to persist the next day.
 
-        A text that cites a piece right at the edge of what matters would have to be written anew when it slips below.
-        All pieces are offered where too few are steady, and the steadiest outcomes are never missing: where all that is
-        worse is unsteady, it is offered too.
+        A text that cites a row just above the threshold would have to be rewritten as soon as the row falls below it,
+        so only robust rows are citable. There are two exceptions: with fewer than `MIN_CITABLE` robust rows all rows of
+        the cluster are citable, and if no row on which the cluster is worse off is robust, all such rows are.
         """
-        better = {str(row["feature"]): row["higher_is_better"] for row in self.catalog.to_dict("records")}
-        offered = []
+        higher_is_better = {str(row["feature"]): row["higher_is_better"] for row in self.catalog.to_dict("records")}
+        parts = []
         for cluster_id in self.clusters["cluster_id"].astype(str):
-            pieces = self.of(cluster_id)
-            records = [{str(key): value for key, value in row.items()} for row in pieces.to_dict("records")]
-            steady = np.array([is_steady(row) for row in records], dtype=bool)
-            worse = np.array([_is_worse(row, better) for row in records], dtype=bool)
-            if not (steady & worse).any():
-                steady |= worse
-            offered.append(pieces if steady.sum() < LEAST_OFFERED else pieces[steady])
-        return pd.concat(offered, ignore_index=True) if offered else self.evidence.iloc[:0]
+            evidence = self.evidence_of(cluster_id)
+            rows = [{str(key): value for key, value in row.items()} for row in evidence.to_dict("records")]
+            robust = np.array([is_robust(row) for row in rows], dtype=bool)
+            worse = np.array([_is_worse(row, higher_is_better) for row in rows], dtype=bool)
+            if not (robust & worse).any():
+                robust |= worse
+            parts.append(evidence if robust.sum() < MIN_CITABLE else evidence[robust])
+        return pd.concat(parts, ignore_index=True) if parts else self.evidence.iloc[:0]
 
-    def offered_of(self, cluster_id: str) -> pd.DataFrame:
-        """The pieces offered for one cluster, in the order of their aliases."""
-        return self.offered[self.offered["cluster_id"] == cluster_id].reset_index(drop=True)
+    def citable_of(self, cluster_id: str) -> pd.DataFrame:
+        """The citable evidence of one cluster, in alias order."""
+        return self.citable[self.citable["cluster_id"] == cluster_id].reset_index(drop=True)
 
     def descriptions(self) -> dict[str, str]:
-        """Metric -> its description."""
+        """Mapping from feature to its description."""
         return dict(zip(self.catalog["feature"].astype(str), self.catalog["description"].astype(str), strict=True))
 
 
-def is_steady(row: Mapping[str, Any]) -> bool:
-    """Whether a piece of evidence would still be large if the effect were smaller by a good part of its uncertainty."""
+def is_robust(row: Mapping[str, Any]) -> bool:
+    """Whether a row of evidence would still be large if its effect shrank by `UNCERTAINTY_MARGIN` of its interval."""
     effect = float(row["effect_size"])
-    near = float(row["ci_low"] if effect > 0 else row["ci_high"])
-    smaller = effect + SLACK * (near - effect)
+    inner_limit = float(row["ci_low"] if effect > 0 else row["ci_high"])
+    smaller = effect + UNCERTAINTY_MARGIN * (inner_limit - effect)
     if smaller * effect <= 0:
         return False
     rest, value = float(row["rest_value"]), float(row["cluster_value"])
-    value = max(
-        0.0, rest + (value - rest) * smaller / effect
-    )  # a difference of medians is in hours, Cliff's delta is not
+    # Scaled rather than subtracted: a difference of medians has a unit, Cliff's delta has none.
+    value = max(0.0, rest + (value - rest) * smaller / effect)
     return is_large(
         {**row, "effect_size": smaller, "cluster_value": value, "lift": value / rest if rest else float("nan")}
     )
 
 
-def _is_worse(row: Mapping[str, Any], better: Mapping[str, Any]) -> bool:
-    good = better.get(str(row["metric"]))
-    return good is not None and not pd.isna(good) and (float(row["effect_size"]) > 0) != bool(good)
+def _is_worse(row: Mapping[str, Any], higher_is_better: Mapping[str, Any]) -> bool:
+    better = higher_is_better.get(str(row["metric"]))
+    return better is not None and not pd.isna(better) and (float(row["effect_size"]) > 0) != bool(better)
 
 
-def drafted(
-    scene: Scene, name: ClusterName, draft: ClusterDraft | None, *, model: str | None, prompt_version: str
-) -> Written:
-    """A text together with what it was written from."""
-    offered, evidence = scene.offered_of(name.cluster_id), scene.of(name.cluster_id)
-    text = Written(
+def new_text(
+    context: AnalysisContext, name: NameDraft, draft: ClusterDraft | None, *, model: str | None, prompt_version: str
+) -> ClusterText:
+    """Combine a name and a draft with the inputs they were written from, which decide later whether to reuse them."""
+    citable, evidence = context.citable_of(name.cluster_id), context.evidence_of(name.cluster_id)
+    text = ClusterText(
         cluster_id=name.cluster_id,
         name=name,
         draft=draft,
-        evidence=aliases(offered),
+        evidence=aliases(citable),
         bands={},
         words={},
         model=model,
@@ -99,6 +104,6 @@ def drafted(
         schema_sha256=schema_sha256(),
     )
     cited = cited_ids(text)
-    descriptions = scene.descriptions()
-    words = {metric: descriptions[metric] for metric in metrics_named(draft, evidence, cited)}
-    return text.model_copy(update={"bands": drafted_from(evidence, cited), "words": words})
+    descriptions = context.descriptions()
+    words = {metric: descriptions[metric] for metric in named_metrics(draft, evidence, cited)}
+    return text.model_copy(update={"bands": evidence_bands(evidence, cited), "words": words})

@@ -1,7 +1,6 @@
-"""How far one group stands from the rest: effect sizes, their 95% intervals and two-sided p-values.
+"""Comparison of one group with the rest: effect sizes, 95% confidence intervals and two-sided p-values.
 
-Pure statistics on arrays, each formula with its source. Which differences matter, and what they are called, is decided
-in `evidence.py`.
+Pure statistics on arrays. Which differences matter is decided in `evidence`.
 """
 
 from dataclasses import dataclass
@@ -14,12 +13,23 @@ from scipy import stats
 Z = float(stats.norm.ppf(0.975))
 """Normal quantile of a two-sided 95% interval."""
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference between a group and the rest. `size`, a difference of shares or Cliff's delta, lies in -1 to 1."""
+    """A difference between a group and the rest.
+
+    Attributes:
+        cluster_value: Share or median of the group.
+        rest_value: Share or median of the rest.
+        size: Difference of shares or Cliff's delta, from -1 to 1.
+        low: Lower limit of the 95% interval of `size`.
+        high: Upper limit.
+        p_value: Two-sided.
+        n_cluster: Number of values in the group.
+        n_rest: Number of values in the rest.
+    """
 
     cluster_value: float
     rest_value: float
@@ -32,12 +42,12 @@ class Effect:
 
     @property
     def lift(self) -> float | None:
-        """cluster_value / rest_value; None where the rest's value is 0."""
+        """`cluster_value / rest_value`; None where `rest_value` is 0."""
         return None if self.rest_value == 0 else self.cluster_value / self.rest_value
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Score interval of a proportion (Wilson 1927)."""
+    """95% score interval of the proportion `hits / n` (Wilson 1927)."""
     share = hits / n
     centre = share + Z**2 / (2 * n)
     half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
@@ -46,7 +56,12 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 
 def proportion_effect(hits: int, n: int, rest_hits: int, n_rest: int) -> Effect:
-    """Difference of two shares: Newcombe's hybrid score interval (Newcombe 1998, method 10) and Fisher's exact test."""
+    """Compare two shares: Newcombe's hybrid score interval (Newcombe 1998, method 10) and Fisher's exact test.
+
+    Example:
+        >>> proportion_effect(56, 70, 48, 80).size
+        0.2
+    """
     share, rest = hits / n, rest_hits / n_rest
     (low, high), (rest_low, rest_high) = wilson(hits, n), wilson(rest_hits, n_rest)
     gap = share - rest
@@ -57,26 +72,32 @@ def proportion_effect(hits: int, n: int, rest_hits: int, n_rest: int) -> Effect:
     return Effect(share, rest, gap, max(-1.0, gap - below), min(1.0, gap + above), p_value, n, n_rest)
 
 
-class Ranked:
-    """One column of values, sorted once, from which any group is compared with the rest in one pass over its levels.
+class RankedValues:
+    """One column of values, sorted once, to compare any group of users with the rest.
 
-    Who has no value (NaN) counts nowhere. Pairwise comparisons of the group with the rest are never made: at each level, the
-    numbers of values below and above are known from cumulative counts, which gives the same sums in n log n.
+    Missing values (NaN) are ignored. Values are not compared pairwise: cumulative counts give the number of values below
+    and above each distinct level, and thus the same sums in O(n log n).
+
+    Example:
+        >>> RankedValues(np.array([1.0, 2.0, 3.0, 4.0])).effect(np.array([False, False, True, True])).size
+        1.0
     """
 
-    def __init__(self, values: Floats) -> None:
-        # By hashing: only the levels are sorted, which are far fewer than the values in most columns.
+    def __init__(self, values: FloatArray) -> None:
+        # Hashing sorts only the distinct levels, which are far fewer than the values in most columns.
         self._level_of, self._levels = pd.factorize(values, sort=True)
         self._counts = self._count(self._level_of)
 
-    def _count(self, levels: NDArray[np.intp]) -> Floats:
+    def _count(self, levels: NDArray[np.intp]) -> FloatArray:
         return np.bincount(levels[levels >= 0], minlength=len(self._levels)).astype(np.float64)
 
     def effect(self, member: NDArray[np.bool_] | NDArray[np.intp]) -> Effect:
-        """Medians of members (a mask, or positions) and rest, with Cliff's delta (Cliff 1996), its interval and the
-        Mann-Whitney test.
+        """Compare medians by Cliff's delta (Cliff 1996) with its interval, and the Mann-Whitney test.
 
-        Both sides need at least two values. delta = P(member > other) - P(member < other).
+        delta = P(member > other) - P(member < other). Both sides need at least two values.
+
+        Args:
+            member: Mask or positions of the group, shape (n,).
         """
         own = self._count(self._level_of[member])
         rest = self._counts - own
@@ -89,26 +110,29 @@ class Ranked:
         p_value = _mann_whitney(delta, n, m, self._counts)
         return Effect(self._median(own), self._median(rest), delta, low, high, p_value, n, m)
 
-    def _median(self, counts: Floats) -> float:
+    def _median(self, counts: FloatArray) -> float:
         upto, total = np.cumsum(counts), counts.sum()
         lower = self._levels[np.searchsorted(upto, total / 2, side="left")]
         upper = self._levels[np.searchsorted(upto, total / 2, side="right")]
         return float((lower + upper) / 2)
 
 
-def _below(counts: Floats) -> Floats:
-    return np.cumsum(counts) - counts
+def _below(counts: FloatArray) -> FloatArray:
+    below: FloatArray = np.cumsum(counts) - counts
+    return below
 
 
-def _above(counts: Floats) -> Floats:
-    return counts.sum() - np.cumsum(counts)
+def _above(counts: FloatArray) -> FloatArray:
+    above: FloatArray = counts.sum() - np.cumsum(counts)
+    return above
 
 
-def _delta_variance(own: Floats, rest: Floats, row_means: Floats, column_means: Floats, delta: float) -> float:
-    """Unbiased variance of delta (Cliff 1996, equation 3.11), never below its least possible value (1 - d^2) / (nm -
-    1).
+def _delta_variance(
+    own: FloatArray, rest: FloatArray, row_means: FloatArray, column_means: FloatArray, delta: float
+) -> float:
+    """Unbiased variance of delta (Cliff 1996, equation 3.11), at least its minimum (1 - d^2) / (nm - 1).
 
-    `row_means` are a member's mean dominance over the rest, `column_means` another's over the members (sign reversed).
+    `row_means` is each member's mean dominance over the rest, `column_means` that of each other value over the members.
     """
     n, m = own.sum(), rest.sum()
     rows = (own * (row_means - delta) ** 2).sum()
@@ -120,10 +144,10 @@ def _delta_variance(own: Floats, rest: Floats, row_means: Floats, column_means: 
 
 
 def _delta_interval(delta: float, variance: float, n: int, m: int) -> tuple[float, float]:
-    """Asymmetric interval (Feng & Cliff 2004, equation 8), which stays within -1 to 1.
+    """Asymmetric interval within -1 to 1 (Feng & Cliff 2004, equation 8).
 
-    At |delta| = 1 the variance is 0; the inner end is then the score limit for no reversal among the smaller side's
-    values (Wilson 1927, as Newcombe 2006 does for fully separated groups).
+    At |delta| = 1 the variance is 0. The inner limit is then the score limit for no reversal among the values of the
+    smaller side (Wilson 1927), as in Newcombe 2006 for fully separated groups.
     """
     if abs(delta) >= 1:
         inner = 2 * wilson(min(n, m), min(n, m))[0] - 1
@@ -134,8 +158,8 @@ def _delta_interval(delta: float, variance: float, n: int, m: int) -> tuple[floa
     return float(max(-1.0, (centre - spread) / scale)), float(min(1.0, (centre + spread) / scale))
 
 
-def _mann_whitney(delta: float, n: int, m: int, counts: Floats) -> float:
-    """Two-sided normal approximation with ties and continuity corrected (Mann & Whitney 1947; Lehmann 1975)."""
+def _mann_whitney(delta: float, n: int, m: int, counts: FloatArray) -> float:
+    """Two-sided p-value, normal approximation corrected for ties and continuity (Mann & Whitney 1947; Lehmann 1975)."""
     total = n + m
     ties = float((counts**3 - counts).sum()) / (total * (total - 1))
     spread = np.sqrt(n * m / 12 * ((total + 1) - ties))
@@ -144,14 +168,19 @@ def _mann_whitney(delta: float, n: int, m: int, counts: Floats) -> float:
     return float(2 * stats.norm.sf(max(0.0, abs(delta) * n * m / 2 - 0.5) / spread))
 
 
-def discoveries(p_values: Floats, rate: float) -> NDArray[np.bool_]:
-    """Which tests hold at that false discovery rate (Benjamini & Hochberg 1995). An empty array gives an empty one."""
+def discoveries(p_values: FloatArray, rate: float) -> NDArray[np.bool_]:
+    """Mask, shape (n,), of the tests that are significant at a false discovery rate (Benjamini & Hochberg 1995).
+
+    Args:
+        p_values: Shape (n,); may be empty.
+        rate: False discovery rate.
+    """
     count = len(p_values)
     if count == 0:
         return np.zeros(0, dtype=bool)
     order = np.argsort(p_values, kind="stable")
     passed = np.flatnonzero(p_values[order] <= rate * np.arange(1, count + 1) / count)
-    kept = np.zeros(count, dtype=bool)
+    significant = np.zeros(count, dtype=bool)
     if len(passed):
-        kept[order[: passed[-1] + 1]] = True
-    return kept
+        significant[order[: passed[-1] + 1]] = True
+    return significant

@@ -1,7 +1,7 @@
-"""Evidence: the measured differences between each cluster and everyone else, and which of them are worth telling.
+"""Evidence: measured differences between each cluster and all other users, and which of them are reported.
 
-Here is decided what is compared, how a metric is measured, and what is kept. The statistics are in `effects.py`; words
-are nobody's business here.
+Decides what is compared, how each metric is measured, and which differences are significant and large. The statistics
+are in `effects`, the words in `wording`.
 """
 
 from collections.abc import Mapping
@@ -12,29 +12,30 @@ import numpy as np
 import pandas as pd
 
 from grupa_pipeline import tables
-from grupa_pipeline.insights.effects import Effect, Ranked, discoveries, proportion_effect
+from grupa_pipeline.insights.effects import Effect, RankedValues, discoveries, proportion_effect
+from grupa_pipeline.vocabulary.enums import FeatureRole, Measure, MetricKind
 
 LIFT_UP, LIFT_DOWN = 1.5, 0.67
-"""A share of users matters from this many times the others', or down to it, ..."""
-LEAST_GAP, WIDE_GAP = 0.03, 0.2
-"""... if the gap is at least LEAST_GAP; a gap of WIDE_GAP matters whatever the lift (60% against 85% is 1.4 times)."""
-LEAST_DELTA = 0.33
-"""A count or duration matters from this |Cliff's delta|: between small and medium (Romano et al. 2006)."""
-LEAST_RATIO = 1.2
-"""... if its medians are at least this far apart: 23 hours against 22 may never overlap and still matter to nobody."""
+"""A difference of shares is large if the lift is at least LIFT_UP or at most LIFT_DOWN, and ..."""
+MIN_GAP, WIDE_GAP = 0.03, 0.2
+"""... the gap is at least MIN_GAP; a gap of WIDE_GAP is large whatever the lift (60% against 85% is 1.4 times)."""
+MIN_DELTA = 0.33
+"""A difference of counts or durations is large from this |Cliff's delta|, between small and medium (Romano et al. 2006), ..."""
+MIN_RATIO = 1.2
+"""... if the ratio of medians is at least this: 23 hours against 22 may never overlap and still be irrelevant."""
 FALSE_DISCOVERY_RATE = 0.05
-LEAST_USERS = 10
-"""A metric is measured on at least so many users on either side."""
-LEAST_PIECES, MOST_PIECES = 3, 24
-"""Pieces kept for a cluster: LEAST_PIECES even if small (see `_keep`), and beside outcomes MOST_PIECES at most."""
+MIN_USERS = 10
+"""Minimum number of users with a value on either side of a comparison."""
+MIN_ROWS, MAX_ROWS = 3, 24
+"""Rows per cluster: at least MIN_ROWS even if small (see `_select`), and at most MAX_ROWS beside outcomes."""
 
 _DURATIONS = ("seconds", "minutes", "hours", "days", "weeks")
 COLUMNS = [name for name in tables.CLUSTER_EVIDENCE.column_names if name != "snapshot_date"]
 
 
 @dataclass(frozen=True)
-class _Tested:
-    """A difference that was measured (a row of `cluster_evidence`), before it is known whether it is kept."""
+class _Comparison:
+    """A measured difference: a row of `cluster_evidence`, the metric's role and the p-value."""
 
     row: dict[str, Any]
     role: str
@@ -42,101 +43,116 @@ class _Tested:
 
 
 def measure_evidence(features: pd.DataFrame, labels: pd.Series, catalog: pd.DataFrame) -> pd.DataFrame:
-    """Compare every cluster with everyone else who has enough events, unassigned users included.
+    """Compare every cluster with all other users who have enough events, unassigned users included.
 
-    `features` has user_id as index and one column a feature; `labels` gives user_id -> cluster_id, None for unassigned;
-    `catalog` is `feature_catalog`. Returns the columns of `cluster_evidence` but snapshot_date, ranked within each
-    cluster (`rank_evidence`). A user whose value is missing counts on neither side.
+    Features of 0 and 1 are compared as shares of users (measure `proportion`, or `path` for a two-step path) by
+    difference and lift, other features as medians (`duration` for units of time, else `count`) by Cliff's delta. Users
+    without a value are ignored.
 
-    - Features of 0 and 1 are shares of users (measure proportion, or path for a two-step path): difference and lift.
-      Other features are medians with Cliff's delta (duration for units of time, else count).
-    - Kept: large enough effects (`is_large`) whose interval leaves out 0. Pieces on the features that made the clusters
-      are `descriptive`. For outcomes, and apart from them for context, Benjamini-Hochberg over all tests of the
-      snapshot keeps the false discovery rate at .05; apart, since many true differences in context would let outcomes
-      slip in.
+    The result has large effects (`is_large`) whose interval excludes 0. Evidence on clustering features is
+    `descriptive`. For outcomes the false discovery rate over all tests of the snapshot is kept at .05 by
+    Benjamini-Hochberg, and so it is for context features. Both are tested separately, since many true differences in
+    context features would admit false ones in outcomes.
+
+    Args:
+        features: Shape (users, features), with user_id as index.
+        labels: user_id -> cluster_id; None for unassigned users.
+        catalog: `feature_catalog`.
+
+    Returns:
+        Columns of `cluster_evidence` without snapshot_date, ranked within each cluster (see `rank_evidence`).
+
+    Example:
+        >>> measure_evidence(features, labels, catalog)[["cluster_id", "metric", "effect_size"]]
     """
     assigned = labels.reindex(features.index)
     members = {
         str(name): np.flatnonzero((assigned == name).to_numpy(dtype=bool))
         for name in sorted(assigned.dropna().unique())
     }
-    known = catalog.set_index("feature")
-    tested = [
-        piece
+    entries = catalog.set_index("feature")
+    comparisons = [
+        comparison
         for metric in features.columns
-        if metric in known.index
-        for piece in _compare(str(metric), features[metric].to_numpy(dtype=np.float64), members, known.loc[metric])
+        if metric in entries.index
+        for comparison in _compare(
+            str(metric), features[metric].to_numpy(dtype=np.float64), members, entries.loc[metric]
+        )
     ]
-    held = _hold(tested)
-    rows = [row for name in members for row in _keep([piece for piece in held if piece.row["cluster_id"] == name])]
+    significant = _significant(comparisons)
+    rows = [
+        row
+        for cluster_id in members
+        for row in _select([item for item in significant if item.row["cluster_id"] == cluster_id])
+    ]
     return rank_evidence(_frame(rows))
 
 
 def is_large(row: Mapping[str, Any]) -> bool:
-    """Whether a piece of evidence (a row of `cluster_evidence`) matters, or is just the best there is."""
+    """Whether the difference in a row of `cluster_evidence` is large enough to matter."""
     gap, lift = abs(float(row["effect_size"])), row["lift"]
-    if row["measure"] not in ("proportion", "path"):
-        return bool(gap >= LEAST_DELTA and (pd.isna(lift) or not 1 / LEAST_RATIO < lift < LEAST_RATIO))
+    if row["measure"] not in (Measure.PROPORTION, Measure.PATH):
+        return bool(gap >= MIN_DELTA and (pd.isna(lift) or not 1 / MIN_RATIO < lift < MIN_RATIO))
     far = pd.isna(lift) or lift >= LIFT_UP or lift <= LIFT_DOWN
-    return bool(gap >= WIDE_GAP or (gap >= LEAST_GAP and far))
+    return bool(gap >= WIDE_GAP or (gap >= MIN_GAP and far))
 
 
 def weight(row: Mapping[str, Any]) -> float:
-    """Shares, counts and durations on one scale: from about 1 a difference matters.
+    """Size of a difference on one scale for all measures; large differences weigh about 1 or more.
 
-    A delta weighs in units of LEAST_DELTA; a share by the mean of its gap in units of WIDE_GAP and its log lift in
-    units of LIFT_UP (three at most, half a user added on either side so that a lift over 0 stays finite).
+    Cliff's delta weighs in units of MIN_DELTA. A difference of shares weighs the mean of its gap in units of WIDE_GAP and
+    its log lift in units of LIFT_UP, the latter at most 3, with half a user added on either side so that it is finite.
     """
-    if row["measure"] not in ("proportion", "path"):
-        return abs(float(row["effect_size"])) / LEAST_DELTA
+    if row["measure"] not in (Measure.PROPORTION, Measure.PATH):
+        return abs(float(row["effect_size"])) / MIN_DELTA
     floor = 0.5 / min(int(row["n_cluster"]), int(row["n_rest"]))
     ratio = np.log((float(row["cluster_value"]) + floor) / (float(row["rest_value"]) + floor))
     return float((abs(float(row["effect_size"])) / WIDE_GAP + min(abs(ratio) / np.log(LIFT_UP), 3.0)) / 2)
 
 
 def rank_evidence(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows of `cluster_evidence` by cluster, then heaviest first: the order in which aliases are given."""
+    """Sort rows of `cluster_evidence` by cluster, then by descending weight: the order of aliases."""
     weights = [-weight(row) for row in evidence.to_dict("records")]
     keyed = evidence.assign(_weight=np.array(weights, dtype=np.float64))
     ordered = keyed.sort_values(["cluster_id", "_weight", "evidence_id"], kind="stable")
     return ordered.drop(columns="_weight").reset_index(drop=True)
 
 
-def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], entry: pd.Series) -> list[_Tested]:
-    """One metric in every cluster (positions of its members) against the rest; those with too few values are passed over."""
+def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], entry: pd.Series) -> list[_Comparison]:
+    """Compare one metric in every cluster, given as positions of its members, with the rest where there are enough values."""
     present = np.isfinite(values)
-    values, held = np.where(present, values, np.nan), values[present]
-    binary = entry["metric_kind"] == "proportion" and bool(np.isin(held, (0.0, 1.0)).all())
+    values, known = np.where(present, values, np.nan), values[present]
+    binary = entry["metric_kind"] == MetricKind.PROPORTION and bool(np.isin(known, (0.0, 1.0)).all())
     measure = _measure(metric, str(entry["unit"]), binary)
-    ranked = None if binary else Ranked(values)
-    tested = []
+    ranked = None if binary else RankedValues(values)
+    comparisons = []
     for cluster_id, member in members.items():
         n = int(present[member].sum())
-        m = len(held) - n
-        if min(n, m) < LEAST_USERS:
+        m = len(known) - n
+        if min(n, m) < MIN_USERS:
             continue
         if ranked is None:
             hits = int(np.nansum(values[member]))
-            effect = proportion_effect(hits, n, int(held.sum()) - hits, m)
+            effect = proportion_effect(hits, n, int(known.sum()) - hits, m)
         else:
             effect = ranked.effect(member)
         row = _row(cluster_id, metric, measure, entry, effect)
-        tested.append(_Tested(row, str(entry["role"]), effect.p_value))
-    return tested
+        comparisons.append(_Comparison(row, str(entry["role"]), effect.p_value))
+    return comparisons
 
 
-def _measure(metric: str, unit: str, binary: bool) -> str:
+def _measure(metric: str, unit: str, binary: bool) -> Measure:
     if binary:
-        return "path" if metric.startswith("path_") else "proportion"
-    return "duration" if unit in _DURATIONS else "count"
+        return Measure.PATH if metric.startswith("path_") else Measure.PROPORTION
+    return Measure.DURATION if unit in _DURATIONS else Measure.COUNT
 
 
-def _row(cluster_id: str, metric: str, measure: str, entry: pd.Series, effect: Effect) -> dict[str, Any]:
+def _row(cluster_id: str, metric: str, measure: Measure, entry: pd.Series, effect: Effect) -> dict[str, Any]:
     return {
         "cluster_id": cluster_id,
         "evidence_id": f"{cluster_id}-{metric}-{measure}",
         "metric": metric,
-        "measure": measure,
+        "measure": measure.value,
         "unit": str(entry["unit"]),
         "cluster_value": effect.cluster_value,
         "rest_value": effect.rest_value,
@@ -146,36 +162,37 @@ def _row(cluster_id: str, metric: str, measure: str, entry: pd.Series, effect: E
         "ci_high": effect.high,
         "n_cluster": effect.n_cluster,
         "n_rest": effect.n_rest,
-        "descriptive": entry["role"] == "clustering",
+        "descriptive": entry["role"] == FeatureRole.CLUSTERING,
     }
 
 
-def _hold(tested: list[_Tested]) -> list[_Tested]:
-    """Those that are no accident: the interval leaves out 0, and tests of outcomes and context pass together."""
-    passed = [piece for piece in tested if piece.role == "clustering"]
-    for role in ("outcome", "context"):
-        family = [piece for piece in tested if piece.role == role]
-        kept = discoveries(np.array([piece.p_value for piece in family]), FALSE_DISCOVERY_RATE)
-        passed += [piece for piece, holds in zip(family, kept, strict=True) if holds]
-    return [piece for piece in passed if piece.row["ci_low"] > 0 or piece.row["ci_high"] < 0]
+def _significant(comparisons: list[_Comparison]) -> list[_Comparison]:
+    """Comparisons whose interval excludes 0 and which, for outcomes and for context, pass the false discovery rate."""
+    passed = [item for item in comparisons if item.role == FeatureRole.CLUSTERING]
+    for role in (FeatureRole.OUTCOME, FeatureRole.CONTEXT):
+        tests = [item for item in comparisons if item.role == role]
+        discovered = discoveries(np.array([item.p_value for item in tests]), FALSE_DISCOVERY_RATE)
+        passed += [item for item, is_discovered in zip(tests, discovered, strict=True) if is_discovered]
+    return [item for item in passed if item.row["ci_low"] > 0 or item.row["ci_high"] < 0]
 
 
-def _keep(held: list[_Tested]) -> list[dict[str, Any]]:
-    """One cluster's pieces that are told: all large outcomes, and the heaviest of the rest.
+def _select(significant: list[_Comparison]) -> list[dict[str, Any]]:
+    """One cluster's rows: all large outcomes and the heaviest other large differences.
 
-    Where fewer than LEAST_PIECES are large, the next ones that held are told too, with their small size in plain sight:
-    a cluster without any evidence could not be spoken of at all.
+    With fewer than MIN_ROWS of them, the next heaviest differences are added, since a cluster without evidence could
+    not be described at all; their values show that they are small.
     """
-    telling = sorted((piece for piece in held if _tells(piece.row)), key=lambda piece: -weight(piece.row))
-    outcomes = [piece.row for piece in telling if piece.role == "outcome" and is_large(piece.row)]
-    others = [piece.row for piece in telling if piece.role != "outcome" and is_large(piece.row)]
-    small = [piece.row for piece in telling if not is_large(piece.row)]
-    large = outcomes + others[:MOST_PIECES]
-    return large + small[: max(0, LEAST_PIECES - len(large))]
+    candidates = sorted((item for item in significant if _differs(item.row)), key=lambda item: -weight(item.row))
+    large = [item for item in candidates if is_large(item.row)]
+    outcomes = [item.row for item in large if item.role == FeatureRole.OUTCOME]
+    others = [item.row for item in large if item.role != FeatureRole.OUTCOME]
+    small = [item.row for item in candidates if not is_large(item.row)]
+    rows = outcomes + others[:MAX_ROWS]
+    return rows + small[: max(0, MIN_ROWS - len(rows))]
 
 
-def _tells(row: dict[str, Any]) -> bool:
-    """A median that is the same on both sides (mostly 0) cannot be told in a sentence, whatever its delta."""
+def _differs(row: dict[str, Any]) -> bool:
+    """Whether both values differ: equal medians (mostly 0) cannot be put in a sentence, whatever the delta."""
     return not np.isclose(row["cluster_value"], row["rest_value"], rtol=0.02, atol=1e-9)
 
 

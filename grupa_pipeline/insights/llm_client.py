@@ -1,42 +1,41 @@
-"""Asking a model with care: one layer of retries, a timeout a call, a deadline and a ceiling for the run, and a record.
+"""Calls of a language model with limits: retries, a timeout per call, a deadline and ceilings per run, and a call log.
 
-What is asked and what is done with an answer is decided in `asking.py`; what an error means is told by `providers.py`.
+What is asked and how a reply is used is decided in `prompting`; `providers` classifies errors.
 """
 
 import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
-
-from grupa_pipeline.insights.providers import Failure, Model, Outcome, Reply
+from grupa_pipeline.insights.providers import CallFailure, ChatModel, FailureKind, ModelResponse
+from grupa_pipeline.vocabulary.enums import CallOutcome
 
 T = TypeVar("T")
 
 Messages = Sequence[tuple[str, str]]
-"""Who speaks (system, human, ai) and what they say."""
+"""Role (system, human, ai) and text of each message."""
 
-Reader = Callable[[str], tuple[T | None, list[str]]]
-"""Reads an answer's text: what it says, None if that cannot be read, and its faults."""
+ReplyParser = Callable[[str], tuple[T | None, list[str]]]
+"""Turns a response's text into a value, None if it is unreadable, and the faults of the response."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How much asking a run may cost.
+class CallLimits:
+    """Limits on the model calls of a run.
 
     Attributes:
-        call_seconds: Longest that one request may take.
-        run_seconds: Longest that all asking together may take, waiting included.
-        attempts: Requests for one question at most.
-        backoff_seconds: First wait before asking again; doubled each time, unless the provider says how long.
-        max_calls: Questions a run may ask.
-        max_output_tokens: Longest answer to one question.
-        max_run_tokens: Tokens sent and received after which nothing more is asked.
+        call_seconds: Maximum duration of one request.
+        run_seconds: Maximum duration of all requests together, including waits between retries.
+        attempts: Maximum number of requests per question.
+        backoff_seconds: First wait before a retry; doubled each time, unless the provider requests another wait.
+        max_calls: Maximum number of questions per run.
+        max_output_tokens: Maximum length of one response.
+        max_run_tokens: Number of tokens, sent and received, after which no more questions are asked.
     """
 
     call_seconds: float = 90.0
@@ -48,30 +47,39 @@ class Limits:
     max_run_tokens: int = 400_000
 
 
-class NoAnswerError(Exception):
-    """A question that got no usable answer; the message is a sentence without secrets.
+class NoReplyError(Exception):
+    """A question without a usable reply; the message is a sentence without secrets.
 
-    `worth_repair` says that an answer came which could not be used, so that asking in another way may help.
+    Attributes:
+        is_repairable: Whether a response came that could not be used, so that asking again differently may help.
     """
 
-    def __init__(self, reason: str, *, worth_repair: bool = False) -> None:
+    def __init__(self, reason: str, *, is_repairable: bool = False) -> None:
         super().__init__(reason)
-        self.worth_repair = worth_repair
+        self.is_repairable = is_repairable
 
 
 @dataclass(frozen=True)
-class Heard(Generic[T]):
-    """An answer as it came, what it says (None: unreadable) and its faults."""
+class Reply(Generic[T]):
+    """A complete response: its text, the parsed value (None if unreadable) and its faults."""
 
     text: str
-    answer: T | None
+    value: T | None
     faults: list[str]
 
 
-class Caller:
-    """Asks one model on behalf of a whole run; several threads may ask at once."""
+class LlmClient:
+    """Asks one model on behalf of a whole run; safe to use from several threads.
 
-    def __init__(self, model: Model, limits: Limits, *, prompt_version: str, now: datetime) -> None:
+    Attributes:
+        calls: Rows of `llm_calls` without snapshot_date, one per question.
+
+    Example:
+        >>> client = LlmClient(model, CallLimits(), prompt_version="v1", now=now)
+        >>> reply = client.ask(messages, schema, parse, cluster_id="C01")
+    """
+
+    def __init__(self, model: ChatModel, limits: CallLimits, *, prompt_version: str, now: datetime) -> None:
         self.calls: list[dict[str, Any]] = []
         self._model = model
         self._limits = limits
@@ -79,83 +87,98 @@ class Caller:
         self._now = now
         self._deadline = time.monotonic() + limits.run_seconds
         self._lock = threading.Lock()
-        self._asked = 0
+        self._questions = 0
         self._tokens = 0
-        self._stopped: str | None = None
+        self._stop_reason: str | None = None
 
-    @property
-    def stopped(self) -> str | None:
-        """Why nothing more is asked; None while asking goes on."""
-        return self._stopped
+    def ask(
+        self, messages: Messages, schema: Mapping[str, Any], parse: ReplyParser[T], *, cluster_id: str | None
+    ) -> Reply[T]:
+        """Ask one question and log it in `calls`, whatever the outcome.
 
-    def ask(self, messages: Messages, shape: type[BaseModel], read: Reader[T], *, cluster_id: str | None) -> Heard[T]:
-        """The model's answer, read and judged by `read`; every call is recorded in `calls`, whatever comes of it.
+        Args:
+            messages: The conversation so far.
+            schema: JSON schema of the reply.
+            parse: Parses and validates the response's text.
+            cluster_id: The cluster that the question is about; None for all clusters.
 
-        Raises NoAnswerError when there is none, and at once when a limit is reached or the provider said to stop.
+        Raises:
+            NoReplyError: No complete response came, a limit is reached, or an earlier failure stopped the run's calls.
         """
-        self._take_a_turn()
+        self._start_question()
         started = time.monotonic()
-        reply, failure = self._try(messages, shape)
-        heard = None
-        if reply is not None and failure is None:
-            answer, faults = read(reply.text)
-            heard = Heard(reply.text, answer, faults)
-            failure = Failure("final", faults[0], "invalid") if faults else None
-        self._record(messages, cluster_id, time.monotonic() - started, reply, failure)
-        if heard is not None:
-            return heard
-        failure = failure or Failure("final", "nothing came back")
-        if failure.kind == "stop":
-            self._stopped = self._stopped or failure.reason
-        raise NoAnswerError(failure.reason, worth_repair=failure.outcome in ("invalid", "refused"))
+        result = self._request(messages, schema)
+        reply, failure = None, result if isinstance(result, CallFailure) else _failure_of(result)
+        if isinstance(result, ModelResponse) and failure is None:
+            value, faults = parse(result.text)
+            reply = Reply(result.text, value, faults)
+            failure = CallFailure(FailureKind.FINAL, faults[0], CallOutcome.INVALID) if faults else None
+        response = result if isinstance(result, ModelResponse) else None
+        self._log(messages, cluster_id, time.monotonic() - started, response, failure)
+        if reply is not None:
+            return reply
+        failure = failure or CallFailure(FailureKind.FINAL, "nothing came back")
+        if failure.kind is FailureKind.STOP:
+            self._stop_reason = self._stop_reason or failure.reason
+        is_repairable = failure.outcome in (CallOutcome.INVALID, CallOutcome.REFUSED)
+        raise NoReplyError(failure.reason, is_repairable=is_repairable)
 
-    def _take_a_turn(self) -> None:
+    def _start_question(self) -> None:
+        """Count a question.
+
+        Raises:
+            NoReplyError: A limit is reached.
+        """
+        limits = self._limits
         with self._lock:
-            if self._stopped is None and self._asked >= self._limits.max_calls:
-                self._stopped = f"the run's limit of {self._limits.max_calls} calls is reached"
-            if self._stopped is None and self._tokens >= self._limits.max_run_tokens:
-                self._stopped = f"the run's limit of {self._limits.max_run_tokens} tokens is reached"
-            if self._stopped is None and self._left() <= 0:
-                self._stopped = f"the run's {self._limits.run_seconds:.0f} seconds for asking are over"
-            if self._stopped is not None:
-                raise NoAnswerError(self._stopped)
-            self._asked += 1
+            if self._stop_reason is None and self._questions >= limits.max_calls:
+                self._stop_reason = f"the run's limit of {limits.max_calls} calls is reached"
+            if self._stop_reason is None and self._tokens >= limits.max_run_tokens:
+                self._stop_reason = f"the run's limit of {limits.max_run_tokens} tokens is reached"
+            if self._stop_reason is None and self._seconds_left() <= 0:
+                self._stop_reason = f"the run's {limits.run_seconds:.0f} seconds for asking are over"
+            if self._stop_reason is not None:
+                raise NoReplyError(self._stop_reason)
+            self._questions += 1
 
-    def _try(self, messages: Messages, shape: type[BaseModel]) -> tuple[Reply | None, Failure | None]:
-        failure = Failure("final", "nothing was asked")
+    def _request(self, messages: Messages, schema: Mapping[str, Any]) -> ModelResponse | CallFailure:
+        """Send a request, and repeat it while its failure may pass and the run's deadline allows.
+
+        The loop is not left to a retry library: the deadline belongs to the whole run and its threads, a provider's
+        requested wait replaces the back-off, and a wait beyond the deadline stops all further questions at once.
+        """
+        failure = CallFailure(FailureKind.FINAL, "nothing was asked")
         for attempt in range(self._limits.attempts):
-            allowed = min(self._limits.call_seconds, self._left())
-            answer = _within(allowed, lambda: self._model.ask(messages, shape))
-            if isinstance(answer, Reply):
-                if answer.problem is None:
-                    return answer, None
-                return answer, Failure("final", answer.problem, "refused" if answer.refused else "invalid")
-            failure = self._model.understand(answer)
-            if failure.kind != "retry":
-                return None, failure
+            seconds = min(self._limits.call_seconds, self._seconds_left())
+            result = _call_with_timeout(seconds, lambda: self._model.ask(messages, schema))
+            if isinstance(result, ModelResponse):
+                return result
+            failure = self._model.classify_error(result)
+            if failure.kind is not FailureKind.RETRY:
+                return failure
             wait = failure.retry_after
             if wait is None:
                 wait = self._limits.backoff_seconds * 2**attempt
-            if wait >= self._left():
-                late = f"{failure.reason}; it could be asked again after {wait:.0f} seconds, when this run is over"
-                return None, Failure("stop", late, failure.outcome)
-            if attempt + 1 < self._limits.attempts and self._stopped is None:
+            if wait >= self._seconds_left():
+                reason = f"{failure.reason}; it could be asked again after {wait:.0f} seconds, when this run is over"
+                return CallFailure(FailureKind.STOP, reason, failure.outcome)
+            if attempt + 1 < self._limits.attempts and self._stop_reason is None:
                 time.sleep(wait)
-        return None, Failure("final", f"{failure.reason}, {self._limits.attempts} times", failure.outcome)
+        reason = f"{failure.reason}, {self._limits.attempts} times"
+        return CallFailure(FailureKind.FINAL, reason, failure.outcome)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()
 
-    def _record(
+    def _log(
         self,
         messages: Messages,
         cluster_id: str | None,
         seconds: float,
-        reply: Reply | None,
-        failure: Failure | None,
+        response: ModelResponse | None,
+        failure: CallFailure | None,
     ) -> None:
-        outcome: Outcome = failure.outcome if failure else "ok"
-        tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0) if reply else 0
+        tokens = (response.input_tokens or 0) + (response.output_tokens or 0) if response else 0
         row = {
             "call_id": str(uuid.uuid4()),
             "cluster_id": cluster_id,
@@ -163,11 +186,11 @@ class Caller:
             "model": self._model.name,
             "prompt_version": self._prompt_version,
             "prompt": "\n\n".join(f"[{role}]\n{text}" for role, text in messages),
-            "response": reply.text if reply else None,
-            "input_tokens": reply.input_tokens if reply else None,
-            "output_tokens": reply.output_tokens if reply else None,
+            "response": response.text if response else None,
+            "input_tokens": response.input_tokens if response else None,
+            "output_tokens": response.output_tokens if response else None,
             "latency_ms": round(seconds * 1000),
-            "outcome": outcome,
+            "outcome": (failure.outcome if failure else CallOutcome.OK).value,
             "error": failure.reason if failure else None,
             "created_at": self._now,
         }
@@ -176,22 +199,29 @@ class Caller:
             self._tokens += tokens
 
 
-def _within(seconds: float, do: Callable[[], T]) -> T | Exception:
-    """What `do` returns or raises, or TimeoutError after so many seconds.
+def _failure_of(response: ModelResponse) -> CallFailure | None:
+    if response.problem is None:
+        return None
+    outcome = CallOutcome.REFUSED if response.refused else CallOutcome.INVALID
+    return CallFailure(FailureKind.FINAL, response.problem, outcome)
 
-    A client's own timeout starts anew with every byte, so a server that drips could hold a run for ever. The thread
-    of a request that is given up is left behind as a daemon: it ends with its connection, or with the process.
+
+def _call_with_timeout(seconds: float, function: Callable[[], T]) -> T | Exception:
+    """What `function` returns or raises, or TimeoutError after `seconds`.
+
+    An HTTP client's timeout restarts with every byte, so a server that sends slowly could block a run indefinitely. The
+    daemon thread of an abandoned request is left behind; it ends with its connection or with the process.
     """
-    done: queue.Queue[T | Exception] = queue.Queue(1)
+    results: queue.Queue[T | Exception] = queue.Queue(1)
 
     def work() -> None:
         try:
-            done.put(do())
-        except Exception as error:  # noqa: BLE001 - handed to the caller, who judges it
-            done.put(error)
+            results.put(function())
+        except Exception as error:  # noqa: BLE001 - returned to the caller, who classifies it
+            results.put(error)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        return done.get(timeout=max(0.0, seconds))
+        return results.get(timeout=max(0.0, seconds))
     except queue.Empty:
         return TimeoutError()

@@ -1,61 +1,86 @@
-"""The shape of what an analyst writes: names of all clusters, then one draft a cluster.
+"""Models of the texts that are written about clusters: names of all clusters together, then one draft per cluster.
 
-The rules and a model hand back the same models, so everything after them is one way. Here belongs the shape alone;
-whether a draft is true (ids, directions, free numbers) is checked elsewhere, and `text.py` fills in its numbers.
+The rule-based writer and a language model produce the same models. They define structure only: `draft_validation`
+checks content (ids, directions, numbers), and `templates` fills in the numbers. A language model is asked for the JSON
+schemas `prompts/*/*.schema.json`, which are versioned with the prompts and describe the same structure.
 
-Numbers in prose are placeholders: `{E3.cluster}`, `{E3.rest}`, `{E3.lift}`, `{E3.gap}`, where E3 is the alias of a
-piece of evidence of that cluster. No other digits stand in prose.
+Numbers in texts are placeholders: `{E3.cluster}`, `{E3.rest}`, `{E3.lift}`, `{E3.gap}`, where `E3` is the alias of a
+row of the cluster's evidence. Texts contain no other digits.
 """
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from grupa_pipeline.vocabulary.enums import Direction
 
-class _Part(BaseModel):
+
+class _TextModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PainPoint(_Part):
-    """Something that goes worse for a cluster than for everyone else, as a measured gap."""
+class PainPoint(_TextModel):
+    """A measured gap on which a cluster is worse off than all other users.
 
-    title: str = Field(description="One line, no full stop.")
-    body: str = Field(description="Two to four sentences stating the measured gap. No causal words.")
-    evidence_ids: list[str] = Field(min_length=2, description="Aliases (E1, E2, ...) of the evidence it rests on.")
+    Attributes:
+        title: One line without a full stop.
+        body: Two to four sentences that state the gap and no cause.
+        evidence_ids: Aliases of the evidence it cites.
+    """
 
-
-class Recommendation(_Part):
-    """What to build for a cluster, and how one would know that it worked."""
-
-    title: str = Field(description="One line, no full stop.")
-    body: str = Field(description="Two to four sentences: what to do and why for these users.")
-    addresses: list[int] = Field(
-        min_length=1, description="Numbers (from 1) of this cluster's pain points it addresses."
-    )
-    evidence_ids: list[str] = Field(min_length=1, description="Aliases (E1, E2, ...) of the evidence it rests on.")
-    target_metric: str = Field(description="The feature that it means to move, named as in the catalog.")
-    direction: Literal["increase", "decrease"] = Field(description="Which way the metric should move: the better way.")
-    change: str = Field(description="What would be different in the product, in one sentence.")
-    hypothesis: str = Field(description="If ... then ... because ...: an assumption to be tested.")
+    title: str
+    body: str
+    evidence_ids: Annotated[list[str], Field(min_length=2)]
 
 
-class ClusterDraft(_Part):
-    """The pain points and recommendations of one cluster, most important first."""
+class Recommendation(_TextModel):
+    """A product change for a cluster, with the metric that would show whether it worked.
 
-    pain_points: list[PainPoint] = Field(min_length=1)
-    recommendations: list[Recommendation] = Field(min_length=1)
+    Attributes:
+        title: One line without a full stop.
+        body: Two to four sentences.
+        addresses: Numbers, from 1, of the draft's pain points that it addresses.
+        evidence_ids: Aliases of the evidence it cites.
+        target_metric: The feature to move, as named in the catalog.
+        direction: The direction in which that feature is better.
+        change: What would be different in the product, in one sentence.
+        hypothesis: "If ... then ... because ...", to be tested.
+    """
+
+    title: str
+    body: str
+    addresses: Annotated[list[int], Field(min_length=1)]
+    evidence_ids: Annotated[list[str], Field(min_length=1)]
+    target_metric: str
+    direction: Direction
+    change: str
+    hypothesis: str
 
 
-class ClusterName(_Part):
-    """What one cluster is called, and what sets it apart."""
+class ClusterDraft(_TextModel):
+    """Pain points and recommendations of one cluster, most important first."""
+
+    pain_points: Annotated[list[PainPoint], Field(min_length=1)]
+    recommendations: Annotated[list[Recommendation], Field(min_length=1)]
+
+
+class NameDraft(_TextModel):
+    """Name and summary of one cluster.
+
+    Attributes:
+        cluster_id: The cluster.
+        name: Two to five words that no other cluster's name uses.
+        summary: One or two sentences on what distinguishes the cluster.
+        evidence_ids: Aliases of the evidence behind the name.
+    """
 
     cluster_id: str
-    name: str = Field(description="Two to five words, distinct from every other cluster's name.")
-    summary: str = Field(description="What sets the cluster apart, in one or two sentences.")
-    evidence_ids: list[str] = Field(description="Aliases (E1, E2, ...) of this cluster's evidence behind the name.")
+    name: str
+    summary: str
+    evidence_ids: list[str]
 
 
-class Naming(_Part):
-    """The names of all clusters, chosen together so that siblings differ."""
+class Naming(_TextModel):
+    """Names of all clusters, chosen together so that they are distinct."""
 
-    clusters: list[ClusterName]
+    clusters: list[NameDraft]

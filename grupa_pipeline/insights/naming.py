@@ -1,137 +1,127 @@
-"""Names for clusters, chosen together: what sets each apart, in words that its siblings do not use.
+"""Rule-based names: all clusters are named together, so that each name uses words that no other name uses.
 
-The offers come from `vocabulary.toml`. Pain points and recommendations are `analyst.py`'s.
+Name templates per metric come from `vocabulary.toml`.
 """
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import weight
-from grupa_pipeline.insights.models import ClusterName, Naming
-from grupa_pipeline.insights.templates import Evidence, rows_by_alias
-from grupa_pipeline.insights.wording import UNNAMED, Wording, beside, capital
+from grupa_pipeline.insights.metric_vocabulary import find_wording
+from grupa_pipeline.insights.models import NameDraft, Naming
+from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
+from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize
 
-LONGEST_NAME = 40
-SHARED_WORD = 4.0
-"""What a word shared with a sibling costs, in units of evidence weight: more than most evidence is worth."""
-MOST_TOLD = 3
-"""Pieces of evidence in a summary."""
-_LATER_OFFER = 0.97
+MAX_NAME_LENGTH = 40
+SHARED_WORD_COST = 4.0
+"""Cost of a word shared with another name, in units of evidence weight: more than most evidence weighs."""
+MAX_SUMMARY_EVIDENCE = 3
+"""Maximum number of rows of evidence in a summary."""
+_LATER_TEMPLATE_DISCOUNT = 0.97
+_MINOR_METRIC_DISCOUNT, _LOWER_DISCOUNT = 0.6, 0.8
 _LITTLE_WORDS = frozenset(
-    (
-        "a",
-        "an",
-        "and",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "it",
-        "of",
-        "off",
-        "on",
-        "only",
-        "out",
-        "past",
-        "short",
-        "the",
-        "then",
-        "through",
-        "to",
-        "up",
-        "who",
-        "with",
-    )
+    tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))["naming"]["little"]
 )
-_TOLD_ALONE = re.compile(r"^(path|hours|did|used)_|^(first|last)_seen|^events_total")
+_MINOR_METRIC = re.compile(r"^(path|hours|did|used)_|^(first|last)_seen|^events_total")
+"""Single steps and dates, which name a cluster less well than what its users mostly do."""
 
 
 @dataclass(frozen=True)
-class _Offer:
-    """A name that a cluster could bear, how well it fits, and the evidence behind it."""
+class _NameCandidate:
+    """A possible name of a cluster, how well it fits, and the evidence behind it."""
 
     name: str
-    worth: float
+    score: float
     alias: str
 
 
 def choose_names(evidence: pd.DataFrame, cluster_ids: Sequence[str], wording: Wording) -> Naming:
-    """Give each cluster a name of its own and a summary. Clusters with the clearest name choose first."""
+    """Choose a distinct name and a summary for each cluster; clusters with the best fitting name choose first."""
     rows = {name: rows_by_alias(evidence[evidence["cluster_id"] == name]) for name in cluster_ids}
-    offers = {name: _offers(rows[name], wording) for name in cluster_ids}
-    order = sorted(cluster_ids, key=lambda name: (-max((offer.worth for offer in offers[name]), default=0.0), name))
-    chosen: dict[str, _Offer] = {}
-    for cluster_id in order:
-        taken = [offer.name for offer in chosen.values()]
-        chosen[cluster_id] = _best(offers[cluster_id], taken) or _Offer(f"Group {_letters(cluster_id)}", 0.0, "")
-    return Naming(clusters=[_named(name, chosen[name], rows[name], wording) for name in cluster_ids])
+    candidates = {name: _candidates(rows[name], wording) for name in cluster_ids}
+
+    def order(cluster_id: str) -> tuple[float, str]:
+        return -max((candidate.score for candidate in candidates[cluster_id]), default=0.0), cluster_id
+
+    chosen: dict[str, _NameCandidate] = {}
+    for cluster_id in sorted(cluster_ids, key=order):
+        taken = [candidate.name for candidate in chosen.values()]
+        unnamed = _NameCandidate(f"Group {_letters(cluster_id)}", 0.0, "")
+        chosen[cluster_id] = _best(candidates[cluster_id], taken) or unnamed
+    return Naming(clusters=[_name_draft(name, chosen[name], rows[name], wording) for name in cluster_ids])
 
 
-def content_words(name: str) -> frozenset[str]:
-    """The words of a name that carry meaning, in lower case."""
+def distinctive_words(name: str) -> frozenset[str]:
+    """Lower-case words of a name that no other cluster's name should use."""
     return frozenset(re.findall(r"[^\W\d_]+", name.casefold())) - _LITTLE_WORDS
 
 
-def _offers(rows: dict[str, Evidence], wording: Wording) -> list[_Offer]:
-    """All names that a cluster's evidence offers. What people do names them better than single steps and dates."""
-    offers = []
+def _candidates(rows: dict[str, EvidenceRow], wording: Wording) -> list[_NameCandidate]:
+    """All names that a cluster's evidence suggests, scored by the weight of the evidence."""
+    candidates = []
     for alias, row in rows.items():
-        words = wording.words(str(row["metric"]))
-        names = words.name_high if row["effect_size"] > 0 else words.name_low
-        worth = weight(row) * (0.6 if _TOLD_ALONE.search(str(row["metric"])) else 1.0)
-        worth *= 1.0 if row["effect_size"] > 0 else 0.8
-        for rank, template in enumerate(names):
-            name = wording.name(template, str(row["metric"]))
-            if name and len(name) <= LONGEST_NAME:
-                offers.append(_Offer(name, worth * _LATER_OFFER**rank, alias))
-    return offers
+        metric = str(row["metric"])
+        templates = find_wording(metric)
+        is_higher = row["effect_size"] > 0
+        score = weight(row) * (_MINOR_METRIC_DISCOUNT if _MINOR_METRIC.search(metric) else 1.0)
+        score *= 1.0 if is_higher else _LOWER_DISCOUNT
+        for rank, template in enumerate(templates.name_high if is_higher else templates.name_low):
+            name = wording.name(template, metric)
+            if name and len(name) <= MAX_NAME_LENGTH:
+                candidates.append(_NameCandidate(name, score * _LATER_TEMPLATE_DISCOUNT**rank, alias))
+    return candidates
 
 
-def _best(offers: Sequence[_Offer], taken: Sequence[str]) -> _Offer | None:
-    """The offer worth most after what it costs to share words with names already taken; never one of those names."""
-    words = [content_words(name) for name in taken]
-    free = [offer for offer in offers if offer.name.casefold() not in {name.casefold() for name in taken}]
+def _best(candidates: Sequence[_NameCandidate], taken: Sequence[str]) -> _NameCandidate | None:
+    """The candidate with the highest score after the cost of words shared with taken names, which are excluded."""
+    words = [distinctive_words(name) for name in taken]
+    taken_names = {name.casefold() for name in taken}
+    free = [candidate for candidate in candidates if candidate.name.casefold() not in taken_names]
 
-    def net(offer: _Offer) -> float:
-        return offer.worth - SHARED_WORD * sum(len(content_words(offer.name) & other) for other in words)
+    def net_score(candidate: _NameCandidate) -> float:
+        own = distinctive_words(candidate.name)
+        return candidate.score - SHARED_WORD_COST * sum(len(own & other) for other in words)
 
-    return max(free, key=net, default=None)
+    return max(free, key=net_score, default=None)
 
 
 def _letters(cluster_id: str) -> str:
-    """A cluster's number in letters, for names hold no digits: C01 is B, C27 is CH."""
+    """A cluster's number in letters, since names contain no digits: C01 is B, C27 is CH."""
     return "".join("ABCDEFGHIJ"[int(digit)] for digit in re.sub(r"\D", "", cluster_id).lstrip("0"))
 
 
-def _named(cluster_id: str, offer: _Offer, rows: dict[str, Evidence], wording: Wording) -> ClusterName:
-    aliases = _told(offer, rows, wording)
+def _name_draft(
+    cluster_id: str, candidate: _NameCandidate, rows: dict[str, EvidenceRow], wording: Wording
+) -> NameDraft:
+    aliases = _summary_aliases(candidate, rows, wording)
     clauses = [wording.clause(rows[alias], alias) for alias in aliases]
     if not clauses:
         summary = "Nothing that was measured sets this group clearly apart from the others."
     elif len(clauses) == 1:
         summary = f"These users {clauses[0]}."
     else:
-        summary = f"These users {clauses[0]}. {beside(' and '.join(clauses[1:]), 'They also')}"
-    return ClusterName(cluster_id=cluster_id, name=capital(offer.name), summary=summary, evidence_ids=aliases)
+        summary = f"These users {clauses[0]}. {added_sentence(' and '.join(clauses[1:]), 'They also')}"
+    return NameDraft(cluster_id=cluster_id, name=capitalize(candidate.name), summary=summary, evidence_ids=aliases)
 
 
-def _told(offer: _Offer, rows: dict[str, Evidence], wording: Wording) -> list[str]:
-    """The evidence behind the name first, then the heaviest pieces on other matters."""
-    ranked = sorted(
-        rows, key=lambda alias: (alias != offer.alias, bool(_TOLD_ALONE.search(str(rows[alias]["metric"]))))
-    )
-    told: list[str] = []
-    matters: set[str] = set()
-    for alias in ranked:
+def _summary_aliases(candidate: _NameCandidate, rows: dict[str, EvidenceRow], wording: Wording) -> list[str]:
+    """Evidence for the summary: the row behind the name first, then the heaviest rows on other subjects."""
+
+    def order(alias: str) -> tuple[bool, bool]:
+        return alias != candidate.alias, bool(_MINOR_METRIC.search(str(rows[alias]["metric"])))
+
+    aliases: list[str] = []
+    covered: set[str] = set()
+    for alias in sorted(rows, key=order):
         metric = str(rows[alias]["metric"])
-        matter = {wording.words(metric).metric} | {step for step in wording.steps(metric) if step != UNNAMED}
-        if matter & matters:
-            continue
-        told.append(alias)
-        matters |= matter
-    return told[:MOST_TOLD]
+        subjects = {find_wording(metric).metric}
+        subjects |= {step for step in wording.steps(metric) if step != UNNAMED}
+        if not subjects & covered:
+            aliases.append(alias)
+            covered |= subjects
+    return aliases[:MAX_SUMMARY_EVIDENCE]

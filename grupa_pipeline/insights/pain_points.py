@@ -1,21 +1,30 @@
-"""The kinds of pain that the rules know, and which piece of evidence speaks of which. The texts are in `pain_points.toml`."""
+"""Patterns of evidence that the rules report as pain points; the texts are in `pain_points.toml`."""
 
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from grupa_pipeline.insights.templates import Evidence
+from grupa_pipeline.insights.templates import EvidenceRow
+from grupa_pipeline.vocabulary.enums import Direction
+
+
+class Side(StrEnum):
+    """On which side of all other users a cluster's value lies."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
 
 
 @dataclass(frozen=True)
 class Fix:
-    """What one would try about a kind of pain; each text in variants, the same number in body, change and hypothesis."""
+    """What to try about a pain point; `body`, `change` and `hypothesis` have the same number of variants."""
 
     title: tuple[str, ...]
     body: tuple[str, ...]
@@ -24,10 +33,10 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Pain:
-    """An entry of `pain_points.toml`, where the fields are explained."""
+class PainPattern:
+    """An entry of `pain_points.toml`, where the fields are documented."""
 
-    pain: str
+    kind: str
     metric: str
     worse: str
     weight: float
@@ -37,51 +46,57 @@ class Pain:
     fix: Fix
     role: str | None = None
     side: str | None = None
-    apart: bool = False
+    per_action: bool = False
     covers: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
 
-    def fits(self, row: Evidence, entry: Mapping[str, Any]) -> bool:
-        """Whether this piece of evidence, with its row of the catalog, shows the pain."""
+    def matches(self, row: EvidenceRow, entry: Mapping[str, Any]) -> bool:
+        """Whether a row of evidence, with its metric's row of `feature_catalog`, shows this pain point."""
         if not re.search(self.metric, str(row["metric"])) or self.role not in (None, entry["role"]):
             return False
-        side = "higher" if row["effect_size"] > 0 else "lower"
+        side = side_of(row)
         if self.side not in (None, side):
             return False
-        worse = worse_side(entry) if self.worse == "bad" else self.worse
-        against = worse_side(entry) is not None and worse_side(entry) != side
-        return worse == "either" or (worse == side and not against)
+        worse = worse_side(entry)
+        if self.worse == "either":
+            return True
+        return side == (worse if self.worse == "bad" else self.worse) and worse in (None, side)
 
 
-def worse_side(entry: Mapping[str, Any]) -> str | None:
-    """The side where a metric hurts, `higher` or `lower`, by the catalog's higher_is_better; None if neither does."""
-    better = entry["higher_is_better"]
-    if pd.isna(better):
+def side_of(row: EvidenceRow) -> Side:
+    """The side on which the cluster's value lies."""
+    return Side.HIGHER if row["effect_size"] > 0 else Side.LOWER
+
+
+def worse_side(entry: Mapping[str, Any]) -> Side | None:
+    """The side on which a metric is worse, by `higher_is_better` of its catalog row; None without a preference."""
+    higher_is_better = entry["higher_is_better"]
+    if pd.isna(higher_is_better):
         return None
-    return "lower" if better else "higher"
+    return Side.LOWER if higher_is_better else Side.HIGHER
 
 
-def better_way(entry: Mapping[str, Any]) -> Literal["increase", "decrease"] | None:
-    """Which way a metric should move, by the catalog's higher_is_better; None where neither is better."""
+def better_direction(entry: Mapping[str, Any]) -> Direction | None:
+    """The direction in which a metric should move, by `higher_is_better`; None without a preference."""
     side = worse_side(entry)
-    return None if side is None else "decrease" if side == "higher" else "increase"
+    return None if side is None else Direction.DECREASE if side is Side.HIGHER else Direction.INCREASE
 
 
 @cache
-def known_pains() -> tuple[Pain, ...]:
-    """The kinds in the order of the file; the last one fits any evidence."""
+def pain_patterns() -> tuple[PainPattern, ...]:
+    """All patterns in the order of the file; the last one matches any evidence."""
     with Path(__file__).with_name("pain_points.toml").open("rb") as file:
-        entries = tomllib.load(file)["pain"]
-    return tuple(_pain(entry) for entry in entries)
+        entries = tomllib.load(file)["pattern"]
+    return tuple(_pattern(entry) for entry in entries)
 
 
-def pain_of(row: Evidence, entry: Mapping[str, Any]) -> Pain:
-    """The first kind that a piece of evidence shows."""
-    return next(pain for pain in known_pains() if pain.fits(row, entry))
+def find_pattern(row: EvidenceRow, entry: Mapping[str, Any]) -> PainPattern:
+    """The first pattern that matches a row of evidence with its metric's row of `feature_catalog`."""
+    return next(pattern for pattern in pain_patterns() if pattern.matches(row, entry))
 
 
-def _pain(entry: dict[str, Any]) -> Pain:
+def _pattern(entry: dict[str, Any]) -> PainPattern:
     fix = entry.pop("fix")
     texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers", "target")}
     fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in fix.items()}
-    return Pain(**entry | texts | {"fix": Fix(**fixes)})
+    return PainPattern(**entry | texts | {"fix": Fix(**fixes)})

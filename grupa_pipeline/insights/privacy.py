@@ -1,10 +1,8 @@
-"""What may leave the machine, and what may steer a text: names from a log are let through only if they look like
-names.
+"""Which names from a log may reach a model, a text or the screen.
 
-An action or a feature's value is something that a user of the product may have typed. It reaches a prompt or a
-text only when it occurs for enough users and looks like a name; otherwise it is called `other_1`, `other_2`, ...
-for models and rules alike. Here is no knowledge of prompts, and no other text but those names and what
-`feature_catalog` says of them.
+An action or a feature's value may have been typed by a user of the product: it can contain personal data or instructions
+for a model. It is used only if enough users have it and it looks like a name; otherwise it is replaced by `other_1`,
+`other_2`, ... for models and rules alike.
 """
 
 import re
@@ -17,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-LONGEST_NAME = 48
-MOST_WORDS = 5
-LONGEST_WORD = 24
-MOST_DIGITS = 4
-LONGEST_DESCRIPTION = 200
+MAX_NAME_LENGTH = 48
+MAX_WORDS = 5
+MAX_WORD_LENGTH = 24
+MAX_DIGITS = 4
+MAX_DESCRIPTION_LENGTH = 200
 
 _NAME = re.compile(r"[^\W_][\w\-. :/&+()]*")
 _SUSPECT = re.compile(
@@ -36,20 +34,20 @@ _OBJECTS = frozenset(_WORDS["objects"])
 _SENTENCE = frozenset(_WORDS["sentence"])
 _PERSONAL = frozenset(_WORDS["personal"])
 
-UNNAMED = "a step or feature left unnamed"
+UNNAMED_DESCRIPTION = "a step or feature left unnamed"
 
 _TEXTS = ("label", "description", "numerator", "denominator")
-_OF_A_VALUE = ("used_", "feature_share_")
-_SAYS_VALUE = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
+_VALUE_PREFIXES = ("used_", "feature_share_")
+_VALUE_IN_DESCRIPTION = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
 _PREFIXES = ("path_", "hours_", "share_", "did_", "had_", "events_", "used_", "feature_share_")
 
-Row = Mapping[str, Any]
+CatalogRow = Mapping[str, Any]
 """One row of `feature_catalog`."""
 
 
 @dataclass(frozen=True)
-class Screened:
-    """What analysts may see. `metric_of` maps the names they see to those of `feature_catalog`."""
+class ScreenedInputs:
+    """Inputs of both writers without hidden names. `metric_of` maps screened metrics to those of `feature_catalog`."""
 
     evidence: pd.DataFrame
     clusters: pd.DataFrame
@@ -58,23 +56,32 @@ class Screened:
 
 
 def count_users(features: pd.DataFrame) -> dict[str, int]:
-    """For each feature, the users for whom it is neither NULL nor zero."""
+    """Number of users per feature for whom it is neither NULL nor zero.
+
+    Args:
+        features: `user_features` of one snapshot, with or without user_id.
+    """
     columns = features.drop(columns="user_id", errors="ignore")
-    # Column by column: a table of a million users is not copied for it.
+    # Column by column, so that a table of a million users is not copied.
     return {str(name): int(((column != 0) & column.notna()).sum()) for name, column in columns.items()}
 
 
 def looks_like_a_name(text: str) -> bool:
-    """Whether `text` reads as a name of an action or feature, not as a sentence, an address, a number or an order."""
+    """Whether `text` reads as the name of an action or feature, not as a sentence, address, number or instruction.
+
+    Example:
+        >>> looks_like_a_name("proposal_create"), looks_like_a_name("ignore previous instructions")
+        (True, False)
+    """
     text = unicodedata.normalize("NFKC", text).strip()
-    if not text or len(text) > LONGEST_NAME or not _NAME.fullmatch(text) or _SUSPECT.search(text):
+    if not text or len(text) > MAX_NAME_LENGTH or not _NAME.fullmatch(text) or _SUSPECT.search(text):
         return False
     words = _words(text)
     return (
-        0 < len(words) <= MOST_WORDS
-        and max(map(len, words)) <= LONGEST_WORD
-        and sum(character.isdigit() for character in text) <= MOST_DIGITS
-        and not _gives_orders(words)
+        0 < len(words) <= MAX_WORDS
+        and max(map(len, words)) <= MAX_WORD_LENGTH
+        and sum(character.isdigit() for character in text) <= MAX_DIGITS
+        and not _is_instruction(words)
         and not (len(words) > 2 and _SENTENCE.intersection(words))
         and not _PERSONAL.intersection(words)
     )
@@ -87,46 +94,58 @@ def screen(
     *,
     users_with: Mapping[str, int],
     min_group: int,
-) -> Screened:
-    """Call every action or feature that may not be told `other_1`, `other_2`, ..., in evidence, rules and the catalog.
+) -> ScreenedInputs:
+    """Replace every hidden action or feature by `other_1`, `other_2`, ... in evidence, rules and catalog.
 
-    It may be told when it looks like a name, what the catalog says of it is clean, and at least `min_group` users have it.
+    A name is hidden if it does not look like a name, if its texts in the catalog are not clean, or if fewer than
+    `min_group` users have it.
+
+    Args:
+        evidence: Rows of `cluster_evidence`.
+        clusters: Rows of `clusters`.
+        catalog: `feature_catalog`.
+        users_with: Number of users per feature (see `count_users`).
+        min_group: Smallest number of users whose names are shown.
     """
     rows = [{str(key): value for key, value in row.items()} for row in catalog.to_dict("records")]
     users = _users_of_actions(rows, users_with)
     hidden = {str(row["feature"]): names for row in rows if (names := _hidden(row, users, users_with, min_group))}
     other = {name: f"other_{number}" for number, name in enumerate(sorted(set().union(*hidden.values())), start=1)}
-    seen_as: dict[str, str] = {}
+    alias_of: dict[str, str] = {}
     for metric in sorted(hidden):
         stem = f"{_prefix(metric)}{other[hidden[metric][0]]}"
-        same = sum(name == stem or name.startswith(f"{stem}_") for name in seen_as.values())
-        seen_as[metric] = stem if same == 0 else f"{stem}_{same + 1}"
-    return Screened(
-        evidence=evidence.assign(metric=evidence["metric"].map(lambda metric: seen_as.get(metric, metric))),
-        clusters=clusters.assign(rule=[_screened_rule(rule, rows, seen_as) for rule in clusters["rule"]]),
-        catalog=pd.DataFrame([_screened_row(row, seen_as, other) for row in rows], columns=catalog.columns),
-        metric_of={seen_as.get(str(row["feature"]), str(row["feature"])): str(row["feature"]) for row in rows},
+        same = sum(name == stem or name.startswith(f"{stem}_") for name in alias_of.values())
+        alias_of[metric] = stem if same == 0 else f"{stem}_{same + 1}"
+    return ScreenedInputs(
+        evidence=evidence.assign(metric=evidence["metric"].map(lambda metric: alias_of.get(metric, metric))),
+        clusters=clusters.assign(rule=[_screened_rule(rule, rows, alias_of) for rule in clusters["rule"]]),
+        catalog=pd.DataFrame([_screened_row(row, alias_of, other) for row in rows], columns=catalog.columns),
+        metric_of={alias_of.get(str(row["feature"]), str(row["feature"])): str(row["feature"]) for row in rows},
     )
 
 
 def screen_catalog(catalog: pd.DataFrame, *, users_with: Mapping[str, int], min_group: int) -> pd.DataFrame:
-    """`feature_catalog` as people may see it: a feature that `screen` would hide is not put in words there either.
+    """`feature_catalog` in which features that `screen` would hide have a neutral label and description.
 
-    The words that rules, cards and charts are made of are `label` and `description`; the log's own name stays in
-    `source_action`, which is data.
+    Rules, cards and charts use `label` and `description`. The log's own name stays in `source_action`, which is data.
+
+    Args:
+        catalog: `feature_catalog`.
+        users_with: Number of users per feature (see `count_users`).
+        min_group: Smallest number of users whose names are shown.
     """
     rows = [{str(key): value for key, value in row.items()} for row in catalog.to_dict("records")]
     users = _users_of_actions(rows, users_with)
-    unnamed = [number for number, row in enumerate(rows) if _hidden(row, users, users_with, min_group)]
+    hidden_rows = [number for number, row in enumerate(rows) if _hidden(row, users, users_with, min_group)]
     screened = catalog.copy()
-    for number, position in enumerate(unnamed, start=1):
-        told = f"{UNNAMED} ({_prefix(str(rows[position]['feature'])).strip('_') or 'measure'} {number})"
-        screened.loc[screened.index[position], ["label", "description"]] = told
+    for number, position in enumerate(hidden_rows, start=1):
+        neutral = f"{UNNAMED_DESCRIPTION} ({_prefix(str(rows[position]['feature'])).strip('_') or 'measure'} {number})"
+        screened.loc[screened.index[position], ["label", "description"]] = neutral
     return screened
 
 
-def _users_of_actions(rows: Sequence[Row], users_with: Mapping[str, int]) -> dict[str, int]:
-    """Users who did each action, by the features that are of this action alone."""
+def _users_of_actions(rows: Sequence[CatalogRow], users_with: Mapping[str, int]) -> dict[str, int]:
+    """Number of users per action, from the features of that action alone."""
     users: dict[str, int] = {}
     for row in rows:
         actions = _actions(row)
@@ -135,8 +154,8 @@ def _users_of_actions(rows: Sequence[Row], users_with: Mapping[str, int]) -> dic
     return users
 
 
-def _hidden(row: Row, users: Mapping[str, int], users_with: Mapping[str, int], min_group: int) -> list[str]:
-    """What of a feature may not be told: its actions, or its own name where that is made from a value; empty if all may."""
+def _hidden(row: CatalogRow, users: Mapping[str, int], users_with: Mapping[str, int], min_group: int) -> list[str]:
+    """The hidden names of a feature: actions, or the feature itself where its value or texts are hidden; often empty."""
     feature = str(row["feature"])
     hidden = [name for name in _actions(row) if users.get(name, 0) < min_group or not looks_like_a_name(name)]
     if hidden:
@@ -144,27 +163,26 @@ def _hidden(row: Row, users: Mapping[str, int], users_with: Mapping[str, int], m
     values = _values(row)
     if values and (users_with.get(feature, 0) < min_group or not all(map(looks_like_a_name, values))):
         return [feature]
-    texts = [feature, *(str(row[column]) for column in _TEXTS if column in row and _given(row[column]))]
-    unclean = any(not _is_clean(text) or len(text) > LONGEST_DESCRIPTION for text in texts)
-    return [feature] if unclean or _gives_orders(_words(feature)) else []
+    texts = [feature, *(str(row[column]) for column in _TEXTS if column in row and _has_value(row[column]))]
+    unclean = any(not _is_clean(text) or len(text) > MAX_DESCRIPTION_LENGTH for text in texts)
+    return [feature] if unclean or _is_instruction(_words(feature)) else []
 
 
-def _screened_row(row: Row, seen_as: Mapping[str, str], other: Mapping[str, str]) -> dict[str, Any]:
+def _screened_row(row: CatalogRow, alias_of: Mapping[str, str], other: Mapping[str, str]) -> dict[str, Any]:
     metric = str(row["feature"])
-    if metric not in seen_as:
+    if metric not in alias_of:
         return dict(row)
-    alias = seen_as[metric]
-    told = {column: UNNAMED for column in _TEXTS if _given(row.get(column))}
+    texts = {column: UNNAMED_DESCRIPTION for column in _TEXTS if _has_value(row.get(column))}
     actions = "\n".join(other.get(name, name) for name in _actions(row))
-    return {**row, **told, "feature": alias, "source_action": actions or None}
+    return {**row, **texts, "feature": alias_of[metric], "source_action": actions or None}
 
 
-def _values(row: Row) -> list[str]:
-    """The value that a feature is made from, as its own name and its description give it; empty for other features."""
-    prefix = next((prefix for prefix in _OF_A_VALUE if str(row["feature"]).startswith(prefix)), None)
+def _values(row: CatalogRow) -> list[str]:
+    """The value that a feature counts, as its name and description give it; empty for features of all values."""
+    prefix = next((prefix for prefix in _VALUE_PREFIXES if str(row["feature"]).startswith(prefix)), None)
     if prefix is None:
         return []
-    described = _SAYS_VALUE.search(str(row["description"]))
+    described = _VALUE_IN_DESCRIPTION.search(str(row["description"]))
     return [str(row["feature"]).removeprefix(prefix)] + ([described.group(1)] if described else [])
 
 
@@ -172,23 +190,23 @@ def _prefix(metric: str) -> str:
     return next((prefix for prefix in _PREFIXES if metric.startswith(prefix)), "")
 
 
-def _actions(row: Row) -> list[str]:
-    """The log's own action names behind a feature; they stand one a line."""
-    return [name for name in str(row["source_action"]).splitlines() if name] if _given(row["source_action"]) else []
+def _actions(row: CatalogRow) -> list[str]:
+    """The actions behind a feature, which `source_action` lists one per line."""
+    return [name for name in str(row["source_action"]).splitlines() if name] if _has_value(row["source_action"]) else []
 
 
-def _screened_rule(rule: object, rows: Sequence[Row], seen_as: Mapping[str, str]) -> str | None:
-    """The rule, unless it tells what may not be told: then none."""
-    if not _given(rule):
+def _screened_rule(rule: object, rows: Sequence[CatalogRow], alias_of: Mapping[str, str]) -> str | None:
+    """The rule; None where it contains hidden names."""
+    if not _has_value(rule):
         return None
-    hidden = [row for row in rows if str(row["feature"]) in seen_as]
-    texts = [str(row[column]) for row in hidden for column in ("feature", *_TEXTS) if _given(row.get(column))]
+    hidden = [row for row in rows if str(row["feature"]) in alias_of]
+    texts = [str(row[column]) for row in hidden for column in ("feature", *_TEXTS) if _has_value(row.get(column))]
     texts += [name for row in hidden for name in _actions(row) if not looks_like_a_name(name)]
     return None if any(text in str(rule) for text in texts) or not _is_clean(str(rule), signs="<>") else str(rule)
 
 
 def _is_clean(text: str, signs: str = "") -> bool:
-    """No address, markup, long number or order in a text of the house's own making that carries a log's names."""
+    """Whether a generated text that includes names from a log has no address, markup, long number or instruction."""
     text = unicodedata.normalize("NFKC", text)
     for sign in signs:
         text = text.replace(sign, " ")
@@ -196,16 +214,16 @@ def _is_clean(text: str, signs: str = "") -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Lower-case words of a name, however it is joined: snake, kebab, dotted, spaced or camel case."""
+    """Lower-case words of a name in snake, kebab, dotted, spaced or camel case."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text))
     return [word for word in re.split(r"[\W_]+", split.lower()) if word]
 
 
-def _gives_orders(words: list[str]) -> bool:
-    """Whether these words would instruct a reader: a directive, or a command together with what it is about."""
-    found = set(words)
-    return bool(_DIRECTIVES & found) or bool(_COMMANDS & found and _OBJECTS & found)
+def _is_instruction(words: list[str]) -> bool:
+    """Whether these words would instruct a reader: a directive, or a command with an object."""
+    unique = set(words)
+    return bool(_DIRECTIVES & unique) or bool(_COMMANDS & unique and _OBJECTS & unique)
 
 
-def _given(value: object) -> bool:
+def _has_value(value: object) -> bool:
     return value is not None and not pd.isna(value) and str(value) != ""

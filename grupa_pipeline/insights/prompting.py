@@ -1,185 +1,219 @@
-"""The model's way: names with all clusters in view, then each cluster on its own, every answer checked and once repaired.
+"""Texts by a language model: names with all clusters in view, then one draft per cluster.
 
-What a prompt may carry was settled in `privacy.py`; how a call is made is in `calls.py`; what an answer must be, in
-`checking.py`. A cluster for which no answer stands is left to the rules, with the reason.
+Every reply is validated (`draft_validation`) and, if it has faults, asked for once more. Clusters without a valid reply
+are left to the rules, with the reason. Names from the log were screened before (`privacy`).
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from grupa_pipeline.insights.analysis_context import Scene
-from grupa_pipeline.insights.draft_validation import Ground, faults_of_draft, faults_of_naming
-from grupa_pipeline.insights.llm_client import Caller, Heard, Messages, NoAnswerError
-from grupa_pipeline.insights.models import ClusterDraft, ClusterName, Naming
-from grupa_pipeline.insights.templates import parts, rows_by_alias, shown
+from grupa_pipeline.insights.analysis_context import AnalysisContext
+from grupa_pipeline.insights.draft_validation import CitableFacts, draft_faults, naming_faults
+from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, Reply
+from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming
+from grupa_pipeline.insights.pain_points import better_direction, side_of
+from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
+from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
 
-PROMPT_VERSION = "v1"
-"""Folder of the prompts. A changed prompt is a new folder, so that a kept text says which words asked for it."""
-
-MOST_AT_ONCE = 8
-PIECES_FOR_A_NAME = 8
-MOST_FAULTS = 20
-"""Faults told to the model in a repair round."""
-
-_PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION
+MAX_PARALLEL_CALLS = 8
+MAX_ROWS_FOR_NAMES = 8
+"""Maximum number of rows of evidence per cluster in the prompt for names."""
+MAX_REPAIR_FAULTS = 20
+"""Maximum number of faults listed in a repair prompt."""
 
 A = TypeVar("A", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model wrote that stands, and why the rest does not: cluster_id -> name, draft, reason."""
+class ModelTexts:
+    """Valid replies by cluster, and why the other clusters have none.
 
-    names: dict[str, ClusterName]
+    Attributes:
+        names: cluster_id -> name.
+        drafts: cluster_id -> draft.
+        reasons: cluster_id -> why its name or draft is missing.
+    """
+
+    names: dict[str, NameDraft]
     drafts: dict[str, ClusterDraft]
     reasons: dict[str, str]
 
 
-def ask_for_texts(scene: Scene, asked: Sequence[str], taken: Mapping[str, str], caller: Caller) -> Answers:
-    """Ask for names and drafts of the clusters in `asked`; `taken` are the names of the others. Never raises."""
-    grounds = {cluster_id: Ground.of(scene.offered_of(cluster_id), scene.catalog) for cluster_id in asked}
-    names, reasons = _ask_for_names(scene, grounds, taken, caller)
+def request_texts(
+    context: AnalysisContext, cluster_ids: Sequence[str], taken: Mapping[str, str], client: LlmClient
+) -> ModelTexts:
+    """Ask for names and drafts of clusters. Never raises: clusters without a valid reply get a reason.
+
+    Args:
+        context: All clusters of the snapshot.
+        cluster_ids: The clusters to describe.
+        taken: Names of the other clusters.
+        client: The model.
+    """
+    facts = {cluster_id: CitableFacts.of(context.citable_of(cluster_id), context.catalog) for cluster_id in cluster_ids}
+    names, reasons = _request_names(context, facts, taken, client)
     drafts: dict[str, ClusterDraft] = {}
-    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
-        answers = pool.map(lambda cluster_id: _ask_for_draft(scene, cluster_id, grounds[cluster_id], caller), asked)
-        for cluster_id, (draft, fault) in zip(asked, answers, strict=True):
+    with ThreadPoolExecutor(max_workers=MAX_PARALLEL_CALLS) as pool:
+        replies = pool.map(lambda name: _request_draft(context, name, facts[name], client), cluster_ids)
+        for cluster_id, (draft, reason) in zip(cluster_ids, replies, strict=True):
             if draft is not None:
                 drafts[cluster_id] = draft
-            elif fault is not None:
-                reasons[cluster_id] = fault
-    return Answers(names, drafts, reasons)
+            elif reason is not None:
+                reasons[cluster_id] = reason
+    return ModelTexts(names, drafts, reasons)
 
 
-def _ask_for_names(
-    scene: Scene, grounds: Mapping[str, Ground], taken: Mapping[str, str], caller: Caller
-) -> tuple[dict[str, ClusterName], dict[str, str]]:
-    data = [_told(cluster, scene, PIECES_FOR_A_NAME) for cluster in scene.clusters.to_dict("records")]
+def _request_names(
+    context: AnalysisContext, facts: Mapping[str, CitableFacts], taken: Mapping[str, str], client: LlmClient
+) -> tuple[dict[str, NameDraft], dict[str, str]]:
+    """Valid names by cluster, and the reason by cluster without one."""
+    data = [_cluster_data(cluster, context, MAX_ROWS_FOR_NAMES) for cluster in context.clusters.to_dict("records")]
     question = _prompt(
-        "naming", asked=", ".join(grounds), taken=", ".join(sorted(taken.values())) or "none", data=_json(data)
+        "naming", asked=", ".join(facts), taken=", ".join(sorted(taken.values())) or "none", data=_to_json(data)
     )
-    bad: dict[str, list[str]] = {}
+    faults_by_cluster: dict[str, list[str]] = {}
 
-    def check(naming: Naming) -> list[str]:
-        bad.clear()
-        bad.update(faults_of_naming(naming, grounds, taken))
-        return [fault for said in bad.values() for fault in said]
+    def validate(naming: Naming) -> list[str]:
+        faults_by_cluster.clear()
+        faults_by_cluster.update(naming_faults(naming, facts, taken))
+        return [fault for faults in faults_by_cluster.values() for fault in faults]
 
-    naming, fault = _exchange(caller, question, Naming, check, cluster_id=None)
+    naming, reason = _ask_with_repair(client, question, ("naming", Naming), validate, cluster_id=None)
     if naming is None:
-        return {}, dict.fromkeys(grounds, f"no usable names from the model: {fault}")
-    sound = [name for name in naming.clusters if name.cluster_id in grounds and name.cluster_id not in bad]
-    reasons = {
-        name: f"the model's name could not be used: {faults[0]}" for name, faults in bad.items() if name in grounds
+        return {}, dict.fromkeys(facts, f"no usable names from the model: {reason}")
+    names = {
+        name.cluster_id: name
+        for name in naming.clusters
+        if name.cluster_id in facts and name.cluster_id not in faults_by_cluster
     }
-    return {name.cluster_id: name for name in sound}, reasons
+    reasons = {
+        cluster_id: f"the model's name could not be used: {faults[0]}"
+        for cluster_id, faults in faults_by_cluster.items()
+        if cluster_id in facts
+    }
+    return names, reasons
 
 
-def _ask_for_draft(
-    scene: Scene, cluster_id: str, ground: Ground, caller: Caller
+def _request_draft(
+    context: AnalysisContext, cluster_id: str, facts: CitableFacts, client: LlmClient
 ) -> tuple[ClusterDraft | None, str | None]:
-    """One cluster's draft, or why there is none. A draft with a fault is none."""
-    cluster = next(row for row in scene.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
-    question = _prompt("cluster", metrics=_movable(scene.catalog), data=_json([_told(cluster, scene, None)]))
-    draft, fault = _exchange(
-        caller, question, ClusterDraft, lambda draft: faults_of_draft(draft, ground), cluster_id=cluster_id
+    """One cluster's valid draft, or the reason why there is none."""
+    cluster = next(row for row in context.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
+    data = _to_json([_cluster_data(cluster, context, None)])
+    question = _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data)
+    draft, reason = _ask_with_repair(
+        client, question, ("cluster", ClusterDraft), lambda draft: draft_faults(draft, facts), cluster_id=cluster_id
     )
-    return (draft, None) if fault is None else (None, f"no usable text from the model: {fault}")
+    return (draft, None) if reason is None else (None, f"no usable text from the model: {reason}")
 
 
-def _exchange(
-    caller: Caller, question: str, shape: type[A], check: Callable[[A], list[str]], *, cluster_id: str | None
+def _ask_with_repair(
+    client: LlmClient,
+    question: str,
+    schema: tuple[str, type[A]],
+    validate: Callable[[A], list[str]],
+    *,
+    cluster_id: str | None,
 ) -> tuple[A | None, str | None]:
-    """One question, and once more with the faults of the first answer.
+    """Ask a question, and once more with the faults of the first reply.
 
-    Gives the last answer that could be read, and the first of its faults, or why there is no answer.
+    Args:
+        client: The model.
+        question: The prompt.
+        schema: Name of the JSON schema, and the class that parses replies.
+        validate: Returns the faults of a parsed reply.
+        cluster_id: The cluster that the question is about; None for all.
+
+    Returns:
+        The last reply that could be parsed, and its first fault or the reason why there is no reply.
     """
-    asked = [("system", _prompt("system")), ("human", question)]
+    name, model = schema
+    messages = [("system", _prompt("system")), ("human", question)]
 
-    def read(text: str) -> tuple[A | None, list[str]]:
-        return _read(text, shape, check)
+    def parse(text: str) -> tuple[A | None, list[str]]:
+        return _parse(text, model, validate)
 
     try:
-        first = caller.ask(asked, shape, read, cluster_id=cluster_id)
-    except NoAnswerError as none:
-        if not none.worth_repair:
-            return None, str(none)
-        first = Heard("", None, [str(none)])
+        first = client.ask(messages, read_schema(name), parse, cluster_id=cluster_id)
+    except NoReplyError as error:
+        if not error.is_repairable:
+            return None, str(error)
+        first = Reply("", None, [str(error)])
     if not first.faults:
-        return first.answer, None
-    said = [("ai", first.text)] if first.text else []
-    listed = "\n".join(f"- {fault}" for fault in first.faults[:MOST_FAULTS])
-    again = _joined([*asked, *said, ("human", _prompt("repair", faults=listed))])
+        return first.value, None
+    previous = [("ai", first.text)] if first.text else []
+    faults = "\n".join(f"- {fault}" for fault in first.faults[:MAX_REPAIR_FAULTS])
+    repair = _merge_roles([*messages, *previous, ("human", _prompt("repair", faults=faults))])
     try:
-        second = caller.ask(again, shape, read, cluster_id=cluster_id)
-    except NoAnswerError as none:
-        return first.answer, f"{first.faults[0]} (on asking again: {none})"
-    best = second.answer if second.answer is not None else first.answer
+        second = client.ask(repair, read_schema(name), parse, cluster_id=cluster_id)
+    except NoReplyError as error:
+        return first.value, f"{first.faults[0]} (on asking again: {error})"
+    best = second.value if second.value is not None else first.value
     return best, second.faults[0] if second.faults else None
 
 
-def _read(text: str, shape: type[A], check: Callable[[A], list[str]]) -> tuple[A | None, list[str]]:
-    """The answer in its shape, and everything wrong with it."""
+def _parse(text: str, model: type[A], validate: Callable[[A], list[str]]) -> tuple[A | None, list[str]]:
+    """The parsed reply, None if it does not match the schema, and its faults."""
     try:
-        answer = shape.model_validate_json(text)
+        value = model.model_validate_json(text)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in error.errors()]
-        return None, [f"the answer is not in the shape that was asked for ({fault})" for fault in said]
-    return answer, check(answer)
+        details = [f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()]
+        return None, [f"the answer is not in the shape that was asked for ({detail})" for detail in details]
+    return value, validate(value)
 
 
-def _joined(messages: Messages) -> list[tuple[str, str]]:
-    """Messages with neighbours of one speaker made one, as some providers demand."""
-    joined: list[tuple[str, str]] = []
+def _merge_roles(messages: Messages) -> list[tuple[str, str]]:
+    """Messages in which consecutive ones of the same role are merged, as some providers require."""
+    merged: list[tuple[str, str]] = []
     for role, text in messages:
-        if joined and joined[-1][0] == role:
-            joined[-1] = (role, f"{joined[-1][1]}\n\n{text}")
+        if merged and merged[-1][0] == role:
+            merged[-1] = (role, f"{merged[-1][1]}\n\n{text}")
         else:
-            joined.append((role, text))
-    return joined
+            merged.append((role, text))
+    return merged
 
 
-def _told(cluster: Mapping[str, Any], scene: Scene, most: int | None) -> dict[str, Any]:
-    """One cluster as a prompt tells it: its size and evidence, numbers as a person reads them."""
-    evidence = scene.offered_of(str(cluster["cluster_id"]))
-    ground = Ground.of(evidence, scene.catalog)
-    descriptions = scene.descriptions()
-    pieces = [
+def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows: int | None) -> dict[str, Any]:
+    """One cluster as it is described in a prompt: size and evidence, with formatted numbers."""
+    evidence = context.citable_of(str(cluster["cluster_id"]))
+    facts = CitableFacts.of(evidence, context.catalog)
+    descriptions = context.descriptions()
+    rows = [
         {
             "id": alias,
             "metric": row["metric"],
             "means": descriptions[str(row["metric"])],
-            "cluster": shown(row, "cluster"),
-            "rest": shown(row, "rest"),
-            "than the others": "higher" if float(row["effect_size"]) > 0 else "lower",
-            "standing": {1: "worse", 0: "neither better nor worse", -1: "better"}[ground.badness(alias)],
+            "cluster": format_part(row, "cluster"),
+            "rest": format_part(row, "rest"),
+            "than the others": side_of(row),
+            "standing": facts.standing(alias),
             "placeholders": " ".join(f"{{{alias}.{part}}}" for part in parts(row)),
         }
-        for alias, row in list(rows_by_alias(evidence).items())[:most]
+        for alias, row in list(rows_by_alias(evidence).items())[:max_rows]
     ]
-    return {"cluster_id": cluster["cluster_id"], "share of users": f"{cluster['share']:.0%}", "evidence": pieces}
+    return {"cluster_id": cluster["cluster_id"], "share of users": f"{cluster['share']:.0%}", "evidence": rows}
 
 
-def _movable(catalog: pd.DataFrame) -> str:
-    """The metrics that have a better direction, a line each."""
-    lines = []
-    for row in catalog.to_dict("records"):
-        if not pd.isna(row["higher_is_better"]):
-            direction = "increase" if row["higher_is_better"] else "decrease"
-            lines.append(f"- {row['feature']} ({row['description']}); better direction: {direction}")
+def _metrics_with_direction(catalog: pd.DataFrame) -> str:
+    """The metrics that have a better direction, one per line."""
+    lines = [
+        f"- {row['feature']} ({row['description']}); better direction: {direction}"
+        for row in catalog.to_dict("records")
+        if (direction := better_direction({str(key): value for key, value in row.items()}))
+    ]
     return "\n".join(lines) or "- none"
 
 
-def _prompt(name: str, **parts_of_it: str) -> str:
-    return Template((_PROMPTS / f"{name}.md").read_text(encoding="utf-8")).substitute(parts_of_it).strip()
+def _prompt(name: str, **values: str) -> str:
+    return Template((PROMPTS / f"{name}.md").read_text(encoding="utf-8")).substitute(values).strip()
 
 
-def _json(data: object) -> str:
+def _to_json(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1)

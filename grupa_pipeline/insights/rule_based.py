@@ -1,91 +1,119 @@
-"""The rule-based analyst: which of a cluster's gaps hurt most, told as pain points with a recommendation for each.
+"""Rule-based writer: a cluster's most severe gaps as pain points, with one recommendation for each.
 
-Here gaps are ranked and put together with their texts; what kinds of pain there are and what one would try about them
-is in `pain_points.toml`, how metrics are spoken of in `wording.py`, names in `naming.py`. It says what was measured and never
-why: only a hypothesis says "because".
+This module ranks gaps and assembles their texts. Kinds of pain points and their texts are in `pain_points.toml`, the
+words for metrics in `wording`, names in `naming`. Texts state what was measured and no causes, except in hypotheses.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import is_large, weight
 from grupa_pipeline.insights.models import ClusterDraft, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.naming import choose_names
-from grupa_pipeline.insights.pain_points import Pain, better_way, pain_of, worse_side
-from grupa_pipeline.insights.templates import Evidence, rows_by_alias
-from grupa_pipeline.insights.wording import Wording, beside, capital, favourite_feature, spoken, usual_step
+from grupa_pipeline.insights.pain_points import PainPattern, better_direction, find_pattern, side_of, worse_side
+from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
+from grupa_pipeline.insights.wording import (
+    Wording,
+    action_words,
+    added_sentence,
+    capitalize,
+    favourite_feature,
+    usual_step,
+)
+from grupa_pipeline.vocabulary.enums import Direction, FeatureRole, Measure
 
-MOST_PAINS = 3
-NEAR_TOP = 0.4
-"""A gap is a pain point of its own if it is at least this severe, relative to the cluster's most severe one."""
-HABIT = 0.5
-"""Kinds of at most this weight are habits: told only where nothing is measurably worse."""
+RULES_VERSION = "rules-1"
+"""Version of the rule-based writer; texts of another version are not reused."""
+MAX_PAIN_POINTS = 3
+MIN_RELATIVE_SEVERITY = 0.4
+"""Minimum severity of a further pain point, relative to the cluster's most severe one."""
+HABIT_WEIGHT = 0.5
+"""Patterns of at most this weight are habits, reported only where nothing is measurably worse."""
+GAP_OPENINGS = ("They also", "The same users", "Along with that, they")
+
+Target = tuple[str, Direction]
+"""The metric that a recommendation moves, and its direction."""
 
 
 @dataclass(frozen=True)
 class _Gap:
-    """A piece of evidence read as a pain."""
+    """A row of evidence matched to a pattern.
+
+    Attributes:
+        actions: The actions that it is about, in words, or the metric itself where it covers all actions.
+    """
 
     alias: str
-    row: Evidence
-    pain: Pain
+    row: EvidenceRow
+    pattern: PainPattern
     severity: float
+    actions: str
 
-    about: str
-    """The actions it is about, or the metric itself where it covers all."""
+    @property
+    def metric(self) -> str:
+        """The metric of the evidence."""
+        return str(self.row["metric"])
 
     @property
     def subject(self) -> tuple[str, str]:
-        """Gaps of one subject are one pain."""
-        return self.pain.pain, self.about if self.pain.apart else ""
+        """Gaps with the same subject are one pain point."""
+        return self.pattern.kind, self.actions if self.pattern.per_action else ""
 
 
 def name_clusters(evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame) -> Naming:
-    """Name all `clusters` (one row each, cluster_id) together by what sets them apart, so that siblings differ.
+    """Name all clusters together, so that their names are distinct.
 
-    `evidence` holds rows of `cluster_evidence`, each cluster's in the order of its aliases.
+    Args:
+        evidence: Rows of `cluster_evidence`, each cluster's in alias order.
+        clusters: One row per cluster, with cluster_id.
+        catalog: `feature_catalog`.
     """
     return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog))
 
 
-def analyse(evidence: pd.DataFrame, cluster: Mapping[str, Any], catalog: pd.DataFrame) -> ClusterDraft | None:
-    """Pain points and recommendations of one cluster, most severe first, at most MOST_PAINS of each.
+def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) -> ClusterDraft | None:
+    """Write pain points and recommendations of one cluster, most severe first, at most `MAX_PAIN_POINTS` of each.
 
-    `evidence` holds the cluster's rows in the order of their aliases, `cluster` its row of `clusters`. With fewer than
-    two pieces of evidence there is nothing to say: None.
+    Args:
+        evidence: The cluster's rows of `cluster_evidence`, in alias order.
+        cluster_id: The cluster; decides which variant of a text is used.
+        catalog: `feature_catalog`.
+
+    Returns:
+        The draft; None with fewer than two usable rows of evidence, since a pain point cites two.
     """
     rows = rows_by_alias(evidence)
     if len(rows) < 2:
         return None
-    wording, cluster_id = Wording(catalog), str(cluster["cluster_id"])
-    size = max(int(row["n_cluster"]) for row in rows.values())
-    gaps = [_read(alias, row, size, wording) for alias, row in rows.items()]
-    gaps = [gap for gap in gaps if _got_there(gap.row, list(rows.values()), wording)]
+    wording, all_rows = Wording(catalog), list(rows.values())
+    size = max(int(row["n_cluster"]) for row in all_rows)
+    gaps = [
+        _read_gap(alias, row, size, wording) for alias, row in rows.items() if _is_reachable(row, all_rows, wording)
+    ]
     if len(gaps) < 2:
         return None
-    chosen = _choose(gaps)
-    pain_points, recommendations, used = [], [], {gap.alias for gap in chosen}
-    for number, gap in enumerate(chosen, start=1):
-        support = _support(gap, gaps, used, wording)
+    selected = _select(gaps)
+    pain_points, recommendations, used = [], [], {gap.alias for gap in selected}
+    for number, gap in enumerate(selected, start=1):
+        support = _supporting_gap(gap, gaps, used, wording)
         used.add(support.alias)
-        say = _speaker(gap, _turn(gap, chosen, cluster_id), list(rows.values()), wording)
-        pain_points.append(_pain_point(gap, support, say, wording))
-        target = _target(gap, list(rows.values()), wording)
-        recommendations.append(_recommendation(gap, support, number, target, say, wording))
+        render = _renderer(gap, _variant(gap, selected, cluster_id), all_rows, wording)
+        pain_points.append(_pain_point(gap, support, render, wording))
+        target = _target(gap, all_rows, wording)
+        recommendations.append(_recommendation(gap, support, number, target, render, wording))
     return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
 
 
-def _got_there(row: Evidence, rows: Sequence[Evidence], wording: Wording) -> bool:
-    """Whether a step not taken can be told: not where most never did what it would lead on from, and less than others."""
-    if row["measure"] != "path" or row["effect_size"] > 0:
+def _is_reachable(row: EvidenceRow, rows: Sequence[EvidenceRow], wording: Wording) -> bool:
+    """Whether a missing second step of a path is meaningful: not where most users, and more than others, lack the first."""
+    if row["measure"] != Measure.PATH or row["effect_size"] > 0:
         return True
     start = str(wording.entry(str(row["metric"]))["source_action"]).splitlines()[0]
     return not any(
-        other["measure"] == "proportion"
+        other["measure"] == Measure.PROPORTION
         and other["effect_size"] < 0
         and other["cluster_value"] < 0.5
         and wording.entry(str(other["metric"]))["source_action"] == start
@@ -93,128 +121,125 @@ def _got_there(row: Evidence, rows: Sequence[Evidence], wording: Wording) -> boo
     )
 
 
-def _read(alias: str, row: Evidence, size: int, wording: Wording) -> _Gap:
-    """Severity is the kind's weight, the size of the gap, and the share of the cluster, of `size` users, that it concerns."""
-    pain = pain_of(row, wording.entry(str(row["metric"])))
+def _read_gap(alias: str, row: EvidenceRow, size: int, wording: Wording) -> _Gap:
+    """Match evidence to its pattern; severity is pattern weight x size of the gap x share of the `size` users affected."""
+    metric = str(row["metric"])
+    pattern = find_pattern(row, wording.entry(metric))
     gap = weight(row) * (1.0 if is_large(row) else 0.5)
-    return _Gap(alias, row, pain, pain.weight * gap * _concerned(row, size), _matter(str(row["metric"]), wording))
+    return _Gap(alias, row, pattern, pattern.weight * gap * _share_affected(row, size), _actions(metric, wording))
 
 
-def _matter(metric: str, wording: Wording) -> str:
-    """What a metric is about: its actions, however they are counted and whatever letter is put before them."""
-    entry = wording.entry(metric)
-    return (
-        metric if pd.isna(entry["source_action"]) else " ".join(map(spoken, str(entry["source_action"]).splitlines()))
-    )
+def _actions(metric: str, wording: Wording) -> str:
+    """The actions behind a metric in words, however they are counted, or the metric where it covers all actions."""
+    source = wording.entry(metric)["source_action"]
+    return metric if pd.isna(source) else " ".join(map(action_words, str(source).splitlines()))
 
 
-def _concerned(row: Evidence, size: int) -> float:
-    """Share of the cluster on the far side of a gap: those who have (or lack) it, or of those who have a value a member's
-    chance to be beyond."""
-    if row["measure"] in ("proportion", "path"):
+def _share_affected(row: EvidenceRow, size: int) -> float:
+    """Share of the cluster on the far side of a gap.
+
+    For a share of users, those who have it (or lack it); for a number, the probability that a member is beyond another
+    user, times the share of members with a value.
+    """
+    if row["measure"] in (Measure.PROPORTION, Measure.PATH):
         return float(row["cluster_value"] if row["effect_size"] > 0 else 1 - row["cluster_value"])
     return (1 + abs(float(row["effect_size"]))) / 2 * min(1.0, float(row["n_cluster"]) / size)
 
 
-def _choose(gaps: Sequence[_Gap]) -> list[_Gap]:
-    """The most severe gap of each subject, as far as near the top, less what a more severe one covers.
+def _select(gaps: Sequence[_Gap]) -> list[_Gap]:
+    """The most severe gap of each subject, without habits, small gaps and consequences of more severe ones.
 
-    Habits are told only where nothing else is there.
+    Where nothing else remains, the most severe gap is selected whatever it is.
     """
-    ranked = sorted(gaps, key=lambda gap: (-gap.severity, gap.alias))
     leading: dict[tuple[str, str], _Gap] = {}
-    for gap in ranked:
+    for gap in sorted(gaps, key=lambda gap: (-gap.severity, gap.alias)):
         leading.setdefault(gap.subject, gap)
-    told: list[_Gap] = []
+    selected: list[_Gap] = []
     for gap in leading.values():
-        covered = any(gap.pain.pain in other.pain.covers for other in told)
-        if gap.pain.weight > HABIT and is_large(gap.row) and not covered:
-            told.append(gap)
-    told = told or list(leading.values())[:1]
-    return [gap for gap in told if gap.severity >= NEAR_TOP * told[0].severity][:MOST_PAINS]
+        is_covered = any(gap.pattern.kind in other.pattern.covers for other in selected)
+        if gap.pattern.weight > HABIT_WEIGHT and is_large(gap.row) and not is_covered:
+            selected.append(gap)
+    selected = selected or list(leading.values())[:1]
+    threshold = MIN_RELATIVE_SEVERITY * selected[0].severity
+    return [gap for gap in selected if gap.severity >= threshold][:MAX_PAIN_POINTS]
 
 
-def _support(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wording) -> _Gap:
-    """A second piece of evidence beside the first: of its kind or covered by it, else another bad one, else the heaviest."""
+def _supporting_gap(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wording) -> _Gap:
+    """Second evidence for a pain point: preferably on the worse side, not yet used, related, and severe."""
     others = [other for other in gaps if other.alias != gap.alias]
-    others = [other for other in others if other.about != gap.about or gap.pain.role != "outcome"] or others
+    others = [
+        other for other in others if other.actions != gap.actions or gap.pattern.role != FeatureRole.OUTCOME
+    ] or others
 
-    def closeness(other: _Gap) -> tuple[bool, bool, bool, float]:
-        near = other.pain.pain == gap.pain.pain or other.pain.pain in gap.pain.covers
-        return _is_bad(other, wording), other.alias not in used, near, other.severity
+    def preference(other: _Gap) -> tuple[bool, bool, bool, float]:
+        is_related = other.pattern.kind == gap.pattern.kind or other.pattern.kind in gap.pattern.covers
+        return _is_worse(other, wording), other.alias not in used, is_related, other.severity
 
-    return max(others, key=closeness)
+    return max(others, key=preference)
 
 
-def _speaker(gap: _Gap, turn: int, rows: Sequence[Evidence], wording: Wording) -> Callable[..., str]:
-    """Turns one of several wordings, the one whose turn it is, into a text about this gap."""
+def _is_worse(gap: _Gap, wording: Wording) -> bool:
+    return worse_side(wording.entry(gap.metric)) is side_of(gap.row)
+
+
+def _renderer(gap: _Gap, variant: int, rows: Sequence[EvidenceRow], wording: Wording) -> Callable[..., str]:
+    """A function that takes the variants of a text and renders the chosen one for this gap."""
     favourite = favourite_feature(rows, wording)
-    usual = usual_step(rows, wording, besides=str(gap.row["metric"]))
+    usual = usual_step(rows, wording, excluded_metric=gap.metric)
 
-    def say(*variants: str) -> str:
-        text = wording.say(variants[turn % len(variants)], gap.row, gap.alias).replace("<usual>", usual)
-        return text.replace("<favourite>", favourite).replace("<Favourite>", capital(favourite))
+    def render(*variants: str) -> str:
+        text = wording.render(variants[variant % len(variants)], gap.row, gap.alias).replace("<usual>", usual)
+        return text.replace("<favourite>", favourite).replace("<Favourite>", capitalize(favourite))
 
-    return say
-
-
-def _is_bad(gap: _Gap, wording: Wording) -> bool:
-    """Whether the catalog says that this is the worse side."""
-    side = "higher" if gap.row["effect_size"] > 0 else "lower"
-    return worse_side(wording.entry(str(gap.row["metric"]))) == side
+    return render
 
 
-def _pain_point(gap: _Gap, support: _Gap, say: Callable[..., str], wording: Wording) -> PainPoint:
-    also = beside(
-        wording.clause(support.row, support.alias), say("They also", "The same users", "Along with that, they")
-    )
-    body = f"{say(*gap.pain.lead)} {also} {say(*gap.pain.close)}"
-    return PainPoint(title=say(*gap.pain.title), body=body, evidence_ids=[gap.alias, support.alias])
+def _pain_point(gap: _Gap, support: _Gap, render: Callable[..., str], wording: Wording) -> PainPoint:
+    added = added_sentence(wording.clause(support.row, support.alias), render(*GAP_OPENINGS))
+    body = f"{render(*gap.pattern.lead)} {added} {render(*gap.pattern.close)}"
+    return PainPoint(title=render(*gap.pattern.title), body=body, evidence_ids=[gap.alias, support.alias])
 
 
 def _recommendation(
-    gap: _Gap,
-    support: _Gap,
-    number: int,
-    target: tuple[str, Literal["increase", "decrease"]],
-    say: Callable[..., str],
-    wording: Wording,
+    gap: _Gap, support: _Gap, number: int, target: Target, render: Callable[..., str], wording: Wording
 ) -> Recommendation:
-    fix, (metric, direction) = gap.pain.fix, target
+    fix, (metric, direction) = gap.pattern.fix, target
     return Recommendation(
-        title=say(*fix.title),
-        body=say(*fix.body),
+        title=render(*fix.title),
+        body=render(*fix.body),
         addresses=[number],
         evidence_ids=[gap.alias, support.alias],
         target_metric=metric,
         direction=direction,
-        change=say(*fix.change),
-        hypothesis=say(*fix.hypothesis).replace("<aim>", wording.aim(metric, direction)),
+        change=render(*fix.change),
+        hypothesis=render(*fix.hypothesis).replace("<aim>", wording.aim(metric, direction)),
     )
 
 
-def _target(gap: _Gap, rows: Sequence[Evidence], wording: Wording) -> tuple[str, Literal["increase", "decrease"]]:
-    """The metric to move and the better way: the pain's own, else what its kind aims at, a good outcome, or visits.
+def _target(gap: _Gap, rows: Sequence[EvidenceRow], wording: Wording) -> Target:
+    """The metric to move: the gap's own, else a target of its pattern, a good outcome, visits, or any other metric.
 
-    None but the pain's own in which the cluster is ahead of the others already, as its `rows` say. Where the catalog says of
-    none which way is better, the pain's own metric moves back towards the others.
+    Metrics without a better direction are skipped, and so are metrics other than the gap's own on which the cluster is
+    already ahead according to its `rows`. If none is left, the gap's own metric moves towards the other users' value.
     """
     metrics = wording.metrics()
-    wished = [metric for pattern in gap.pain.target for metric in metrics if re.search(pattern, metric)]
-    outcomes = [metric for metric in metrics if wording.entry(metric)["role"] == "outcome"]
-    good = [metric for metric in outcomes if better_way(wording.entry(metric)) == "increase"]
-    own = str(gap.row["metric"])
-    measured = {str(row["metric"]): "increase" if row["effect_size"] > 0 else "decrease" for row in rows}
-    for metric in [own, *wished, *good, "sessions_per_week", *metrics]:
-        way = better_way(wording.entry(metric)) if metric in metrics else None
-        if way is not None and (metric == own or measured.get(metric) != way):
-            return metric, way
-    return str(gap.row["metric"]), "decrease" if gap.row["effect_size"] > 0 else "increase"
+    preferred = [metric for regex in gap.pattern.target for metric in metrics if re.search(regex, metric)]
+    outcomes = [metric for metric in metrics if wording.entry(metric)["role"] == FeatureRole.OUTCOME]
+    good = [metric for metric in outcomes if better_direction(wording.entry(metric)) is Direction.INCREASE]
+    ahead = {str(row["metric"]): _direction_of(row) for row in rows}
+    for metric in [gap.metric, *preferred, *good, "sessions_per_week", *metrics]:
+        better = better_direction(wording.entry(metric)) if metric in metrics else None
+        if better is not None and (metric == gap.metric or ahead.get(metric) is not better):
+            return metric, better
+    back = Direction.DECREASE if gap.row["effect_size"] > 0 else Direction.INCREASE
+    return gap.metric, back
 
 
-def _turn(gap: _Gap, chosen: Sequence[_Gap], cluster_id: str) -> int:
-    """Whose turn it is among wordings: another for each cluster in a row and for each gap of a kind, the same every day."""
-    before = sum(
-        other.pain.pain == gap.pain.pain and str(other.row["metric"]) < str(gap.row["metric"]) for other in chosen
-    )
-    return int(re.sub(r"\D", "", cluster_id) or 0) + before
+def _direction_of(row: EvidenceRow) -> Direction:
+    return Direction.INCREASE if row["effect_size"] > 0 else Direction.DECREASE
+
+
+def _variant(gap: _Gap, selected: Sequence[_Gap], cluster_id: str) -> int:
+    """Number of the text variant: differs between neighbouring clusters and gaps of one kind, and never changes."""
+    earlier = sum(other.pattern.kind == gap.pattern.kind and other.metric < gap.metric for other in selected)
+    return int(re.sub(r"\D", "", cluster_id) or 0) + earlier

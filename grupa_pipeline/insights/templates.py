@@ -1,7 +1,6 @@
-"""Numbers in prose: aliases of evidence, and placeholders filled in from the stored values.
+"""Numbers in texts: aliases of evidence, and placeholders that are replaced by stored values.
 
-Whatever number a reader sees in a text comes from here, and from `cluster_evidence` alone, so a text can never disagree
-with the tables. Words belong to the analysts; which evidence is kept belongs to `evidence.py`.
+Every number in a text comes from `cluster_evidence` through this module, so texts cannot disagree with the tables.
 """
 
 import math
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-Evidence = Mapping[str, Any]
+EvidenceRow = Mapping[str, Any]
 """One row of `cluster_evidence`."""
 
 PLACEHOLDER = re.compile(r"\{(E[1-9][0-9]*)\.(cluster|rest|lift|gap)\}")
@@ -20,40 +19,55 @@ _HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "w
 
 
 def aliases(evidence: pd.DataFrame) -> dict[str, str]:
-    """Give one cluster's evidence its short names: `{"E1": evidence_id, ...}` in the order of the rows."""
+    """Mapping from alias to evidence_id, `{"E1": evidence_id, ...}`, in the order of one cluster's rows."""
     return {f"E{number}": str(evidence_id) for number, evidence_id in enumerate(evidence["evidence_id"], start=1)}
 
 
-def fill(text: str, rows: Mapping[str, Evidence]) -> str:
-    """Put the stored numbers in the place of placeholders. `rows` maps alias to row.
+def fill(text: str, rows: Mapping[str, EvidenceRow]) -> str:
+    """Replace placeholders by the stored values.
 
-    Raises KeyError for an alias that is not there, and ValueError for a number that does not exist (a lift over 0).
+    Args:
+        text: Text with placeholders.
+        rows: EvidenceRow by alias.
+
+    Raises:
+        KeyError: An alias is unknown.
+        ValueError: A value does not exist, such as a lift over 0.
+
+    Example:
+        >>> fill("{E1.cluster} against {E1.rest}", rows)
+        '41% against 18%'
     """
 
-    def number(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         alias, part = match.groups()
-        return shown(rows[alias], part)
+        return format_part(rows[alias], part)
 
-    return PLACEHOLDER.sub(number, text)
+    return PLACEHOLDER.sub(replacement, text)
 
 
-def rows_by_alias(evidence: pd.DataFrame) -> dict[str, Evidence]:
-    """The rows of one cluster's evidence under their aliases."""
+def rows_by_alias(evidence: pd.DataFrame) -> dict[str, EvidenceRow]:
+    """One cluster's evidence by alias."""
     records = evidence.to_dict("records")
     return {
         f"E{number}": {str(key): value for key, value in row.items()} for number, row in enumerate(records, start=1)
     }
 
 
-def parts(row: Evidence) -> list[str]:
-    """Which placeholders this row can fill: lift is left out where the rest's value is 0 or the ratio says nothing."""
+def parts(row: EvidenceRow) -> list[str]:
+    """The placeholders that a row can fill; `lift` is missing where the rest's value is 0."""
     return ["cluster", "rest", "gap"] + (["lift"] if _has_lift(row) else [])
 
 
-def shown(row: Evidence, part: str) -> str:
-    """One number of a row as a person reads it: `41%`, `2.3 times`, `23 points`, `3.5 days`.
+def format_part(row: EvidenceRow, part: str) -> str:
+    """Format one number of a row: `41%`, `2.3 times`, `23 points`, `3.5 days`.
 
-    A gap is the absolute difference of the two values. Raises ValueError when the part does not exist.
+    Args:
+        row: Row of `cluster_evidence`.
+        part: `cluster`, `rest`, `lift`, or `gap`, the absolute difference of both values.
+
+    Raises:
+        ValueError: The part does not exist.
     """
     unit = str(row["unit"])
     if part == "lift":
@@ -62,16 +76,16 @@ def shown(row: Evidence, part: str) -> str:
         return f"{_plain(float(row['lift']))} times"
     if part == "gap":
         gap = abs(float(row["cluster_value"]) - float(row["rest_value"]))
-        return f"{_plain(gap * 100)} points" if _is_share(unit) else value(gap, unit)
-    return value(float(row[f"{part}_value"]), unit)
+        return f"{_plain(gap * 100)} points" if _is_share(unit) else format_value(gap, unit)
+    return format_value(float(row[f"{part}_value"]), unit)
 
 
-def value(number: float, unit: str) -> str:
-    """A value in its unit: shares as a percentage, durations in the unit that reads best, else a plain number."""
+def format_value(number: float, unit: str) -> str:
+    """Format a value: a share as a percentage, a duration in the best readable unit, else a plain number with its unit."""
     if _is_share(unit):
         return f"{_plain(number * 100)}%"
     if unit in _HOURS:
-        return duration(number * _HOURS[unit])
+        return format_duration(number * _HOURS[unit])
     noun = unit.split("/", maxsplit=1)[0].strip()
     per = f" per {unit.split('/')[1].strip()}" if "/" in unit else ""
     plain = _plain(number)
@@ -80,8 +94,8 @@ def value(number: float, unit: str) -> str:
     return f"{plain} {noun[:-1] if plain == '1' and noun.endswith('s') else noun}{per}"
 
 
-def duration(hours: float) -> str:
-    """Hours in the largest unit of which there is at least one and a half."""
+def format_duration(hours: float) -> str:
+    """Format hours in the largest unit of which there are at least one and a half."""
     for name, size in (("days", 24.0), ("hours", 1.0), ("minutes", 1 / 60)):
         if abs(hours) >= 1.5 * size or (name == "days" and abs(hours) == size):
             return _counted(hours / size, name)
@@ -94,7 +108,7 @@ def _counted(number: float, noun: str) -> str:
 
 
 def _plain(number: float) -> str:
-    """Two digits that matter below 10, whole numbers from there on; thousands set apart."""
+    """Two significant digits below 10, whole numbers above, with thousands separators."""
     if not math.isfinite(number):
         raise ValueError("a number in evidence is not finite")
     size = abs(number)
@@ -109,6 +123,6 @@ def _is_share(unit: str) -> bool:
     return unit in ("share", "proportion")
 
 
-def _has_lift(row: Evidence) -> bool:
+def _has_lift(row: EvidenceRow) -> bool:
     lift = row["lift"]
     return lift is not None and not pd.isna(lift) and math.isfinite(float(lift)) and float(lift) > 0

@@ -1,6 +1,6 @@
-"""What no line of prose may hold: numbers of its own, addresses, markup, unknown metrics, causes, untrue comparisons.
+"""Checks of a single text: no numbers of its own, addresses, markup, unknown metrics, causal claims or false comparisons.
 
-Pure text in, faults out, each a sentence that a writer can act on. What a draft may cite is checked in `checking.py`.
+Each fault is a sentence that a writer can act on. What a draft may cite is checked in `draft_validation`.
 """
 
 import re
@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from grupa_pipeline.insights.templates import PLACEHOLDER, Evidence
+from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow
+from grupa_pipeline.vocabulary.enums import Direction
 
 _WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))["prose"]
 _NUMBERS = frozenset(_WORDS["numbers"])
@@ -23,85 +24,95 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
-def faults(text: str, *, longest: int, names: Collection[str], causal: bool = False) -> list[str]:
-    """Faults of one line or paragraph. `names` are the catalog's, which may hold digits; `causal` allows causes."""
-    found = []
+def text_faults(text: str, *, max_length: int, names: Collection[str], causal: bool = False) -> list[str]:
+    """Faults of one line or paragraph.
+
+    Args:
+        text: The text, with placeholders for numbers.
+        max_length: Maximum length in characters.
+        names: Names from the catalog, which may contain digits.
+        causal: Whether causal claims are allowed, as in a hypothesis.
+    """
+    faults = []
     if not text.strip():
         return ["is empty"]
-    if len(text) > longest:
-        found.append(f"is longer than {longest} characters")
+    if len(text) > max_length:
+        faults.append(f"is longer than {max_length} characters")
     bare = PLACEHOLDER.sub(" ", text)
     if "{" in bare or "}" in bare:
-        found.append("has a placeholder that does not exist; use {E1.cluster}, {E1.rest}, {E1.lift} or {E1.gap}")
+        faults.append("has a placeholder that does not exist; use {E1.cluster}, {E1.rest}, {E1.lift} or {E1.gap}")
     named = _without(bare, names)
     bare = unicodedata.normalize("NFKC", named)
     if number := _number_in(named) or _number_in(bare):
-        found.append(f"states a number of its own ({number!r}); use placeholders alone")
+        faults.append(f"states a number of its own ({number!r}); use placeholders alone")
     if _MARKUP.search(bare) or _ADDRESS.search(bare):
-        found.append("holds markup, a link or an address")
-    if _hidden_letters(bare):
-        found.append("holds unusual characters")
+        faults.append("holds markup, a link or an address")
+    if _has_disguised_letters(bare):
+        faults.append("holds unusual characters")
     if unknown := _IDENTIFIER.search(bare):
-        found.append(f"names an unknown metric ({unknown.group()!r})")
-    if not causal and (word := first_of(_WORDS["causal"], bare)):
-        found.append(f"claims a cause ({word!r}); these are associations")
-    return found
+        faults.append(f"names an unknown metric ({unknown.group()!r})")
+    if not causal and (word := first_phrase_in(_WORDS["causal"], bare)):
+        faults.append(f"claims a cause ({word!r}); these are associations")
+    return faults
 
 
-def against_the_numbers(text: str, rows: Mapping[str, Evidence]) -> list[str]:
-    """Sentences that say more where the evidence says less, or give the others' number as the cluster's own."""
-    found = []
+def contradictions(text: str, rows: Mapping[str, EvidenceRow]) -> list[str]:
+    """Sentences that contradict the evidence: "more" where it is less, or the others' value as the cluster's own."""
+    faults = []
     for sentence in _SENTENCE_END.split(text):
         places = list(PLACEHOLDER.finditer(sentence))
         signs = {float(rows[place.group(1)]["effect_size"]) > 0 for place in places if place.group(1) in rows}
-        more, less = first_of(_WORDS["more"], sentence), first_of(_WORDS["less"], sentence)
+        more, less = first_phrase_in(_WORDS["more"], sentence), first_phrase_in(_WORDS["less"], sentence)
         if len(signs) == 1 and bool(more) != bool(less) and signs != {bool(more)}:
-            found.append(f"says {more or less!r} where the evidence says the opposite: {sentence!r}")
-        found += [fault for place in places if (fault := _swapped(sentence, place))]
-    return found
+            faults.append(f"says {more or less!r} where the evidence says the opposite: {sentence!r}")
+        faults += [fault for place in places if (fault := _swapped_values(sentence, place))]
+    return faults
 
 
-def moves(text: str) -> str | None:
-    """Which way something goes by the part of a hypothesis after `then`: increase, decrease or unclear (None)."""
-    claim = re.split(r"\bthen\b", text.lower(), maxsplit=1)[-1].split("because")[0]
-    up, down = first_of(_WORDS["rising"], claim), first_of(_WORDS["falling"], claim)
-    return None if bool(up) == bool(down) else "increase" if up else "decrease"
+def claimed_direction(hypothesis: str) -> Direction | None:
+    """The direction that a hypothesis claims between "then" and "because"; None where it is unclear."""
+    claim = re.split(r"\bthen\b", hypothesis.lower(), maxsplit=1)[-1].split("because")[0]
+    up, down = first_phrase_in(_WORDS["rising"], claim), first_phrase_in(_WORDS["falling"], claim)
+    if bool(up) == bool(down):
+        return None
+    return Direction.INCREASE if up else Direction.DECREASE
 
 
 def content_words(name: str) -> set[str]:
-    """Lower-case words of a name that carry its meaning."""
+    """Lower-case words of a name without stop words."""
     return set(re.findall(r"[^\W\d_]+", name.lower())) - set(_WORDS["stop"])
 
 
-def first_of(phrases: Iterable[str], text: str) -> str | None:
-    """The first of these words or phrases that stands in `text`, whatever its case."""
+def first_phrase_in(phrases: Iterable[str], text: str) -> str | None:
+    """The first of these words or phrases that occurs in `text`, ignoring case."""
     words = re.findall(r"[^\W_]+", text.lower())
     plain = f" {' '.join(words)} "
     return next((phrase for phrase in phrases if f" {phrase} " in plain), None)
 
 
-def _swapped(sentence: str, place: re.Match[str]) -> str | None:
-    alias, part = place.groups()
+def _swapped_values(sentence: str, place: re.Match[str]) -> str | None:
+    alias, number = place.groups()
     before = sentence[: place.start()]
-    if part == "rest" and not first_of(_WORDS["others"], before):
+    if number == "rest" and not first_phrase_in(_WORDS["others"], before):
         return f"{{{alias}.rest}} is the others' number; say so before it (against {{{alias}.rest}} of the others)"
     words = [] if before.rstrip().endswith(("(", ",", ":")) else re.findall(r"[^\W_]+", before)
-    others = first_of(_WORDS["comparing"], " ".join(words[-2:])) or first_of(_WORDS["elsewhere"], " ".join(words[-1:]))
-    if part == "cluster" and others:
+    compares = first_phrase_in(_WORDS["comparing"], " ".join(words[-2:]))
+    others = compares or first_phrase_in(_WORDS["elsewhere"], " ".join(words[-1:]))
+    if number == "cluster" and others:
         return f"{{{alias}.cluster}} is the cluster's own number, not the others'"
     return None
 
 
 def _number_in(text: str) -> str | None:
-    """The first number in digits of any script, in words, or in words spelled out letter by letter."""
+    """The first number, in digits of any script, in words, or in words with separated letters."""
     figure = next((character for character in text if character.isnumeric() or character in "%‰"), None)
     spelled_out = re.sub(r"(?<=\b\w)[\W_]+(?=\w\b)", "", text.lower())
     words = re.findall(r"[^\W\d_]+", f"{text.lower()} {spelled_out}")
     return figure or next((word for word in words if word in _NUMBERS or _COMPOUND_NUMBER.fullmatch(word)), None)
 
 
-def _hidden_letters(text: str) -> bool:
-    """Invisible characters, or letters of two scripts in one word, with which a number or a link could be disguised."""
+def _has_disguised_letters(text: str) -> bool:
+    """Whether a number or link could be disguised by invisible characters or by mixing scripts within a word."""
     if any(unicodedata.category(character) in ("Cf", "Cc", "Co", "Cn", "Zl", "Zp", "So") for character in text):
         return True
     for word in re.findall(r"[^\W\d_]+", text):
@@ -112,7 +123,7 @@ def _hidden_letters(text: str) -> bool:
 
 
 def _without(text: str, names: Collection[str]) -> str:
-    """The text without the catalog's own names, so that digits in an action's name are no free numbers."""
+    """The text without names from the catalog, so that digits in an action's name do not count as numbers."""
     for name in sorted((name for name in names if len(name) >= 3), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", text, flags=re.IGNORECASE)
     return text

@@ -1,46 +1,61 @@
-"""No new text without need: when what was written earlier still says what is true, and only its numbers are new.
+"""Reuse of earlier texts: a text stays while it is still true, and only its numbers are updated.
 
-The window slides, so exact numbers change every day; meaning does not. A text is kept while the evidence it cites
-stays in the same direction and band of magnitude, no piece too strong to be left out has come up, and the prompts,
-the schema, the model and the words for its metrics are the same. Today's numbers are filled into it by `text.py`;
-who writes a new text is decided in `write.py`.
+The window slides daily, so exact values change every day while their meaning does not. A text is reused while the
+evidence it cites keeps its direction and band of magnitude, no new row of evidence is strong enough to require a
+mention, and prompts, schema, model and metric descriptions are unchanged. `templates` fills in the day's numbers;
+`generate` decides who writes a new text.
 """
 
 import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grupa_pipeline.insights.evidence import weight
-from grupa_pipeline.insights.models import ClusterDraft, ClusterName, Naming, PainPoint, Recommendation
+from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
+PROMPT_VERSION = "v1"
+"""Folder of the prompts and schemas. A changed prompt is a new version, so that each text records which one made it."""
+
+PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION
+
 BAND_EDGES = (1.5, 2.25)
-"""Edges of the bands of magnitude on the scale of `evidence.weight`; what is in the last is too strong to leave out."""
+"""Edges of the bands of magnitude on the scale of `evidence.weight`. Evidence in the last band must be mentioned."""
 
-LEAST_MARGIN = 0.25
-"""How far past an edge a weight must be at least before the band is left, however narrow its interval is."""
+MIN_MARGIN = 0.25
+"""Distance past an edge that a weight must reach to change band, however narrow its interval."""
+
+_STRONGEST = len(BAND_EDGES) + 1
 
 
-class Written(BaseModel):
-    """One cluster's text as it was written, with placeholders for numbers, and what it was written from.
+class ClusterText(BaseModel):
+    """The text about one cluster, with placeholders for numbers, and the inputs it was written from.
+
+    Stored as JSON in `clusters.written`.
 
     Attributes:
+        name: Name and summary.
+        draft: Pain points and recommendations; None when the cluster only has a name.
         evidence: Alias in the text -> evidence_id.
-        bands: evidence_id -> signed band of magnitude when it was written, for cited and strong pieces.
-        words: Metric as the writer saw it -> its description then.
+        bands: evidence_id -> signed band of magnitude at the time of writing, for cited and strongest evidence.
+        words: Metric as shown to the writer -> its description at the time of writing.
         model: `provider:model`, or None for rules.
-        fallback_reason: Why rules wrote it although a model was asked for.
+        prompt_version: Version of the prompts or of the rules.
+        schema_sha256: Hash of the JSON schemas at the time of writing.
+        fallback_reason: Why rules wrote the text although a model was configured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cluster_id: str
-    name: ClusterName
+    name: NameDraft
     draft: ClusterDraft | None
     evidence: dict[str, str]
     bands: dict[str, int]
@@ -52,73 +67,82 @@ class Written(BaseModel):
 
     @property
     def input_sha256(self) -> str:
-        """Fingerprint of what the text was written from; equal for as long as it is kept."""
+        """Hash of the inputs of the text; unchanged while the text is reused."""
         parts = [self.bands, self.words, self.model, self.prompt_version, self.schema_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def read_schema(name: str) -> dict[str, Any]:
+    """The JSON schema `cluster` (of `ClusterDraft`) or `naming` (of `Naming`) that a model is asked for."""
+    schema: dict[str, Any] = json.loads((PROMPTS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
 def schema_sha256() -> str:
-    """Fingerprint of the shape of drafts and names."""
-    shapes = [ClusterDraft.model_json_schema(), Naming.model_json_schema()]
-    return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()
+    """Hash of both JSON schemas."""
+    schemas = [read_schema("cluster"), read_schema("naming")]
+    return hashlib.sha256(json.dumps(schemas, sort_keys=True).encode()).hexdigest()
 
 
-def read_written(texts: pd.DataFrame | None) -> dict[str, Written]:
-    """Texts of an earlier snapshot, from the columns cluster_id and written; one of an older shape counts as none."""
-    found: dict[str, Written] = {}
-    if texts is None:
-        return found
-    for text in texts["written"]:
+def parse_texts(clusters: pd.DataFrame | None) -> dict[str, ClusterText]:
+    """Texts of an earlier snapshot by cluster, from the column `written`; unreadable or outdated JSON is skipped."""
+    texts: dict[str, ClusterText] = {}
+    if clusters is None:
+        return texts
+    for written in clusters["written"]:
         try:
-            written = Written.model_validate_json(text)
+            text = ClusterText.model_validate_json(written)
         except (ValidationError, TypeError):
             continue
-        found[written.cluster_id] = written
-    return found
+        texts[text.cluster_id] = text
+    return texts
 
 
-def drafted_from(evidence: pd.DataFrame, cited: Iterable[str]) -> dict[str, int]:
-    """Bands of one cluster's evidence that its text rests on: what it cites, and what is too strong to be left out."""
+def evidence_bands(evidence: pd.DataFrame, cited: Iterable[str]) -> dict[str, int]:
+    """Bands of the evidence that a cluster's text depends on: what it cites, and all of the strongest band."""
     cited = set(cited)
     bands = {str(row["evidence_id"]): _band(row) for row in _records(evidence)}
     return {name: band for name, band in sorted(bands.items()) if name in cited or abs(band) == _STRONGEST}
 
 
-def still_says_the_truth(written: Written, evidence: pd.DataFrame, descriptions: Mapping[str, str]) -> bool:
-    """Whether today's evidence of the cluster says what the text says, so that only the numbers need be filled in."""
+def is_still_true(text: ClusterText, evidence: pd.DataFrame, descriptions: Mapping[str, str]) -> bool:
+    """Whether a text can be reused with today's numbers.
+
+    Args:
+        text: The earlier text.
+        evidence: Today's evidence of its cluster.
+        descriptions: Today's description of each metric.
+    """
     rows = {str(row["evidence_id"]): row for row in _records(evidence)}
-    cited = set(cited_ids(written))
-    if not cited <= rows.keys() or any(descriptions.get(metric) != text for metric, text in written.words.items()):
+    cited = set(cited_ids(text))
+    if not cited <= rows.keys() or any(descriptions.get(metric) != words for metric, words in text.words.items()):
         return False
-    if any(_settled(rows[name], written.bands[name]) != written.bands[name] for name in cited):
+    if any(_band_with_hysteresis(rows[name], text.bands[name]) != text.bands[name] for name in cited):
         return False
-    return not any(_came_up(row) for name, row in rows.items() if name not in written.bands)
+    return not any(_must_be_mentioned(row) for name, row in rows.items() if name not in text.bands)
 
 
-def cited_ids(written: Written) -> list[str]:
-    """Evidence ids that a text names, in lists or in placeholders, in order of alias."""
-    cited = cited_aliases(written.name, written.draft)
-    return [written.evidence[alias] for alias in cited if alias in written.evidence]
+def cited_ids(text: ClusterText) -> list[str]:
+    """Ids of the evidence that a text cites, in lists or in placeholders, in alias order."""
+    cited = cited_aliases(text.name, text.draft)
+    return [text.evidence[alias] for alias in cited if alias in text.evidence]
 
 
-def cited_aliases(name: ClusterName, draft: ClusterDraft | None) -> list[str]:
-    """Aliases that a text names, in lists or in placeholders."""
+def cited_aliases(name: NameDraft, draft: ClusterDraft | None) -> list[str]:
+    """Aliases of the evidence that a name and a draft cite, in lists or in placeholders."""
     parts: list[PainPoint | Recommendation] = [*draft.pain_points, *draft.recommendations] if draft else []
-    listed = set(name.evidence_ids).union(*(part.evidence_ids for part in parts))
+    cited = set(name.evidence_ids).union(*(part.evidence_ids for part in parts))
     prose = " ".join([name.model_dump_json(), *(part.model_dump_json() for part in parts)])
-    listed |= {match.group(1) for match in PLACEHOLDER.finditer(prose)}
-    return sorted(listed, key=lambda alias: (len(alias), alias))
+    cited |= {match.group(1) for match in PLACEHOLDER.finditer(prose)}
+    return sorted(cited, key=lambda alias: (len(alias), alias))
 
 
-def metrics_named(draft: ClusterDraft | None, evidence: pd.DataFrame, cited: Iterable[str]) -> list[str]:
-    """Metrics that a text speaks of: those of the evidence it cites and those it means to move."""
-    cited = set(cited)
-    spoken = set(evidence.loc[evidence["evidence_id"].isin(list(cited)), "metric"].astype(str))
-    spoken |= {recommendation.target_metric for recommendation in draft.recommendations} if draft else set()
-    return sorted(spoken)
-
-
-_STRONGEST = len(BAND_EDGES) + 1
+def named_metrics(draft: ClusterDraft | None, evidence: pd.DataFrame, cited: Iterable[str]) -> list[str]:
+    """Metrics that a text mentions: those of the evidence it cites, and those its recommendations target."""
+    metrics = set(evidence.loc[evidence["evidence_id"].isin(list(cited)), "metric"].astype(str))
+    metrics |= {recommendation.target_metric for recommendation in draft.recommendations} if draft else set()
+    return sorted(metrics)
 
 
 def _records(evidence: pd.DataFrame) -> list[dict[str, Any]]:
@@ -130,29 +154,29 @@ def _band(row: Mapping[str, Any]) -> int:
     return level if float(row["effect_size"]) > 0 else -level
 
 
-def _settled(row: Mapping[str, Any], before: int) -> int:
-    """Today's band, which is yesterday's while the interval of today's weight still reaches into that."""
+def _band_with_hysteresis(row: Mapping[str, Any], before: int) -> int:
+    """Today's band, or the band `before` while the interval of today's weight still overlaps it."""
     band = _band(row)
     if band * before < 0:
         return band
-    lowest, highest = _weight_interval(row)
+    low, high = _weight_interval(row)
     floor = (0.0, *BAND_EDGES)[abs(before) - 1]
     ceiling = (*BAND_EDGES, float("inf"))[abs(before) - 1]
-    return before if lowest < ceiling and highest >= floor else band
+    return before if low < ceiling and high >= floor else band
 
 
-def _came_up(row: Mapping[str, Any]) -> bool:
-    """Whether a piece unknown to the text is now beyond doubt too strong to be left out."""
+def _must_be_mentioned(row: Mapping[str, Any]) -> bool:
+    """Whether the whole interval of the row's weight lies in the strongest band."""
     return _weight_interval(row)[0] >= BAND_EDGES[-1]
 
 
 def _weight_interval(row: Mapping[str, Any]) -> tuple[float, float]:
-    """Weights at the two ends of the effect's 95% interval, at least LEAST_MARGIN to either side."""
+    """Weights at both ends of the effect's 95% interval, at least `MIN_MARGIN` away from the row's own weight."""
     middle = weight(row)
     ends = []
     for end in ("ci_low", "ci_high"):
         effect = float(row[end])
-        flips = effect * float(row["effect_size"]) <= 0
+        changes_sign = effect * float(row["effect_size"]) <= 0
         moved = {**row, "effect_size": effect, "cluster_value": max(0.0, float(row["rest_value"]) + effect)}
-        ends.append(0.0 if flips else weight(moved))
-    return min(*ends, middle - LEAST_MARGIN), max(*ends, middle + LEAST_MARGIN)
+        ends.append(0.0 if changes_sign else weight(moved))
+    return min(*ends, middle - MIN_MARGIN), max(*ends, middle + MIN_MARGIN)

@@ -19,7 +19,8 @@ from grupa_pipeline.aggregates.event_window import open_log
 from grupa_pipeline.features.build import FeatureSet, measure
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.generate import Kept, write_insights
+from grupa_pipeline.insights.generate import write_insights
+from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
@@ -134,7 +135,7 @@ def make_insights(
             users_with=privacy.count_users(users),
             llm=context.settings.llm,
             min_group=context.settings.min_group,
-            kept=Kept(before=before, same=history.clusters_of(context.publication, day)),
+            previous=PreviousTexts(before, history.clusters_of(context.publication, day)),
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
         )

@@ -6,6 +6,18 @@ Members are strings: they compare equal to their value, and are written to table
 from enum import StrEnum
 
 
+class CallOutcome(StrEnum):
+    """How a call of a language model ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """The model or the provider's content filter declined to answer."""
+    INVALID = "invalid"
+    """A response came that cannot be used."""
+    ERROR = "error"
+    TIMEOUT = "timeout"
+
+
 class Direction(StrEnum):
     """Which way a recommendation or a test means to move a metric."""
 

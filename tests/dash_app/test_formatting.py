@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from dash_app import formatting
-from grupa_pipeline.insights.templates import value as pipeline_value
+from grupa_pipeline.insights.templates import format_value as pipeline_value
 
 
 @pytest.mark.parametrize(

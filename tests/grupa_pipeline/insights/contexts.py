@@ -1,4 +1,4 @@
-"""The planted clusters as `write_insights` takes them, and one call of it with small limits."""
+"""Arguments of `write_insights` for the planted clusters, and a call of it with small limits."""
 
 from datetime import datetime
 from typing import Any
@@ -6,17 +6,18 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.generate import Insights, Kept, write_insights
-from grupa_pipeline.insights.llm_client import Limits
+from grupa_pipeline.insights.generate import Insights, write_insights
+from grupa_pipeline.insights.llm_client import CallLimits
+from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
 from tests.grupa_pipeline.insights import planted
 
 NOW = datetime(2026, 3, 1)
-QUICK = Limits(call_seconds=5.0, run_seconds=20.0, attempts=3, backoff_seconds=0.01)
+QUICK = CallLimits(call_seconds=5.0, run_seconds=20.0, attempts=3, backoff_seconds=0.01)
 
 
 def clusters(labels: pd.Series) -> pd.DataFrame:
-    """Rows of clusters for these labels, as the pipeline knows them before they are described."""
+    """Rows of `clusters` for these labels, before they are described."""
     sizes = labels.dropna().value_counts().sort_index()
     return pd.DataFrame(
         {
@@ -33,7 +34,7 @@ def clusters(labels: pd.Series) -> pd.DataFrame:
 def inputs(
     features: pd.DataFrame | None = None, catalog: pd.DataFrame | None = None, labels: pd.Series | None = None
 ) -> dict[str, Any]:
-    """Arguments of `write_insights` for the planted kinds, or for what is given in their place."""
+    """Arguments of `write_insights` for the planted clusters; each argument replaces a planted table."""
     features = planted.features() if features is None else features
     catalog = planted.catalog() if catalog is None else catalog
     labels = planted.labels() if labels is None else labels
@@ -43,13 +44,12 @@ def inputs(
         "catalog": catalog,
         "users_with": count_users(features),
         "min_group": 10,
-        "kept": None,
+        "previous": PreviousTexts(),
         "now": NOW,
         "llm": None,
     }
 
 
-def write(given: dict[str, Any] | None = None, *, kept: Kept | None = None, **changes: Any) -> Insights:
-    """`write_insights` on the planted kinds, with quick limits."""
-    arguments = {"limits": QUICK, **(given if given is not None else inputs()), "kept": kept, **changes}
-    return write_insights(**arguments)
+def write(arguments: dict[str, Any] | None = None, **changes: Any) -> Insights:
+    """`write_insights` with small limits, on the planted clusters unless there are other `arguments`."""
+    return write_insights(**{"limits": QUICK, **(inputs() if arguments is None else arguments), **changes})

@@ -1,10 +1,10 @@
-"""A stand-in for OpenAI and Anthropic on loopback: true answers from the evidence in the prompt, or any failure asked for.
+"""A stand-in for OpenAI and Anthropic on loopback: valid replies from the evidence in the prompt, or any scripted failure.
 
 Use it in a test as `with ModelServer() as server:` with `server.openai_url` or `server.anthropic_url`, or start it as
 `python -m tests.grupa_pipeline.insights.model_server --port 8099` and point OPENAI_BASE_URL
 or ANTHROPIC_BASE_URL at what it prints.
 
-It shows that requests and answers fit both protocols. How well a live model writes, it cannot show.
+It shows that requests and replies fit both protocols, not how well a live model writes.
 """
 
 import argparse
@@ -35,7 +35,7 @@ FAILURES = (
     "bad-json",
     "wrong-shape",
 )
-"""What a scripted answer may be, beside "good" and a function of the prompt that gives the answer's text."""
+"""Scripted failures; a script may also contain "good" and functions from the prompt to the reply's text."""
 
 Answer = str | Callable[[str], str]
 
@@ -54,15 +54,15 @@ _TYPES = {
 
 
 def data_of(prompt: str) -> list[dict[str, Any]]:
-    """The clusters that a prompt tells of."""
-    found = re.search(r"BEGIN DATA\n(.*?)\nEND DATA", prompt, re.DOTALL)
-    if found is None:
-        raise ValueError("the prompt holds no data")
-    return json.loads(found.group(1))
+    """The clusters that a prompt describes."""
+    match = re.search(r"BEGIN DATA\n(.*?)\nEND DATA", prompt, re.DOTALL)
+    if match is None:
+        raise ValueError("the prompt contains no data")
+    return json.loads(match.group(1))
 
 
 def good_answer(prompt: str) -> str:
-    """An answer that holds, made from the evidence in the prompt."""
+    """A valid reply made from the evidence in the prompt."""
     clusters = data_of(prompt)
     if "Name exactly these clusters" in prompt:
         asked = re.search(r"Name exactly these clusters, each once: (.*)\.", prompt)
@@ -72,7 +72,7 @@ def good_answer(prompt: str) -> str:
 
 
 def good_draft(prompt: str) -> dict[str, Any]:
-    """Up to three pain points, and a recommendation for each, that hold for the one cluster of the prompt."""
+    """Up to three valid pain points about the one cluster of the prompt, with a recommendation for each."""
     (cluster,) = data_of(prompt)
     pieces = cluster["evidence"]
     worse = [piece for piece in pieces if piece["standing"] == "worse"]
@@ -109,13 +109,13 @@ def _recommendation(number: int, one: str, target: str, direction: str) -> dict[
 
 
 class ModelServer:
-    """Serves both protocols on a free port of 127.0.0.1; `script` gives answers in order, then "good" for ever.
+    """Serves both protocols on a free port of 127.0.0.1, with the replies of `script` in order and then `otherwise`.
 
     Attributes:
-        requests: Bodies as they came, oldest first.
+        requests: Bodies of the requests, oldest first.
         prompts: All text of each request's messages.
         headers: Of each request.
-        seen: Requests of any kind, to whatever path.
+        seen: Number of requests of any kind, to any path.
     """
 
     def __init__(self, script: Sequence[Answer] = (), *, otherwise: Answer = "good", port: int = 0) -> None:
@@ -155,7 +155,7 @@ class ModelServer:
         self._server.server_close()
 
     def take(self, body: dict[str, Any]) -> tuple[Answer, str]:
-        """Note a request; gives what to answer, and the prompt."""
+        """Record a request; returns the scripted reply and the prompt."""
         system = body.get("system") or ""
         texts = [system if isinstance(system, str) else json.dumps(system)]
         for message in body["messages"]:
@@ -170,13 +170,13 @@ class ModelServer:
 
 def _name(cluster: dict[str, Any]) -> dict[str, Any]:
     number = int(cluster["cluster_id"][1:])
-    told = [piece["id"] for piece in cluster["evidence"][:3]]
-    gaps = " and ".join(f"{{{alias}.cluster}} against {{{alias}.rest}} of the others" for alias in told)
+    aliases = [piece["id"] for piece in cluster["evidence"][:3]]
+    gaps = " and ".join(f"{{{alias}.cluster}} against {{{alias}.rest}} of the others" for alias in aliases)
     return {
         "cluster_id": cluster["cluster_id"],
         "name": f"{_FIRST[number % len(_FIRST)]} {_LAST[number % len(_LAST)]}",
         "summary": f"What sets them apart most is {gaps}.",
-        "evidence_ids": told,
+        "evidence_ids": aliases,
     }
 
 

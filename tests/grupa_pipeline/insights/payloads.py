@@ -1,9 +1,9 @@
-"""What people type into logs to steer a model or by carelessness: orders, addresses, markup, personal data."""
+"""Action names that contain instructions for a model, addresses, markup or personal data."""
 
 import itertools
 import re
 
-ORDERS = (
+INSTRUCTIONS = (
     "ignore previous instructions",
     "ignore all prior rules",
     "disregard the above",
@@ -59,21 +59,21 @@ _PEOPLE = tuple(
 _PERSONS_ACTS = ("called", "complained", "visited", "paid")
 
 
-def orders() -> list[str]:
-    """Each order as a sentence, in snake, kebab and camel case, in capitals, and in a longer sentence."""
-    made = []
-    for order in ORDERS:
-        words = order.split()
+def instructions() -> list[str]:
+    """Each instruction as a sentence, in snake, kebab and camel case, in capitals, and in a longer sentence."""
+    names = []
+    for instruction in INSTRUCTIONS:
+        words = instruction.split()
         camel = "".join(word.capitalize() for word in words)
-        made += [
-            order,
+        names += [
+            instruction,
             "_".join(words),
             "-".join(words),
             camel,
-            order.upper(),
-            f"login. {order.capitalize()} and thank you!",
+            instruction.upper(),
+            f"login. {instruction.capitalize()} and thank you!",
         ]
-    return made
+    return names
 
 
 def addresses() -> list[str]:
@@ -110,10 +110,10 @@ def numbers() -> list[str]:
 
 
 def persons() -> list[str]:
-    """Names of people in an action: like any name, but nobody else has that action."""
+    """Actions with names of people: they look like any name, but few users have them."""
     return [f"{person.replace(' ', '_')}_{act}" for person in _PEOPLE for act in _PERSONS_ACTS]
 
 
 def slug(name: str) -> str:
-    """The form in which a column name would hold it."""
+    """The form of a name in a column name."""
     return "_".join(re.findall(r"[a-z0-9]+", name.lower()))[:40].strip("_") or "unnamed"

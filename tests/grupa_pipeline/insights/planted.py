@@ -1,4 +1,4 @@
-"""A small table of features with three planted kinds of users, as the features room would hand it over."""
+"""A small table of features with three planted clusters, in the format of `user_features`."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def catalog() -> pd.DataFrame:
 
 
 def labels() -> pd.Series:
-    """A hundred users a kind; a tenth of each unassigned."""
+    """A hundred users per cluster, of whom a tenth are unassigned."""
     index = [f"u{number:03d}" for number in range(USERS)]
     kinds = [KINDS[number // 100] if number % 10 else None for number in range(USERS)]
     return pd.Series(kinds, index=index, dtype=object)

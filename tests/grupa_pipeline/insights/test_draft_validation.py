@@ -1,4 +1,4 @@
-"""Forged answers: each is a good answer with one lie in it, and none may pass."""
+"""Forged replies: each is a valid reply with one false statement, and none may pass validation."""
 
 import copy
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from grupa_pipeline.insights.analysis_context import Scene
-from grupa_pipeline.insights.draft_validation import Ground, faults_of_draft, faults_of_naming
+from grupa_pipeline.insights.analysis_context import AnalysisContext
+from grupa_pipeline.insights.draft_validation import CitableFacts, Standing, draft_faults, naming_faults
 from grupa_pipeline.insights.models import ClusterDraft, Naming
-from grupa_pipeline.insights.rule_based import analyse, name_clusters
+from grupa_pipeline.insights.rule_based import name_clusters, write_draft
 from tests.grupa_pipeline.insights import contexts, planted
 
 NUMBERS = (
@@ -50,24 +50,24 @@ ALIASES = ("E99", "E0", "e1", "C02-had_drop_off-proportion", "", "1", "E1 ", "E1
 SUMMARY = "They show {E1.cluster} against {E1.rest} of the others."
 
 
-def scene() -> Scene:
-    given = contexts.inputs()
-    return Scene(given["evidence"], given["clusters"], given["catalog"])
+def analysis_context() -> AnalysisContext:
+    arguments = contexts.inputs()
+    return AnalysisContext(arguments["evidence"], arguments["clusters"], arguments["catalog"])
 
 
 @pytest.fixture(scope="module")
-def ground() -> Ground:
-    return Ground.of(scene().offered_of("C01"), planted.catalog())
+def facts() -> CitableFacts:
+    return CitableFacts.of(analysis_context().citable_of("C01"), planted.catalog())
 
 
-def worst_and_other(ground: Ground) -> tuple[str, str]:
-    worst = next(alias for alias in ground.rows if ground.badness(alias) > 0)
-    return worst, next(alias for alias in ground.rows if alias != worst)
+def worst_and_other(facts: CitableFacts) -> tuple[str, str]:
+    worst = next(alias for alias in facts.rows if facts.standing(alias) is Standing.WORSE)
+    return worst, next(alias for alias in facts.rows if alias != worst)
 
 
-def good(ground: Ground) -> dict[str, Any]:
-    worst, other = worst_and_other(ground)
-    way = "more" if ground.rows[worst]["effect_size"] > 0 else "less"
+def good(facts: CitableFacts) -> dict[str, Any]:
+    worst, other = worst_and_other(facts)
+    way = "more" if facts.rows[worst]["effect_size"] > 0 else "less"
     return {
         "pain_points": [
             {
@@ -91,9 +91,9 @@ def good(ground: Ground) -> dict[str, Any]:
     }
 
 
-def forged(ground: Ground) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each lie, and the answer that holds it."""
-    worst, other = worst_and_other(ground)
+def forged(facts: CitableFacts) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each false statement and the reply that contains it."""
+    worst, other = worst_and_other(facts)
     pain, recommendation = ("pain_points", 0), ("recommendations", 0)
     prose = [
         (pain, "title"),
@@ -101,76 +101,82 @@ def forged(ground: Ground) -> Iterator[tuple[str, dict[str, Any]]]:
         *((recommendation, part) for part in ("title", "body", "change", "hypothesis")),
     ]
 
-    def told(where: tuple[str, int], part: str, text: object) -> dict[str, Any]:
-        answer = copy.deepcopy(good(ground))
+    def forge(where: tuple[str, int], part: str, text: object) -> dict[str, Any]:
+        answer = copy.deepcopy(good(facts))
         answer[where[0]][where[1]][part] = text
         return answer
 
-    for number, lie in enumerate((*NUMBERS, *LINKS, *PLACEHOLDERS, *UNKNOWN)):
+    for number, statement in enumerate((*NUMBERS, *LINKS, *PLACEHOLDERS, *UNKNOWN)):
         for where, part in (prose[number % 6], prose[(number + 3) % 6]):
-            yield f"{part}: {lie!r}", told(where, part, f"{good(ground)[where[0]][0][part]} Also {lie} it is.")
-    for lie in CAUSES:
+            yield (
+                f"{part}: {statement!r}",
+                forge(where, part, f"{good(facts)[where[0]][0][part]} Also {statement} it is."),
+            )
+    for statement in CAUSES:
         for where, part in prose[:5]:
-            yield f"{part}: {lie}", told(where, part, f"{good(ground)[where[0]][0][part]} It is {lie}.")
+            yield f"{part}: {statement}", forge(where, part, f"{good(facts)[where[0]][0][part]} It is {statement}.")
     for alias in ALIASES:
-        yield f"pain cites {alias!r}", told(pain, "evidence_ids", [worst, alias])
-        yield f"recommendation cites {alias!r}", told(recommendation, "evidence_ids", [alias])
+        yield f"pain cites {alias!r}", forge(pain, "evidence_ids", [worst, alias])
+        yield f"recommendation cites {alias!r}", forge(recommendation, "evidence_ids", [alias])
     for ids in ([], [worst], [worst, worst]):
-        yield f"pain cites {ids}", told(pain, "evidence_ids", ids)
-    yield "recommendation cites nothing", told(recommendation, "evidence_ids", [])
+        yield f"pain cites {ids}", forge(pain, "evidence_ids", ids)
+    yield "recommendation cites nothing", forge(recommendation, "evidence_ids", [])
     for addresses in ([], [0], [2], [-1], [1, 1], [1, 7]):
-        yield f"addresses {addresses}", told(recommendation, "addresses", addresses)
+        yield f"addresses {addresses}", forge(recommendation, "addresses", addresses)
     for metric in ("made_up", "", "share_search", "E1", "had_drop_off ", "drop_off", "1; drop table"):
-        yield f"moves {metric!r}", told(recommendation, "target_metric", metric)
+        yield f"moves {metric!r}", forge(recommendation, "target_metric", metric)
     for metric, better in (("had_drop_off", "decrease"), ("had_deal", "increase"), ("sessions_per_week", "increase")):
-        answer = told(recommendation, "target_metric", metric)
+        answer = forge(recommendation, "target_metric", metric)
         answer["recommendations"][0]["direction"] = "decrease" if better == "increase" else "increase"
         yield f"moves {metric} the worse way", answer
-    yield "hypothesis the worse way", told(recommendation, "hypothesis", "If so, then drop off will increase, because.")
-    yield "no hypothesis", told(recommendation, "hypothesis", "They will stay.")
-    row = ground.rows[worst]
+    yield (
+        "hypothesis the worse way",
+        forge(recommendation, "hypothesis", "If so, then drop off will increase, because."),
+    )
+    yield "no hypothesis", forge(recommendation, "hypothesis", "They will stay.")
+    row = facts.rows[worst]
     opposite = "fewer" if row["effect_size"] > 0 else "more"
     numbers = f"{{{worst}.cluster}} against {{{worst}.rest}} of the others"
-    yield "says the opposite", told(pain, "body", f"It happens to {opposite} of them: {numbers}.")
+    yield "says the opposite", forge(pain, "body", f"It happens to {opposite} of them: {numbers}.")
     yield (
         "swaps the numbers",
-        told(pain, "body", f"They show {{{worst}.rest}} against {{{worst}.cluster}} of the others."),
+        forge(pain, "body", f"They show {{{worst}.rest}} against {{{worst}.cluster}} of the others."),
     )
-    yield "gives the others' number as their own", told(pain, "body", f"They drop off in {{{worst}.rest}} of cases.")
-    yield "states no gap", told(pain, "body", "They drop off more often than they should.")
-    uncited = next(alias for alias in ground.rows if alias not in (worst, other))
-    yield "states what it does not cite", told(pain, "body", f"They show {numbers}, and {{{uncited}.cluster}} there.")
-    best = [alias for alias in ground.rows if ground.badness(alias) < 0]
+    yield "gives the others' number as their own", forge(pain, "body", f"They drop off in {{{worst}.rest}} of cases.")
+    yield "states no gap", forge(pain, "body", "They drop off more often than they should.")
+    uncited = next(alias for alias in facts.rows if alias not in (worst, other))
+    yield "states what it does not cite", forge(pain, "body", f"They show {numbers}, and {{{uncited}.cluster}} there.")
+    best = [alias for alias in facts.rows if facts.standing(alias) is Standing.BETTER]
     for alias in best[:2]:
-        lie = told(pain, "body", f"They show {{{alias}.cluster}} against {{{alias}.rest}} of the others.")
-        lie["pain_points"][0]["evidence_ids"] = [alias, other if other != alias else worst]
-        yield f"takes the better side {alias} for a pain", lie
+        statement = forge(pain, "body", f"They show {{{alias}.cluster}} against {{{alias}.rest}} of the others.")
+        statement["pain_points"][0]["evidence_ids"] = [alias, other if other != alias else worst]
+        yield f"takes the better side {alias} for a pain", statement
     for where, part in prose:
-        yield f"{part} is empty", told(where, part, " ")
-        yield f"{part} is endless", told(where, part, "very " * 300)
-    twice = copy.deepcopy(good(ground))
+        yield f"{part} is empty", forge(where, part, " ")
+        yield f"{part} is endless", forge(where, part, "very " * 300)
+    twice = copy.deepcopy(good(facts))
     twice["pain_points"] *= 2
     yield "one title twice", twice
-    many = copy.deepcopy(good(ground))
+    many = copy.deepcopy(good(facts))
     many["pain_points"] = [{**many["pain_points"][0], "title": f"Gap {letter}"} for letter in "abcdefgh"]
     yield "too many", many
 
 
-def test_a_good_answer_passes(ground: Ground) -> None:
-    assert faults_of_draft(ClusterDraft.model_validate(good(ground)), ground) == []
+def test_a_valid_draft_passes(facts: CitableFacts) -> None:
+    assert draft_faults(ClusterDraft.model_validate(good(facts)), facts) == []
 
 
-def test_no_forged_answer_passes(ground: Ground) -> None:
-    cases = list(forged(ground))
+def test_no_forged_draft_passes(facts: CitableFacts) -> None:
+    cases = list(forged(facts))
     assert len(cases) >= 200
     passed = []
-    for lie, answer in cases:
+    for statement, answer in cases:
         try:
-            faults = faults_of_draft(ClusterDraft.model_validate(answer), ground)
+            faults = draft_faults(ClusterDraft.model_validate(answer), facts)
         except ValidationError:
             continue
         if not faults:
-            passed.append(lie)
+            passed.append(statement)
     assert passed == []
 
 
@@ -184,8 +190,8 @@ def naming(**changes: object) -> dict[str, Any]:
 
 
 def faults_in(answer: dict[str, Any], taken: dict[str, str] | None = None) -> dict[str, list[str]]:
-    grounds = {name: Ground.of(scene().offered_of(name), planted.catalog()) for name in ("C01", "C02")}
-    return faults_of_naming(Naming.model_validate(answer), grounds, taken or {})
+    facts = {name: CitableFacts.of(analysis_context().citable_of(name), planted.catalog()) for name in ("C01", "C02")}
+    return naming_faults(Naming.model_validate(answer), facts, taken or {})
 
 
 @pytest.mark.parametrize(
@@ -205,15 +211,14 @@ def test_no_forged_name_passes(changes: dict[str, object]) -> None:
     assert faults_in(naming(**changes), {"C03": "Loyal readers"}) != {}
 
 
-def test_the_rules_are_held_to_the_same() -> None:
-    """But for what the catalog leaves open: a rule may move a metric that has no better side in it."""
-    told = scene()
-    grounds = {name: Ground.of(told.offered_of(name), told.catalog) for name in ("C01", "C02", "C03")}
-    named = name_clusters(told.offered, told.clusters, told.catalog)
-    assert faults_of_naming(named, grounds, {}) == {}
-    for cluster in told.clusters.to_dict("records"):
-        name = str(cluster["cluster_id"])
-        draft = analyse(told.offered_of(name), cluster, told.catalog)
+def test_texts_by_rules_pass_the_same_validation() -> None:
+    """Except that rules may target a metric without a better direction."""
+    context = analysis_context()
+    facts = {name: CitableFacts.of(context.citable_of(name), context.catalog) for name in ("C01", "C02", "C03")}
+    named = name_clusters(context.citable, context.clusters, context.catalog)
+    assert naming_faults(named, facts, {}) == {}
+    for name, cluster_facts in facts.items():
+        draft = write_draft(context.citable_of(name), name, context.catalog)
         assert draft is not None
-        found = [fault for fault in faults_of_draft(draft, grounds[name]) if "with a better direction" not in fault]
-        assert found == []
+        faults = [fault for fault in draft_faults(draft, cluster_facts) if "with a better direction" not in fault]
+        assert faults == []

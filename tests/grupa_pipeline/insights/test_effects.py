@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from grupa_pipeline.insights.effects import Ranked, discoveries, proportion_effect, wilson
+from grupa_pipeline.insights.effects import RankedValues, discoveries, proportion_effect, wilson
 
 small = st.lists(st.integers(0, 6), min_size=2, max_size=12)
 
@@ -29,7 +29,7 @@ def test_wilson_interval_is_the_published_one():
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
-def test_lift_over_nobody_is_none():
+def test_a_lift_over_zero_is_none():
     assert proportion_effect(3, 10, 0, 10).lift is None
 
 
@@ -37,7 +37,7 @@ def test_lift_over_nobody_is_none():
 @given(small, small)
 def test_delta_and_medians_equal_their_definitions(own: list[int], rest: list[int]):
     values = np.array(own + rest, dtype=float)
-    effect = Ranked(values).effect(np.arange(len(values)) < len(own))
+    effect = RankedValues(values).effect(np.arange(len(values)) < len(own))
     dominance = np.sign(np.subtract.outer(own, rest))
     assert effect.size == pytest.approx(dominance.mean())
     assert effect.cluster_value == np.median(own)
@@ -49,7 +49,7 @@ def test_delta_and_medians_equal_their_definitions(own: list[int], rest: list[in
 def test_interval_of_delta_is_that_of_feng_and_cliff_computed_pair_by_pair():
     rng = np.random.default_rng(3)
     own, rest = rng.integers(0, 9, 23), rng.integers(1, 12, 31)
-    effect = Ranked(np.r_[own, rest].astype(float)).effect(np.arange(54) < 23)
+    effect = RankedValues(np.r_[own, rest].astype(float)).effect(np.arange(54) < 23)
     cells = np.sign(np.subtract.outer(own, rest))
     delta, (n, m) = cells.mean(), cells.shape
     rows, columns = ((cells.mean(axis=1) - delta) ** 2).sum(), ((cells.mean(axis=0) - delta) ** 2).sum()
@@ -63,7 +63,7 @@ def test_interval_of_delta_is_that_of_feng_and_cliff_computed_pair_by_pair():
 def test_mann_whitney_p_value_is_scipys():
     rng = np.random.default_rng(4)
     own, rest = rng.integers(0, 9, 40), rng.integers(0, 12, 31)
-    effect = Ranked(np.r_[own, rest].astype(float)).effect(np.arange(71) < 40)
+    effect = RankedValues(np.r_[own, rest].astype(float)).effect(np.arange(71) < 40)
     assert effect.p_value == pytest.approx(stats.mannwhitneyu(own, rest, method="asymptotic").pvalue)
 
 
@@ -73,19 +73,19 @@ def test_delta_interval_covers_the_truth_about_as_often_as_it_says():
     covered = 0
     for _ in range(400):
         values = np.r_[rng.normal(0.7, 1, 40), rng.normal(0, 1, 120)]
-        effect = Ranked(values).effect(np.arange(160) < 40)
+        effect = RankedValues(values).effect(np.arange(160) < 40)
         covered += effect.low <= truth <= effect.high
     assert 0.92 <= covered / 400 <= 0.98
 
 
 def test_full_separation_still_has_an_interval():
-    effect = Ranked(np.arange(40, dtype=float)).effect(np.arange(40) >= 20)
+    effect = RankedValues(np.arange(40, dtype=float)).effect(np.arange(40) >= 20)
     assert effect.size == 1
     assert 0.5 < effect.low < 1 == effect.high
 
 
-def test_values_all_alike_differ_in_nothing():
-    effect = Ranked(np.ones(40)).effect(np.arange(40) < 10)
+def test_equal_values_have_no_effect():
+    effect = RankedValues(np.ones(40)).effect(np.arange(40) < 10)
     assert (effect.size, effect.p_value) == (0, 1)
 
 
@@ -96,16 +96,16 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
         0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0,
     ]  # fmt: skip
     shuffled = np.random.default_rng(6).permutation(15)
-    kept = discoveries(np.array(p_values)[shuffled], 0.05)
-    assert sorted(shuffled[kept]) == [0, 1, 2, 3]
+    significant = discoveries(np.array(p_values)[shuffled], 0.05)
+    assert sorted(shuffled[significant]) == [0, 1, 2, 3]
     assert discoveries(np.array([]), 0.05).size == 0
 
 
-def test_who_has_no_value_counts_nowhere_and_members_may_be_positions() -> None:
+def test_missing_values_are_ignored_and_members_may_be_positions() -> None:
     rng = np.random.default_rng(3)
     values = np.round(rng.normal(size=200), 1)
     member = rng.random(200) < 0.3
     gone = rng.random(200) < 0.2
-    known = Ranked(values[~gone]).effect(member[~gone])
+    known = RankedValues(values[~gone]).effect(member[~gone])
     values[gone] = np.nan
-    assert Ranked(values).effect(member) == Ranked(values).effect(np.flatnonzero(member)) == known
+    assert RankedValues(values).effect(member) == RankedValues(values).effect(np.flatnonzero(member)) == known

@@ -1,12 +1,11 @@
-"""What is measured, how it is kept, and that chance alone leaves no trace among outcomes."""
+"""What is measured, which differences are reported, and that chance alone yields no evidence on outcomes."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from grupa_pipeline import tables
-from grupa_pipeline.insights import evidence as room
-from grupa_pipeline.insights.evidence import is_large, measure_evidence, rank_evidence
+from grupa_pipeline.insights.evidence import MAX_ROWS, MIN_ROWS, is_large, measure_evidence, rank_evidence
 from tests.grupa_pipeline.insights import planted
 
 
@@ -44,12 +43,12 @@ def test_each_metric_is_measured_in_its_own_way(measured: pd.DataFrame):
     assert measures["share_search"] == "count"
 
 
-def test_planted_differences_are_kept_and_others_are_not(measured: pd.DataFrame):
-    kept = {(row["cluster_id"], row["metric"]): row["effect_size"] for row in measured.to_dict("records")}
-    assert kept["C01", "had_drop_off"] > 0.4
-    assert kept["C03", "days_since_last_event"] > 0.9
-    assert kept["C01", "path_search__view"] < -0.2
-    assert ("C02", "hours_search__view") not in kept
+def test_planted_differences_are_reported_and_others_are_not(measured: pd.DataFrame):
+    sizes = {(row["cluster_id"], row["metric"]): row["effect_size"] for row in measured.to_dict("records")}
+    assert sizes["C01", "had_drop_off"] > 0.4
+    assert sizes["C03", "days_since_last_event"] > 0.9
+    assert sizes["C01", "path_search__view"] < -0.2
+    assert ("C02", "hours_search__view") not in sizes
 
 
 def test_features_that_made_the_clusters_are_descriptive_and_no_others(measured: pd.DataFrame):
@@ -57,12 +56,12 @@ def test_features_that_made_the_clusters_are_descriptive_and_no_others(measured:
     assert (measured["descriptive"] == (measured["metric"].map(roles) == "clustering")).all()
 
 
-def test_ids_and_values_do_not_hang_on_the_order_of_users(measured: pd.DataFrame):
+def test_ids_and_values_do_not_depend_on_the_order_of_users(measured: pd.DataFrame):
     shuffled = planted.features().sample(frac=1, random_state=4)
     pd.testing.assert_frame_equal(measure_evidence(shuffled, planted.labels(), planted.catalog()), measured)
 
 
-def test_ranking_brings_back_the_order_of_any_rows(measured: pd.DataFrame):
+def test_ranking_restores_the_order_of_shuffled_rows(measured: pd.DataFrame):
     mixed = measured.sample(frac=1, random_state=5)
     pd.testing.assert_frame_equal(rank_evidence(mixed), measured)
 
@@ -72,16 +71,16 @@ def test_shuffled_outcomes_leave_evidence_in_one_log_of_twenty_at_most():
     outcomes = list(catalog.loc[catalog["role"] == "outcome", "feature"])
     clustering = ["share_search", "share_message_send"]
     rng = np.random.default_rng(7)
-    found = 0
+    logs = 0
     for _ in range(100):
         table = features[clustering + outcomes].copy()
         table[outcomes] = table[outcomes].to_numpy()[rng.permutation(len(table))]
-        kept = measure_evidence(table, labels, catalog)
-        found += bool(kept["metric"].isin(outcomes).any())
-    assert found <= 5 + 2 * 100 * np.sqrt(0.05 * 0.95 / 100)
+        rows = measure_evidence(table, labels, catalog)
+        logs += bool(rows["metric"].isin(outcomes).any())
+    assert logs <= 5 + 2 * 100 * np.sqrt(0.05 * 0.95 / 100)
 
 
-def test_many_true_differences_in_context_do_not_let_outcomes_slip_in():
+def test_many_true_differences_in_context_admit_no_false_outcomes():
     features, labels = planted.features(), planted.labels()
     rng = np.random.default_rng(8)
     catalog, table = [planted.catalog()], features[["share_search"]].copy()
@@ -94,24 +93,24 @@ def test_many_true_differences_in_context_do_not_let_outcomes_slip_in():
         table[name] = (rng.random(300) < 0.3) * 1.0
         entry = planted.catalog().set_index("feature").loc[["had_deal"]].reset_index()
         catalog.append(entry.assign(feature=name))
-    kept = measure_evidence(table, labels, pd.concat(catalog, ignore_index=True))
-    assert kept["metric"].str.startswith("did_").sum() >= 24
-    assert not kept["metric"].isin(outcomes).any()
+    rows = measure_evidence(table, labels, pd.concat(catalog, ignore_index=True))
+    assert rows["metric"].str.startswith("did_").sum() >= 24
+    assert not rows["metric"].isin(outcomes).any()
 
 
-def test_a_cluster_that_hardly_differs_is_still_spoken_of_and_shown_to_be_so():
+def test_a_cluster_that_hardly_differs_has_a_few_small_rows():
     rng = np.random.default_rng(9)
     labels = planted.labels()
     table = pd.DataFrame(index=labels.index)
     for name in ("share_search", "share_message_send", "sessions_per_week", "days_since_last_event"):
         table[name] = rng.normal(np.where(labels == "C01", 2.4, 2.0), 1.0)
-    kept = measure_evidence(table, labels, planted.catalog())
-    ours = kept[kept["cluster_id"] == "C01"].to_dict("records")
-    assert 2 <= len(ours) <= room.LEAST_PIECES
+    rows = measure_evidence(table, labels, planted.catalog())
+    ours = rows[rows["cluster_id"] == "C01"].to_dict("records")
+    assert 2 <= len(ours) <= MIN_ROWS
     assert not any(is_large(row) for row in ours)
 
 
-def test_no_more_pieces_are_kept_than_a_person_can_read():
+def test_there_is_a_maximum_number_of_rows_per_cluster():
     labels, catalog = planted.labels(), planted.catalog()
     rng = np.random.default_rng(10)
     entry = catalog[catalog["feature"] == "did_search"]
@@ -119,31 +118,31 @@ def test_no_more_pieces_are_kept_than_a_person_can_read():
     for number in range(60):
         table[f"did_{number}"] = (rng.random(300) < np.where(labels == "C01", 0.9, 0.1)) * 1.0
     entries = [entry.assign(feature=name) for name in table.columns]
-    kept = measure_evidence(table, labels, pd.concat(entries, ignore_index=True))
-    assert (kept["cluster_id"] == "C01").sum() == room.MOST_PIECES
+    rows = measure_evidence(table, labels, pd.concat(entries, ignore_index=True))
+    assert (rows["cluster_id"] == "C01").sum() == MAX_ROWS
 
 
-def test_medians_that_are_the_same_are_not_told():
+def test_equal_medians_are_not_reported():
     labels = planted.labels()
     rng = np.random.default_rng(11)
     sparse = np.where(rng.random(300) < np.where(labels == "C01", 0.45, 0.0), 1.0, 0.0) * rng.random(300)
-    kept = measure_evidence(pd.DataFrame({"share_search": sparse}, index=labels.index), labels, planted.catalog())
-    assert kept.empty
+    rows = measure_evidence(pd.DataFrame({"share_search": sparse}, index=labels.index), labels, planted.catalog())
+    assert rows.empty
 
 
 def test_too_few_values_on_either_side_are_not_compared():
     labels = planted.labels()
     table = planted.features()[["share_search"]]
     table.loc[labels[labels == "C01"].index[9:], "share_search"] = np.nan
-    kept = measure_evidence(table, labels, planted.catalog())
-    assert "C01" not in set(kept["cluster_id"])
+    rows = measure_evidence(table, labels, planted.catalog())
+    assert "C01" not in set(rows["cluster_id"])
 
 
 def test_medians_that_hardly_differ_are_not_large_however_well_they_separate():
     labels = planted.labels()
     rng = np.random.default_rng(12)
     hours = rng.normal(np.where(labels == "C01", 23.0, 22.0), 0.2)
-    kept = measure_evidence(pd.DataFrame({"hours_search__view": hours}, index=labels.index), labels, planted.catalog())
-    row = kept[kept["cluster_id"] == "C01"].to_dict("records")[0]
+    rows = measure_evidence(pd.DataFrame({"hours_search__view": hours}, index=labels.index), labels, planted.catalog())
+    row = rows[rows["cluster_id"] == "C01"].to_dict("records")[0]
     assert row["effect_size"] > 0.9
     assert not is_large(row)

@@ -1,3 +1,5 @@
+"""Whole runs of `write_insights`, by rules and by a stand-in model: who writes what, what is reused, what is stored."""
+
 import json
 import re
 
@@ -5,37 +7,38 @@ import pandas as pd
 import pytest
 
 from grupa_pipeline import tables
-from grupa_pipeline.insights.generate import Insights, Kept
-from grupa_pipeline.insights.prompting import PROMPT_VERSION
-from grupa_pipeline.insights.templates import PLACEHOLDER, shown
-from grupa_pipeline.insights.text_reuse import read_written
+from grupa_pipeline.insights.generate import Insights
+from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
+from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
+from grupa_pipeline.vocabulary.enums import CallOutcome, InsightKind, InsightSource
 from tests.grupa_pipeline.insights import contexts, planted
 from tests.grupa_pipeline.insights.model_server import ModelServer, data_of, good_answer, good_draft
 
 MODEL = "openai:stand-in"
 
 
-def by_model(server: ModelServer, kept: Kept | None = None, **changes: object) -> Insights:
-    return contexts.write(llm=MODEL, base_url=server.openai_url, kept=kept, **changes)
+def by_model(server: ModelServer, previous: PreviousTexts | None = None) -> Insights:
+    return contexts.write(llm=MODEL, base_url=server.openai_url, previous=previous or PreviousTexts())
 
 
-def test_rules_fill_the_contract() -> None:
-    told = contexts.write()
-    assert list(told.names["cluster_id"]) == ["C01", "C02", "C03"]
-    for frame, table in ((told.insights, tables.CLUSTER_INSIGHTS), (told.calls, tables.LLM_CALLS)):
+def test_texts_by_rules_have_the_columns_and_references_of_the_tables() -> None:
+    insights = contexts.write()
+    assert list(insights.names["cluster_id"]) == ["C01", "C02", "C03"]
+    for frame, table in ((insights.insights, tables.CLUSTER_INSIGHTS), (insights.calls, tables.LLM_CALLS)):
         assert list(frame.columns) == [name for name in table.column_names if name != "snapshot_date"]
-    assert told.names["fallback_reason"].isna().all()
-    assert told.warnings == []
-    assert told.calls.empty
+    assert insights.names["fallback_reason"].isna().all()
+    assert insights.warnings == []
+    assert insights.calls.empty
     known, evidence = set(planted.catalog()["feature"]), set(contexts.inputs()["evidence"]["evidence_id"])
-    pains = told.insights[told.insights["kind"] == "pain_point"]
-    for row in told.insights.to_dict("records"):
+    pain_points = insights.insights[insights.insights["kind"] == InsightKind.PAIN_POINT]
+    for row in insights.insights.to_dict("records"):
         assert set(row["evidence_ids"]) <= evidence
-        if row["kind"] == "recommendation":
+        if row["kind"] == InsightKind.RECOMMENDATION:
             assert row["target_metric"] in known
             assert row["addresses"]
-            assert set(row["addresses"]) <= set(pains["insight_id"])
-    assert told.insights["insight_id"].is_unique
+            assert set(row["addresses"]) <= set(pain_points["insight_id"])
+    assert insights.insights["insight_id"].is_unique
 
 
 def test_rules_are_the_same_every_time() -> None:
@@ -46,19 +49,21 @@ def test_rules_are_the_same_every_time() -> None:
 
 @pytest.mark.parametrize("llm", [None, MODEL])
 def test_every_number_is_one_of_the_evidence(llm: str | None, openai_key: None) -> None:
-    given = contexts.inputs()
+    arguments = contexts.inputs()
     with ModelServer() as server:
-        told = contexts.write(given, llm=llm, base_url=server.openai_url)
-    rows = {row["evidence_id"]: row for row in given["evidence"].to_dict("records")}
+        insights = contexts.write(arguments, llm=llm, base_url=server.openai_url)
+    rows = {row["evidence_id"]: row for row in arguments["evidence"].to_dict("records")}
     numbers = 0
-    for cluster_id, text in read_written(told.names).items():
-        part = told.insights[told.insights["cluster_id"] == cluster_id]
-        shown_text = " ".join([*told.names.loc[told.names["cluster_id"] == cluster_id, "summary"], *part["body"]])
+    for cluster_id, text in parse_texts(insights.names).items():
+        part = insights.insights[insights.insights["cluster_id"] == cluster_id]
+        shown_text = " ".join(
+            [*insights.names.loc[insights.names["cluster_id"] == cluster_id, "summary"], *part["body"]]
+        )
         assert not re.search(r"[{}]", shown_text)
         for alias, number in PLACEHOLDER.findall(
             text.name.summary + " ".join(pain.body for pain in text.draft.pain_points)
         ):
-            assert shown(rows[text.evidence[alias]], number) in shown_text
+            assert format_part(rows[text.evidence[alias]], number) in shown_text
             numbers += 1
     assert numbers > 6
 
@@ -66,49 +71,55 @@ def test_every_number_is_one_of_the_evidence(llm: str | None, openai_key: None) 
 def test_six_clusters_cost_seven_calls_and_an_identical_log_none(openai_key: None) -> None:
     features = planted.features()
     labels = pd.Series([f"C0{1 + number // 50}" for number in range(len(features))], index=features.index)
-    given = contexts.inputs(features, labels=labels)
+    arguments = contexts.inputs(features, labels=labels)
     with ModelServer() as server:
-        first = contexts.write(given, llm=MODEL, base_url=server.openai_url)
+        first = contexts.write(arguments, llm=MODEL, base_url=server.openai_url)
         assert len(server.requests) == len(first.calls) == 7
-        for kept in (Kept(before=first.names), Kept(same=first.names)):
-            again = contexts.write(given, llm=MODEL, base_url=server.openai_url, kept=kept)
+        for previous in (PreviousTexts(earlier_snapshot=first.names), PreviousTexts(same_snapshot=first.names)):
+            again = contexts.write(arguments, llm=MODEL, base_url=server.openai_url, previous=previous)
             pd.testing.assert_frame_equal(again.insights, first.insights)
         assert len(server.requests) == 7
 
 
-def test_only_a_models_text_is_kept_from_the_same_snapshot() -> None:
-    """The rules write anew, so that making a snapshot again does not depend on what stood there."""
+def test_only_a_models_text_is_reused_from_the_same_snapshot() -> None:
+    """The rules write again, so that a snapshot does not depend on its own previous version."""
     first = contexts.write()
     edited = first.names.assign(written=first.names["written"].str.replace(first.names["name"].iloc[0], "Another name"))
-    assert "Another name" not in list(contexts.write(kept=Kept(same=edited)).names["name"])
-    assert "Another name" in list(contexts.write(kept=Kept(before=edited)).names["name"])
+    assert "Another name" not in list(contexts.write(previous=PreviousTexts(same_snapshot=edited)).names["name"])
+    assert "Another name" in list(contexts.write(previous=PreviousTexts(earlier_snapshot=edited)).names["name"])
 
 
-def test_another_model_is_asked_anew_and_rules_do_not_keep_a_models_text(openai_key: None) -> None:
+def test_texts_of_another_model_are_not_reused_by_a_model_or_by_rules(openai_key: None) -> None:
     with ModelServer() as server:
         first = by_model(server)
-        by_model(server, Kept(before=first.names))
+        by_model(server, PreviousTexts(earlier_snapshot=first.names))
         assert len(server.requests) == 4
-        contexts.write(llm="openai:other", base_url=server.openai_url, kept=Kept(before=first.names))
+        contexts.write(
+            llm="openai:other", base_url=server.openai_url, previous=PreviousTexts(earlier_snapshot=first.names)
+        )
         assert len(server.requests) == 8
-    assert set(contexts.write(kept=Kept(before=first.names)).insights["source"]) == {"rules"}
+    assert set(contexts.write(previous=PreviousTexts(earlier_snapshot=first.names)).insights["source"]) == {
+        InsightSource.RULES
+    }
 
 
-def test_new_numbers_are_filled_into_a_kept_text(openai_key: None) -> None:
+def test_new_numbers_are_filled_into_a_reused_text(openai_key: None) -> None:
     with ModelServer() as server:
         first = by_model(server)
         moved = contexts.inputs(planted.features(seed=2))
-        second = contexts.write(moved, llm=MODEL, base_url=server.openai_url, kept=Kept(before=first.names))
-    kept = set(first.names["written"]) & set(second.names["written"])
-    assert kept
-    same = first.names["written"].isin(kept).to_numpy()
+        second = contexts.write(
+            moved, llm=MODEL, base_url=server.openai_url, previous=PreviousTexts(earlier_snapshot=first.names)
+        )
+    reused = set(first.names["written"]) & set(second.names["written"])
+    assert reused
+    same = first.names["written"].isin(reused).to_numpy()
     assert (first.names["summary"][same] != second.names["summary"][same]).any()
     clusters = set(first.names["cluster_id"][same])
     ids = [set(rows["insight_id"][rows["cluster_id"].isin(clusters)]) for rows in (first.insights, second.insights)]
     assert ids[0] == ids[1]
 
 
-def test_one_bad_draft_leaves_that_cluster_alone_to_the_rules(openai_key: None) -> None:
+def test_rules_write_only_for_the_cluster_with_an_invalid_draft(openai_key: None) -> None:
     def answer(prompt: str) -> str:
         if "Name exactly" in prompt or data_of(prompt)[0]["cluster_id"] != "C02":
             return good_answer(prompt)
@@ -117,58 +128,58 @@ def test_one_bad_draft_leaves_that_cluster_alone_to_the_rules(openai_key: None) 
         return json.dumps(draft)
 
     with ModelServer(otherwise=answer) as server:
-        told = by_model(server)
-        repairs = [prompt for prompt in server.prompts if "states a number of its own" in prompt]
-    assert len(repairs) == 1
-    sources = told.insights.groupby("cluster_id")["source"].unique().str[0].to_dict()
-    assert sources == {"C01": "llm", "C02": "rules", "C03": "llm"}
-    reasons = told.names.set_index("cluster_id")["fallback_reason"]
-    assert "number of its own" in reasons["C02"]
+        insights = by_model(server)
+    faults = set(insights.calls["error"].dropna())
+    assert [sum(fault in prompt for prompt in server.prompts) for fault in faults] == [1], "it is asked to repair once"
+    sources = insights.insights.groupby("cluster_id")["source"].unique().str[0].to_dict()
+    assert sources == {"C01": InsightSource.LLM, "C02": InsightSource.RULES, "C03": InsightSource.LLM}
+    reasons = insights.names.set_index("cluster_id")["fallback_reason"]
+    assert faults.pop() in reasons["C02"]
     assert reasons[["C01", "C03"]].isna().all()
-    assert "99" not in told.insights.to_csv()
-    assert sorted(told.calls["outcome"]) == ["invalid", "invalid", "ok", "ok", "ok"]
+    assert "99" not in insights.insights.to_csv()
+    assert sorted(insights.calls["outcome"]) == [CallOutcome.INVALID] * 2 + [CallOutcome.OK] * 3
 
 
-def test_bad_names_are_the_rules_and_drafts_the_models(openai_key: None) -> None:
+def test_invalid_names_are_replaced_by_rules_and_drafts_stay_the_models(openai_key: None) -> None:
     def answer(prompt: str) -> str:
         return good_answer(prompt).replace("gardens", "falcons").replace("bridges", "falcons").replace("Birch", "Amber")
 
     with ModelServer(otherwise=answer) as server:
-        told = by_model(server)
-    assert set(told.insights["source"]) == {"llm"}
-    assert told.names["name"].is_unique
-    assert told.names["fallback_reason"].notna().any()
+        insights = by_model(server)
+    assert set(insights.insights["source"]) == {InsightSource.LLM}
+    assert insights.names["name"].is_unique
+    assert insights.names["fallback_reason"].notna().any()
 
 
 def test_a_small_group_is_not_described_and_not_asked_about(openai_key: None) -> None:
     labels = planted.labels()
     labels[labels[labels == "C03"].index[9:]] = None
-    given = contexts.inputs(labels=labels)
+    arguments = contexts.inputs(labels=labels)
     with ModelServer() as server:
-        told = contexts.write(given, llm=MODEL, base_url=server.openai_url)
+        insights = contexts.write(arguments, llm=MODEL, base_url=server.openai_url)
         assert not any('"C03"' in prompt for prompt in server.prompts)
-    names = told.names.set_index("cluster_id")
-    assert "fewer than 10 users" in names.loc["C03", "fallback_reason"]
-    assert "C03" not in set(told.insights["cluster_id"])
-    assert len(told.calls) == 3
+    names = insights.names.set_index("cluster_id")
+    assert names["fallback_reason"].notna().to_dict() == {"C01": False, "C02": False, "C03": True}
+    assert "C03" not in set(insights.insights["cluster_id"])
+    assert len(insights.calls) == 3
 
 
 def test_no_clusters_at_all(openai_key: None) -> None:
-    given = contexts.inputs(labels=pd.Series(None, index=planted.features().index, dtype=object))
-    told = contexts.write(given, llm=MODEL, base_url="http://127.0.0.1:9")
-    assert told.names.empty
-    assert told.insights.empty
-    assert told.calls.empty
+    arguments = contexts.inputs(labels=pd.Series(None, index=planted.features().index, dtype=object))
+    insights = contexts.write(arguments, llm=MODEL, base_url="http://127.0.0.1:9")
+    assert insights.names.empty
+    assert insights.insights.empty
+    assert insights.calls.empty
 
 
-def test_calls_say_what_was_sent_and_what_came_back(openai_key: None) -> None:
+def test_calls_record_what_was_sent_and_what_came_back(openai_key: None) -> None:
     with ModelServer() as server:
-        told = by_model(server)
-    calls = told.calls.to_dict("records")
+        insights = by_model(server)
+    calls = insights.calls.to_dict("records")
     assert [call["cluster_id"] for call in calls[1:]] == ["C01", "C02", "C03"]
     assert calls[0]["cluster_id"] is None or pd.isna(calls[0]["cluster_id"])
     for call in calls:
         assert (call["provider"], call["model"], call["prompt_version"]) == ("openai", "stand-in", PROMPT_VERSION)
         assert "BEGIN DATA" in call["prompt"]
         assert json.loads(call["response"])
-        assert (call["input_tokens"], call["output_tokens"], call["outcome"]) == (100, 20, "ok")
+        assert (call["input_tokens"], call["output_tokens"], call["outcome"]) == (100, 20, CallOutcome.OK)

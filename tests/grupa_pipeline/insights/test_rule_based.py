@@ -1,15 +1,15 @@
-"""The rules' texts: planted pains are found, every number is a placeholder, nothing claims a cause."""
+"""Texts by rules: planted pain points are reported, every number is a placeholder, nothing claims a cause."""
 
 import re
 
 import pandas as pd
 import pytest
 
-from grupa_pipeline.insights.draft_validation import Ground, faults_of_draft, faults_of_naming
+from grupa_pipeline.insights.draft_validation import CitableFacts, draft_faults, naming_faults
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.models import ClusterDraft
-from grupa_pipeline.insights.naming import content_words
-from grupa_pipeline.insights.rule_based import MOST_PAINS, analyse, name_clusters
+from grupa_pipeline.insights.naming import distinctive_words
+from grupa_pipeline.insights.rule_based import MAX_PAIN_POINTS, name_clusters, write_draft
 from grupa_pipeline.insights.templates import PLACEHOLDER, fill, rows_by_alias
 from tests.grupa_pipeline.insights import planted
 
@@ -27,19 +27,19 @@ def evidence() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def drafts(evidence: pd.DataFrame) -> dict[str, ClusterDraft]:
-    found = {}
-    for cluster in CLUSTERS.to_dict("records"):
-        draft = analyse(evidence[evidence["cluster_id"] == cluster["cluster_id"]], cluster, planted.catalog())
+    drafts = {}
+    for cluster_id in planted.KINDS:
+        draft = write_draft(evidence[evidence["cluster_id"] == cluster_id], cluster_id, planted.catalog())
         assert draft is not None
-        found[cluster["cluster_id"]] = draft
-    return found
+        drafts[cluster_id] = draft
+    return drafts
 
 
 def _rows(evidence: pd.DataFrame, cluster_id: str):
     return rows_by_alias(evidence[evidence["cluster_id"] == cluster_id])
 
 
-def test_the_planted_pain_comes_first(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+def test_the_planted_pain_point_comes_first(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
     first = {
         cluster_id: _rows(evidence, cluster_id)[draft.pain_points[0].evidence_ids[0]]["metric"]
         for cluster_id, draft in drafts.items()
@@ -48,10 +48,10 @@ def test_the_planted_pain_comes_first(evidence: pd.DataFrame, drafts: dict[str, 
     assert first["C03"] == "days_since_last_event"
 
 
-def test_drafts_keep_the_rules_of_the_schema(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+def test_drafts_cite_evidence_and_address_each_pain_point(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
     for cluster_id, draft in drafts.items():
         rows = _rows(evidence, cluster_id)
-        assert 1 <= len(draft.pain_points) <= MOST_PAINS
+        assert 1 <= len(draft.pain_points) <= MAX_PAIN_POINTS
         for pain in draft.pain_points:
             assert len(set(pain.evidence_ids)) >= 2
             assert set(pain.evidence_ids) <= set(rows)
@@ -62,12 +62,14 @@ def test_drafts_keep_the_rules_of_the_schema(evidence: pd.DataFrame, drafts: dic
             assert fix.target_metric in set(planted.catalog()["feature"])
 
 
-def test_the_rules_pass_the_checks_that_a_model_must_pass(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+def test_drafts_and_names_pass_the_validation_of_a_models_replies(
+    evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]
+):
     catalog = planted.catalog()
-    grounds = {name: Ground.of(evidence[evidence["cluster_id"] == name], catalog) for name in planted.KINDS}
+    facts = {name: CitableFacts.of(evidence[evidence["cluster_id"] == name], catalog) for name in planted.KINDS}
     for cluster_id, draft in drafts.items():
-        assert faults_of_draft(draft, grounds[cluster_id]) == []
-    assert faults_of_naming(name_clusters(evidence, CLUSTERS, catalog), grounds, {}) == {}
+        assert draft_faults(draft, facts[cluster_id]) == []
+    assert naming_faults(name_clusters(evidence, CLUSTERS, catalog), facts, {}) == {}
 
 
 def test_recommendations_move_their_metric_the_better_way(drafts: dict[str, ClusterDraft]):
@@ -78,7 +80,7 @@ def test_recommendations_move_their_metric_the_better_way(drafts: dict[str, Clus
                 assert fix.direction == ("increase" if better[fix.target_metric] else "decrease")
 
 
-def test_pains_state_a_gap_on_the_worse_side(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
+def test_pain_points_state_a_gap_on_the_worse_side(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
     better = planted.catalog().set_index("feature")["higher_is_better"]
     for cluster_id, draft in drafts.items():
         for pain in draft.pain_points:
@@ -92,14 +94,14 @@ def test_pains_state_a_gap_on_the_worse_side(evidence: pd.DataFrame, drafts: dic
 def test_texts_hold_no_number_but_placeholders_and_no_cause(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
     naming = name_clusters(evidence, CLUSTERS, planted.catalog())
     for name in naming.clusters:
-        told = [name.name, name.summary]
-        told += [text for pain in drafts[name.cluster_id].pain_points for text in (pain.title, pain.body)]
+        texts = [name.name, name.summary]
+        texts += [text for pain in drafts[name.cluster_id].pain_points for text in (pain.title, pain.body)]
         other = [text for fix in drafts[name.cluster_id].recommendations for text in (fix.title, fix.body, fix.change)]
         hypotheses = [fix.hypothesis for fix in drafts[name.cluster_id].recommendations]
-        for text in told + other + hypotheses:
+        for text in texts + other + hypotheses:
             assert not re.search(r"\d|<|>", PLACEHOLDER.sub("", text)), text
             assert not re.search(r"[{}]", fill(text, _rows(evidence, name.cluster_id)))
-        for text in told:
+        for text in texts:
             assert not CAUSAL.search(text), text
         for text in hypotheses:
             assert re.match(r"If .+, then .+, because .+\.$", text), text
@@ -107,14 +109,14 @@ def test_texts_hold_no_number_but_placeholders_and_no_cause(evidence: pd.DataFra
 
 def test_names_are_distinct_and_share_no_word(evidence: pd.DataFrame):
     names = [name.name for name in name_clusters(evidence, CLUSTERS, planted.catalog()).clusters]
-    words = [content_words(name) for name in names]
+    words = [distinctive_words(name) for name in names]
     assert len(set(names)) == 3
     assert all(words)
     assert len(frozenset().union(*words)) == sum(map(len, words))
 
 
 def test_texts_are_the_same_every_day(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
-    again = analyse(evidence[evidence["cluster_id"] == "C01"], {"cluster_id": "C01"}, planted.catalog())
+    again = write_draft(evidence[evidence["cluster_id"] == "C01"], "C01", planted.catalog())
     assert again == drafts["C01"]
 
 
@@ -128,16 +130,16 @@ def test_siblings_that_are_alike_get_different_names():
     assert len({name.casefold() for name in names}) == len(clusters)
 
 
-def test_a_cluster_without_evidence_is_named_and_not_analysed(evidence: pd.DataFrame):
+def test_a_cluster_without_evidence_has_a_name_and_no_draft(evidence: pd.DataFrame):
     clusters = pd.DataFrame({"cluster_id": ["C27"]})
     (name,) = name_clusters(evidence, clusters, planted.catalog()).clusters
     assert name.name
     assert not re.search(r"\d", name.name + name.summary)
-    assert analyse(evidence[evidence["cluster_id"] == "C27"], {"cluster_id": "C27"}, planted.catalog()) is None
+    assert write_draft(evidence[evidence["cluster_id"] == "C27"], "C27", planted.catalog()) is None
 
 
-def _made(values: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
-    """Evidence of one cluster, C01, made up: metric -> value, the others' value, measure."""
+def _evidence(values: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
+    """Evidence of cluster C01: metric -> its value, the others' value, measure."""
     rows = [
         {
             "cluster_id": "C01",
@@ -163,69 +165,68 @@ def _with_outcomes(*names: str) -> pd.DataFrame:
     return pd.concat([planted.catalog(), *added], ignore_index=True)
 
 
-def test_two_pains_of_a_kind_are_told_in_different_words():
+def test_two_pain_points_of_a_kind_have_different_texts():
     catalog = _with_outcomes("refund")
-    evidence = _made({"had_drop_off": (0.6, 0.2, "proportion"), "had_refund": (0.5, 0.2, "proportion")})
-    draft = analyse(evidence, {"cluster_id": "C01"}, catalog)
+    evidence = _evidence({"had_drop_off": (0.6, 0.2, "proportion"), "had_refund": (0.5, 0.2, "proportion")})
+    draft = write_draft(evidence, "C01", catalog)
     assert draft is not None
     assert len(draft.pain_points) == 2
     bodies = [fix.body.replace("drop off", "").replace("refund", "") for fix in draft.recommendations]
     assert len(set(bodies)) == 2
 
 
-def test_what_goes_along_with_a_heavier_pain_is_told_beside_it():
-    evidence = _made(
+def test_a_consequence_of_a_more_severe_pain_point_is_reported_beside_it():
+    evidence = _evidence(
         {"days_since_last_event": (40.0, 3.0, "duration"), "sessions_per_week": (0.5, 2.0, "count")},
     )
-    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    draft = write_draft(evidence, "C01", planted.catalog())
     assert draft is not None
     (pain,) = draft.pain_points
     assert pain.evidence_ids == ["E1", "E2"]
 
 
-def test_a_group_that_does_well_is_told_an_opportunity_and_not_a_fault():
-    evidence = _made({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
-    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+def test_a_strength_is_not_reported_as_a_pain_point():
+    evidence = _evidence({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
+    draft = write_draft(evidence, "C01", planted.catalog())
     assert draft is not None
     assert [pain.evidence_ids[0] for pain in draft.pain_points] == ["E2"]
 
 
 def test_where_a_metric_has_no_better_side_the_recommendation_aims_at_one_that_has():
-    evidence = _made({"hours_search__view": (40.0, 4.0, "duration"), "did_search": (0.3, 0.9, "proportion")})
-    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    evidence = _evidence({"hours_search__view": (40.0, 4.0, "duration"), "did_search": (0.3, 0.9, "proportion")})
+    draft = write_draft(evidence, "C01", planted.catalog())
     assert draft is not None
     assert (draft.recommendations[0].target_metric, draft.recommendations[0].direction) == ("had_deal", "increase")
-    assert "they will have “deal” more often" in draft.recommendations[0].hypothesis
 
 
 def test_no_recommendation_aims_at_what_the_cluster_is_ahead_in():
-    evidence = _made({"did_search": (0.9, 0.3, "proportion"), "had_deal": (0.8, 0.3, "proportion")})
-    draft = analyse(evidence, {"cluster_id": "C01"}, planted.catalog())
+    evidence = _evidence({"did_search": (0.9, 0.3, "proportion"), "had_deal": (0.8, 0.3, "proportion")})
+    draft = write_draft(evidence, "C01", planted.catalog())
     assert draft is not None
-    told = [(fix.target_metric, fix.direction) for fix in draft.recommendations]
-    assert told
-    assert ("had_deal", "increase") not in told
+    targets = [(fix.target_metric, fix.direction) for fix in draft.recommendations]
+    assert targets
+    assert ("had_deal", "increase") not in targets
 
 
 def test_a_wait_of_a_few_users_is_not_the_clusters_pain():
-    evidence = _made({"hours_search__view": (400.0, 1.0, "duration"), "sessions_per_week": (1.0, 2.0, "count")})
-    few = evidence.assign(n_cluster=[11 if each == "hours_search__view" else 800 for each in evidence["metric"]])
-    first = [analyse(rows, {"cluster_id": "C01"}, planted.catalog()).pain_points[0] for rows in (evidence, few)]
+    evidence = _evidence({"hours_search__view": (400.0, 1.0, "duration"), "sessions_per_week": (1.0, 2.0, "count")})
+    few = evidence.assign(n_cluster=[11 if metric == "hours_search__view" else 800 for metric in evidence["metric"]])
+    first = [write_draft(rows, "C01", planted.catalog()).pain_points[0] for rows in (evidence, few)]
     metrics = [_rows(evidence, "C01")[point.evidence_ids[0]]["metric"] for point in first]
     assert metrics == ["hours_search__view", "sessions_per_week"]
 
 
-def test_one_piece_of_evidence_is_too_little_to_speak():
-    assert analyse(_made({"had_deal": (0.8, 0.3, "proportion")}), {"cluster_id": "C01"}, planted.catalog()) is None
+def test_one_row_of_evidence_is_too_little_for_a_draft():
+    assert write_draft(_evidence({"had_deal": (0.8, 0.3, "proportion")}), "C01", planted.catalog()) is None
 
 
-def test_no_step_is_said_to_be_missing_from_where_hardly_anybody_got():
+def test_a_missing_second_step_is_not_reported_where_hardly_anybody_took_the_first():
     steps = {"path_search__view": (0.02, 0.6, "path"), "sessions_per_week": (1.0, 2.0, "count")}
-    got_there = _made(steps | {"did_search": (0.8, 0.9, "proportion")})
-    did_not = _made(steps | {"did_search": (0.1, 0.9, "proportion")})
+    most_search = _evidence(steps | {"did_search": (0.8, 0.9, "proportion")})
+    few_search = _evidence(steps | {"did_search": (0.1, 0.9, "proportion")})
     cited = []
-    for evidence in (got_there, did_not):
-        draft = analyse(evidence.assign(cluster_id="C01"), {"cluster_id": "C01"}, planted.catalog())
+    for evidence in (most_search, few_search):
+        draft = write_draft(evidence.assign(cluster_id="C01"), "C01", planted.catalog())
         aliases = {alias for point in draft.pain_points for alias in point.evidence_ids}
         cited.append({_rows(evidence, "C01")[alias]["metric"] for alias in aliases})
     assert "path_search__view" in cited[0]

@@ -1,11 +1,19 @@
-"""Numbers in prose are those of the evidence, in units that a person reads."""
+"""Numbers in texts are those of the evidence, in readable units."""
 
 import re
 
 import pandas as pd
 import pytest
 
-from grupa_pipeline.insights.templates import aliases, duration, fill, parts, rows_by_alias, shown, value
+from grupa_pipeline.insights.templates import (
+    aliases,
+    fill,
+    format_duration,
+    format_part,
+    format_value,
+    parts,
+    rows_by_alias,
+)
 
 EVIDENCE = pd.DataFrame(
     {
@@ -30,7 +38,7 @@ def test_placeholders_are_filled_from_the_rows():
     assert fill(text, ROWS) == "2.3 times the others (41% against 18%), a gap of 23 points; 1.5 days against 1.6 hours."
 
 
-def test_a_lift_over_nobody_cannot_be_told():
+def test_a_lift_over_zero_has_no_placeholder():
     assert parts(ROWS["E3"]) == ["cluster", "rest", "gap"]
     with pytest.raises(ValueError, match="had_deal"):
         fill("{E3.lift}", ROWS)
@@ -58,7 +66,7 @@ def test_an_unknown_alias_is_an_error():
     ],
 )
 def test_values_read_as_a_person_would_write_them(number: float, unit: str, text: str):
-    assert value(number, unit) == text
+    assert format_value(number, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -73,16 +81,16 @@ def test_values_read_as_a_person_would_write_them(number: float, unit: str, text
     ],
 )
 def test_durations_take_the_unit_that_fits(hours: float, text: str):
-    assert duration(hours) == text
+    assert format_duration(hours) == text
 
 
 @pytest.mark.parametrize("number", [0.00012, 0.0456, 0.5, 0.949, 0.96, 1.049, 9.94, 9.96, 44.4, 123.6, 98765.4])
 def test_what_is_shown_is_within_five_percent_of_what_is_stored(number: float):
-    text = value(number, "ratio")
+    text = format_value(number, "ratio")
     assert float(text.replace(",", "")) == pytest.approx(number, rel=0.05)
 
 
 def test_a_gap_is_never_negative():
     row = ROWS["E1"] | {"cluster_value": 0.18, "rest_value": 0.41}
-    assert shown(row, "gap") == "23 points"
-    assert not re.search(r"-", shown(row, "gap"))
+    assert format_part(row, "gap") == "23 points"
+    assert not re.search(r"-", format_part(row, "gap"))

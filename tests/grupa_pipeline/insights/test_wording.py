@@ -1,13 +1,14 @@
-"""How actions and metrics are spoken of, for logs of any vocabulary; and that every text of the rules can be said."""
+"""Words for actions and metrics in logs of any vocabulary; and that every template of the rules can be rendered."""
 
 import re
 
 import pandas as pd
 import pytest
 
-from grupa_pipeline.insights.pain_points import known_pains, pain_of
+from grupa_pipeline.insights.metric_vocabulary import metric_wordings
+from grupa_pipeline.insights.pain_points import find_pattern, pain_patterns
 from grupa_pipeline.insights.templates import PLACEHOLDER
-from grupa_pipeline.insights.wording import UNNAMED, Wording, spoken, vocabulary
+from grupa_pipeline.insights.wording import UNNAMED, Wording, action_words
 from tests.grupa_pipeline.insights import planted
 
 ROW = {
@@ -32,8 +33,8 @@ ROW = {
         ("other_3", UNNAMED),
     ],
 )
-def test_actions_are_spoken_as_words(action: str, words: str):
-    assert spoken(action) == words
+def test_actions_are_put_into_words(action: str, words: str):
+    assert action_words(action) == words
 
 
 def _catalog(actions: dict[str, str]) -> pd.DataFrame:
@@ -42,14 +43,14 @@ def _catalog(actions: dict[str, str]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def test_actions_that_differ_in_their_prefix_alone_keep_it():
+def test_actions_that_only_differ_in_their_prefix_keep_it():
     wording = Wording(_catalog({"share_a_sent": "A_SENT", "share_o_sent": "O_SENT", "share_a_new": "A_NEW"}))
     assert wording.steps("share_a_sent") == ["A sent"]
     assert wording.steps("share_o_sent") == ["O sent"]
     assert wording.steps("share_a_new") == ["new"]
 
 
-def test_known_verbs_name_people_and_withheld_actions_name_nobody():
+def test_known_verbs_name_people_and_hidden_actions_give_no_name():
     wording = Wording(_catalog({"share_message_send": "message_send", "share_push": "PushEvent", "other_1": "other_1"}))
     assert wording.name("<Agents>", "share_message_send") == "Message senders"
     assert wording.name("<Agents>", "share_push") is None
@@ -57,7 +58,7 @@ def test_known_verbs_name_people_and_withheld_actions_name_nobody():
     assert wording.name("<Step> regulars", "other_1") is None
 
 
-def test_lift_is_told_where_it_says_something():
+def test_a_lift_is_given_where_it_is_informative():
     wording = Wording(planted.catalog())
     row = ROW | {"metric": "had_drop_off"}
     assert ", {E1.lift} the others ({E1.cluster} against {E1.rest})" in wording.clause(row, "E1")
@@ -65,41 +66,46 @@ def test_lift_is_told_where_it_says_something():
         assert "lift" not in wording.clause(row | {"lift": lift}, "E1")
 
 
-def test_every_metric_of_a_catalog_can_be_spoken_of_and_read_as_a_pain():
+def test_every_metric_of_a_catalog_can_be_put_into_words_and_matches_a_pattern():
     wording = Wording(planted.catalog())
     for metric in planted.catalog()["feature"]:
         for size in (0.3, -0.3):
             row = ROW | {"metric": metric, "effect_size": size}
-            pain = pain_of(row, wording.entry(metric))
-            for text in (wording.clause(row, "E1"), *(wording.say(text, row, "E1") for text in pain.title + pain.lead)):
+            pattern = find_pattern(row, wording.entry(metric))
+            for text in (
+                wording.clause(row, "E1"),
+                *(wording.render(text, row, "E1") for text in pattern.title + pattern.lead),
+            ):
                 assert not re.search(r"[<>\d]", PLACEHOLDER.sub("", text)), text
 
 
 @pytest.mark.parametrize("size", [0.4, -0.4])
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_share_of_users_is_never_told_as_a_share_of_activity(size: float, turn: int):
+def test_a_share_of_users_is_never_described_as_a_share_of_activity(size: float, turn: int):
     wording = Wording(planted.catalog())
     texts = {}
     for metric in ("did_search", "share_search"):
         row = ROW | {"metric": metric, "effect_size": size}
-        texts[metric] = wording.say(pain_of(row, wording.entry(metric)).lead[turn], row, "E1")
+        texts[metric] = wording.render(find_pattern(row, wording.entry(metric)).lead[turn], row, "E1")
     assert re.search(r"(?i)\busers\b", texts["did_search"]) and "activity" not in texts["did_search"]
     assert re.search(r"\b(activity|what they do)\b", texts["share_search"])
 
 
-def test_a_median_is_told_as_one():
+def test_a_median_is_marked_as_typical():
     wording = Wording(planted.catalog())
     row = ROW | {"metric": "share_search", "measure": "count", "lift": float("nan")}
     assert "(typically {E1.cluster}, against {E1.rest} for the others)" in wording.clause(row, "E1")
     assert "typically" not in wording.clause(row | {"metric": "did_search", "measure": "proportion"}, "E1")
 
 
-def test_pains_and_vocabulary_end_with_an_entry_that_fits_anything():
-    assert (known_pains()[-1].metric, known_pains()[-1].worse) == (".", "either")
-    assert vocabulary()[-1].metric == "."
+def test_patterns_and_vocabulary_end_with_an_entry_that_matches_anything():
+    assert (pain_patterns()[-1].metric, pain_patterns()[-1].worse) == (".", "either")
+    assert metric_wordings()[-1].metric == "."
 
 
-def test_no_pain_is_read_into_the_better_side():
+def test_no_pain_point_is_on_the_better_side():
     wording = Wording(planted.catalog())
     for metric, size in (("had_deal", 0.3), ("had_drop_off", -0.3), ("days_since_last_event", -0.3)):
-        assert pain_of(ROW | {"metric": metric, "effect_size": size}, wording.entry(metric)).pain == "different_habit"
+        assert (
+            find_pattern(ROW | {"metric": metric, "effect_size": size}, wording.entry(metric)).kind == "different_habit"
+        )

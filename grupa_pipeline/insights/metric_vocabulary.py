@@ -1,0 +1,49 @@
+"""The words for metrics and for people who do an action, from `vocabulary.toml`."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class MetricWording:
+    """An entry of `vocabulary.toml`, where the fields are documented."""
+
+    metric: str
+    high: str
+    low: str
+    name_high: tuple[str, ...]
+    name_low: tuple[str, ...]
+    label: str | None = None
+
+
+@cache
+def metric_wordings() -> tuple[MetricWording, ...]:
+    """All entries in the order of the file; the last one matches any metric."""
+    return tuple(
+        MetricWording(**entry | {"name_high": tuple(entry["name_high"]), "name_low": tuple(entry["name_low"])})
+        for entry in _vocabulary()["metric"]
+    )
+
+
+def find_wording(metric: str) -> MetricWording:
+    """The first entry that matches a metric."""
+    return next(wording for wording in metric_wordings() if re.search(wording.metric, metric))
+
+
+def agents_of(step: str) -> str | None:
+    """The people who do an action: `page view` or `page viewed` -> `page viewers`; None for an unknown verb."""
+    *others, verb = step.split()
+    nouns: dict[str, str] = _vocabulary()["agents"]
+    forms = (verb, verb.removesuffix("d"), verb.removesuffix("ed"))
+    agents = next((nouns[form] for form in forms if form in nouns), None)
+    return None if agents is None else " ".join([*others, agents])
+
+
+@cache
+def _vocabulary() -> dict[str, Any]:
+    with Path(__file__).with_name("vocabulary.toml").open("rb") as file:
+        return tomllib.load(file)
