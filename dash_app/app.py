@@ -73,4 +73,5 @@ def create_server() -> Flask:
     services = _open(Settings.from_env())
     app = _assemble(services)
     Thread(target=warm_up, args=(app, services), daemon=True).start()
-    return app.server
+    server: Flask = app.server
+    return server

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
+from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import overview
 from dash_app.components import users as user_components
@@ -42,9 +43,9 @@ def register(app: Dash, services: Services) -> None:
 
 
 def _register_selection(app: Dash) -> None:
-    browser = partial(ClientsideFunction, "grupa")
-    app.clientside_callback(
-        browser("open"),
+    register_clientside(
+        app,
+        "open",
         Output("url", "search", allow_duplicate=True),
         Output("picked", "data"),
         Input(OPENERS, "n_clicks"),
@@ -53,16 +54,18 @@ def _register_selection(app: Dash) -> None:
         State("url", "search"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("dismiss"),
+    register_clientside(
+        app,
+        "dismiss",
         Output("found-users", "children", allow_duplicate=True),
         Input({"type": "close-found", "at": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(browser("ring"), Input("found-users", "children"))
-    app.clientside_callback(browser("lay_table"), Output("table-place", "children"), Input("table", "data"))
-    app.clientside_callback(
-        browser("show"),
+    register_clientside(app, "ring", Input("found-users", "children"))
+    register_clientside(app, "lay_table", Output("table-place", "children"), Input("table", "data"))
+    register_clientside(
+        app,
+        "show",
         Output("panel", "children"),
         Output("panel", "className"),
         Output(CARDS, "aria-pressed"),
@@ -71,9 +74,7 @@ def _register_selection(app: Dash) -> None:
         State(CARDS, "id"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("area"), Output("area", "data"), Input("map", "selectedData"), prevent_initial_call=True
-    )
+    register_clientside(app, "area", Output("area", "data"), Input("map", "selectedData"), prevent_initial_call=True)
 
 
 def color_map(

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
+from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import choice as choice_components
 from dash_app.components import details, elements, overview
@@ -28,8 +29,9 @@ def register(app: Dash, services: Services) -> None:
         State("where", "data"),
         prevent_initial_call=True,
     )(partial(show, services))
-    app.clientside_callback(
-        ClientsideFunction("grupa", "ask"),
+    register_clientside(
+        app,
+        "ask",
         Output("asked", "data"),
         Input({"type": "show", "what": ALL, "of": ALL, "at": ALL}, "n_clicks"),
         Input({"type": "compare", "cluster": ALL}, "value"),

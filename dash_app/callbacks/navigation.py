@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State
+from dash import ALL, Dash, Input, Output, State
 from dash.development.base_component import Component
 
+from dash_app.callbacks.clientside import register_clientside
 from dash_app.components import empty, shell
 from dash_app.pages import PAGES
 from dash_app.services import Services
@@ -22,9 +23,9 @@ STORES = ("where", "selection", "planning")
 
 def register(app: Dash, services: Services) -> None:
     """Wire the shell."""
-    browser = partial(ClientsideFunction, "grupa")
-    app.clientside_callback(
-        browser("read_address"),
+    register_clientside(
+        app,
+        "read_address",
         *(Output(store, "data") for store in STORES),
         Input("url", "pathname"),
         Input("url", "search"),
@@ -33,19 +34,21 @@ def register(app: Dash, services: Services) -> None:
         *(State(store, "data") for store in STORES),
     )
     rail = {"type": "rail", "path": ALL}
-    app.clientside_callback(
-        browser("rail"), Output(rail, "href"), Output(rail, "className"), Input("where", "data"), State(rail, "id")
+    register_clientside(
+        app, "rail", Output(rail, "href"), Output(rail, "className"), Input("where", "data"), State(rail, "id")
     )
-    app.clientside_callback(browser("scheme"), Output("theme", "forceColorScheme"), Input("scheme", "data"))
-    app.clientside_callback(
-        browser("switch_scheme"),
+    register_clientside(app, "scheme", Output("theme", "forceColorScheme"), Input("scheme", "data"))
+    register_clientside(
+        app,
+        "switch_scheme",
         Output("scheme", "data"),
         Input("scheme-switch", "n_clicks"),
         State("theme", "forceColorScheme"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("pick_snapshot"),
+    register_clientside(
+        app,
+        "pick_snapshot",
         Output("url", "search", allow_duplicate=True),
         Input("snapshot-picker", "value"),
         State("snapshot-picker", "data"),

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from dash_app import formatting, plan_drafts
 from dash_app.callbacks import planner_edits
+from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import elements, empty
 from dash_app.components.planner import drawer as planner_components
@@ -80,16 +81,16 @@ def register(app: Dash, services: Services) -> None:
 
 
 def _register_browser(app: Dash) -> None:
-    browser = partial(ClientsideFunction, "grupa")
     search = Output("url", "search", allow_duplicate=True)
     for name, trigger in (
         ("plan", Input({"type": "plan", "recommendation": ALL, "at": ALL}, "n_clicks")),
         ("open_plan", Input({"type": "open-plan", "plan": ALL}, "n_clicks")),
         ("after_save", Input("saved", "data")),
     ):
-        app.clientside_callback(browser(name), search, trigger, State("url", "search"), prevent_initial_call=True)
-    app.clientside_callback(
-        browser("close_plan"),
+        register_clientside(app, name, search, trigger, State("url", "search"), prevent_initial_call=True)
+    register_clientside(
+        app,
+        "close_plan",
         search,
         Output("unsaved", "data"),
         Input("drawer", "opened"),
@@ -97,24 +98,27 @@ def _register_browser(app: Dash) -> None:
         State("draft", "data"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(browser("opened_draft"), Input("draft", "data"))
-    app.clientside_callback(
-        browser("drawer"),
+    register_clientside(app, "opened_draft", Input("draft", "data"))
+    register_clientside(
+        app,
+        "drawer",
         Output("drawer", "opened"),
         Output("planner", "children", allow_duplicate=True),
         Input("planning", "data"),
         prevent_initial_call=True,
     )
     # Buttons come and go with the drawer, and Dash calls for that too: it would make the draft anew, or drop the call before.
-    app.clientside_callback(
-        browser("replan"),
+    register_clientside(
+        app,
+        "replan",
         Output("replan", "data"),
         Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
         Input({"type": "alternative", "plan": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("save_plan"),
+    register_clientside(
+        app,
+        "save_plan",
         Output("saving", "data"),
         Input({"type": "save-plan", "plan": ALL}, "n_clicks"),
         prevent_initial_call=True,

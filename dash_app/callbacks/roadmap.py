@@ -6,9 +6,10 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 
 from dash_app import plan_drafts
+from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.planner import CANNOT
 from dash_app.components import elements
 from dash_app.planning.brief import quoted
@@ -40,10 +41,10 @@ def register(app: Dash, services: Services) -> None:
 
 
 def _register_browser(app: Dash) -> None:
-    browser = partial(ClientsideFunction, "grupa")
     tool = {"type": "plan-tool", "what": ALL}
-    app.clientside_callback(
-        browser("plan_tool"),
+    register_clientside(
+        app,
+        "plan_tool",
         Output("plan-tool", "data"),
         Output("url", "search", allow_duplicate=True),
         Input(tool, "n_clicks"),
@@ -51,34 +52,38 @@ def _register_browser(app: Dash) -> None:
         State("url", "search"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("enable_tools"),
+    register_clientside(
+        app,
+        "enable_tools",
         Output(tool, "disabled"),
         Input("plan-table", "selectedRows"),
         State(tool, "id"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("views"),
+    register_clientside(
+        app,
+        "views",
         Output("view-table", "hidden"),
         Output("view-board", "hidden"),
         Output("view-timeline", "hidden"),
         Input("roadmap-view", "value"),
     )
-    app.clientside_callback(
-        browser("filter_plans"),
+    register_clientside(
+        app,
+        "filter_plans",
         Output("plan-table", "dashGridOptions"),
         Input("plan-filter", "value"),
         State("plan-table", "dashGridOptions"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        browser("dismiss"),
+    register_clientside(
+        app,
+        "dismiss",
         Output("toast", "children", allow_duplicate=True),
         Input({"type": "dismiss", "of": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(browser("let_go"), Input("toast", "children"), prevent_initial_call=True)
+    register_clientside(app, "let_go", Input("toast", "children"), prevent_initial_call=True)
 
 
 def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answer:

@@ -4,6 +4,7 @@ import logging
 import pkgutil
 import re
 from collections.abc import Iterator
+from typing import Any, cast
 
 from dash import Dash
 from dash.fingerprint import check_fingerprint
@@ -34,7 +35,7 @@ def warm_up(app: Dash, services: Services) -> None:
 def scripts(app: Dash) -> Iterator[bytes]:
     """The libraries' scripts that the document asks for."""
     with app.server.test_request_context("/"):
-        document = app.index()
+        document: str = cast(Any, app).index()
     yield plotly_script()
     for package, path in _SCRIPT.findall(document):
-        yield pkgutil.get_data(package, check_fingerprint(path)[0]) or b""
+        yield pkgutil.get_data(package, cast(Any, check_fingerprint)(path)[0]) or b""
