@@ -1,26 +1,29 @@
-"""What pages and callbacks are given to work with: the gate to the tables, the roadmap, the settings. No behaviour."""
+"""What pages and callbacks work with: settings, database, roadmap, and the lookups that combine them. No components, no SQL."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from dash_app.data.database import Database
-from dash_app.data.loading import list_snapshots, load_snapshot
-from dash_app.data.snapshot import Snapshot
+from dash_app.data.history import ClusterLabels, load_latest_names
+from dash_app.data.loading import list_snapshots, load_catalog, load_snapshot
+from dash_app.data.snapshot import Feature, Snapshot
 from dash_app.roadmap.store import Roadmap
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.warehouse import NoWarehouseError
 
 
 @dataclass(frozen=True)
 class Services:
-    """One app's services.
+    """The services of one app.
 
     Attributes:
-        settings: The settings it was made with.
+        settings: The settings that the app was created with.
         database: Reads the warehouse.
-        roadmap: Reads and writes plans and people's names for clusters.
-        current_user: Name of whoever sent the request in hand; a plan's owner and the author of its revisions.
+        roadmap: Reads and writes plans, and the names that users gave to clusters.
+        current_user: Returns the name of the user of the current request: the owner of new plans, the author of revisions.
     """
 
     settings: Settings
@@ -38,17 +41,17 @@ class Services:
         return self.database.query(list_snapshots)
 
     def names(self) -> dict[str, str]:
-        """People's names for clusters, by id; read again only when the roadmap has a new version."""
+        """Names that users gave to clusters, by id; cached until the roadmap has a new version."""
         version = warehouse.version(self.roadmap.database)
         if version not in self._names:
-            found = self.roadmap.cluster_names()
+            names = self.roadmap.cluster_names()
             self._names.clear()
-            self._names[version] = found
-            return found
+            self._names[version] = names
+            return names
         return self._names[version]
 
     def snapshot(self, day: date | None) -> Snapshot | None:
-        """The snapshot of `day` (None: the newest) with people's names over the pipeline's; None when there is none.
+        """The snapshot of `day` (None: the newest), with users' names for clusters; None when there is none.
 
         Raises:
             NoWarehouseError: Nothing has been published.
@@ -58,5 +61,29 @@ class Services:
             if not days:
                 return None
             day = days[0]
-        found = self.database.query(load_snapshot, day)
-        return found.renamed(self.names()) if found else None
+        snapshot = self.database.query(load_snapshot, day)
+        return snapshot.renamed(self.names()) if snapshot else None
+
+    def catalog(self) -> Mapping[str, Feature]:
+        """The feature catalog; empty when nothing has been published."""
+        try:
+            return self.database.query(load_catalog)
+        except NoWarehouseError:
+            return {}
+
+    def cluster_labels(self) -> ClusterLabels:
+        """Name and colour slot of every cluster of any snapshot, users' names first; empty when nothing has been published.
+
+        A name that several clusters have is followed by the id.
+        """
+        try:
+            known = self.database.query(load_latest_names)
+        except NoWarehouseError:
+            return {}
+        own = self.names()
+        names = [own.get(cluster_id, name) for cluster_id, name, _ in known]
+        times = Counter(names)
+        return {
+            cluster_id: (name if times[name] == 1 else f"{name} ({cluster_id})", slot)
+            for (cluster_id, _, slot), name in zip(known, names, strict=True)
+        }

@@ -16,6 +16,7 @@ from dash_app.components import elements, logs, shell, uploads
 from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox import load_refused, load_waiting
+from dash_app.data.uploads import UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
@@ -78,7 +79,7 @@ def refresh(
     before = seen or {}
     changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
     header = _header(services, search) if before and now["version"] != before["version"] else no_update
-    busy = progress.state in ("waiting", "running") or any(each.is_judging for each in arrived)
+    busy = progress.state in ("waiting", "running") or any(each.is_checking for each in arrived)
     return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
 
 
@@ -97,28 +98,28 @@ def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: li
 
 
 def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> str | None:
-    """Take in, throw away, judge again (`judge` with the format typed, `format-N` with the Nth suggested), or retry.
+    """Carry out an `UploadAction`, or check with the Nth suggested format (`format-N`); returns a message, if any.
 
     Raises:
         RefusedUploadError: It cannot be done; the message says why.
     """
-    if what == "take":
-        return f"{store.take_in(token)} waits in the inbox."
-    if what == "discard":
+    if what == UploadAction.INGEST:
+        return f"{store.move_to_inbox(token)} waits in the inbox."
+    if what == UploadAction.DISCARD:
         store.discard(token)
-        return "Thrown away; nothing of it was taken in."
-    if what == "retry":
+        return "Discarded; nothing of it was ingested."
+    if what == UploadAction.RETRY:
         for waiting in load_waiting(store.inbox):
             os.utime(store.inbox / waiting.name)  # to the inbox's sensor it is then a log put there anew
-        return "It is tried again."
+        return "The run starts again."
     found = {each.token: each for each in store.uploads()}.get(token)
-    suggested = found.judgement.formats if found and found.judgement else []
+    suggested = found.report.formats if found and found.report else []
     number = what.removeprefix("format-")
     if number.isdecimal():
         if int(number) >= len(suggested):
             raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
         typed = suggested[int(number)]
-    store.judge(token, (typed or "").strip() or None)
+    store.start_check(token, (typed or "").strip() or None)
     return None
 
 

@@ -8,7 +8,6 @@ from dash import Dash, Input, Output, no_update
 
 from dash_app.data import history
 from dash_app.pages import history as page
-from dash_app.pages.roadmap import cluster_looks
 from dash_app.services import Services
 
 
@@ -24,5 +23,5 @@ def show_moves(services: Services, one: str | None, other: str | None) -> Any:
     if not one or not other:
         return no_update
     day, later = sorted((date.fromisoformat(one), date.fromisoformat(other)))
-    found = services.database.query(history.load_moves, day, later)
-    return page.moves(found, cluster_looks(services), day, later)
+    moves = services.database.query(history.load_moves, day, later)
+    return page.moves(moves, services.cluster_labels(), day, later)

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
+from dash_app.data.history import ClusterLabels
 from dash_app.planning.overlap import Overlap
 from dash_app.planning.plan import STATUSES, Plan
 
@@ -39,14 +40,12 @@ def row(plan: Plan, cluster: str, metric: str, concurrent: int, overlaps: Sequen
     }
 
 
-def cluster_look(plan: Plan, clusters: Mapping[str, tuple[str, int | None]]) -> tuple[str, int | None]:
+def cluster_look(plan: Plan, clusters: ClusterLabels) -> tuple[str, int | None]:
     """Name and colour slot of a plan's cluster; one of which no snapshot is left says so, as its id alone tells nobody."""
     return clusters.get(plan.cluster_id, (f"{plan.cluster_id} (gone)", None))
 
 
-def board(
-    plans: Sequence[Plan], clusters: Mapping[str, tuple[str, int | None]], overlaps: Mapping[str, Sequence[Overlap]]
-) -> Component:
+def board(plans: Sequence[Plan], clusters: ClusterLabels, overlaps: Mapping[str, Sequence[Overlap]]) -> Component:
     """A column for each status; plans are moved by dragging or with the buttons and the list of each card."""
     return html.Div(
         [_column(status, [each for each in plans if each.status == status], clusters, overlaps) for status in STATUSES],
@@ -72,7 +71,7 @@ def overlap_notice(overlaps: Sequence[Overlap], names: Mapping[str, str]) -> Com
 def _column(
     status: str,
     plans: Sequence[Plan],
-    clusters: Mapping[str, tuple[str, int | None]],
+    clusters: ClusterLabels,
     overlaps: Mapping[str, Sequence[Overlap]],
 ) -> Component:
     cards = [

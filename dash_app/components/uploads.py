@@ -1,10 +1,10 @@
-"""A log that is being uploaded, on the Data page: the place to drop it, and what would become of it.
+"""Uploads on the Data page: the drop zone, and the report on each uploaded log.
 
 Pure functions from values to components; every text from a log or a file's name is a text child, never markup.
 """
 
-import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import dash_mantine_components as dmc
@@ -16,12 +16,11 @@ from dash_app.components import elements
 from dash_app.components.elements import aria
 from dash_app.components.logs import button
 from dash_app.components.tables import log_table
-from dash_app.uploads.file_validation import Judgement
-from dash_app.uploads.store import MOST_BYTES, Upload
+from dash_app.data.uploads import MAX_UPLOAD_BYTES, FileReport, Upload, UploadAction
 
 
 def drop_zone() -> Component:
-    """Where logs are dropped or chosen; upload.js does the sending."""
+    """Where logs are dropped or chosen; `upload.js` sends them."""
     progress = html.Div(
         [
             html.Span(id="upload-words"),
@@ -35,11 +34,12 @@ def drop_zone() -> Component:
     words = [
         html.P("Drop a log here", className="drop-title"),
         html.P(
-            f"CSV or CSV.GZ with the columns user_id, timestamp and action; metadata is optional. Up to {MOST_BYTES >> 30} GB.",
+            "CSV or CSV.GZ with the columns user_id, timestamp and action; metadata is optional."
+            f" Up to {MAX_UPLOAD_BYTES >> 30} GB.",
             className="quiet",
         ),
         html.Button("Choose files", id="upload-choose", className="button", type="button"),
-        html.P("You see what would be accepted and rejected before anything is taken in.", className="quiet"),
+        html.P("You see what would be accepted and rejected before anything is ingested.", className="quiet"),
     ]
     return html.Div(
         [
@@ -51,12 +51,12 @@ def drop_zone() -> Component:
 
 
 def upload_cards(uploads: Sequence[Upload], known: Collection[str]) -> list[Component]:
-    """A card for each log that waits for a word; `known` are the fingerprints of those taken in before."""
-    return [upload_card(each, bool(each.judgement and each.judgement.file_sha256 in known)) for each in uploads]
+    """A card for each log that waits for a decision; `known` are the SHA-256 hashes of the logs ingested so far."""
+    return [upload_card(each, bool(each.report and each.report.file_sha256 in known)) for each in uploads]
 
 
 def upload_card(upload: Upload, known: bool) -> Component:
-    """One uploaded log: being judged, refused, or what would become of it, and what can be done."""
+    """One uploaded log: being checked, refused or acceptable, and what can be done with it."""
     head = html.Div(
         [
             html.H2(upload.name),
@@ -64,91 +64,96 @@ def upload_card(upload: Upload, known: bool) -> Component:
         ],
         className="upload-head",
     )
-    if upload.is_judging:
+    if upload.is_checking:
         body: list[Component] = [
-            html.P("Checking every row; nothing is kept yet.", role="status"),
+            html.P("Checking every row; nothing is stored yet.", role="status"),
             html.Progress(**aria(label=f"Checking {upload.name}")),
-            html.Div(button("Throw away", "discard", upload.token), className="upload-tools"),
+            html.Div(button("Discard", UploadAction.DISCARD, upload.token), className="upload-tools"),
         ]
-    elif upload.judgement is None:
-        again = [button("Check again", "judge", upload.token), button("Throw away", "discard", upload.token)]
+    elif upload.report is None:
+        again = [
+            button("Check again", UploadAction.CHECK, upload.token),
+            button("Discard", UploadAction.DISCARD, upload.token),
+        ]
         body = [
             elements.notice("The check was interrupted", "The log is still here.", kind="warning"),
             html.Div(again, className="upload-tools"),
         ]
-    elif upload.judgement.problem:
-        body = _refused(upload, upload.judgement)
+    elif upload.report.problem:
+        body = _refused(upload, upload.report)
     else:
-        body = _acceptable(upload, upload.judgement, known)
+        body = _acceptable(upload, upload.report, known)
     return html.Section([head, *body], className="sheet page-sheet upload", **aria(label=upload.name))
 
 
-def _acceptable(upload: Upload, found: Judgement, known: bool) -> list[Component]:
+def _acceptable(upload: Upload, report: FileReport, known: bool) -> list[Component]:
     again = (
-        [elements.notice("This very log was taken in before", "Taking it in again changes nothing.", kind="warning")]
+        [elements.notice("This log has been ingested before", "Ingesting it again changes nothing.", kind="warning")]
         if known
         else []
     )
     numbers = html.Div(
         [
-            _number(found.rows_accepted, "rows will be accepted"),
-            _number(found.rows_rejected, "will be rejected"),
-            _number(found.rows_duplicate, "are duplicates within it"),
+            _number(report.rows_accepted, "rows will be accepted"),
+            _number(report.rows_rejected, "will be rejected"),
+            _number(report.rows_duplicate, "are duplicates within it"),
         ],
         className="numbers",
     )
-    tools = [button("Take it in", "take", upload.token, primary=True), button("Throw away", "discard", upload.token)]
-    form = [html.Summary("Timestamps written in another way?"), _format_form(upload, found)]
+    tools = [
+        button("Ingest", UploadAction.INGEST, upload.token, primary=True),
+        button("Discard", UploadAction.DISCARD, upload.token),
+    ]
+    form = [html.Summary("Timestamps written in another way?"), _format_form(upload, report)]
     return [
         *again,
         numbers,
-        html.P(_span(found), className="quiet"),
-        _reasons(found),
-        html.Details([html.Summary("The first events"), _first_events(found)]),
-        *([html.Details(form)] if found.asks_format else []),
+        html.P(_span(report), className="quiet"),
+        _reasons(report),
+        html.Details([html.Summary("The first events"), _first_events(report)]),
+        *([html.Details(form)] if report.needs_format else []),
         html.Div(tools, className="upload-tools"),
     ]
 
 
-def _refused(upload: Upload, found: Judgement) -> list[Component]:
-    shown: list[Component] = [elements.notice("This log cannot be used as it is", found.problem or "", kind="error")]
-    if found.asks_format:
-        shown.append(_format_form(upload, found))
-    return [*shown, html.Div(button("Throw away", "discard", upload.token), className="upload-tools")]
+def _refused(upload: Upload, report: FileReport) -> list[Component]:
+    shown: list[Component] = [elements.notice("This log cannot be used as it is", report.problem or "", kind="error")]
+    if report.needs_format:
+        shown.append(_format_form(upload, report))
+    return [*shown, html.Div(button("Discard", UploadAction.DISCARD, upload.token), className="upload-tools")]
 
 
-def _format_form(upload: Upload, found: Judgement) -> Component:
-    """How the timestamps are written: what they suggest, or a format of one's own."""
-    sides = zip(("day", "month"), found.formats, strict=False) if len(found.formats) == 2 else ()
+def _format_form(upload: Upload, report: FileReport) -> Component:
+    """The timestamp format: those that the timestamps suggest, and a field for any other."""
+    sides = zip(("day", "month"), report.formats, strict=False) if len(report.formats) == 2 else ()
     choices = [
-        button(f"The {side} comes first: {_read_as(found, form)}", f"format-{number}", upload.token)
-        for number, (side, form) in enumerate(sides)
+        button(f"The {side} comes first: {_read_as(report, suggested)}", f"format-{number}", upload.token)
+        for number, (side, suggested) in enumerate(sides)
     ]
     field = dmc.TextInput(
         id={"type": "upload-format", "token": upload.token},
         label="How the timestamps are written",
         description="%d day, %m month, %Y or %y year, %H:%M:%S time; as in %d.%m.%Y %H:%M",
-        value=found.timestamp_format or (found.formats[0] if len(found.formats) == 1 else ""),
+        value=report.timestamp_format or (report.formats[0] if len(report.formats) == 1 else ""),
         size="sm",
     )
-    check = button("Check with this format", "judge", upload.token)
+    check = button("Check with this format", UploadAction.CHECK, upload.token)
     return html.Div([html.Div(choices, className="upload-tools"), field, check], className="format-form")
 
 
-def _read_as(found: Judgement, form: str) -> str:
-    """What the format makes of the log's own timestamp that the problem cites; the format itself where that is none."""
-    for cited in re.findall(r"such as '([^']*)'", found.problem or ""):
-        try:
-            return f"{cited} is {formatting.day(datetime.strptime(cited, form))}"
-        except ValueError:
-            continue
-    return form
+def _read_as(report: FileReport, timestamp_format: str) -> str:
+    """What the format makes of the log's example timestamp; the format itself where there is none that it fits."""
+    if report.example is not None:
+        with suppress(ValueError):
+            read = datetime.strptime(report.example, timestamp_format)
+            return f"{report.example} is {formatting.day(read)}"
+    return timestamp_format
 
 
-def _reasons(found: Judgement) -> Component:
-    if not found.rows_rejected:
+def _reasons(report: FileReport) -> Component:
+    if not report.rows_rejected:
         return html.P("No row is rejected.", className="quiet")
-    lines = [html.Li(f"{formatting.count(count)}: {sentence}") for sentence, count in found.reasons]
+    lines = [html.Li(f"{formatting.count(count)}: {sentence}") for sentence, count in report.reasons]
     rows = [
         html.Tr(
             [
@@ -157,7 +162,7 @@ def _reasons(found: Judgement) -> Component:
                 html.Td(html.Code(raw)),
             ]
         )
-        for line, why, raw in found.rejected
+        for line, why, raw in report.rejected
     ]
     table = log_table("First rejected rows", ("Where", "Why", "The row"), rows)
     return html.Div(
@@ -170,16 +175,16 @@ def _reasons(found: Judgement) -> Component:
     )
 
 
-def _first_events(found: Judgement) -> Component:
-    rows = [html.Tr([html.Td(value) for value in event]) for event in found.accepted]
+def _first_events(report: FileReport) -> Component:
+    rows = [html.Tr([html.Td(value) for value in event]) for event in report.accepted]
     return log_table("First events", ("user_id", "timestamp (UTC)", "action", "metadata"), rows)
 
 
-def _span(found: Judgement) -> str:
-    if not found.first_event_at or not found.last_event_at:
+def _span(report: FileReport) -> str:
+    if not report.first_event_at or not report.last_event_at:
         return ""
-    first, last = (datetime.fromisoformat(each) for each in (found.first_event_at, found.last_event_at))
-    read_as = f", read as {found.timestamp_format}" if found.timestamp_format else ""
+    first, last = (datetime.fromisoformat(each) for each in (report.first_event_at, report.last_event_at))
+    read_as = f", read as {report.timestamp_format}" if report.timestamp_format else ""
     return f"Events from {formatting.moment(first)} to {formatting.moment(last)}{read_as}."
 
 

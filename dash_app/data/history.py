@@ -1,16 +1,20 @@
-"""Questions across snapshots: sizes over time, who moved where, what became of clusters."""
+"""Queries across snapshots: cluster sizes, moves of users, transitions of clusters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import duckdb
 
+ClusterLabels = Mapping[str, tuple[str, int | None]]
+"""Name and colour slot of clusters, by id; None is the look of unassigned users."""
+
 CHANGES = (
     "(SELECT t.* REPLACE (CASE WHEN kind = 'birth' AND first_seen < to_snapshot THEN 'return' ELSE kind END AS kind)"
     " FROM cluster_transitions t LEFT JOIN cluster_identities i ON i.snapshot_date = to_snapshot AND i.cluster_id = to_cluster_id)"
 )
-"""cluster_transitions, where the birth of a cluster that was there before is a `return`."""
+"""cluster_transitions, where the birth of a cluster that an earlier snapshot had is a `return`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ def load_sizes(con: duckdb.DuckDBPyConnection) -> tuple[ClusterSize, ...]:
 
 
 def load_latest_names(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str, int], ...]:
-    """Every cluster that there ever was, with its newest name and its colour slot: (cluster_id, name, color_slot)."""
+    """Every cluster of any snapshot with its newest name and its colour slot: (cluster_id, name, color_slot)."""
     return tuple(
         con.execute(
             "SELECT cluster_id, arg_max(name, snapshot_date), arg_max(color_slot, snapshot_date)"
@@ -43,12 +47,12 @@ def load_moves(
 ) -> tuple[tuple[str | None, str | None, int], ...]:
     """Users by their cluster on two days: (from, to, users); None is unassigned or absent.
 
-    From the users themselves where both days are still held, else from the transitions of neighbouring snapshots.
+    From `user_clusters` where both days are still in it, else from the transitions of neighbouring snapshots.
     """
-    held = con.execute(
+    days_held = con.execute(
         "SELECT count(DISTINCT snapshot_date) FROM user_clusters WHERE snapshot_date IN (?, ?)", [day, later]
     ).fetchone()
-    if held and held[0] == 2:
+    if days_held and days_held[0] == 2:
         sql = (
             "SELECT a.cluster_id, b.cluster_id, count(*)"
             " FROM (SELECT user_id, cluster_id FROM user_clusters WHERE snapshot_date = ?) a"
@@ -64,7 +68,7 @@ def load_moves(
 
 
 def load_transitions(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ...]:
-    """Rows of `CHANGES` that mean something for clusters, oldest first."""
-    found = con.execute(f"SELECT * FROM {CHANGES} WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
-    names = [column[0] for column in found.description or ()]
-    return tuple(dict(zip(names, row, strict=True)) for row in found.fetchall())
+    """Rows of `CHANGES` that have a kind, oldest first."""
+    cursor = con.execute(f"SELECT * FROM {CHANGES} WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
+    names = [column[0] for column in cursor.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

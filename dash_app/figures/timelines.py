@@ -8,7 +8,7 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from dash_app import formatting
-from dash_app.data.history import ClusterSize
+from dash_app.data.history import ClusterLabels, ClusterSize
 from dash_app.figures.cluster_map import plain_layout, short
 from dash_app.figures.colors import look
 from dash_app.planning.plan import Plan
@@ -18,7 +18,7 @@ _BAR, _LINE, _GAP = 18, 17, 11
 """Pixels of the timeline: a bar, a line of a name over it, and what is free between rows."""
 
 
-def sizes_over_time(sizes: Sequence[ClusterSize], clusters: Mapping[str, tuple[str, int | None]]) -> go.Figure:
+def sizes_over_time(sizes: Sequence[ClusterSize], clusters: ClusterLabels) -> go.Figure:
     """Users a cluster in each snapshot, one line a cluster with its mark; `clusters` give name and colour slot by id."""
     figure = go.Figure(layout=plain_layout())
     days = sorted({each.day for each in sizes})
@@ -42,7 +42,7 @@ def sizes_over_time(sizes: Sequence[ClusterSize], clusters: Mapping[str, tuple[s
 
 def flows(
     moves: Sequence[tuple[str | None, str | None, int]],
-    clusters: Mapping[str, tuple[str, int | None]],
+    clusters: ClusterLabels,
     longest: int | None = None,
 ) -> go.Figure:
     """Sankey of who moved from where to where.

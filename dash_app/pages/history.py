@@ -13,10 +13,9 @@ from dash_app.components.elements import aria
 from dash_app.components.overview import change_line
 from dash_app.components.tables import table
 from dash_app.data import history
-from dash_app.data.history import ClusterSize
+from dash_app.data.history import ClusterLabels, ClusterSize
 from dash_app.data.snapshot import ClusterChange, Snapshot
 from dash_app.figures import timelines
-from dash_app.pages.roadmap import Clusters, cluster_looks
 from dash_app.services import Services
 
 NARROW_LABEL = 12
@@ -29,7 +28,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
     if snapshot is None:
         return empty.no_warehouse()
     days = sorted(services.days())
-    clusters = cluster_looks(services)
+    clusters = services.cluster_labels()
     sizes = services.database.query(history.load_sizes)
     turns = [
         (
@@ -48,7 +47,7 @@ def page(
     days: Sequence[date],
     sizes: Sequence[ClusterSize],
     turns: Sequence[tuple[date, ClusterChange]],
-    clusters: Clusters,
+    clusters: ClusterLabels,
     flow: Component | None,
 ) -> Component:
     """The page; `flow` is the picture of the last two snapshots, None when there is only one."""
@@ -85,7 +84,7 @@ def page(
     )
 
 
-def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> Component:
+def moves(found: Sequence[Move], clusters: ClusterLabels, day: date, later: date) -> Component:
     """The Sankey between two days and the same as a table."""
     if not found:
         return html.P(
@@ -120,7 +119,7 @@ def moves(found: Sequence[Move], clusters: Clusters, day: date, later: date) -> 
     )
 
 
-def _sizes_graph(sizes: Sequence[ClusterSize], clusters: Clusters) -> Component:
+def _sizes_graph(sizes: Sequence[ClusterSize], clusters: ClusterLabels) -> Component:
     graph = dcc.Graph(
         figure=timelines.sizes_over_time(sizes, clusters),
         config={"displayModeBar": False, "responsive": True},
@@ -135,7 +134,7 @@ def _sizes_graph(sizes: Sequence[ClusterSize], clusters: Clusters) -> Component:
     )
 
 
-def _sizes_table(sizes: Sequence[ClusterSize], clusters: Clusters) -> Component:
+def _sizes_table(sizes: Sequence[ClusterSize], clusters: ClusterLabels) -> Component:
     days = sorted({each.day for each in sizes})[-8:]
     by = {(each.cluster_id, each.day): each.users for each in sizes}
     rows = [
@@ -165,7 +164,7 @@ def _pickers(days: Sequence[date]) -> Component:
     )
 
 
-def _turns(turns: Sequence[tuple[date, ClusterChange]], clusters: Clusters) -> Component:
+def _turns(turns: Sequence[tuple[date, ClusterChange]], clusters: ClusterLabels) -> Component:
     names = {cluster_id: name for cluster_id, (name, _) in clusters.items()}
     lines = [
         html.Li([html.Strong(formatting.day(day)), f": {change_line(change, names)}"])

@@ -1,6 +1,5 @@
 """The Roadmap page: the plans as a table, a board and a timeline, overlaps, exports. Pure but for reading the roadmap."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,54 +13,24 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, plans
 from dash_app.components.elements import aria
-from dash_app.data import history
-from dash_app.data.loading import load_catalog
+from dash_app.data.history import ClusterLabels
 from dash_app.data.snapshot import Feature, Snapshot, metric_label
 from dash_app.figures import timelines
 from dash_app.planning.overlap import Overlap, count_concurrent, find_overlaps, overlaps_by_plan
 from dash_app.planning.plan import STATUSES, Plan
 from dash_app.services import Services
-from grupa_pipeline.storage.warehouse import NoWarehouseError
-
-Clusters = Mapping[str, tuple[str, int | None]]
 
 
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
     """The page with the plans as they are now."""
     found = services.roadmap.plans()
     overlaps = find_overlaps(found), overlaps_by_plan(found)
-    return page(found, cluster_looks(services), *overlaps, metrics(services), datetime.now(UTC).date())
-
-
-def metrics(services: Services) -> Mapping[str, Feature]:
-    """What every metric is called; nothing where there is no warehouse yet."""
-    try:
-        return services.database.query(load_catalog)
-    except NoWarehouseError:
-        return {}
-
-
-def cluster_looks(services: Services) -> dict[str, tuple[str, int | None]]:
-    """Name and colour slot of every cluster that there ever was, people's names over the pipeline's.
-
-    A name that several have is followed by the id.
-    """
-    try:
-        known = services.database.query(history.load_latest_names)
-    except NoWarehouseError:
-        return {}
-    own = services.names()
-    names = {cluster_id: own.get(cluster_id, name) for cluster_id, name, _ in known}
-    times = Counter(names.values())
-    return {
-        cluster_id: (name if times[name] == 1 else f"{name} ({cluster_id})", slot)
-        for (cluster_id, _, slot), name in zip(known, names.values(), strict=True)
-    }
+    return page(found, services.cluster_labels(), *overlaps, services.catalog(), datetime.now(UTC).date())
 
 
 def page(
     found: Sequence[Plan],
-    clusters: Clusters,
+    clusters: ClusterLabels,
     overlaps: Sequence[Overlap],
     by_plan: Mapping[str, Sequence[Overlap]],
     catalog: Mapping[str, Feature],
@@ -107,7 +76,7 @@ def _exports() -> Component:
 
 def _table(
     found: Sequence[Plan],
-    clusters: Clusters,
+    clusters: ClusterLabels,
     by_plan: Mapping[str, Sequence[Overlap]],
     catalog: Mapping[str, Feature],
 ) -> Component:
@@ -227,7 +196,7 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
-def _timeline(found: Sequence[Plan], clusters: Clusters, today: date) -> Component:
+def _timeline(found: Sequence[Plan], clusters: ClusterLabels, today: date) -> Component:
     dated = [each for each in found if each.start_date and each.end_date and each.status != "archived"]
     undrawn = [each for each in found if each not in dated and each.status != "archived"]
     endless = [each for each in undrawn if each.duration_days is None]

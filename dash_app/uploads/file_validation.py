@@ -1,90 +1,56 @@
-"""Says what would become of an uploaded log, in a process of its own: `python -m dash_app.uploads.file_validation FOLDER [FORMAT]`.
+"""Checks an uploaded log in a process of its own: `python -m dash_app.uploads.file_validation FOLDER [FORMAT]`.
 
-A large log needs memory and minutes to judge; here neither is taken from the app. The answer is a JSON file beside the log.
-Knows nothing of requests or pages.
+Checking a large log takes memory and minutes, which the app's processes are spared. The report is a JSON file beside the log.
+Knows neither requests nor pages.
 """
 
 import json
-import re
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from dash_app.data.uploads import FileReport
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.preview import Preview, preview_file
 
-ANSWER = "judgement.json"
+REPORT_FILE = "report.json"
 _ROWS = 8
 _MEMORY_LIMIT = "512MB"
-"""Less than a run may use: several logs may be judged at once, beside a run."""
+"""Less than a run may use: several logs may be checked at once, beside a run."""
 _LONGEST_CELL = 160
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What would become of a log.
-
-    Attributes:
-        problem: Why the whole file would be refused, a sentence; None when it can be taken in.
-        asks_format: Whether a timestamp format would help.
-        formats: Formats that its timestamps suggest, the day-first one before the month-first one.
-        timestamp_format: The format it was judged with.
-        file_sha256: SHA-256 of the file.
-        rows_read: Records below the header; rows_accepted, rows_rejected and rows_duplicate add up to them.
-        first_event_at: Earliest accepted event in ISO 8601, UTC; last_event_at the latest.
-        reasons: (sentence, records) of each reason for rejecting, the commonest first.
-        accepted: The earliest events: user_id, timestamp, action, metadata.
-        rejected: The first rejected records: line number, sentence, text.
-    """
-
-    problem: str | None = None
-    asks_format: bool = False
-    formats: list[str] = field(default_factory=list)
-    timestamp_format: str | None = None
-    file_sha256: str = ""
-    rows_read: int = 0
-    rows_accepted: int = 0
-    rows_rejected: int = 0
-    rows_duplicate: int = 0
-    first_event_at: str | None = None
-    last_event_at: str | None = None
-    reasons: list[list[Any]] = field(default_factory=list)
-    accepted: list[list[str]] = field(default_factory=list)
-    rejected: list[list[Any]] = field(default_factory=list)
-
-
-def judge(path: Path, timestamp_format: str | None, now: datetime) -> Judgement:
-    """What would become of the log at `path` if it were taken in at `now` (naive UTC)."""
+def check_log(path: Path, timestamp_format: str | None, now: datetime) -> FileReport:
+    """What would become of the log at `path` if it were ingested at `now` (naive UTC)."""
     try:
-        found = preview_file(path, now=now, timestamp_format=timestamp_format, rows=_ROWS, memory_limit=_MEMORY_LIMIT)
-        return _acceptable(found, timestamp_format)
+        preview = preview_file(path, now=now, timestamp_format=timestamp_format, rows=_ROWS, memory_limit=_MEMORY_LIMIT)
+        return _acceptable(preview, timestamp_format)
     except UnusableFileError as error:
-        return _refused(str(error), timestamp_format)
+        return _refused(error, timestamp_format)
 
 
-def read_judgement(folder: Path) -> Judgement | None:
-    """The judgement in an upload's folder; None when there is none yet."""
+def read_report(folder: Path) -> FileReport | None:
+    """The report in an upload's folder; None when there is none yet."""
     try:
-        return Judgement(**json.loads((folder / ANSWER).read_text(encoding="utf-8")))
+        return FileReport(**json.loads((folder / REPORT_FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
 
 
-def write_judgement(folder: Path, judgement: Judgement) -> None:
-    """Put a judgement into an upload's folder, whole or not at all."""
-    draft = folder / f".{ANSWER}"
-    draft.write_text(json.dumps(asdict(judgement)), encoding="utf-8")
-    draft.replace(folder / ANSWER)
+def write_report(folder: Path, report: FileReport) -> None:
+    """Write a report into an upload's folder atomically."""
+    draft = folder / f".{REPORT_FILE}"
+    draft.write_text(json.dumps(asdict(report)), encoding="utf-8")
+    draft.replace(folder / REPORT_FILE)
 
 
-def _acceptable(found: Preview, timestamp_format: str | None) -> Judgement:
-    file = found.file
-    events = zip(*(found.accepted.column(name).to_pylist() for name in found.accepted.column_names), strict=True)
-    return Judgement(
-        asks_format="bad_timestamp" in found.reasons,
+def _acceptable(preview: Preview, timestamp_format: str | None) -> FileReport:
+    file = preview.file
+    events = zip(*(preview.accepted.column(name).to_pylist() for name in preview.accepted.column_names), strict=True)
+    return FileReport(
+        needs_format="bad_timestamp" in preview.reasons,
         timestamp_format=timestamp_format,
         file_sha256=file.file_sha256,
         rows_read=file.rows_read,
@@ -93,21 +59,25 @@ def _acceptable(found: Preview, timestamp_format: str | None) -> Judgement:
         rows_duplicate=file.rows_duplicate,
         first_event_at=file.first_event_at.isoformat() if file.first_event_at else None,
         last_event_at=file.last_event_at.isoformat() if file.last_event_at else None,
-        reasons=[[REASONS[reason], count] for reason, count in found.reasons.items()],
+        reasons=[[REASONS[reason], count] for reason, count in preview.reasons.items()],
         accepted=[[_cell(value) for value in event] for event in events],
-        rejected=[[row["line_number"], row["sentence"], _cell(row["raw"])] for row in found.rejected.to_pylist()],
+        rejected=[[row["line_number"], row["sentence"], _cell(row["raw"])] for row in preview.rejected.to_pylist()],
     )
 
 
-def _refused(problem: str, timestamp_format: str | None) -> Judgement:
-    """The refusal without its advice for the command line: here there is a field to answer in."""
-    told, _, advice = re.sub(r"; say (?=how it is written|which comes first)", "\0", problem).partition("\0")
-    told = f"{told}." if advice else told
-    formats = [] if "(strptime)" in advice else re.findall(r"'([^']*%[^']*)'", advice)
-    return Judgement(
-        problem=told.replace("--timestamp-format", "the timestamp format"),
-        asks_format="--timestamp-format" in problem,
-        formats=formats,
+def _refused(error: UnusableFileError, timestamp_format: str | None) -> FileReport:
+    """The refusal without its advice for the command line: the page has a field for the format."""
+    timestamps = error.timestamps
+    if timestamps is None:
+        return FileReport(problem=str(error), timestamp_format=timestamp_format)
+    problem = str(error)
+    if timestamps.advice:
+        problem = problem.removesuffix(f"; {timestamps.advice}") + "."
+    return FileReport(
+        problem=problem.replace("--timestamp-format", "the timestamp format"),
+        needs_format=True,
+        formats=list(timestamps.formats),
+        example=timestamps.example,
         timestamp_format=timestamp_format,
     )
 
@@ -118,10 +88,10 @@ def _cell(value: object) -> str:
 
 
 def main(folder: Path, timestamp_format: str | None) -> None:
-    """Judge the one log in `folder`; scratch files go beside it, on the warehouse's disk."""
+    """Check the one log in `folder`; temporary files go beside it, on the warehouse's disk."""
     tempfile.tempdir = str(folder)
     [log] = [each for each in folder.iterdir() if each.name.lower().endswith((".csv", ".csv.gz")) and each.is_file()]
-    write_judgement(folder, judge(log, timestamp_format, datetime.now(UTC).replace(tzinfo=None)))
+    write_report(folder, check_log(log, timestamp_format, datetime.now(UTC).replace(tzinfo=None)))
 
 
 if __name__ == "__main__":

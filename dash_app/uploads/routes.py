@@ -1,15 +1,16 @@
-"""The routes that logs are uploaded by: one says what is coming, one takes the bytes, straight from the socket to the disk.
+"""Upload routes: one announces a log, one receives its bytes and writes them from the socket to the disk.
 
-No form and no base64: memory holds one block. What then becomes of an upload is upload_store's business. Protection against
-other sites is `security.protect`'s, which stands before every route.
+No form and no base64: memory holds one block. What then happens to an upload is in `store.py`. Requests from other sites are
+refused by `security.protect`, which runs before every route.
 """
 
 from collections.abc import Callable, Iterator
 
 from flask import Flask, Response, jsonify, request
 
+from dash_app.data.uploads import MAX_UPLOAD_BYTES
 from dash_app.services import Services
-from dash_app.uploads.store import MOST_BYTES, RefusedUploadError, UploadStore
+from dash_app.uploads.store import RefusedUploadError, UploadStore
 
 _BLOCK = 1 << 20
 
@@ -17,28 +18,27 @@ _BLOCK = 1 << 20
 def register(server: Flask, services: Services) -> None:
     """Add the routes."""
     store = UploadStore(services.settings.warehouse, services.settings.inbox)
-    server.add_url_rule("/uploads", "announce_upload", lambda: _answer(lambda: announce(store)), methods=["POST"])
+    server.add_url_rule("/uploads", "announce_upload", lambda: _response(lambda: announce(store)), methods=["POST"])
     server.add_url_rule(
-        "/uploads/<token>", "receive_upload", lambda token: _answer(lambda: receive(store, token)), methods=["PUT"]
+        "/uploads/<token>", "receive_upload", lambda token: _response(lambda: receive(store, token)), methods=["PUT"]
     )
 
 
 def announce(store: UploadStore) -> dict[str, str]:
-    """`{"name", "size"}` gives `{"token"}`: the name, size and disk are judged before a byte is sent."""
-    told = request.get_json(silent=True)
-    match told:
+    """`{"name", "size"}` gives `{"token"}`: name, size and free disk space are checked before a byte is sent."""
+    match request.get_json(silent=True):
         case {"name": str(name), "size": int(size)}:
             return {"token": store.announce(name, size)}
-    raise RefusedUploadError("Say the file's name and its size in bytes.")
+    raise RefusedUploadError("Give the file's name and its size in bytes.")
 
 
 def receive(store: UploadStore, token: str) -> dict[str, str]:
-    """The bytes of an announced upload; when they are all there, they are judged."""
-    request.max_content_length = MOST_BYTES  # for this request alone; elsewhere the app's own limit holds
+    """Receive the bytes of an announced upload and start to check it."""
+    request.max_content_length = MAX_UPLOAD_BYTES  # for this request alone; elsewhere the app's own limit holds
     if request.content_length is None:
-        raise RefusedUploadError("The request must say its length.", 411)
+        raise RefusedUploadError("The request must state its length.", 411)
     name = store.receive(token, _blocks())
-    store.judge(token)
+    store.start_check(token)
     return {"name": name}
 
 
@@ -47,10 +47,10 @@ def _blocks() -> Iterator[bytes]:
         yield block
 
 
-def _answer(act: Callable[[], dict[str, str]]) -> Response:
+def _response(act: Callable[[], dict[str, str]]) -> Response:
     try:
         return jsonify(act())
     except RefusedUploadError as refusal:
-        answer = jsonify(error=str(refusal))
-        answer.status_code = refusal.status
-        return answer
+        response = jsonify(error=str(refusal))
+        response.status_code = refusal.status
+        return response

@@ -1,6 +1,6 @@
-"""Logs that people upload: arriving, judged, then put into the inbox or thrown away. The truth is on disk, for all workers.
+"""Uploaded logs: received, checked, then moved to the inbox or discarded. The state is on disk, shared by all workers.
 
-`uploads/TOKEN/` holds one upload: the log, and its judgement beside it. Knows folders and processes; no Flask, no markup.
+`uploads/TOKEN/` holds one upload: the log, and its report beside it. Knows folders and processes; no Flask, no markup.
 """
 
 import fcntl
@@ -14,45 +14,28 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dash_app.uploads.file_validation import ANSWER, Judgement, read_judgement
+from dash_app.data.uploads import MAX_UPLOAD_BYTES, Upload
+from dash_app.uploads.file_validation import REPORT_FILE, read_report
 from grupa_pipeline.storage.inbox import timestamp_format_file
 from grupa_pipeline.storage.warehouse import lock
 
-MOST_BYTES = 20 << 30
-"""Largest upload; a larger log is better put into the inbox, or split."""
 _SPARE_BYTES = 512 << 20
 """What must stay free on the disk beside an upload."""
-_KEPT_SECONDS = 24 * 3600
+_RETENTION_SECONDS = 24 * 3600
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_ANNOUNCED, _ARRIVING, _JUDGING = ".announced", ".arriving", ".judging"
+_ANNOUNCED, _ARRIVING, _CHECKING = ".announced", ".arriving", ".checking"
 _LONGEST_NAME = 150
 
 
 class RefusedUploadError(Exception):
-    """An upload that is not taken; the message is a sentence for the person, `status` the HTTP status that says it."""
+    """An upload that is refused; the message is a sentence for the user, `status` the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A log that has arrived and waits for a person's word.
-
-    `judgement` is None while it is being judged, or when that ended without an answer (`is_judging` is then false).
-    """
-
-    token: str
-    name: str
-    size: int
-    arrived_at: datetime
-    is_judging: bool
-    judgement: Judgement | None
 
 
 class UploadStore:
@@ -60,7 +43,7 @@ class UploadStore:
 
     Attributes:
         folder: Where they wait; on the inbox's disk, so that a move is atomic.
-        inbox: Where the pipeline takes them from.
+        inbox: Where the pipeline reads them from.
     """
 
     def __init__(self, warehouse: Path, inbox: Path) -> None:
@@ -68,32 +51,34 @@ class UploadStore:
         self.inbox = inbox
 
     def announce(self, name: str, size: int) -> str:
-        """Make room for a log of `size` bytes; returns the token that its bytes are to be sent under.
+        """Prepare for a log of `size` bytes; returns the token under which its bytes must be sent.
 
         Raises:
-            RefusedUploadError: Its name or size will not do, or the disk has no room.
+            RefusedUploadError: Its name or size is not allowed, or the disk has no room.
         """
-        kept = safe_name(name)
+        stored_name = safe_name(name)
         if size <= 0:
-            raise RefusedUploadError(f"{kept} is empty; export it again.")
-        if size > MOST_BYTES:
-            limit = f"{MOST_BYTES >> 30} GB"
-            raise RefusedUploadError(f"{kept} is larger than {limit}; compress it to .csv.gz or split it.", 413)
+            raise RefusedUploadError(f"{stored_name} is empty; export it again.")
+        if size > MAX_UPLOAD_BYTES:
+            limit = f"{MAX_UPLOAD_BYTES >> 30} GB"
+            raise RefusedUploadError(f"{stored_name} is larger than {limit}; compress it to .csv.gz or split it.", 413)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._forget_old()
+        self._delete_old()
         if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
-            raise RefusedUploadError(f"There is no room for {kept} on the server's disk; free some and try again.", 507)
+            raise RefusedUploadError(
+                f"There is no room for {stored_name} on the server's disk; free some and try again.", 507
+            )
         token = secrets.token_hex(16)
         place = self.folder / token
         place.mkdir()
-        (place / _ANNOUNCED).write_text(f"{size}\n{kept}", encoding="utf-8")
+        (place / _ANNOUNCED).write_text(f"{size}\n{stored_name}", encoding="utf-8")
         return token
 
     def receive(self, token: str, blocks: Iterable[bytes]) -> str:
-        """Write the bytes announced under `token` to disk as they come; returns the name the log is kept under.
+        """Write the bytes announced under `token` to disk as they arrive; returns the name of the stored log.
 
         Raises:
-            RefusedUploadError: Nothing was announced under it, or more or fewer bytes came; nothing of it is kept.
+            RefusedUploadError: Nothing was announced under it, or more or fewer bytes arrived; nothing is stored.
         """
         place = self._place(token)
         try:
@@ -110,44 +95,44 @@ class UploadStore:
             raise
         return name
 
-    def judge(self, token: str, timestamp_format: str | None = None) -> None:
-        """Start to judge an upload, in a process of its own; its judgement appears when it is done."""
+    def start_check(self, token: str, timestamp_format: str | None = None) -> None:
+        """Start to check an upload, in a process of its own that leaves a report when it is done."""
         place = self._place(token)
-        (place / ANSWER).unlink(missing_ok=True)
+        (place / REPORT_FILE).unlink(missing_ok=True)
         command = [sys.executable, "-m", "dash_app.uploads.file_validation", str(place)]
-        with (place / _JUDGING).open("w") as held:
-            # The lock goes with the child: when that dies, however it dies, the kernel frees it.
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with (place / _CHECKING).open("w") as lock_file:
+            # The child inherits the lock; the kernel frees it when the child ends, however it ends.
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
             child = subprocess.Popen(  # noqa: S603 - our own command; the format is one argument of it
-                [*command, timestamp_format] if timestamp_format else command, pass_fds=[held.fileno()]
+                [*command, timestamp_format] if timestamp_format else command, pass_fds=[lock_file.fileno()]
             )
         threading.Thread(target=child.wait, daemon=True).start()
 
     def uploads(self) -> list[Upload]:
-        """What has arrived and waits for a person's word, oldest first."""
-        found = [upload for place in self._places() if (upload := _upload(place))]
-        return sorted(found, key=lambda each: each.arrived_at)
+        """The logs that have arrived and wait for a decision, oldest first."""
+        uploads = [upload for place in self._places() if (upload := _upload(place))]
+        return sorted(uploads, key=lambda upload: upload.arrived_at)
 
-    def take_in(self, token: str) -> str:
-        """Put a judged log into the inbox, under another name if its own waits there; returns the name.
+    def move_to_inbox(self, token: str) -> str:
+        """Move a checked log to the inbox, under another name if its own is used there; returns the name.
 
         Raises:
-            RefusedUploadError: It is not there, or would be refused.
+            RefusedUploadError: There is no such upload, or the log cannot be used.
         """
         upload = _upload(self._place(token))
-        if upload is None or upload.judgement is None or upload.judgement.problem:
-            raise RefusedUploadError("Only a log that was judged usable goes into the inbox.", 409)
+        if upload is None or upload.report is None or upload.report.problem:
+            raise RefusedUploadError("Only a log that was checked and can be used goes into the inbox.", 409)
         self.inbox.mkdir(parents=True, exist_ok=True)
         place = self.folder / token
         os.utime(place / upload.name)  # when it was put into the inbox, for whoever watches that
         with lock(self.folder / ".lock", purpose="putting an upload into the inbox"):
-            name = _put(place / upload.name, self.inbox, upload.judgement.timestamp_format)
+            name = _put(place / upload.name, self.inbox, upload.report.timestamp_format)
         _sync(self.inbox)
         shutil.rmtree(place, ignore_errors=True)
         return name
 
     def discard(self, token: str) -> None:
-        """Throw an upload away."""
+        """Delete an upload."""
         shutil.rmtree(self._place(token), ignore_errors=True)
 
     def _place(self, token: str) -> Path:
@@ -161,15 +146,15 @@ class UploadStore:
             return []
         return [each for each in self.folder.iterdir() if _TOKEN.fullmatch(each.name) and each.is_dir()]
 
-    def _forget_old(self) -> None:
-        """Remove what nobody decided on for a day, and what began to arrive and never did."""
+    def _delete_old(self) -> None:
+        """Delete uploads that nobody decided on for a day, and those that never arrived completely."""
         for place in self._places():
-            if time.time() - _changed_at(place) > _KEPT_SECONDS:
+            if time.time() - _changed_at(place) > _RETENTION_SECONDS:
                 shutil.rmtree(place, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
-    """The name that a log called `name` is kept under.
+    """The name under which a log called `name` is stored.
 
     Raises:
         RefusedUploadError: It is a path, or not the name of a .csv or .csv.gz file.
@@ -179,34 +164,34 @@ def safe_name(name: str) -> str:
         raise RefusedUploadError("A file's name may hold no slash, backslash or control character.")
     stem, dot, ending = re.sub(r"(?i)\.(csv(\.gz)?)$", r"/\1", plain).partition("/")
     if not dot:
-        raise RefusedUploadError("Only .csv and .csv.gz files can be taken in.", 415)
-    kept = re.sub(r"[^\w .()+-]", "_", stem).strip(" .") or "log"
-    while len(kept.encode()) > _LONGEST_NAME:
-        kept = kept[:-1]
-    return f"{kept}.{ending.lower()}"
+        raise RefusedUploadError("Only .csv and .csv.gz files can be ingested.", 415)
+    safe = re.sub(r"[^\w .()+-]", "_", stem).strip(" .") or "log"
+    while len(safe.encode()) > _LONGEST_NAME:
+        safe = safe[:-1]
+    return f"{safe}.{ending.lower()}"
 
 
 def _upload(place: Path) -> Upload | None:
-    """The upload in `place`; None when it is still arriving, or being thrown away just now."""
+    """The upload in `place`; None while it is arriving or being deleted."""
     try:
         [log] = [each for each in place.iterdir() if each.name.lower().endswith((".csv", ".csv.gz"))]
-        told = log.stat()
-        judging = _is_held(place / _JUDGING)
-        arrived_at = datetime.fromtimestamp(told.st_mtime, UTC).replace(tzinfo=None)
-        return Upload(place.name, log.name, told.st_size, arrived_at, judging, read_judgement(place))
+        status = log.stat()
+        checking = _is_locked(place / _CHECKING)
+        arrived_at = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+        return Upload(place.name, log.name, status.st_size, arrived_at, checking, read_report(place))
     except (FileNotFoundError, ValueError):
         return None
 
 
 def _changed_at(place: Path) -> float:
-    """When something last changed in `place`, seconds since 1970; now, when it goes meanwhile."""
+    """When something last changed in `place`, in seconds since 1970; now, when it is deleted meanwhile."""
     try:
         return max(each.stat().st_mtime for each in (place, *place.iterdir()))
     except FileNotFoundError:
         return time.time()
 
 
-def _is_held(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open() as file:
@@ -218,21 +203,21 @@ def _is_held(path: Path) -> bool:
 
 
 def _write(path: Path, blocks: Iterable[bytes], size: int) -> None:
-    taken = 0
+    written = 0
     with path.open("xb") as file:
         for block in blocks:
-            taken += len(block)
-            if taken > size:
+            written += len(block)
+            if written > size:
                 break
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-    if taken != size:
-        raise RefusedUploadError("The upload was interrupted; nothing of it was kept. Drop the file again.")
+    if written != size:
+        raise RefusedUploadError("The upload was interrupted; nothing of it was stored. Drop the file again.")
 
 
 def _put(log: Path, inbox: Path, timestamp_format: str | None) -> str:
-    """Link `log` into the inbox without ever replacing what waits there; its format stands beside it first."""
+    """Link `log` into the inbox without replacing a file there; the file with its format is written first."""
     stem, ending = re.split(r"(?i)(?=\.csv(?:\.gz)?$)", log.name)
     for number in range(1, 1000):
         target = inbox / (log.name if number == 1 else f"{stem}-{number}{ending}")

@@ -3,6 +3,8 @@
 Nothing here reads a file or decides anything; other modules use these words.
 """
 
+from dataclasses import dataclass
+
 REASONS: dict[str, str] = {
     "missing_user_id": "The user_id is empty.",
     "missing_timestamp": "The timestamp is empty.",
@@ -20,15 +22,39 @@ REASONS: dict[str, str] = {
 """Every word that `rejected_rows.reason` may hold, with the sentence a person reads."""
 
 
+@dataclass(frozen=True)
+class TimestampProblem:
+    """Timestamps that cannot be read without a format, or not with the one that was given.
+
+    Attributes:
+        sentence: What is wrong, without a full stop where advice follows.
+        advice: What to do about it on the command line; empty where the sentence says it.
+        example: One of the timestamps; None when the format itself is wrong.
+        formats: Formats that fit them, the day-first one before the month-first one where either may be meant.
+    """
+
+    sentence: str
+    advice: str = ""
+    example: str | None = None
+    formats: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.advice}" if self.advice else self.sentence
+
+
 class UnusableFileError(Exception):
-    """A file that cannot be used at all; nothing of it, or of the files given with it, was kept.
+    """A file that cannot be used at all; nothing of it, or of the files ingested with it, was stored.
 
     Attributes:
         file: Name of the file, without its folder.
-        line: Physical line the problem stands on (the header is line 1); None when it has no line.
+        line: Physical line of the problem (the header is line 1); None when it has no line.
+        timestamps: What is wrong with its timestamps, where that is the problem; its text ends the message.
     """
 
-    def __init__(self, file: str, problem: str, line: int | None = None) -> None:
+    def __init__(
+        self, file: str, problem: str, line: int | None = None, *, timestamps: TimestampProblem | None = None
+    ) -> None:
         super().__init__(f"{file}: {problem}")
         self.file = file
         self.line = line
+        self.timestamps = timestamps

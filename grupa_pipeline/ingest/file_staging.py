@@ -113,9 +113,12 @@ def _no_usable_record(
     reasons = staged.rejected["reason"]
     commonest = max(reasons.value_counts().to_pylist(), key=lambda each: each["counts"])
     reason, count = commonest["values"], commonest["counts"]
-    advice = REASONS[reason]
+    timestamp_problem = None
     if reason == "bad_timestamp" and timestamps:
-        advice = misfit_problem(timestamps, timestamp_format) if timestamp_format else unread_problem(timestamps)
+        timestamp_problem = (
+            misfit_problem(timestamps, timestamp_format) if timestamp_format else unread_problem(timestamps)
+        )
+    advice = str(timestamp_problem or REASONS[reason])
     problem = f"none of its {len(reasons):,} records can be used; {count:,} for one reason ({reason}): {advice}"
     first = staged.rejected["line_number"][reasons.index(reason).as_py()].as_py()
-    return UnusableFileError(staged.scan.name, problem, first)
+    return UnusableFileError(staged.scan.name, problem, first, timestamps=timestamp_problem)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.errors import TimestampProblem, UnusableFileError
 from grupa_pipeline.sql import quoted
 
 _EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -122,27 +122,34 @@ def decide_style(file: str, texts: Mapping[int, str], timestamp_format: str | No
     unread = [text for text in _unread(style, filled) if _FOREIGN.search(text)]
     if 2 * len(unread) > len(filled):
         line = next(line for line, text in texts.items() if text == unread[0])
-        raise UnusableFileError(file, unread_problem(unread), line)
+        problem = unread_problem(unread)
+        raise UnusableFileError(file, str(problem), line, timestamps=problem)
     return style
 
 
-def misfit_problem(texts: Sequence[str], timestamp_format: str) -> str:
-    """The sentence for texts of which the format given fits none."""
-    told = f"its timestamps, such as {texts[0][:60]!r}, do not fit --timestamp-format {timestamp_format!r}"
+def misfit_problem(texts: Sequence[str], timestamp_format: str) -> TimestampProblem:
+    """The problem of texts of which `timestamp_format` fits none."""
+    sentence = f"its timestamps, such as {texts[0][:60]!r}, do not fit --timestamp-format {timestamp_format!r}"
     numbers = [float(text) for text in texts if _EPOCH.fullmatch(text)]
     style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
     if 2 * len(_unread(style, texts)) < len(texts):
-        return f"{told}; they are {'epochs' if numbers else 'ISO 8601'} and are read without a format, so leave it out."
-    return f"{told}; {_advice(texts)}"
+        kind = "epochs" if numbers else "ISO 8601"
+        sentence = f"{sentence}; they are {kind} and are read without a format, so leave it out."
+        return TimestampProblem(sentence, example=texts[0])
+    return _with_advice(sentence, texts)
 
 
-def unread_problem(texts: Sequence[str]) -> str:
-    """The sentence that asks for a format, with the one that the texts suggest."""
-    return f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed; {_advice(texts)}"
+def unread_problem(texts: Sequence[str]) -> TimestampProblem:
+    """The problem of texts that need a format, with the formats that they suggest."""
+    return _with_advice(f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed", texts)
 
 
-def _advice(texts: Sequence[str]) -> str:
-    suggestions = _suggest_formats(texts)
+def _with_advice(sentence: str, texts: Sequence[str]) -> TimestampProblem:
+    formats = tuple(_suggest_formats(texts))
+    return TimestampProblem(sentence, _advice(formats), texts[0], formats)
+
+
+def _advice(suggestions: Sequence[str]) -> str:
     if len(suggestions) == 1:
         return f"say how it is written, as in --timestamp-format '{suggestions[0]}'."
     if suggestions:
@@ -170,7 +177,7 @@ def _require_format(file: str, timestamp_format: str) -> None:
             con.execute(f"SELECT try_strptime('', {quoted(timestamp_format)})")
         except duckdb.InvalidInputException as error:
             problem = f"--timestamp-format {timestamp_format!r} is no strptime format; write it like '%d/%m/%y, %H:%M'."
-            raise UnusableFileError(file, problem) from error
+            raise UnusableFileError(file, problem, timestamps=TimestampProblem(problem)) from error
 
 
 def _suggest_formats(texts: Sequence[str]) -> list[str]:

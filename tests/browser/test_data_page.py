@@ -27,7 +27,7 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A server without Dagster, over a warehouse of these tests' own; each test uses its own file names."""
     folder = tmp_path_factory.mktemp("served")
     write_warehouse(folder)
-    expect.set_options(timeout=30_000)  # a log is judged in a process of its own, which takes its time to start
+    expect.set_options(timeout=30_000)  # a log is checked in a process of its own, which takes its time to start
     made = Server(folder)
     made.start()
     yield made
@@ -44,14 +44,14 @@ def drop(page: Page, name: str, text: str) -> Locator:
     return page.locator(f'.upload[aria-label="{name}"]')
 
 
-def test_a_dropped_log_is_judged_and_waits_in_the_inbox_for_dagster(page: Page, served: Server) -> None:
+def test_a_dropped_log_is_checked_and_waits_in_the_inbox_for_dagster(page: Page, served: Server) -> None:
     open_data(page, served)
     card = drop(page, "march.csv", LOG)
     expect(card).to_contain_text("1: The user_id is empty.")
     card.locator("summary", has_text="first events").click()
     expect(card).to_contain_text("<img src=x onerror=alert(1)>")
     assert page.locator(".upload img").count() == 0
-    card.get_by_role("button", name="Take it in").focus()
+    card.get_by_role("button", name="Ingest").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#toast")).to_contain_text("march.csv waits in the inbox")
     expect(page.locator("#pipeline")).to_contain_text("Dagster is not running")
@@ -67,7 +67,7 @@ def test_a_log_that_can_be_read_two_ways_asks_which(page: Page, served: Server) 
     expect(card.get_by_role("button", name="The month comes first")).to_be_visible()
     card.get_by_role("button", name="The day comes first").click()
     expect(card).to_contain_text("Events from 9 Aug 2020")
-    card.get_by_role("button", name="Take it in").click()
+    card.get_by_role("button", name="Ingest").click()
     expect(card).to_have_count(0)
     assert (served.warehouse / "inbox" / ".dates.csv.timestamp-format").read_text() == "%d/%m/%y, %H:%M"
 
@@ -76,8 +76,8 @@ def test_what_cannot_be_used_says_why_and_can_be_thrown_away(page: Page, served:
     open_data(page, served)
     card = drop(page, "broken.csv", "a,b\n1,2\n")
     expect(card).to_contain_text("user_id")
-    expect(card.get_by_role("button", name="Take it in")).to_have_count(0)
-    card.get_by_role("button", name="Throw away").click()
+    expect(card.get_by_role("button", name="Ingest")).to_have_count(0)
+    card.get_by_role("button", name="Discard").click()
     expect(card).to_have_count(0)
     assert not (served.warehouse / "inbox" / "broken.csv").exists()
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dash_app import plan_drafts
+from dash_app import services as services_module
 from dash_app.app import create_app
 from dash_app.callbacks import roadmap as handlers
 from dash_app.pages import clusters, history, roadmap
@@ -63,9 +64,9 @@ def test_a_plan_of_a_cluster_that_is_gone_says_so(services, shown, plan):
 
 def test_clusters_of_one_name_are_told_apart_by_their_id(services, monkeypatch):
     monkeypatch.setattr(
-        roadmap.history, "load_latest_names", lambda _: (("C01", "A", 0), ("C02", "A", 1), ("C03", "B", 2))
+        services_module, "load_latest_names", lambda _: (("C01", "A", 0), ("C02", "A", 1), ("C03", "B", 2))
     )
-    assert roadmap.cluster_looks(services) == {"C01": ("A (C01)", 0), "C02": ("A (C02)", 1), "C03": ("B", 2)}
+    assert services.cluster_labels() == {"C01": ("A (C01)", 0), "C02": ("A (C02)", 1), "C03": ("B", 2)}
 
 
 def test_a_notice_quotes_no_quotes(services, plan):

@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from dash_app.app import create_app
 from dash_app.callbacks.data import carry_out
 from dash_app.components.uploads import _read_as
+from dash_app.data.uploads import FileReport
 from dash_app.server import security
 from dash_app.uploads import store as upload_store
-from dash_app.uploads.file_validation import Judgement
 from dash_app.uploads.store import RefusedUploadError, Upload, UploadStore, safe_name
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.inbox import timestamp_format_file
@@ -50,22 +50,24 @@ def upload(client: FlaskClient, name: str, body: bytes) -> str:
     return token
 
 
-def judged(store: UploadStore, token: str) -> Upload:
-    """The upload when its judging process has ended."""
-    with (store.folder / token / ".judging").open() as file:
+def checked(store: UploadStore, token: str) -> Upload:
+    """The upload when the process that checks it has ended."""
+    with (store.folder / token / ".checking").open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
     [found] = [each for each in store.uploads() if each.token == token]
     return found
 
 
-def test_a_log_is_judged_and_goes_into_the_inbox_when_a_person_says_so(client: FlaskClient, store: UploadStore) -> None:
+def test_a_log_is_checked_and_goes_into_the_inbox_when_a_person_says_so(
+    client: FlaskClient, store: UploadStore
+) -> None:
     token = upload(client, "log.csv", LOG)
-    found = judged(store, token)
-    assert found.judgement is not None and found.judgement.problem is None
-    assert (found.judgement.rows_accepted, found.judgement.rows_rejected) == (1, 1)
-    assert found.judgement.rejected == [[3, "The user_id is empty.", ",2025-03-01T11:00:00Z,login"]]
+    found = checked(store, token)
+    assert found.report is not None and found.report.problem is None
+    assert (found.report.rows_accepted, found.report.rows_rejected) == (1, 1)
+    assert found.report.rejected == [[3, "The user_id is empty.", ",2025-03-01T11:00:00Z,login"]]
     assert not store.inbox.exists()
-    assert store.take_in(token) == "log.csv"
+    assert store.move_to_inbox(token) == "log.csv"
     assert (store.inbox / "log.csv").read_bytes() == LOG
     assert store.uploads() == [] and not (store.folder / token).exists()
 
@@ -73,7 +75,7 @@ def test_a_log_is_judged_and_goes_into_the_inbox_when_a_person_says_so(client: F
 def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
     client: FlaskClient, store: UploadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UploadStore, "judge", lambda self, token: None)
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token: None)
     body = LOG + b"u2,2025-03-01T10:00:00Z,login\n" * 100_000
     assert len(body) > security._LARGEST_BODY
     token = upload(client, "log.csv", body)
@@ -83,15 +85,15 @@ def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
 
 def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", DAY_FIRST)
-    refused = judged(store, token).judgement
-    assert refused is not None and refused.asks_format and refused.formats == ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"]
+    refused = checked(store, token).report
+    assert refused is not None and refused.needs_format and refused.formats == ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"]
     assert refused.problem is not None and "--timestamp-format" not in refused.problem
-    with pytest.raises(RefusedUploadError, match="judged usable"):
-        store.take_in(token)
+    with pytest.raises(RefusedUploadError, match="checked"):
+        store.move_to_inbox(token)
     carry_out(store, "format-0", token, None)
-    accepted = judged(store, token).judgement
+    accepted = checked(store, token).report
     assert accepted is not None and accepted.first_event_at == "2020-08-09T12:40:00"
-    store.take_in(token)
+    store.move_to_inbox(token)
     assert timestamp_format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
 
 
@@ -99,18 +101,18 @@ def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadS
     names = []
     for body in (LOG, LOG + b"u3,2025-03-01T10:00:00Z,login\n"):
         token = upload(client, "log.csv", body)
-        judged(store, token)
-        names.append(store.take_in(token))
+        checked(store, token)
+        names.append(store.move_to_inbox(token))
     assert names == ["log.csv", "log-2.csv"]
     assert (store.inbox / "log.csv").read_bytes() == LOG
 
 
-def test_judging_that_died_is_told_from_judging(client: FlaskClient, store: UploadStore) -> None:
+def test_a_check_that_died_is_distinguished_from_one_that_runs(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
-    judged(store, token)
-    (store.folder / token / "judgement.json").unlink()
+    checked(store, token)
+    (store.folder / token / "report.json").unlink()
     [found] = store.uploads()
-    assert (found.is_judging, found.judgement) == (False, None)
+    assert (found.is_checking, found.report) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_judging_that_died_is_told_from_judging(client: FlaskClient, store: Uplo
         ("a\0.csv", 10, 400, "control"),
         ("log.csv", 0, 400, "empty"),
         ("log.csv", -5, 400, "empty"),
-        ("log.csv", upload_store.MOST_BYTES + 1, 413, "larger"),
+        ("log.csv", upload_store.MAX_UPLOAD_BYTES + 1, 413, "larger"),
     ],
 )
 def test_what_will_not_do_is_refused_before_a_byte_is_sent(
@@ -167,7 +169,7 @@ def test_bytes_that_nobody_announced_are_refused(client: FlaskClient, token: str
 
 def test_a_token_serves_once(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
-    judged(store, token)
+    checked(store, token)
     assert client.put(f"/uploads/{token}", data=b"u" * len(LOG)).status_code == 409
     assert (store.folder / token / "log.csv").read_bytes() == LOG
 
@@ -186,7 +188,7 @@ def test_another_site_can_neither_announce_nor_send(
 
 def test_what_nobody_decided_on_for_a_day_goes(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
-    judged(store, token)
+    checked(store, token)
     day_ago = time.time() - 25 * 3600
     for path in (*(store.folder / token).iterdir(), store.folder / token):
         os.utime(path, (day_ago, day_ago))
@@ -218,7 +220,8 @@ def test_a_long_name_still_fits_with_what_the_inbox_adds() -> None:
     assert len(safe_name("ж" * 300 + ".csv").encode()) < 180
 
 
-def test_a_way_to_read_dates_is_shown_by_the_logs_own_timestamp() -> None:
-    found = Judgement(problem="its timestamps, such as '01/02/12, 10:00', are not ISO 8601 and are not guessed.")
-    assert _read_as(found, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
-    assert _read_as(Judgement(problem="other"), "%d/%m") == "%d/%m"
+def test_a_suggested_format_is_explained_with_the_example() -> None:
+    report = FileReport(problem="a problem", example="01/02/12, 10:00")
+    assert _read_as(report, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
+    assert _read_as(report, "%d/%m") == "%d/%m"
+    assert _read_as(FileReport(), "%d/%m") == "%d/%m"

@@ -1,0 +1,74 @@
+"""What is known of a log that was uploaded: where it stands, and what would become of its rows. Values only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+MAX_UPLOAD_BYTES = 20 << 30
+"""Largest upload; a larger log is better put into the inbox, or split."""
+
+
+class UploadAction(StrEnum):
+    """What can be done with an upload; a suggested timestamp format is chosen by `format-N`."""
+
+    INGEST = "take"
+    DISCARD = "discard"
+    CHECK = "judge"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What would become of a log if it were ingested.
+
+    Attributes:
+        problem: Why the whole file would be refused, a sentence; None when it can be ingested.
+        needs_format: Whether a timestamp format would help.
+        formats: Formats that its timestamps suggest, the day-first one before the month-first one.
+        example: One of its timestamps that could not be read; None when all could.
+        timestamp_format: The format it was checked with.
+        file_sha256: SHA-256 of the file.
+        rows_read: Records below the header; rows_accepted, rows_rejected and rows_duplicate add up to them.
+        first_event_at: Earliest accepted event in ISO 8601, UTC; last_event_at the latest.
+        reasons: (sentence, records) of each reason for rejecting, the commonest first.
+        accepted: The earliest events: user_id, timestamp, action, metadata.
+        rejected: The first rejected records: line number, sentence, text.
+    """
+
+    problem: str | None = None
+    needs_format: bool = False
+    formats: list[str] = field(default_factory=list)
+    example: str | None = None
+    timestamp_format: str | None = None
+    file_sha256: str = ""
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    first_event_at: str | None = None
+    last_event_at: str | None = None
+    reasons: list[list[Any]] = field(default_factory=list)
+    accepted: list[list[str]] = field(default_factory=list)
+    rejected: list[list[Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A log that has arrived and waits for a decision.
+
+    Attributes:
+        token: Its id.
+        name: Its file name.
+        size: Its size in bytes.
+        arrived_at: When it arrived, naive UTC.
+        is_checking: Whether it is being checked now.
+        report: The result of the check; None while it runs, or when it ended without one.
+    """
+
+    token: str
+    name: str
+    size: int
+    arrived_at: datetime
+    is_checking: bool
+    report: FileReport | None
