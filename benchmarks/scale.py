@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features, measure
+from grupa_pipeline.features.build import FeatureSet, build_features, measure_features
 from grupa_pipeline.segmentation.assignment import place
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.snapshots import spark_session
@@ -50,7 +50,7 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureS
     def features() -> FeatureSet:
         with SparkEngine(session) as engine:
             engine.show_events("events", [events])
-            return measure(engine, "events", **window)
+            return measure_features(engine, "events", **window)
 
     with spark_session.session(address) as session:
         there = _timed("features, Spark, first", rows, features)

@@ -158,6 +158,16 @@ FEATURE_CATALOG = Table(
     "What each feature means. Every metric named anywhere is a row here.",
     _columns(
         ("feature", "VARCHAR", "Name of the column in user_features."),
+        (
+            "family",
+            "VARCHAR",
+            "What kind of feature: action_share, action_done, path, time_between, outcome_had, ...; NULL where not known.",
+        ),
+        (
+            "subject",
+            "VARCHAR",
+            "The action, or feature of the product, that it is about; NULL where it is about none or several.",
+        ),
         ("label", "VARCHAR", "Short name for a screen: sessions a week."),
         ("description", "VARCHAR", "What it measures, formula included, in words that fit a sentence."),
         ("unit", "VARCHAR", "Unit: share, events, sessions/week, hours, days, ..."),

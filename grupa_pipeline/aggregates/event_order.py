@@ -1,7 +1,7 @@
-"""Events in each user's own order, each beside the one before it: the only place where events are sorted.
+"""Events in each user's order, each beside the one before it: the only place where events are sorted.
 
-What `log` and `steps` are put together from is summed up here, piece by piece: a piece's first event has none before it.
-Times are microseconds since 1970.
+Computes the aggregates behind `event_window` and `sessionization`, each range of days by itself: the first event of a
+range has none before it. Times are microseconds since 1970.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ IDLE = 30 * MINUTE
 """A session ends when nothing happens for longer than this."""
 KEY_BITS = 63
 """Bits that the time within the window and the rank of an action may take together."""
-SUMS = ("counts", "stretches", "gaps", "moves")
+AGGREGATES = ("counts", "stretches", "gaps", "moves")
 
 
 @dataclass(frozen=True)
-class Order:
-    """What events are put in order by: their time, then the names of their actions.
+class EventOrder:
+    """Orders events by their time, then by the names of their actions.
 
     Attributes:
-        engine: What computes.
+        engine: Runs the expressions.
         names: action, action_key, rank (by name, from 1; 0 for the rarest of too many), outcome.
-        start: From when times are counted within a number, so that they take few bits.
-        bits: Bits that a rank takes.
+        start: Origin of the times within a sort key, so that they take few bits.
+        bits: Bits of a rank.
     """
 
     engine: Engine
@@ -35,56 +35,62 @@ class Order:
     start: int
     bits: int
 
-    def sum_up(self, events: ir.Table) -> dict[str, ir.Table]:
-        """The `SUMS` of each piece by itself.
+    def aggregate(self, events: ir.Table) -> dict[str, ir.Table]:
+        """The `AGGREGATES` of each range of days by itself; all have a column `day_range`.
 
         counts: user_key, action_key, n, first_at, last_at: a row a user and action, outcomes included.
         stretches: user_key, sessions, active_days, first_at, last_at, first, last (actions): a row a user.
         gaps: user_key, gap: a row a session that is not the user's first: time since the session before ended.
-        moves: user_key, before, action: which action a user went straight to from which within a session, once each.
+        moves: user_key, before, action: which action a user went directly to from which within a session, once each.
 
-        Only counts know of outcomes.
+        Only counts contain outcome events.
         """
-        kept = self.engine.keep(self._beside(events))
-        at = self._at(kept.key)
-        counts = kept.group_by("user_key", "piece", "action_key").agg(
-            n=kept.count(), first_at=at.min(), last_at=at.max()
+        ordered = self.engine.materialize(self._beside(events))
+        at = self._at(ordered.key)
+        counts = ordered.group_by("user_key", "day_range", "action_key").agg(
+            n=ordered.count(), first_at=at.min(), last_at=at.max()
         )
-        steps = kept.filter(~kept.outcome)
+        steps = ordered.filter(~ordered.outcome)
         at, before_at = self._at(steps.key), self._at(steps.before_key)
         starts = before_at.isnull() | (at - before_at > IDLE)
         new_day = before_at.isnull() | (at // DAY != before_at // DAY)
-        stretches = steps.group_by("user_key", "piece").agg(
+        stretches = steps.group_by("user_key", "day_range").agg(
             first_key=steps.key.min(),
             last_key=steps.key.max(),
             sessions=steps.count(where=starts),
             active_days=steps.count(where=new_day),
         )
         moves = steps.filter(~starts).select(
-            "user_key", "piece", rank=self._rank(steps.key), before_rank=self._rank(steps.before_key)
+            "user_key", "day_range", rank=self._rank(steps.key), before_rank=self._rank(steps.before_key)
         )
         moves = moves.filter(moves["rank"] != moves.before_rank).distinct()
         return {
             "counts": counts,
             "stretches": self._with_ends(stretches),
-            "gaps": steps.filter(at - before_at > IDLE).select("user_key", "piece", gap=at - before_at),
-            "moves": self._named(moves, action="rank", before="before_rank"),
+            "gaps": steps.filter(at - before_at > IDLE).select("user_key", "day_range", gap=at - before_at),
+            "moves": self._with_actions(moves, action="rank", before="before_rank"),
         }
 
     def _beside(self, events: ir.Table) -> ir.Table:
-        """user_key, piece, action_key, outcome, key and before_key: that of the user's step before."""
-        named = self.engine.keyed(events.select("user_id", "piece", "at", "action").inner_join(self.names, "action"))
-        # Time and action in one number: sorting one integer takes half the time of sorting both columns.
-        keyed = named.select(
-            "user_key", "piece", "action_key", "outcome", key=((named["at"] - self.start) << self.bits) + named["rank"]
+        """user_key, day_range, action_key, outcome, key and before_key: that of the user's previous step."""
+        named = self.engine.with_keys(
+            events.select("user_id", "day_range", "at", "action").inner_join(self.names, "action")
         )
-        order = ibis.window(group_by=["user_key", "piece", "outcome"], order_by="key")
+        # Time and action in one number: sorting one integer takes half the time of sorting two columns.
+        keyed = named.select(
+            "user_key",
+            "day_range",
+            "action_key",
+            "outcome",
+            key=((named["at"] - self.start) << self.bits) + named["rank"],
+        )
+        order = ibis.window(group_by=["user_key", "day_range", "outcome"], order_by="key")
         return keyed.mutate(before_key=keyed.key.lag().over(order))
 
     def _with_ends(self, stretches: ir.Table) -> ir.Table:
         ends = stretches.select(
             "user_key",
-            "piece",
+            "day_range",
             "sessions",
             "active_days",
             first_at=self._at(stretches.first_key),
@@ -92,10 +98,10 @@ class Order:
             first_rank=self._rank(stretches.first_key),
             last_rank=self._rank(stretches.last_key),
         )
-        return self._named(ends, first="first_rank", last="last_rank")
+        return self._with_actions(ends, first="first_rank", last="last_rank")
 
-    def _named(self, rows: ir.Table, **columns: str) -> ir.Table:
-        """`rows` with the actions of the ranks in `columns` in place of these; NULL for the rarest of too many."""
+    def _with_actions(self, rows: ir.Table, **columns: str) -> ir.Table:
+        """`rows` with the ranks in `columns` replaced by action keys; NULL for the rarest of too many."""
         ranked = self.names.filter(self.names["rank"] > 0)
         for name, rank in columns.items():
             actions = ranked.select(action_rank="rank", **{name: "action_key"})

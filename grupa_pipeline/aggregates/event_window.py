@@ -1,50 +1,63 @@
-"""The events of one window as the features need them: whole numbers, roles assigned, counted once a user and action.
+"""The events of one window as features need them: whole numbers, roles assigned, counted per user and action.
 
-Selection of users lives here, and so does the wall between outcomes and behaviour: what reads `counts` with `outcome`
-false, or `steps`, has never seen an outcome event.
+Users with enough events are selected here, and outcomes are separated from behaviour: what reads `counts` with `outcome`
+false, or sessions, never sees an outcome event.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, Protocol
 
 import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.day_aggregates import Piece, Shelf, Sums, cut
+from grupa_pipeline.aggregates.day_aggregates import AggregateCache, DayAggregates, DayRange, split_days
 from grupa_pipeline.aggregates.engine import Engine
-from grupa_pipeline.aggregates.event_order import KEY_BITS, SUMS, Order
+from grupa_pipeline.aggregates.event_order import AGGREGATES, KEY_BITS, EventOrder
 from grupa_pipeline.aggregates.units import DAY
-from grupa_pipeline.event_catalog.roles import Role, Roles
-from grupa_pipeline.features.column_layout import Layout
+from grupa_pipeline.vocabulary.enums import Role
 
-LEAST_DAYS = 7
-"""Rates of a user seen for less are taken over this many days, so that a first day is not a fever."""
+MIN_OBSERVED_DAYS = 7
+"""Rates of a user observed for less are taken over this many days, so that a busy first day does not look like a habit."""
+
+
+class ActionRoles(Protocol):
+    """What is needed of the event catalogue: the roles of actions, and where metadata names proposals and features."""
+
+    @property
+    def proposal_key(self) -> str:
+        """Metadata key that names a proposal."""
+
+    @property
+    def feature_key(self) -> str:
+        """Metadata key that names the feature used."""
+
+    def assign(self, actions: Iterable[str]) -> dict[str, Role]:
+        """Role of each action that has one."""
 
 
 @dataclass(frozen=True)
-class Log:
-    """One window of a log.
+class EventWindow:
+    """The events of one window.
 
     Attributes:
-        engine: What computes, and knows every user and action.
-        sums: The window's events, which are only ever summed up; times there are microseconds since 1970.
-        names: A row an action that somebody did: action, action_key, rank, outcome; see `Order`.
+        engine: Runs the expressions; has keys for all users and actions.
+        aggregates: Aggregates of the window's events; times there are microseconds since 1970.
+        names: A row an action that occurs: action, action_key, rank, outcome; see `EventOrder`.
         keys: The same keys by action.
-        ordered: What `Order` says of the events, put together from piece to piece.
+        ordered: The `AGGREGATES` of `EventOrder` over all ranges of days.
         start: The window's start in microseconds since 1970; times in `counts` and `spans` are counted from here.
         length: Microseconds from the window's start to its end.
-        min_events: Fewest events, outcomes not counted, that are enough.
+        min_events: Fewest events, outcomes not counted, of a user with features.
         assigned: Role of each action that has one.
-        roles: What the roles were assigned from.
-        layout: Columns to measure; None to choose them.
+        roles: What the roles were assigned by.
     """
 
     engine: Engine
-    sums: Sums
+    aggregates: DayAggregates
     names: ir.Table
     keys: Mapping[str, Any]
     ordered: Mapping[str, ir.Table]
@@ -52,24 +65,23 @@ class Log:
     length: int
     min_events: int
     assigned: Mapping[str, Role]
-    roles: Roles
-    layout: Layout | None
+    roles: ActionRoles
 
     @cached_property
     def counts(self) -> ir.Table:
         """A row a user and action: user_key, action_key, outcome, n, first_at, last_at."""
-        by_piece = self.ordered["counts"]
-        counts = by_piece.group_by("user_key", "action_key").agg(
-            n=by_piece.n.sum().cast("int64"),
-            first_at=by_piece.first_at.min() - self.start,
-            last_at=by_piece.last_at.max() - self.start,
+        by_range = self.ordered["counts"]
+        counts = by_range.group_by("user_key", "action_key").agg(
+            n=by_range.n.sum().cast("int64"),
+            first_at=by_range.first_at.min() - self.start,
+            last_at=by_range.last_at.max() - self.start,
         )
-        return self.engine.keep(self._with_outcome(counts))
+        return self.engine.materialize(self._with_outcome(counts))
 
     @cached_property
     def spans(self) -> ir.Table:
         """A row a user with enough events: user_key, n (outcomes not counted), first_at, last_at, days (observed)."""
-        return self.engine.keep(_spans(self.counts, self.length, self.min_events))
+        return self.engine.materialize(_spans(self.counts, self.length, self.min_events))
 
     def count_users(self) -> pa.Table:
         """Every user with an event: user_id, events, clustering_events (outcomes not counted); sorted by user_id."""
@@ -93,67 +105,85 @@ class Log:
         return rows.action_key.isin(keys) if keys else ibis.literal(False)
 
 
-def open_log(
+def open_window(
     engine: Engine,
     events: str,
     *,
     window_start: datetime,
     window_end: datetime,
-    roles: Roles,
+    roles: ActionRoles,
     min_events: int,
-    layout: Layout | None = None,
-    shelf: Shelf | None = None,
-) -> Log:
-    """Count the window of `events`. Times are naive UTC."""
-    pieces = shelf.with_events(cut(window_start, window_end)) if shelf is not None else []
-    sums = Sums(engine, engine.events(events), pieces or [Piece(window_start, window_end)], shelf if pieces else None)
-    done = _actions_done(sums)
-    assigned = roles.assign(sorted({*done["action"].to_pylist(), *(layout.sources if layout else ())}))
+    extra_actions: Collection[str] = (),
+    cache: AggregateCache | None = None,
+) -> EventWindow:
+    """Count the events of a window.
+
+    Args:
+        engine: Sees the events.
+        events: Name of a table or view with user_id, timestamp, action, metadata.
+        window_start: First instant of the window (naive UTC, at midnight).
+        window_end: End of the window.
+        roles: Assigns roles to actions.
+        min_events: Fewest events, outcomes not counted, of a user with features.
+        extra_actions: Actions that get a role whether or not they occur in the window.
+        cache: Aggregates of earlier runs; None computes all of them.
+    """
+    whole = DayRange(window_start, window_end)
+    ranges = cache.with_events(split_days(window_start, window_end)) if cache is not None else []
+    aggregates = DayAggregates(engine, engine.events(events), ranges or [whole], cache if ranges else None)
+    action_counts = _count_actions(aggregates)
+    assigned = roles.assign(sorted({*action_counts["action"].to_pylist(), *extra_actions}))
     start = _micros(window_start)
     length = _micros(window_end) - start
     bits = KEY_BITS - length.bit_length()
-    if len(done) >= 1 << bits:  # the rank of an action then hangs on all days of the window, so no sum is kept
-        sums = replace(sums, pieces=[Piece(window_start, window_end)], shelf=None)
-    ranked = _names(done, assigned, (1 << bits) - 1)
-    names = engine.keep(ranked)
-    ordered = sums.of(SUMS, Order(engine, names, start, bits).sum_up)
-    return Log(
+    if (
+        len(action_counts) >= 1 << bits
+    ):  # an action's rank then depends on all days of the window: nothing can be cached
+        aggregates = replace(aggregates, ranges=[whole], cache=None)
+    ranked = _rank_actions(action_counts, assigned, (1 << bits) - 1)
+    names = engine.materialize(ranked)
+    return EventWindow(
         engine=engine,
-        sums=sums,
+        aggregates=aggregates,
         names=names,
         keys=dict(zip(ranked["action"].to_pylist(), ranked["action_key"].to_pylist(), strict=True)),
-        ordered=ordered,
+        ordered=aggregates.compute(AGGREGATES, EventOrder(engine, names, start, bits).aggregate),
         start=start,
         length=length,
         min_events=min_events,
         assigned=assigned,
         roles=roles,
-        layout=layout,
     )
 
 
-def _actions_done(sums: Sums) -> pa.Table:
-    """action, action_key, n: of each action that somebody did; makes users and actions known to the engine."""
-    engine, missing = sums.engine, sums.missing(SUMS)
-    if missing:
-        engine.know(reduce(lambda one, other: one.union(other), (part.select("user_id", "action") for part in missing)))
-    read = [engine.keyed(part.group_by("action").agg(n=part.count())) for part in missing]
-    held = [part.group_by("action_key").agg(n=part.n.sum().cast("int64")) for part in sums.held("counts", SUMS)]
-    each = reduce(lambda one, other: one.union(other), [part.select("action_key", "n") for part in (*read, *held)])
-    return engine.fetch(engine.named(each.group_by("action_key").agg(n=each.n.sum().cast("int64"))))
+def _count_actions(aggregates: DayAggregates) -> pa.Table:
+    """action, action_key, n: of each action that occurs. Gives keys to the users and actions of events not cached."""
+    engine, uncached = aggregates.engine, aggregates.uncached_events(AGGREGATES)
+    if uncached:
+        engine.assign_keys(
+            reduce(lambda one, other: one.union(other), (part.select("user_id", "action") for part in uncached))
+        )
+    counted = [engine.with_keys(part.group_by("action").agg(n=part.count())) for part in uncached]
+    cached = [
+        part.group_by("action_key").agg(n=part.n.sum().cast("int64"))
+        for part in aggregates.cached("counts", AGGREGATES)
+    ]
+    both = reduce(lambda one, other: one.union(other), [part.select("action_key", "n") for part in (*counted, *cached)])
+    return engine.fetch(engine.with_actions(both.group_by("action_key").agg(n=both.n.sum().cast("int64"))))
 
 
-def _names(done: pa.Table, assigned: Mapping[str, Role], most: int) -> pa.Table:
-    """`Log.names`: at most `most` ranks are given, to the commonest."""
-    done = done.sort_by([("n", "descending"), ("action", "ascending")])
-    commonest = done["action"].to_pylist()
-    ranks = {action: rank for rank, action in enumerate(sorted(commonest[:most]), 1)}
+def _rank_actions(action_counts: pa.Table, assigned: Mapping[str, Role], max_ranks: int) -> pa.Table:
+    """`EventWindow.names`: the `max_ranks` commonest actions are ranked."""
+    counts = action_counts.sort_by([("n", "descending"), ("action", "ascending")])
+    commonest = counts["action"].to_pylist()
+    ranks = {action: rank for rank, action in enumerate(sorted(commonest[:max_ranks]), 1)}
+    outcomes = (Role.GOOD, Role.BAD)
     return pa.table(
         {
-            "action": done["action"],
-            "action_key": done["action_key"],
+            "action": counts["action"],
+            "action_key": counts["action_key"],
             "rank": pa.array([ranks.get(action, 0) for action in commonest], pa.int64()),
-            "outcome": pa.array([assigned.get(action) in ("good", "bad") for action in commonest], pa.bool_()),
+            "outcome": pa.array([assigned.get(action) in outcomes for action in commonest], pa.bool_()),
         }
     )
 
@@ -166,10 +196,10 @@ def _spans(counts: ir.Table, length: int, min_events: int) -> ir.Table:
         last_at=counts.last_at.max(where=behaviour),
         came_at=counts.first_at.min(),
     )
-    # Calendar days from the day of the first event to the end of the window, both counted. Only who did nothing but
-    # have outcomes is seen from the first of those.
+    # Calendar days from the day of the first event to the end of the window, both counted. A user with outcomes alone is
+    # observed from the first of those.
     first_day = spans.first_at.fill_null(spans.came_at) // DAY * DAY
-    days = ibis.greatest((length - first_day + DAY - 1) // DAY, LEAST_DAYS)
+    days = ibis.greatest((length - first_day + DAY - 1) // DAY, MIN_OBSERVED_DAYS)
     return spans.filter(spans.n >= min_events).select("user_key", "n", "first_at", "last_at", days=days)
 
 

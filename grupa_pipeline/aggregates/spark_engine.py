@@ -1,7 +1,6 @@
-"""The features' engine on Apache Spark: the same definitions, and only what is fetched leaves the cluster.
+"""The engine on Apache Spark: the same expressions; only fetched results leave the cluster.
 
-pyspark is an optional extra, so nothing imports this module but who was asked for Spark. How a session comes about is
-not here.
+pyspark is an optional extra, so this module is imported only where Spark is configured. Sessions are created elsewhere.
 """
 
 from collections.abc import Sequence
@@ -23,12 +22,12 @@ _EVENTS = "user_id STRING, timestamp TIMESTAMP_NTZ, action STRING, metadata STRI
 
 
 class SparkEngine:
-    """Runs the definitions on a Spark session, classic or Connect, that stays the caller's."""
+    """Runs the expressions on a Spark session, classic or Connect, which stays open."""
 
     def __init__(self, session: SparkSession) -> None:
         self._session = session
         self._ibis = ibis.pyspark.connect(session)  # which sets the session's time zone to UTC
-        self._kept: dict[str, DataFrame] = {}
+        self._materialized: dict[str, DataFrame] = {}
 
     def __enter__(self) -> "SparkEngine":
         return self
@@ -36,7 +35,7 @@ class SparkEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name, rows in self._kept.items():
+        for name, rows in self._materialized.items():
             rows.unpersist()
             self._session.catalog.dropTempView(name)
 
@@ -44,38 +43,38 @@ class SparkEngine:
         """Make the view `name` show the events of Parquet `files`, which every worker must see under these paths."""
         paths = [str(file) for file in files]
         rows = self._session.read.parquet(*paths) if paths else self._session.createDataFrame([], _EVENTS)
-        self._keep(name, rows)
+        self._register(name, rows)
 
     def events(self, name: str) -> ir.Table:
         """The table or view `name` of the session."""
         return self._ibis.table(name)
 
-    def keep(self, rows: ir.Table | pa.Table) -> ir.Table:
-        """A view of `rows`, which the executors keep in memory or on disk once they have computed them."""
-        name = f"{_PREFIX}{len(self._kept)}"
+    def materialize(self, rows: ir.Table | pa.Table) -> ir.Table:
+        """A view of `rows`, which the executors hold in memory or on disk once computed."""
+        name = f"{_PREFIX}{len(self._materialized)}"
         if isinstance(rows, pa.Table):
-            kept = self._session.createDataFrame(rows)
+            frame = self._session.createDataFrame(rows)
         else:
-            kept = self._compute(rows).persist(StorageLevel.MEMORY_AND_DISK)
-        self._keep(name, kept)
+            frame = self._compute(rows).persist(StorageLevel.MEMORY_AND_DISK)
+        self._register(name, frame)
         return self._ibis.table(name)
 
     def scratch(self) -> AbstractContextManager[None]:
-        """Drops nothing: what is computed later hangs on it."""
+        """Drops nothing: Spark is lazy, so later results depend on what was materialised."""
         return nullcontext()
 
     def fetch(self, rows: ir.Table) -> pa.Table:
         """`rows` as Arrow."""
         return self._compute(rows).toArrow().cast(rows.schema().to_pyarrow())
 
-    def know(self, events: ir.Table) -> None:
-        """Nothing: to number all users, one machine would have to see them, so that their ids stand for themselves."""
+    def assign_keys(self, events: ir.Table) -> None:
+        """Does nothing: numbering users would take one machine that sees all of them, so ids are their own keys."""
 
-    def keyed(self, rows: ir.Table) -> ir.Table:
-        """`rows` under the keys' names."""
+    def with_keys(self, rows: ir.Table) -> ir.Table:
+        """`rows` with columns renamed to those of the keys."""
         return rows.rename({key: text for key, text in KEYS.items() if text in rows.columns})
 
-    def named(self, rows: ir.Table) -> ir.Table:
+    def with_actions(self, rows: ir.Table) -> ir.Table:
         """`rows` with the actions, which are their own keys."""
         return rows.mutate(action=rows.action_key)
 
@@ -84,7 +83,7 @@ class SparkEngine:
         joined = reduce(lambda left, right: left.inner_join(right, "user_key"), parts)
         return self.fetch(joined.rename(user_id="user_key").order_by("user_id"))
 
-    def micros(self, moment: ir.TimestampValue) -> ir.IntegerValue:
+    def microseconds(self, moment: ir.TimestampValue) -> ir.IntegerValue:
         """Spark's unix_micros, in a session whose time zone is UTC."""
         return _unix_micros(moment)
 
@@ -92,9 +91,9 @@ class SparkEngine:
         """Spark's from_json to a map of texts: unlike get_json_object, it takes any key and gives DuckDB's texts."""
         return _from_json(document, _TEXTS)[key]
 
-    def _keep(self, name: str, rows: DataFrame) -> None:
+    def _register(self, name: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(name)
-        self._kept[name] = rows
+        self._materialized[name] = rows
 
     def _compute(self, rows: ir.Table) -> DataFrame:
         return self._session.sql(self._ibis.compile(rows))

@@ -1,4 +1,4 @@
-"""Units of time: all features reckon in whole microseconds."""
+"""Units of time, in whole microseconds."""
 
 MINUTE = 60 * 1_000_000
 HOUR = 60 * MINUTE

@@ -1,6 +1,6 @@
-"""Which actions are proposal steps, feature use, good or bad outcomes: by their names, or as one small TOML file says.
+"""Roles of actions: proposal steps, feature use, good or bad outcomes; by their names, or by a TOML file.
 
-What is made of the roles is elsewhere. `default_role` is the only place that reads meaning into a name.
+`default_role` is the only place that infers a meaning from a name.
 """
 
 import hashlib
@@ -11,13 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from grupa_pipeline.vocabulary.action_names import words
-
-Role = Literal[
-    "proposal_create", "proposal_submit", "proposal_revise", "proposal_withdraw", "feature_use", "good", "bad"
-]
+from grupa_pipeline.vocabulary.enums import Role
 
 _FILE_KEYS: Mapping[tuple[str, str], str] = {
     ("proposals", "create"): "proposal_create",
@@ -30,15 +27,15 @@ _FILE_KEYS: Mapping[tuple[str, str], str] = {
     ("outcomes", "good"): "good",
     ("outcomes", "bad"): "bad",
 }
-"""Where each field of `Roles` stands in the file: (table, key)."""
+"""Field of `Roles` by its place in the file: (table, key)."""
 
 
 class RolesError(ValueError):
-    """A roles file that cannot be used; the message names the file, the line and what to do.
+    """A roles file cannot be used; the message names the file, the line and what to do.
 
     Attributes:
         file: Name of the file, without its folder.
-        line: Line the problem stands on; None when it has none, or it is not known.
+        line: Line of the problem; None where it has none or it is not known.
     """
 
     def __init__(self, file: str, problem: str, line: int | None = None) -> None:
@@ -48,16 +45,20 @@ class RolesError(ValueError):
 
 @dataclass(frozen=True)
 class Roles:
-    """Which actions mean what. A role that is None goes by the action's name; one that is empty has no actions.
+    """Which actions have which role. A role that is None is inferred from action names; an empty one has no actions.
 
     Attributes:
         proposal_create, proposal_submit, proposal_revise, proposal_withdraw: Steps of a proposal, as patterns.
         feature_use: Use of a product's feature, as patterns.
         good, bad: Outcomes, as patterns.
-        proposal_key: Metadata key that tells one proposal from another.
+        proposal_key: Metadata key that identifies a proposal.
         feature_key: Metadata key that names the feature used.
 
-    A pattern is an action's name as the log writes it; `*` stands for any text.
+    A pattern is an action's name as in the log; `*` matches any text.
+
+    Example:
+        >>> Roles(good=("deal_*",)).assign(["deal_complete", "search"])
+        {'deal_complete': <Role.GOOD: 'good'>}
     """
 
     proposal_create: tuple[str, ...] | None = None
@@ -72,10 +73,10 @@ class Roles:
 
     @classmethod
     def load(cls, path: Path | None) -> "Roles":
-        """Read a roles file; None gives the defaults, which go by name.
+        """Read a roles file; None gives the defaults, inferred from names.
 
         Raises:
-            RolesError: The file is missing, is not TOML, or says something that is not understood.
+            RolesError: The file is missing, is not TOML, or has an unknown or invalid entry.
         """
         if path is None:
             return cls()
@@ -93,26 +94,26 @@ class Roles:
         try:
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            found = re.search(r"at line (\d+)", str(error))
+            match = re.search(r"at line (\d+)", str(error))
             problem = f"not valid TOML: {error}; see roles.example.toml."
-            raise RolesError(path.name, problem, int(found[1]) if found else None) from error
+            raise RolesError(path.name, problem, int(match[1]) if match else None) from error
         return cls(**_fields(document, text, path.name))
 
     def sha256(self) -> str:
-        """Fingerprint of the roles, what goes by name included."""
+        """Hash of the roles, the rules for names included."""
         rules = {role: [[sorted(group) for group in rule] for rule in rules] for role, rules in _RULES.items()}
         text = json.dumps([asdict(self), rules, sorted(_NOT_AN_OUTCOME)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def assign(self, actions: Iterable[str]) -> dict[str, Role]:
-        """Role of each action that has one. What is listed by name wins over a `*` pattern, that over the defaults."""
+        """Role of each action that has one. An exact name precedes a `*` pattern, and that the rules for names."""
         assigned = {action: self._listed(action) or self._by_name(action) for action in actions}
         return {action: role for action, role in assigned.items() if role is not None}
 
     def _listed(self, action: str) -> Role | None:
         matches = [
             ("*" not in pattern, len(pattern), role)
-            for role in get_args(Role)
+            for role in Role
             for pattern in getattr(self, role) or ()
             if pattern == action or ("*" in pattern and fnmatchcase(action, _only_stars(pattern)))
         ]
@@ -124,8 +125,8 @@ class Roles:
 
 
 def _only_stars(pattern: str) -> str:
-    """`pattern` for fnmatch with `*` alone special: `?` and `[` occur in action names."""
-    return re.sub(r"[?\[]", lambda found: f"[{found.group()}]", pattern)
+    """`pattern` for fnmatch with `?` and `[` escaped, as they occur in action names."""
+    return re.sub(r"[?\[]", lambda match: f"[{match.group()}]", pattern)
 
 
 def _group(*alternatives: str) -> frozenset[str]:
@@ -133,18 +134,18 @@ def _group(*alternatives: str) -> frozenset[str]:
 
 
 _PROPOSAL = _group("proposal proposals bid bids pitch pitches offer offers quotation quotations")
-_RULES: Mapping[str, tuple[tuple[frozenset[str], ...], ...]] = {
-    "proposal_create": ((_PROPOSAL, _group("create created creation new start started draft drafted")),),
-    "proposal_submit": ((_PROPOSAL, _group("submit submitted submission send sent")),),
-    "proposal_revise": ((_PROPOSAL, _group("revise revised revision edit edited update updated")),),
-    "proposal_withdraw": (
+_RULES: Mapping[Role, tuple[tuple[frozenset[str], ...], ...]] = {
+    Role.PROPOSAL_CREATE: ((_PROPOSAL, _group("create created creation new start started draft drafted")),),
+    Role.PROPOSAL_SUBMIT: ((_PROPOSAL, _group("submit submitted submission send sent")),),
+    Role.PROPOSAL_REVISE: ((_PROPOSAL, _group("revise revised revision edit edited update updated")),),
+    Role.PROPOSAL_WITHDRAW: (
         (
             _PROPOSAL,
             _group("withdraw withdrawn cancel cancelled canceled discard discarded delete deleted abandon abandoned"),
         ),
     ),
-    "feature_use": ((_group("feature features"), _group("use used usage uses")),),
-    "bad": (
+    Role.FEATURE_USE: ((_group("feature features"), _group("use used usage uses")),),
+    Role.BAD: (
         (_group("drop dropped"), _group("off out")),
         (
             _group(
@@ -163,7 +164,7 @@ _RULES: Mapping[str, tuple[tuple[frozenset[str], ...], ...]] = {
         (_group("account subscription"), _group("delete deleted close closed end ended expire expired")),
         (_group("payment checkout order charge"), _group("fail failed failure abandon abandoned")),
     ),
-    "good": (
+    Role.GOOD: (
         (
             _group(
                 "accept accepted approve approved activated converted conversion won",
@@ -178,36 +179,37 @@ _RULES: Mapping[str, tuple[tuple[frozenset[str], ...], ...]] = {
         (_group("upgrade upgraded subscribed"),),
     ),
 }
-"""A rule holds where each of its groups has a word in the action's name. Roles are tried in this order."""
+"""A rule applies where each of its groups has a word in the action's name. Roles are tried in this order."""
 
 _NOT_AN_OUTCOME = _group(
     "not view viewed views page click clicked hover list updated cookie cookies consent terms policy statement",
     "fail failed failure resolved solved",
 )
-"""Words beside which a good or bad word does not tell how something ended."""
+"""Words beside which a good or bad word does not mean an outcome."""
 _FAILED = _group("fail failed failure")
-_LONGEST_OUTCOME = 4
-"""Words in the longest name that can be an outcome by itself; more is a sentence about something else."""
+_MAX_WORDS = 4
+"""Most words in a name from which a role is inferred; a longer one is a sentence about something else."""
 
 
 _SIGNAL = re.compile("|".join(sorted({word for rules in _RULES.values() for rule in rules for word in rule[0]})))
 
 
 def default_role(action: str) -> Role | None:
-    """The role that an action's name suggests: proposal steps, feature use, or an outcome named in up to four words."""
-    if not _SIGNAL.search(action.lower()):  # Spares a log of a million different names the rest.
+    """The role inferred from an action's name of up to four words; None where there is none."""
+    if not _SIGNAL.search(action.lower()):  # Fast path for a log of a million different names.
         return None
-    said = frozenset(words(action))
+    name = frozenset(words(action))
     for role, rules in _RULES.items():
-        if any(all(said & group for group in rule) for rule in rules) and _may_be(role, action, said):
-            return role  # type: ignore[return-value]
+        if any(all(name & group for group in rule) for rule in rules) and _may_be(role, action, name):
+            return role
     return None
 
 
-def _may_be(role: str, action: str, said: frozenset[str]) -> bool:
-    if len(words(action)) > _LONGEST_OUTCOME or said & {"view", "viewed"}:
+def _may_be(role: Role, action: str, name: frozenset[str]) -> bool:
+    if len(words(action)) > _MAX_WORDS or name & {"view", "viewed"}:
         return False
-    return role not in ("good", "bad") or not said & (_NOT_AN_OUTCOME - (_FAILED if role == "bad" else frozenset()))
+    excluded = _NOT_AN_OUTCOME - (_FAILED if role is Role.BAD else frozenset())
+    return role not in (Role.GOOD, Role.BAD) or not name & excluded
 
 
 def _fields(document: Mapping[str, object], text: str, file: str) -> dict[str, Any]:

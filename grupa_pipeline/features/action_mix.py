@@ -1,95 +1,93 @@
 """What a user does: the share of each common action, whether they ever did it, and the outcomes they had.
 
-Shares are behaviour and never count an outcome event; `had_` features are outcomes and never cluster.
+Shares are behaviour and never count an outcome event; features of outcomes are never used for clustering.
 """
 
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_window import Log
-from grupa_pipeline.features.action_columns import Action, Census
-from grupa_pipeline.features.action_counts import Tally
-from grupa_pipeline.features.catalog import Feature, Part
+from grupa_pipeline.aggregates.event_window import EventWindow
+from grupa_pipeline.features.action_columns import ActionColumn, ActionColumns
+from grupa_pipeline.features.action_counts import ActionCounts
+from grupa_pipeline.features.catalog import FeatureColumn, FeatureGroup, per_week, ratio, share_of_users
+from grupa_pipeline.vocabulary.enums import FeatureRole, Role
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily, column_name
 
 
-def mix(log: Log, census: Census, tally: Tally) -> Part:
+def action_mix(window: EventWindow, actions: ActionColumns, counts: ActionCounts) -> FeatureGroup:
     """Shares of actions, actions ever done, and outcomes of each user with enough events."""
-    rows = tally.rows
-    features: list[Feature] = []
-    for action in census.common:
-        count = rows[tally.counts[action.name]]
+    rows = counts.rows
+    features: list[FeatureColumn] = []
+    for action in actions.common:
+        count = rows[counts.counts[action.name]]
         features.append(_share(rows, count, action))
-        if census.tells(action.users):
-            features.append(_did(count, action))
-    for action in census.outcomes:
-        repeats = census.layout is not None or action.events >= 2 * action.users
-        good = log.assigned[action.name] == "good"
-        features += _outcome(rows, rows[tally.counts[action.name]], action, good, repeats)
-    return Part(rows, features)
+        if actions.is_informative(action.users):
+            features.append(_done(count, action))
+    for action in actions.outcomes:
+        count, good = rows[counts.counts[action.name]], window.assigned[action.name] is Role.GOOD
+        features.append(_had(count, action, good))
+        if actions.layout is not None or action.events >= 2 * action.users:
+            features.append(_rate(rows, count, action, good))
+    return FeatureGroup(rows, features)
 
 
-def _share(rows: ir.Table, count: ir.Value, action: Action) -> Feature:
-    return Feature(
-        f"share_{action.slug}",
-        count,
-        f"share of {action.name}",
-        f"share of a user's events that are {action.name} (outcomes not counted)",
-        "share",
-        "clustering",
-        "ratio",
-        "count",
-        f"events of {action.name}",
-        "events",
+def _share(rows: ir.Table, count: ir.Value, action: ActionColumn) -> FeatureColumn:
+    return ratio(
+        name=column_name(FeatureFamily.ACTION_SHARE, action.slug),
+        family=FeatureFamily.ACTION_SHARE,
+        subject=action.name,
         source_action=action.name,
+        value=count,
         per=rows.n,
+        label=f"share of {action.name}",
+        description=f"share of a user's events that are {action.name} (outcomes not counted)",
+        unit="share",
+        role=FeatureRole.CLUSTERING,
+        numerator=f"events of {action.name}",
+        denominator="events",
     )
 
 
-def _did(count: ir.Value, action: Action) -> Feature:
-    return Feature(
-        f"did_{action.slug}",
-        (count > 0).cast("int64"),
-        f"did {action.name}",
-        f"users who did {action.name} at least once",
-        "share",
-        "context",
-        "proportion",
-        "proportion",
-        f"users with {action.name}",
-        "users",
+def _done(count: ir.Value, action: ActionColumn) -> FeatureColumn:
+    return share_of_users(
+        name=column_name(FeatureFamily.ACTION_DONE, action.slug),
+        family=FeatureFamily.ACTION_DONE,
+        subject=action.name,
         source_action=action.name,
+        value=(count > 0).cast("int64"),
+        label=f"did {action.name}",
+        description=f"users who did {action.name} at least once",
+        role=FeatureRole.CONTEXT,
+        numerator=f"users with {action.name}",
     )
 
 
-def _outcome(rows: ir.Table, count: ir.Value, action: Action, good: bool, repeats: bool) -> list[Feature]:
-    had = Feature(
-        f"had_{action.slug}",
-        (count > 0).cast("int64"),
-        f"had {action.name}",
-        f"users with {action.name}",
-        "share",
-        "outcome",
-        "proportion",
-        "proportion",
-        f"users with {action.name}",
-        "users",
-        good,
-        action.name,
+def _had(count: ir.Value, action: ActionColumn, good: bool) -> FeatureColumn:
+    return share_of_users(
+        name=column_name(FeatureFamily.OUTCOME_HAD, action.slug),
+        family=FeatureFamily.OUTCOME_HAD,
+        subject=action.name,
+        source_action=action.name,
+        value=(count > 0).cast("int64"),
+        label=f"had {action.name}",
+        description=f"users with {action.name}",
+        role=FeatureRole.OUTCOME,
+        numerator=f"users with {action.name}",
+        higher_is_better=good,
     )
-    if not repeats:
-        return [had]
-    weekly = Feature(
-        f"{action.slug}_per_week",
-        count,
-        f"{action.name} a week",
-        f"{action.name} a week, from the first event to the end of the window",
-        "events/week",
-        "outcome",
-        "mean",
-        "count",
-        f"events of {action.name}",
-        "weeks",
-        good,
-        action.name,
+
+
+def _rate(rows: ir.Table, count: ir.Value, action: ActionColumn, good: bool) -> FeatureColumn:
+    return per_week(
+        name=f"{action.slug}_per_week",
+        family=FeatureFamily.OUTCOME_RATE,
+        subject=action.name,
+        source_action=action.name,
+        value=count,
         per=rows.days / 7,
+        label=f"{action.name} a week",
+        description=f"{action.name} a week, from the first event to the end of the window",
+        unit="events/week",
+        role=FeatureRole.OUTCOME,
+        numerator=f"events of {action.name}",
+        higher_is_better=good,
     )
-    return [had, weekly]

@@ -1,141 +1,135 @@
-"""How often and how regularly a user comes: sessions, active days, gaps, recency. Outcome events are not seen here."""
+"""How often and how regularly a user comes: sessions, active days, gaps, recency. Outcome events are not counted."""
+
+from functools import partial
 
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_window import Log
-from grupa_pipeline.aggregates.sessionization import Steps
+from grupa_pipeline.aggregates.event_window import EventWindow
+from grupa_pipeline.aggregates.sessionization import UserSessions
 from grupa_pipeline.aggregates.units import DAY, MINUTE
-from grupa_pipeline.features.catalog import Feature, Part
+from grupa_pipeline.features.catalog import FeatureColumn, FeatureGroup, mean_count, mean_duration, per_week, ratio
+from grupa_pipeline.vocabulary.enums import FeatureRole, Measure
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+
+_days = partial(mean_duration, family=FeatureFamily.ACTIVITY, unit="days")
 
 
-def rhythm(log: Log, steps: Steps) -> Part:
+def activity(window: EventWindow, sessions: UserSessions) -> FeatureGroup:
     """Sessions, active days, gaps and recency of each user with enough events."""
-    median = steps.gaps.group_by("user_key").agg(median_gap=steps.gaps.gap.quantile(0.5))
-    joined = log.spans.left_join(steps.users, "user_key").left_join(median, "user_key")
+    median = sessions.gaps.group_by("user_key").agg(median_gap=sessions.gaps.gap.quantile(0.5))
+    joined = window.spans.left_join(sessions.users, "user_key").left_join(median, "user_key")
     never = {name: joined[name].fill_null(0) for name in ("sessions", "active_days", "active")}
     rows = joined.select("user_key", "n", "first_at", "last_at", "days", "median_gap", **never)
-    return Part(rows, [*_sessions(rows), *_regularity(rows, log.length), *_totals(rows)])
+    return FeatureGroup(rows, [*_sessions(rows), *_regularity(rows, window.length), *_totals(rows)])
 
 
-def _sessions(rows: ir.Table) -> list[Feature]:
+def _sessions(rows: ir.Table) -> list[FeatureColumn]:
     return [
-        Feature(
-            "sessions_per_week",
-            rows.sessions,
-            "sessions a week",
-            "sessions a week (one ends after 30 idle minutes), from the first event to the end of the window",
-            "sessions/week",
-            "clustering",
-            "mean",
-            "count",
-            "sessions",
-            "weeks",
-            True,
+        per_week(
+            name="sessions_per_week",
+            family=FeatureFamily.ACTIVITY,
+            value=rows.sessions,
             per=rows.days / 7,
+            label="sessions a week",
+            description=(
+                "sessions a week (one ends after 30 idle minutes), from the first event to the end of the window"
+            ),
+            unit="sessions/week",
+            role=FeatureRole.CLUSTERING,
+            numerator="sessions",
+            higher_is_better=True,
         ),
-        Feature(
-            "events_per_session",
-            rows.n,
-            "events a session",
-            "events a session",
-            "events/session",
-            "clustering",
-            "ratio",
-            "count",
-            "events",
-            "sessions",
+        ratio(
+            name="events_per_session",
+            family=FeatureFamily.ACTIVITY,
+            value=rows.n,
             per=rows.sessions,
+            label="events a session",
+            description="events a session",
+            unit="events/session",
+            role=FeatureRole.CLUSTERING,
+            numerator="events",
+            denominator="sessions",
         ),
-        Feature(
-            "minutes_per_session",
-            rows.active / MINUTE,
-            "minutes a session",
-            "minutes from the first to the last event of a session, on average",
-            "minutes",
-            "context",
-            "ratio",
-            "duration",
-            "minutes in sessions",
-            "sessions",
+        ratio(
+            name="minutes_per_session",
+            family=FeatureFamily.ACTIVITY,
+            value=rows.active / MINUTE,
             per=rows.sessions,
+            label="minutes a session",
+            description="minutes from the first to the last event of a session, on average",
+            unit="minutes",
+            role=FeatureRole.CONTEXT,
+            measure=Measure.DURATION,
+            numerator="minutes in sessions",
+            denominator="sessions",
         ),
     ]
 
 
-def _regularity(rows: ir.Table, length: int) -> list[Feature]:
+def _regularity(rows: ir.Table, length: int) -> list[FeatureColumn]:
     since_last = (length - rows.last_at) / DAY
     return [
-        Feature(
-            "active_days_share",
-            rows.active_days,
-            "share of days active",
-            "share of days with an event, of the days from the first event to the end of the window",
-            "share",
-            "clustering",
-            "ratio",
-            "count",
-            "active days",
-            "days",
-            True,
+        ratio(
+            name="active_days_share",
+            family=FeatureFamily.ACTIVITY,
+            value=rows.active_days,
             per=rows.days,
+            label="share of days active",
+            description="share of days with an event, of the days from the first event to the end of the window",
+            unit="share",
+            role=FeatureRole.CLUSTERING,
+            numerator="active days",
+            denominator="days",
+            higher_is_better=True,
         ),
-        Feature(
-            "median_gap_days",
-            (rows.median_gap / DAY).fill_null(since_last),
-            "days between sessions",
-            "median days from the end of a session to the next one (after a single session: to the end of the window)",
-            "days",
-            "clustering",
-            "mean",
-            "duration",
+        _days(
+            name="median_gap_days",
+            value=(rows.median_gap / DAY).fill_null(since_last),
+            label="days between sessions",
+            description=(
+                "median days from the end of a session to the next one "
+                "(after a single session: to the end of the window)"
+            ),
+            role=FeatureRole.CLUSTERING,
             higher_is_better=False,
         ),
-        Feature(
-            "days_since_last_event",
-            since_last,
-            "days since the last event",
-            "days from the last event to the end of the window",
-            "days",
-            "clustering",
-            "mean",
-            "duration",
+        _days(
+            name="days_since_last_event",
+            value=since_last,
+            label="days since the last event",
+            description="days from the last event to the end of the window",
+            role=FeatureRole.CLUSTERING,
             higher_is_better=False,
         ),
     ]
 
 
-def _totals(rows: ir.Table) -> list[Feature]:
+def _totals(rows: ir.Table) -> list[FeatureColumn]:
     return [
-        Feature(
-            "events_total",
-            rows.n,
-            "events",
-            "events in the window, outcomes not counted",
-            "events",
-            "context",
-            "mean",
-            "count",
-            "events",
-            "users",
+        mean_count(
+            name="events_total",
+            family=FeatureFamily.ACTIVITY,
+            value=rows.n,
+            label="events",
+            description="events in the window, outcomes not counted",
+            unit="events",
+            role=FeatureRole.CONTEXT,
+            numerator="events",
+            denominator="users",
         ),
-        Feature(
-            "first_seen_day",
-            rows.first_at / DAY,
-            "day first seen",
-            "days from the start of the window to the first event",
-            "days",
-            "context",
-            "mean",
-            "duration",
+        _days(
+            name="first_seen_day",
+            value=rows.first_at / DAY,
+            label="day first seen",
+            description="days from the start of the window to the first event",
+            role=FeatureRole.CONTEXT,
         ),
-        Feature(
-            "last_seen_day",
-            rows.last_at / DAY,
-            "day last seen",
-            "days from the start of the window to the last event",
-            "days",
-            "context",
-            "mean",
-            "duration",
+        _days(
+            name="last_seen_day",
+            value=rows.last_at / DAY,
+            label="day last seen",
+            description="days from the start of the window to the last event",
+            role=FeatureRole.CONTEXT,
         ),
     ]

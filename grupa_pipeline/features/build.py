@@ -1,4 +1,4 @@
-"""From a table of events to the features of a snapshot: the way through this room, in order."""
+"""Features of a snapshot from a table of events: calls the other modules of this package in order."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
@@ -8,35 +8,33 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grupa_pipeline.aggregates.day_aggregates import Shelf
+from grupa_pipeline.aggregates.day_aggregates import AggregateCache
 from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
-from grupa_pipeline.aggregates.event_window import Log, open_log
-from grupa_pipeline.aggregates.sessionization import take_steps
-from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.action_columns import take_census
-from grupa_pipeline.features.action_counts import take_tally
-from grupa_pipeline.features.action_mix import mix
-from grupa_pipeline.features.activity import rhythm
+from grupa_pipeline.aggregates.event_window import ActionRoles, EventWindow, open_window
+from grupa_pipeline.aggregates.sessionization import sessionize
+from grupa_pipeline.features.action_columns import choose_action_columns
+from grupa_pipeline.features.action_counts import count_actions
+from grupa_pipeline.features.action_mix import action_mix
+from grupa_pipeline.features.activity import activity
 from grupa_pipeline.features.catalog import (
-    Feature,
-    Part,
+    FeatureColumn,
+    FeatureGroup,
     catalog_table,
     fraction_columns,
-    in_columns,
-    per_user,
-    worth_keeping,
+    select_columns,
+    select_informative,
 )
-from grupa_pipeline.features.column_layout import Layout, read_layout
-from grupa_pipeline.features.feature_usage import usage
+from grupa_pipeline.features.column_layout import ColumnLayout, read_layout
+from grupa_pipeline.features.feature_usage import feature_usage
 from grupa_pipeline.features.paths import paths, timed_actions, times_between
-from grupa_pipeline.features.proposal_outcomes import deals
-from grupa_pipeline.features.proposals import proposals, tell
+from grupa_pipeline.features.proposal_outcomes import proposal_outcomes
+from grupa_pipeline.features.proposals import count_proposal_steps, proposals
 from grupa_pipeline.vocabulary.action_names import numbered
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """What one window says of its users.
+    """Features of the users of one window.
 
     Attributes:
         users: user_id, events, clustering_events (outcomes not counted): every user with an event in the window.
@@ -60,26 +58,31 @@ def build_features(
     *,
     window_start: datetime,
     window_end: datetime,
-    roles: Roles,
+    roles: ActionRoles,
     min_events: int,
     keep_actions: Sequence[str] = (),
     like: pa.Table | None = None,
 ) -> FeatureSet:
-    """Measure every user with an event in `[window_start, window_end)` (naive UTC, whole days).
+    """Measure every user with an event in `[window_start, window_end)` on DuckDB.
 
     Args:
-        con: Connection that sees the events; nothing stays behind on it.
+        con: Connection that sees the events; nothing is left on it.
         events: Name of a table or view with user_id, timestamp, action, metadata.
-        window_start: First instant of the window.
+        window_start: First instant of the window (naive UTC, at midnight).
         window_end: End of the window.
         roles: Which actions are outcomes, proposal steps and feature use.
-        min_events: Fewest events, outcomes not counted, for a row in `features`; 0 takes users with outcomes alone too.
-        keep_actions: Actions behind the `share_` columns of the snapshot before; they stay while still common.
-        like: A catalog: then exactly its columns are measured, whatever is common now. What nobody did is 0, or NULL
-            where it does not apply.
+        min_events: Fewest events, outcomes not counted, for a row in `features`; 0 includes users with outcomes alone.
+        keep_actions: Actions with a share in the snapshot before; they keep their columns while still common.
+        like: A catalog: exactly its columns are measured, whatever is common now. What nobody did is 0, or NULL where
+            it does not apply.
+
+    Example:
+        >>> build_features(con, "events", window_start=datetime(2026, 1, 1), window_end=datetime(2026, 4, 1),
+        ...     roles=Roles(), min_events=5).features.column_names[:2]
+        ['user_id', 'sessions_per_week']
     """
     with DuckDBEngine(con) as engine:
-        return measure(
+        return measure_features(
             engine,
             events,
             window_start=window_start,
@@ -91,80 +94,83 @@ def build_features(
         )
 
 
-def measure(
+def measure_features(
     engine: Engine,
     events: str,
     *,
     window_start: datetime,
     window_end: datetime,
-    roles: Roles,
+    roles: ActionRoles,
     min_events: int,
     keep_actions: Sequence[str] = (),
     like: pa.Table | None = None,
-    shelf: Shelf | None = None,
+    cache: AggregateCache | None = None,
 ) -> FeatureSet:
-    """`build_features` on any engine. What a `shelf` holds of the window's days is not computed again."""
+    """`build_features` on any engine; aggregates that are in `cache` are not computed again."""
     layout = None if like is None else read_layout(like)
-    log = open_log(
+    window = open_window(
         engine,
         events,
         window_start=window_start,
         window_end=window_end,
         roles=roles,
         min_events=min_events,
-        layout=layout,
-        shelf=shelf,
+        extra_actions=layout.sources if layout else (),
+        cache=cache,
     )
-    users = log.count_users()
+    users = window.count_users()
     total = pc.sum(users["events"]).as_py() or 0
-    features: list[Feature] = []
+    features: list[FeatureColumn] = []
     values = pa.table({"user_id": pa.array([], pa.string())})
     if len(users) and pc.max(users["clustering_events"]).as_py() >= min_events:
-        features, values = _values(log, keep_actions)
+        features, values = _compute(window, keep_actions, layout)
     if like is not None and layout is not None:
-        fractions = in_columns(values, [name for ratio in layout.ratios for name in fraction_columns(ratio)])
-        return FeatureSet(users, in_columns(values, layout.columns), like, total, fractions)
-    kept = worth_keeping(features, values)
-    return FeatureSet(users, values.select(["user_id", *(each.name for each in kept)]), catalog_table(kept), total)
+        fractions = select_columns(values, [name for ratio in layout.ratios for name in fraction_columns(ratio)])
+        return FeatureSet(users, select_columns(values, layout.columns), like, total, fractions)
+    features = select_informative(features, values)
+    columns = values.select(["user_id", *(feature.name for feature in features)])
+    return FeatureSet(users, columns, catalog_table(features), total)
 
 
-def _values(log: Log, keep_actions: Sequence[str]) -> tuple[list[Feature], pa.Table]:
+def _compute(
+    window: EventWindow, keep_actions: Sequence[str], layout: ColumnLayout | None
+) -> tuple[list[FeatureColumn], pa.Table]:
     """Every feature that the log allows, and its values."""
-    census = take_census(log, keep_actions)
-    steps = take_steps(log)
-    told = tell(log, census)
-    tally = take_tally(log, census, timed_actions(census))
-    found = [
-        rhythm(log, steps),
-        proposals(log, told) if told else None,
-        deals(log, census, told) if told else None,
-        usage(log, census),
-        mix(log, census, tally),
-        paths(log, census, steps),
-        times_between(log, census, tally),
+    actions = choose_action_columns(window, keep_actions, layout)
+    sessions = sessionize(window)
+    steps = count_proposal_steps(window, actions)
+    counts = count_actions(window, actions, timed_actions(actions))
+    groups = [
+        activity(window, sessions),
+        proposals(window, steps) if steps else None,
+        proposal_outcomes(window, actions, steps) if steps else None,
+        feature_usage(window, actions),
+        action_mix(window, actions, counts),
+        paths(window, actions, sessions),
+        times_between(window, actions, counts),
     ]
-    parts = told_apart([part for part in found if part is not None], log.layout)
-    values = log.engine.fetch_users([per_user(part, log.layout is not None) for part in parts])
-    return [feature for part in parts for feature in part.features], values
+    named = resolve_names([group for group in groups if group is not None], layout)
+    values = window.engine.fetch_users([group.columns(fractions=layout is not None) for group in named])
+    return [feature for group in named for feature in group.features], values
 
 
-def told_apart(parts: Sequence[Part], layout: Layout | None) -> list[Part]:
-    """`parts` in which no two features share a name; those left without a feature are left out.
+def resolve_names(groups: Sequence[FeatureGroup], layout: ColumnLayout | None) -> list[FeatureGroup]:
+    """`groups` in which no two features have the same name; those left without a feature are dropped.
 
-    Only the rate of an outcome can be called what another feature is, as when an action is named `sessions`: then it is
-    numbered. With a layout it has the names that stand there, and what else would have them is left out.
+    Only the rate of an outcome can have another feature's name, as when an action is named `sessions`: then it is
+    numbered. With a layout it gets its name there, and a feature that would have that name is dropped.
     """
-    others = {feature.name for part in parts for feature in part.features if not feature.rate}
+    others = {feature.name for group in groups for feature in group.features if not feature.may_be_renamed}
     named = [
-        [replace(feature, name=name) for feature in part.features for name in _names(feature, others, layout)]
-        for part in parts
+        [replace(feature, name=name) for feature in group.features for name in _names(feature, others, layout)]
+        for group in groups
     ]
-    return [replace(part, features=features) for part, features in zip(parts, named, strict=True) if features]
+    return [replace(group, features=features) for group, features in zip(groups, named, strict=True) if features]
 
 
-def _names(feature: Feature, others: Set[str], layout: Layout | None) -> list[str]:
+def _names(feature: FeatureColumn, others: Set[str], layout: ColumnLayout | None) -> list[str]:
     if layout is None:
-        return [numbered(feature.name, others) if feature.rate else feature.name]
-    if feature.rate:
-        return [name for name, rate in layout.rates.items() if rate == feature.rate]
+        return [numbered(feature.name, others) if feature.may_be_renamed else feature.name]
+    if feature.may_be_renamed:
+        return [name for name, rate in layout.rates.items() if rate == (feature.family, feature.subject)]
     return [] if feature.name in layout.rates else [feature.name]

@@ -1,40 +1,45 @@
-"""What a feature is: a value a user and everything a reader must know of it; and which columns are worth keeping.
-
-The features themselves are defined in `rhythm`, `mix`, `paths`, `proposals` and `usage`.
-"""
+"""A feature column: a value per user and its row of `feature_catalog`; and which columns are informative enough to keep."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from grupa_pipeline.tables import FEATURE_CATALOG
+from grupa_pipeline.vocabulary.enums import FeatureRole, Measure, MetricKind
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
-MOST_NULL = 0.2
-"""Share of users for whom a clustering column may be empty; above it the column is context."""
+MAX_NULL_SHARE = 0.2
+"""Share of users for whom a clustering column may be NULL; above it the column becomes context."""
 
 
-@dataclass(frozen=True)
-class Feature:
+@dataclass(frozen=True, kw_only=True)
+class FeatureColumn:
     """One column of the feature table.
 
-    `value` is an expression over the rows of its `Part`, divided by `per` where there is one (NULL for 0). `label` is a
-    short name for a screen, `description` says what is measured in words that fit a sentence, formula included. The
-    others are the columns of `feature_catalog`; actions in `source_action` stand one a line.
+    Attributes:
+        value: An expression over the rows of its `FeatureGroup`.
+        per: What `value` is divided by (NULL for 0); None divides by nothing.
+        label: Short name for a screen.
+        description: What is measured, formula included, in words that fit into a sentence.
+
+    The other attributes are the columns of `feature_catalog`.
     """
 
     name: str
+    family: FeatureFamily
     value: ir.Value
     label: str
     description: str
     unit: str
-    role: Literal["clustering", "outcome", "context"]
-    metric_kind: Literal["proportion", "mean", "ratio"]
-    measure: Literal["proportion", "count", "path", "duration"]
+    role: FeatureRole
+    metric_kind: MetricKind
+    measure: Measure
+    subject: str | None = None
     numerator: str | None = None
     denominator: str | None = None
     higher_is_better: bool | None = None
@@ -42,9 +47,9 @@ class Feature:
     per: ir.Value | None = None
 
     @property
-    def rate(self) -> tuple[str, str | None] | None:
-        """For the rate of an outcome what it is a rate of (see `rate_of`); None for other features."""
-        return rate_of(self.role, self.metric_kind, self.source_action)
+    def may_be_renamed(self) -> bool:
+        """Whether the name starts with that of the log's own action, so that another feature may have the same one."""
+        return self.family in RENAMED_FAMILIES
 
     @property
     def column(self) -> ir.Value:
@@ -54,19 +59,27 @@ class Feature:
 
     @property
     def fraction(self) -> dict[str, ir.Value]:
-        """A ratio's two sums, 0 or more, as float64 columns; nothing for other kinds."""
-        if self.metric_kind != "ratio" or self.per is None:
+        """Numerator and denominator of a ratio, 0 or more, as float64 columns; nothing for other kinds."""
+        if self.metric_kind is not MetricKind.RATIO or self.per is None:
             return {}
         names = fraction_columns(self.name)
-        return {name: each.cast("float64") for name, each in zip(names, (self.value, self.per), strict=True)}
+        return {name: part.cast("float64") for name, part in zip(names, (self.value, self.per), strict=True)}
 
 
-def rate_of(role: str, metric_kind: str, source_action: str | None) -> tuple[str, str | None] | None:
-    """Kind and action of a feature that is the rate of an outcome; None for other features.
+RENAMED_FAMILIES = (FeatureFamily.OUTCOME_RATE, FeatureFamily.OUTCOME_PER_PROPOSAL)
 
-    The name of a rate begins with its action's, so that it may be, or begin like, any other feature's name.
-    """
-    return (metric_kind, source_action) if role == "outcome" and metric_kind != "proportion" else None
+share_of_users = partial(
+    FeatureColumn, unit="share", metric_kind=MetricKind.PROPORTION, measure=Measure.PROPORTION, denominator="users"
+)
+"""A column that is 0 or 1 for each user."""
+per_week = partial(FeatureColumn, metric_kind=MetricKind.MEAN, measure=Measure.COUNT, denominator="weeks")
+"""A column that counts something a week; takes `per`, the observed weeks."""
+mean_count = partial(FeatureColumn, metric_kind=MetricKind.MEAN, measure=Measure.COUNT)
+"""A column with one number for each user."""
+mean_duration = partial(FeatureColumn, metric_kind=MetricKind.MEAN, measure=Measure.DURATION)
+"""A column with one time for each user."""
+ratio = partial(FeatureColumn, metric_kind=MetricKind.RATIO, measure=Measure.COUNT)
+"""A column whose value over many users is the quotient of two sums; takes `per`."""
 
 
 def fraction_columns(feature: str) -> tuple[str, str]:
@@ -75,52 +88,50 @@ def fraction_columns(feature: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Features that come from the same rows, one row a user with enough events, with a column user_key."""
+class FeatureGroup:
+    """Features computed from the same rows, one row a user with enough events, with a column user_key."""
 
     rows: ir.Table
-    features: Sequence[Feature]
+    features: Sequence[FeatureColumn]
+
+    def columns(self, fractions: bool = False) -> ir.Table:
+        """The features as float64 columns beside user_key; with `fractions` also the parts of ratios."""
+        columns = {feature.name: feature.column for feature in self.features}
+        for feature in self.features if fractions else ():
+            columns |= feature.fraction
+        return self.rows.select("user_key", **columns)
 
 
-def per_user(part: Part, fractions: bool = False) -> ir.Table:
-    """The part's features as float64 columns beside user_key; with `fractions` also what its ratios are made of."""
-    columns = {feature.name: feature.column for feature in part.features}
-    for feature in part.features if fractions else ():
-        columns |= feature.fraction
-    return part.rows.select("user_key", **columns)
+def select_informative(features: Sequence[FeatureColumn], values: pa.Table) -> list[FeatureColumn]:
+    """Drop columns that are empty or, outcomes apart, the same for everyone.
 
-
-def worth_keeping(features: Sequence[Feature], values: pa.Table) -> list[Feature]:
-    """Leave out columns that tell nothing, and make context of those that should not make clusters.
-
-    A column tells nothing when it is empty or, outcomes apart, the same for everyone. A clustering column becomes
-    context when it is sparse, or equal to an earlier one: what is said twice would weigh double.
+    A clustering column becomes context when it is sparse, or equal to an earlier one, which would count twice.
     """
-    kept = []
-    said: set[bytes] = set()
+    selected = []
+    seen: set[bytes] = set()
     for feature in features:
         column = values[feature.name]
         lowest_highest = pc.min_max(column)
         constant = len(column) > 1 and lowest_highest["min"] == lowest_highest["max"] and not column.null_count
-        if column.null_count == len(column) or (constant and feature.role != "outcome"):
+        if column.null_count == len(column) or (constant and feature.role is not FeatureRole.OUTCOME):
             continue
-        fingerprint = hashlib.sha256(column.to_numpy().tobytes()).digest()
-        demoted = column.null_count > MOST_NULL * len(column) or fingerprint in said
-        if feature.role == "clustering":
-            feature = replace(feature, role="context") if demoted else feature  # noqa: PLW2901
-            said.add(fingerprint)
-        kept.append(feature)
-    return kept
+        digest = hashlib.sha256(column.to_numpy().tobytes()).digest()
+        demoted = column.null_count > MAX_NULL_SHARE * len(column) or digest in seen
+        if feature.role is FeatureRole.CLUSTERING:
+            feature = replace(feature, role=FeatureRole.CONTEXT) if demoted else feature  # noqa: PLW2901
+            seen.add(digest)
+        selected.append(feature)
+    return selected
 
 
-def in_columns(values: pa.Table, names: Sequence[str]) -> pa.Table:
-    """`values` in the columns that an earlier catalog asks for; one that could not be measured at all is empty."""
+def select_columns(values: pa.Table, names: Sequence[str]) -> pa.Table:
+    """user_id and the columns `names` of `values`; one that could not be measured is NULL."""
     empty = pa.nulls(len(values), pa.float64())
     columns = [values[name] if name in values.column_names else empty for name in names]
     return pa.table([values["user_id"], *columns], names=["user_id", *names])
 
 
-def catalog_table(features: Sequence[Feature]) -> pa.Table:
+def catalog_table(features: Sequence[FeatureColumn]) -> pa.Table:
     """`features` as rows of `feature_catalog`, in their order."""
     types = {"BOOLEAN": pa.bool_(), "VARCHAR": pa.string()}
     schema = pa.schema([(column.name, types[column.type]) for column in FEATURE_CATALOG.columns])

@@ -1,22 +1,22 @@
-"""The columns of an earlier catalog, so that other days, or other users, can be measured in exactly the same ones.
-
-Reads back what `mix`, `paths` and `usage` wrote into names and sources. What the columns mean is there.
-"""
+"""The columns of an existing catalog, so that other days, or other users, can be measured in exactly the same ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from grupa_pipeline.features.catalog import rate_of
+from grupa_pipeline.features.catalog import RENAMED_FAMILIES
+from grupa_pipeline.vocabulary.enums import MetricKind
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily, slugs_of
 
-USES_OF = "uses of "
-"""How the numerator of a product feature's share begins; its name follows."""
+RateKey = tuple[str, str]
+"""Family and subject of a feature of an outcome whose name may be numbered."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What an earlier catalog has columns of.
+class ColumnLayout:
+    """The columns of an existing catalog.
 
     Attributes:
         columns: All of them, in order.
@@ -24,8 +24,8 @@ class Layout:
         sources: Every action behind any of them.
         actions: Action by slug, those with a share.
         outcomes: Outcome action by slug.
-        rates: What each rate of an outcome is a rate of (see `rate_of`), by its name.
-        used: Feature of the product by slug.
+        rates: What each rate of an outcome is a rate of, by the column's name.
+        product_features: Feature of the product by slug.
         paths: Slugs of each two-step path.
         times: Slugs of each time between two actions.
     """
@@ -35,38 +35,35 @@ class Layout:
     sources: Sequence[str]
     actions: Mapping[str, str]
     outcomes: Mapping[str, str]
-    rates: Mapping[str, tuple[str, str | None]]
-    used: Mapping[str, str]
+    rates: Mapping[str, RateKey]
+    product_features: Mapping[str, str]
     paths: Sequence[tuple[str, str]]
     times: Sequence[tuple[str, str]]
 
 
-def read_layout(catalog: pa.Table) -> Layout:
+def read_layout(catalog: pa.Table) -> ColumnLayout:
     """The layout of a `FeatureSet.catalog`, or of the table `feature_catalog` in any order."""
-    rows = catalog.select(["feature", "source_action", "numerator", "role", "metric_kind"]).to_pylist()
-    found = {row["feature"]: rate_of(row["role"], row["metric_kind"], row["source_action"]) for row in rows}
-    rates = {name: rate for name, rate in found.items() if rate}
-    sources = {row["feature"]: row["source_action"] for row in rows if row["feature"] not in rates}
-    numerators = {row["feature"]: row["numerator"] or "" for row in rows if row["feature"] not in rates}
-    behind = [row["source_action"] for row in rows if row["source_action"]]
-    return Layout(
-        columns=list(found),
-        ratios=[row["feature"] for row in rows if row["metric_kind"] == "ratio"],
-        sources=sorted({action for source in behind for action in [source, *source.split("\n")]}),
-        actions=_after("share_", sources),
-        outcomes=_after("had_", sources),
-        rates=rates,
-        used={slug: name.removeprefix(USES_OF) for slug, name in _after("feature_share_", numerators).items()},
-        paths=[_pair(slugs) for slugs in _after("path_", sources)],
-        times=[_pair(slugs) for slugs in _after("hours_", sources) if "__" in slugs],
+    rows = catalog.select(["feature", "family", "subject", "source_action", "metric_kind"]).to_pylist()
+    sources = [row["source_action"] for row in rows if row["source_action"]]
+    return ColumnLayout(
+        columns=[row["feature"] for row in rows],
+        ratios=[row["feature"] for row in rows if row["metric_kind"] == MetricKind.RATIO],
+        sources=sorted({action for source in sources for action in [source, *source.split("\n")]}),
+        actions=_subjects(rows, FeatureFamily.ACTION_SHARE),
+        outcomes=_subjects(rows, FeatureFamily.OUTCOME_HAD),
+        rates={row["feature"]: (row["family"], row["subject"]) for row in rows if row["family"] in RENAMED_FAMILIES},
+        product_features=_subjects(rows, FeatureFamily.FEATURE_SHARE),
+        paths=_pairs(rows, FeatureFamily.PATH),
+        times=_pairs(rows, FeatureFamily.TIME_BETWEEN),
     )
 
 
-def _after(prefix: str, texts: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(prefix): text for name, text in texts.items() if name.startswith(prefix)}
+def _subjects(rows: Sequence[Mapping[str, Any]], family: FeatureFamily) -> dict[str, str]:
+    """Subject by slug of the columns of `family`."""
+    return {slugs_of(family, row["feature"])[0]: row["subject"] for row in rows if row["family"] == family}
 
 
-def _pair(slugs: str) -> tuple[str, str]:
-    """The two slugs around the double underscore; a slug itself has none."""
-    first, _, second = slugs.partition("__")
-    return first, second
+def _pairs(rows: Sequence[Mapping[str, Any]], family: FeatureFamily) -> list[tuple[str, str]]:
+    """The two slugs of each column of `family`."""
+    slugs = [slugs_of(family, row["feature"]) for row in rows if row["family"] == family]
+    return [(first, second) for first, second in slugs]

@@ -1,6 +1,6 @@
-"""What comes of the proposals a user submits: good outcomes per submitted proposal. Outcomes, which never cluster.
+"""Good outcomes per proposal that a user submits. Outcomes are never used for clustering.
 
-Absent where a log has no submissions or no good outcome. What users do with proposals is in `proposals`.
+No columns where a log has no submissions or no good outcome. What users do with proposals is in `proposals`.
 """
 
 from collections.abc import Sequence
@@ -8,69 +8,70 @@ from collections.abc import Sequence
 import ibis
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_window import Log
-from grupa_pipeline.features.action_columns import Action, Census
-from grupa_pipeline.features.catalog import Feature, Part
-from grupa_pipeline.features.proposals import Told
+from grupa_pipeline.aggregates.event_window import EventWindow
+from grupa_pipeline.features.action_columns import ActionColumn, ActionColumns
+from grupa_pipeline.features.catalog import FeatureColumn, FeatureGroup, ratio
+from grupa_pipeline.features.proposals import ProposalSteps
+from grupa_pipeline.vocabulary.enums import FeatureRole, Role
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
-_LEAST_KNOWN = 0.5
-"""An outcome is a proposal's when at least this share of its events names one."""
+_MIN_NAMED_SHARE = 0.5
+"""An outcome counts as one of proposals when at least this share of its events names one."""
 
 
-def deals(log: Log, census: Census, told: Told) -> Part | None:
-    """Good outcomes per submitted proposal of each user with enough events; None where the log has no such thing."""
-    if not log.actions_of("proposal_submit") or not told.outcomes:
+def proposal_outcomes(window: EventWindow, columns: ActionColumns, steps: ProposalSteps) -> FeatureGroup | None:
+    """Good outcomes per submitted proposal of each user with enough events; None where the log has no such outcome."""
+    if not window.actions_of(Role.PROPOSAL_SUBMIT) or not steps.outcomes:
         return None
-    done = told.done.semi_join(log.spans, "user_key")
-    known = _known(log, done, ["submitted", *told.outcomes.values()])
-    named = known["submitted"] >= _LEAST_KNOWN
+    counts = steps.counts.semi_join(window.spans, "user_key")
+    named = _named_shares(window, counts, ["submitted", *steps.outcomes.values()])
+    by_id = named["submitted"] >= _MIN_NAMED_SHARE
     chosen = [
         action
-        for action in census.outcomes
-        if action.name in told.outcomes
-        and (census.layout or not named or known[told.outcomes[action.name]] >= _LEAST_KNOWN)
+        for action in columns.outcomes
+        if action.name in steps.outcomes
+        and (columns.layout or not by_id or named[steps.outcomes[action.name]] >= _MIN_NAMED_SHARE)
     ]
-    columns = ["submitted", *(told.outcomes[action.name] for action in chosen)]
-    rows = log.spans.select("user_key").left_join(_count(done, columns, named), "user_key")
-    rows = rows.select("user_key", **{column: rows[column].fill_null(0) for column in columns})
-    return Part(rows, [_per_proposal(rows, rows[told.outcomes[action.name]], action) for action in chosen])
+    names = ["submitted", *(steps.outcomes[action.name] for action in chosen)]
+    rows = window.spans.select("user_key").left_join(_count(counts, names, by_id), "user_key")
+    rows = rows.select("user_key", **{name: rows[name].fill_null(0) for name in names})
+    return FeatureGroup(rows, [_per_proposal(rows, rows[steps.outcomes[action.name]], action) for action in chosen])
 
 
-def _known(log: Log, done: ir.Table, columns: Sequence[str]) -> dict[str, float]:
+def _named_shares(window: EventWindow, counts: ir.Table, columns: Sequence[str]) -> dict[str, float]:
     """Share of the events of each column that name a proposal; 0 where there are none."""
-    sums = {f"{column}_known": done[column].sum(where=done.proposal.notnull()) for column in columns}
-    sums |= {column: done[column].sum() for column in columns}
+    sums = {f"{column}_named": counts[column].sum(where=counts.proposal.notnull()) for column in columns}
+    sums |= {column: counts[column].sum() for column in columns}
     whole = {name: total.fill_null(0).cast("int64") for name, total in sums.items()}
-    counts = log.engine.fetch(done.agg(**whole)).to_pylist()[0]
-    return {column: counts[f"{column}_known"] / max(counts[column], 1) for column in columns}
+    totals = window.engine.fetch(counts.agg(**whole)).to_pylist()[0]
+    return {column: totals[f"{column}_named"] / max(totals[column], 1) for column in columns}
 
 
-def _count(done: ir.Table, columns: Sequence[str], named: bool) -> ir.Table:
+def _count(counts: ir.Table, columns: Sequence[str], by_id: bool) -> ir.Table:
     """A row a user with the sum of each of `columns`, of which the first is `submitted`.
 
-    Where proposals are `named`, each is submitted once and won once, by the user who submitted it: what is dealt to
-    someone else's proposal is not theirs. Where they are not, events are counted and nothing tells them apart.
+    With proposals identified `by_id`, each counts once, and its outcome once for the user who submitted it; outcomes of
+    other users' proposals do not count. Without ids, events are counted.
     """
-    each = done
-    if named:
-        each = each.filter(each.proposal.notnull())
-        each = each.mutate(**{column: ibis.least(each[column], each.submitted, 1) for column in columns})
-    return each.group_by("user_key").agg(**{column: each[column].sum().cast("int64") for column in columns})
+    if by_id:
+        counts = counts.filter(counts.proposal.notnull())
+        counts = counts.mutate(**{column: ibis.least(counts[column], counts.submitted, 1) for column in columns})
+    return counts.group_by("user_key").agg(**{column: counts[column].sum().cast("int64") for column in columns})
 
 
-def _per_proposal(rows: ir.Table, count: ir.Value, action: Action) -> Feature:
-    return Feature(
-        f"{action.slug}_per_proposal",
-        count,
-        f"{action.name} per proposal submitted",
-        f"{action.name} per proposal submitted, of users who submitted one",
-        "events/proposal",
-        "outcome",
-        "ratio",
-        "count",
-        f"events of {action.name}",
-        "proposals submitted",
-        True,
-        action.name,
+def _per_proposal(rows: ir.Table, count: ir.Value, action: ActionColumn) -> FeatureColumn:
+    return ratio(
+        name=f"{action.slug}_per_proposal",
+        family=FeatureFamily.OUTCOME_PER_PROPOSAL,
+        subject=action.name,
+        source_action=action.name,
+        value=count,
         per=rows.submitted,
+        label=f"{action.name} per proposal submitted",
+        description=f"{action.name} per proposal submitted, of users who submitted one",
+        unit="events/proposal",
+        role=FeatureRole.OUTCOME,
+        numerator=f"events of {action.name}",
+        denominator="proposals submitted",
+        higher_is_better=True,
     )

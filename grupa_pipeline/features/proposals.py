@@ -1,6 +1,6 @@
-"""What users do with proposals: create, submit, revise, withdraw or leave them. Absent where a log has no proposals.
+"""What users do with proposals: create, submit, revise, withdraw or abandon them. No columns where a log has no proposals.
 
-Proposals are told apart by the metadata key that the roles name. Where a log gives no such key, a submission belongs to
+Proposals are identified by the metadata key that the roles name. Where a log has no such key, a submission belongs to
 the creation right before it.
 """
 
@@ -11,73 +11,88 @@ from functools import partial
 import ibis
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_window import Log
+from grupa_pipeline.aggregates.event_window import EventWindow
 from grupa_pipeline.aggregates.units import HOUR
-from grupa_pipeline.event_catalog.roles import Role
-from grupa_pipeline.features.action_columns import Census
-from grupa_pipeline.features.catalog import Feature, Part
+from grupa_pipeline.features.action_columns import ActionColumns
+from grupa_pipeline.features.catalog import (
+    FeatureColumn,
+    FeatureGroup,
+    mean_duration,
+    per_week,
+    ratio,
+    share_of_users,
+)
+from grupa_pipeline.vocabulary.enums import FeatureRole, Role
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
-_STEPS: tuple[Role, ...] = ("proposal_create", "proposal_submit", "proposal_revise", "proposal_withdraw")
-_DONE = {"create": "created", "submit": "submitted", "revise": "revised", "withdraw": "withdrawn"}
+_STEPS = {
+    Role.PROPOSAL_CREATE: "created",
+    Role.PROPOSAL_SUBMIT: "submitted",
+    Role.PROPOSAL_REVISE: "revised",
+    Role.PROPOSAL_WITHDRAW: "withdrawn",
+}
+"""Each step of a proposal and its column."""
+_BETTER = {Role.PROPOSAL_SUBMIT: True, Role.PROPOSAL_WITHDRAW: False}
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a log tells of proposals; of every user, those with few events included.
+class ProposalSteps:
+    """Steps and outcomes of proposals of every user, those with few events included.
 
     Attributes:
-        actions: The actions that are each step: create, submit, revise, withdraw.
-        done: A row a user and proposal (NULL where none is named): user_key, proposal, how often it was created,
-            submitted, revised and withdrawn, and how often each good outcome was had.
+        actions: The actions of each step, by its role.
+        counts: A row a user and proposal (NULL where none is named): user_key, proposal, how often it was created,
+            submitted, revised and withdrawn, and how often each good outcome occurred.
         outcomes: Column of each good outcome with columns, by its name.
         waits: user_key, wait: microseconds from a creation to the submission that follows it.
     """
 
-    actions: Mapping[str, Sequence[str]]
-    done: ir.Table
+    actions: Mapping[Role, Sequence[str]]
+    counts: ir.Table
     outcomes: Mapping[str, str]
     waits: ir.Table
 
 
-def tell(log: Log, census: Census) -> Told | None:
-    """Sum up the steps of proposals; None where the log has no step of any."""
-    actions = {role.removeprefix("proposal_"): log.actions_of(role) for role in _STEPS}
+def count_proposal_steps(window: EventWindow, columns: ActionColumns) -> ProposalSteps | None:
+    """Count the steps of proposals; None where the log has no step of any."""
+    actions = {role: window.actions_of(role) for role in _STEPS}
     listed = [action for names in actions.values() for action in names]
     if not listed:
         return None
-    # Good outcomes also where the window has no submission: what a day's sum holds may not hang on other days.
-    make = partial(_sum_up, log, actions, sorted({*listed, *log.actions_of("good")}))
-    sums = log.sums.of(["proposals", "proposal_ends", "proposal_waits"], make)
-    good = [action.name for action in census.outcomes if log.assigned[action.name] == "good"]
+    # Good outcomes also where the window has no submission: what is cached of a day must not depend on other days.
+    aggregate = partial(_aggregate, window, actions, sorted({*listed, *window.actions_of(Role.GOOD)}))
+    tables = window.aggregates.compute(["proposals", "proposal_ends", "proposal_waits"], aggregate)
+    good = [action.name for action in columns.outcomes if window.assigned[action.name] is Role.GOOD]
     outcomes = {name: f"good{number}" for number, name in enumerate(good)}
-    by_piece = sums["proposals"]
-    each = {past: log.is_one_of(by_piece, actions[step]) for step, past in _DONE.items()}
-    each |= {column: log.is_one_of(by_piece, [name]) for name, column in outcomes.items()}
-    done = by_piece.group_by("user_key", "proposal").agg(
-        **{column: by_piece.n.sum(where=is_it).fill_null(0).cast("int64") for column, is_it in each.items()}
+    by_range = tables["proposals"]
+    counted = {column: window.is_one_of(by_range, actions[role]) for role, column in _STEPS.items()}
+    counted |= {column: window.is_one_of(by_range, [name]) for name, column in outcomes.items()}
+    counts = by_range.group_by("user_key", "proposal").agg(
+        **{column: by_range.n.sum(where=is_it).fill_null(0).cast("int64") for column, is_it in counted.items()}
     )
-    ends = sums["proposal_ends"]
+    ends = tables["proposal_ends"]
     order = ibis.window(group_by=["user_key", "proposal"], order_by="first_key")
     beside = ends.mutate(before=ends.last_key.lag().over(order))
-    waits = sums["proposal_waits"].union(_waits(beside, "first_key").drop("proposal"))
-    return Told(actions, log.engine.keep(done), outcomes, waits)
+    waits = tables["proposal_waits"].union(_waits(beside, "first_key").drop("proposal"))
+    return ProposalSteps(actions, window.engine.materialize(counts), outcomes, waits)
 
 
-def _sum_up(
-    log: Log, actions: Mapping[str, Sequence[str]], listed: Sequence[str], events: ir.Table
+def _aggregate(
+    window: EventWindow, actions: Mapping[Role, Sequence[str]], listed: Sequence[str], events: ir.Table
 ) -> dict[str, ir.Table]:
-    proposal = log.engine.json_text(events.metadata, log.roles.proposal_key)
-    steps = events.filter(events.action.isin(listed)).select("user_id", "piece", "at", "action", proposal=proposal)
-    told = log.engine.keep(log.engine.keyed(steps))
-    ends = told.filter(log.is_one_of(told, [*actions["create"], *actions["submit"]]))
+    proposal = window.engine.json_text(events.metadata, window.roles.proposal_key)
+    steps = events.filter(events.action.isin(listed)).select("user_id", "day_range", "at", "action", proposal=proposal)
+    steps = window.engine.materialize(window.engine.with_keys(steps))
+    submits = actions[Role.PROPOSAL_SUBMIT]
+    ends = steps.filter(window.is_one_of(steps, [*actions[Role.PROPOSAL_CREATE], *submits]))
     # At the same instant a creation comes before its submission.
-    submit = log.is_one_of(ends, actions["submit"])
-    keyed = ends.select("user_key", "piece", "proposal", key=ends["at"] * 2 + submit.cast("int64"))
-    order = ibis.window(group_by=["user_key", "piece", "proposal"], order_by="key")
+    submit = window.is_one_of(ends, submits)
+    keyed = ends.select("user_key", "day_range", "proposal", key=ends["at"] * 2 + submit.cast("int64"))
+    order = ibis.window(group_by=["user_key", "day_range", "proposal"], order_by="key")
     beside = keyed.mutate(before=keyed.key.lag().over(order))
     return {
-        "proposals": told.group_by("user_key", "piece", "proposal", "action_key").agg(n=told.count()),
-        "proposal_ends": keyed.group_by("user_key", "piece", "proposal").agg(
+        "proposals": steps.group_by("user_key", "day_range", "proposal", "action_key").agg(n=steps.count()),
+        "proposal_ends": keyed.group_by("user_key", "day_range", "proposal").agg(
             first_key=keyed.key.min(), last_key=keyed.key.max()
         ),
         "proposal_waits": _waits(beside, "key").drop("proposal"),
@@ -87,128 +102,118 @@ def _sum_up(
 def _waits(beside: ir.Table, key: str) -> ir.Table:
     """The rows of which `key` is a submission and `before` a creation, with the time between them."""
     pairs = beside.filter(beside[key] & 1 == 1, beside.before & 1 == 0)
-    kept = [name for name in ("user_key", "piece", "proposal") if name in pairs.columns]
-    return pairs.select(*kept, wait=(pairs[key] >> 1) - (pairs.before >> 1))
+    columns = [name for name in ("user_key", "day_range", "proposal") if name in pairs.columns]
+    return pairs.select(*columns, wait=(pairs[key] >> 1) - (pairs.before >> 1))
 
 
-def proposals(log: Log, told: Told) -> Part:
+def proposals(window: EventWindow, steps: ProposalSteps) -> FeatureGroup:
     """Proposals of each user with enough events."""
-    actions = told.actions
-    counted = _count(told)
-    hours = told.waits.group_by("user_key").agg(hours_to_submit=told.waits.wait.quantile(0.5) / HOUR)
-    rows = log.spans.left_join(counted, "user_key").left_join(hours, "user_key")
+    counts = _count(steps)
+    hours = steps.waits.group_by("user_key").agg(hours_to_submit=steps.waits.wait.quantile(0.5) / HOUR)
+    rows = window.spans.left_join(counts, "user_key").left_join(hours, "user_key")
     rows = rows.select(
         "user_key",
         "days",
         "hours_to_submit",
-        **{name: rows[name].fill_null(0) for name in counted.columns if name != "user_key"},
+        **{name: rows[name].fill_null(0) for name in counts.columns if name != "user_key"},
     )
-    features = [_weekly(rows, step, list(names)) for step, names in actions.items() if names]
-    if actions["create"] and actions["submit"]:
-        source = "\n".join([*actions["create"], *actions["submit"]])
+    features = [_weekly(rows, role, names) for role, names in steps.actions.items() if names]
+    create, submit = steps.actions[Role.PROPOSAL_CREATE], steps.actions[Role.PROPOSAL_SUBMIT]
+    if create and submit:
+        source = "\n".join([*create, *submit])
         features += _completion(rows, source) + _abandonment(rows, source)
-    return Part(rows, features)
+    return FeatureGroup(rows, features)
 
 
-def _count(told: Told) -> ir.Table:
+def _count(steps: ProposalSteps) -> ir.Table:
     """A row a user: created, submitted, revised, withdrawn, and completed (created ones that were submitted)."""
-    each = told.done
-    one = each.proposal.notnull()  # A proposal known by its id is created and submitted once, however often it is sent.
-    once = {
-        "created": one.ifelse(ibis.least(each.created, 1), each.created),
-        "submitted": one.ifelse(ibis.least(each.submitted, 1), each.submitted),
-    }
-    each = each.mutate(**once)
-    each = each.mutate(completed=ibis.least(each.created, each.submitted))
-    return each.group_by("user_key").agg(
-        **{name: each[name].sum().cast("int64") for name in (*_DONE.values(), "completed")}
+    counts = steps.counts
+    one = (
+        counts.proposal.notnull()
+    )  # A proposal known by its id is created and submitted once, however often it is sent.
+    counts = counts.mutate(
+        created=one.ifelse(ibis.least(counts.created, 1), counts.created),
+        submitted=one.ifelse(ibis.least(counts.submitted, 1), counts.submitted),
+    )
+    counts = counts.mutate(completed=ibis.least(counts.created, counts.submitted))
+    return counts.group_by("user_key").agg(
+        **{name: counts[name].sum().cast("int64") for name in (*_STEPS.values(), "completed")}
     )
 
 
-def _weekly(rows: ir.Table, step: str, actions: list[str]) -> Feature:
-    done = _DONE[step]
-    what = "revisions of proposals" if step == "revise" else f"proposals {done}"
-    return Feature(
-        f"proposals_{done}_per_week",
-        rows[done],
-        f"{what} a week",
-        f"{what} a week, from the first event to the end of the window",
-        "proposals/week",
-        "clustering",
-        "mean",
-        "count",
-        what,
-        "weeks",
-        {"submit": True, "withdraw": False}.get(step),
-        "\n".join(actions),
+def _weekly(rows: ir.Table, role: Role, actions: Sequence[str]) -> FeatureColumn:
+    done = _STEPS[role]
+    counted = "revisions of proposals" if role is Role.PROPOSAL_REVISE else f"proposals {done}"
+    return per_week(
+        name=f"proposals_{done}_per_week",
+        family=FeatureFamily.PROPOSALS,
+        source_action="\n".join(actions),
+        value=rows[done],
         per=rows.days / 7,
+        label=f"{counted} a week",
+        description=f"{counted} a week, from the first event to the end of the window",
+        unit="proposals/week",
+        role=FeatureRole.CLUSTERING,
+        numerator=counted,
+        higher_is_better=_BETTER.get(role),
     )
 
 
-def _completion(rows: ir.Table, actions: str) -> list[Feature]:
+def _completion(rows: ir.Table, source: str) -> list[FeatureColumn]:
     return [
-        Feature(
-            "proposal_submit_share",
-            rows.completed,
-            "share of proposals submitted",
-            "share of the proposals a user created that were submitted, of users who created one",
-            "share",
-            "clustering",
-            "ratio",
-            "count",
-            "proposals submitted",
-            "proposals created",
-            True,
-            actions,
+        ratio(
+            name="proposal_submit_share",
+            family=FeatureFamily.PROPOSALS,
+            source_action=source,
+            value=rows.completed,
             per=rows.created,
+            label="share of proposals submitted",
+            description="share of the proposals a user created that were submitted, of users who created one",
+            unit="share",
+            role=FeatureRole.CLUSTERING,
+            numerator="proposals submitted",
+            denominator="proposals created",
+            higher_is_better=True,
         ),
-        Feature(
-            "hours_to_submit",
-            rows.hours_to_submit,
-            "hours from create to submit",
-            "median hours from creating a proposal to submitting it, of users who did both",
-            "hours",
-            "clustering",
-            "mean",
-            "duration",
-            None,
-            None,
-            False,
-            actions,
+        mean_duration(
+            name="hours_to_submit",
+            family=FeatureFamily.PROPOSALS,
+            source_action=source,
+            value=rows.hours_to_submit,
+            label="hours from create to submit",
+            description="median hours from creating a proposal to submitting it, of users who did both",
+            unit="hours",
+            role=FeatureRole.CLUSTERING,
+            higher_is_better=False,
         ),
     ]
 
 
-def _abandonment(rows: ir.Table, actions: str) -> list[Feature]:
+def _abandonment(rows: ir.Table, source: str) -> list[FeatureColumn]:
     left = rows.created - rows.completed
     return [
-        Feature(
-            "proposals_abandoned_per_week",
-            left,
-            "proposals abandoned a week",
-            "proposals created but not submitted within the window, a week",
-            "proposals/week",
-            "clustering",
-            "mean",
-            "count",
-            "proposals abandoned",
-            "weeks",
-            False,
-            actions,
+        per_week(
+            name="proposals_abandoned_per_week",
+            family=FeatureFamily.PROPOSALS,
+            source_action=source,
+            value=left,
             per=rows.days / 7,
+            label="proposals abandoned a week",
+            description="proposals created but not submitted within the window, a week",
+            unit="proposals/week",
+            role=FeatureRole.CLUSTERING,
+            numerator="proposals abandoned",
+            higher_is_better=False,
         ),
-        Feature(
-            "abandoned_a_proposal",
-            (left > 0).cast("int64"),
-            "abandoned a proposal",
-            "users who created a proposal and had not submitted it by the end of the window",
-            "share",
-            "context",
-            "proportion",
-            "proportion",
-            "users with an abandoned proposal",
-            "users",
-            False,
-            actions,
+        share_of_users(
+            name="abandoned_a_proposal",
+            family=FeatureFamily.PROPOSALS,
+            source_action=source,
+            value=(left > 0).cast("int64"),
+            label="abandoned a proposal",
+            description="users who created a proposal and had not submitted it by the end of the window",
+            role=FeatureRole.CONTEXT,
+            numerator="users with an abandoned proposal",
+            higher_is_better=False,
         ),
     ]

@@ -174,7 +174,7 @@ def _screened_row(row: CatalogRow, alias_of: Mapping[str, str], other: Mapping[s
         return dict(row)
     texts = {column: UNNAMED_DESCRIPTION for column in _TEXTS if _has_value(row.get(column))}
     actions = "\n".join(other.get(name, name) for name in _actions(row))
-    return {**row, **texts, "feature": alias_of[metric], "source_action": actions or None}
+    return {**row, **texts, "feature": alias_of[metric], "subject": None, "source_action": actions or None}
 
 
 def _values(row: CatalogRow) -> list[str]:

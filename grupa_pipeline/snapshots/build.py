@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline import tables
-from grupa_pipeline.aggregates.event_window import open_log
-from grupa_pipeline.features.build import FeatureSet, measure
+from grupa_pipeline.aggregates.event_window import open_window
+from grupa_pipeline.features.build import FeatureSet, measure_features
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.generate import write_insights
@@ -26,7 +26,7 @@ from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.snapshots.engines import engine_on_window, placing, shelf
+from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window, placing
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, conform, content_key
 from grupa_pipeline.tables import Table
 
@@ -55,7 +55,7 @@ def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[
     """Features of the users with enough events in the window of `day`."""
     start, end = context.window(day)
     with engine_on_window(context, day) as engine:
-        return measure(
+        return measure_features(
             engine,
             tables.EVENTS.name,
             window_start=start,
@@ -63,7 +63,7 @@ def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[
             roles=context.roles(),
             min_events=context.settings.min_events,
             keep_actions=keep_actions,
-            shelf=shelf(context, engine),
+            cache=aggregate_cache(context, engine),
         )
 
 
@@ -218,16 +218,16 @@ def _users_in_window(context: SnapshotContext, day: date) -> pd.Series:
     """Events by user in the window of `day`, outcome events included."""
     start, end = context.window(day)
     with engine_on_window(context, day) as engine:
-        log = open_log(
+        window = open_window(
             engine,
             tables.EVENTS.name,
             window_start=start,
             window_end=end,
             roles=context.roles(),
             min_events=context.settings.min_events,
-            shelf=shelf(context, engine),
+            cache=aggregate_cache(context, engine),
         )
-        counted = log.count_users()
+        counted = window.count_users()
     return counted.to_pandas().set_index("user_id")["events"]
 
 

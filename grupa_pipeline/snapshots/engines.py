@@ -68,11 +68,13 @@ def _more_memory() -> Iterator[str]:
         limit *= 2
 
 
-def shelf(context: SnapshotContext, engine: Engine) -> ParquetAggregateCache | None:
-    """Where `engine` may keep sums from run to run; a cluster sums up everything each time."""
-    if not isinstance(engine, DuckDBEngine) or engine.register is None:
+def aggregate_cache(context: SnapshotContext, engine: Engine) -> ParquetAggregateCache | None:
+    """The cache of aggregates for `engine`; None on a Spark cluster, which computes all of them in each run."""
+    if not isinstance(engine, DuckDBEngine) or engine.key_dictionary is None:
         return None
-    return ParquetAggregateCache(context.publication, context.roles().sha256(), engine.connection, engine.register)
+    return ParquetAggregateCache(
+        context.publication, context.roles().sha256(), engine.connection, engine.key_dictionary
+    )
 
 
 def placing(context: SnapshotContext) -> Placing:

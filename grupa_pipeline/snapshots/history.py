@@ -17,6 +17,7 @@ from grupa_pipeline import tables
 from grupa_pipeline.segmentation.results import Snapshot
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import Table
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 HISTORY_DAYS = 14
 """Days before a snapshot in which its clusters' predecessors are looked for."""
@@ -101,13 +102,13 @@ def clusters_of(publication: Publication, day: date) -> pd.DataFrame | None:
 
 
 def action_columns(catalog: pa.Table) -> list[str]:
-    """The actions behind the `share_` columns, in the catalog's order."""
-    rows = catalog.select(["feature", "source_action"]).to_pylist()
-    return [row["source_action"] for row in rows if row["feature"].startswith("share_") and row["source_action"]]
+    """The actions whose shares are features, in the catalog's order."""
+    rows = catalog.select(["family", "subject"]).to_pylist()
+    return [row["subject"] for row in rows if row["family"] == FeatureFamily.ACTION_SHARE]
 
 
 def actions_before(publication: Publication, day: date) -> list[str]:
-    """The actions behind the `share_` columns of the last published snapshot before `day`."""
+    """The actions whose shares are features of the last published snapshot before `day`, in the order of its columns."""
     last = publication.query(
         "SELECT max(day) AS day FROM published_files WHERE table_name = 'user_features' AND day < ?", [day]
     ).to_pylist()
@@ -116,5 +117,5 @@ def actions_before(publication: Publication, day: date) -> list[str]:
     state = publication.states(last[0]["day"])["user_features"]
     columns = pq.read_schema(state.path).names
     rows = publication.load_published(tables.FEATURE_CATALOG, last[0]["day"]).to_pylist()
-    actions = {row["feature"]: row["source_action"] for row in rows}
-    return [actions[name] for name in columns if name.startswith("share_") and actions.get(name)]
+    actions = {row["feature"]: row["subject"] for row in rows if row["family"] == FeatureFamily.ACTION_SHARE}
+    return [actions[name] for name in columns if name in actions]

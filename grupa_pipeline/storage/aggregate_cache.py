@@ -16,9 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from grupa_pipeline import features
-from grupa_pipeline.aggregates.day_aggregates import Piece
-from grupa_pipeline.aggregates.engine import Register
+from grupa_pipeline import aggregates, event_catalog, features, vocabulary
+from grupa_pipeline.aggregates.day_aggregates import DayRange
+from grupa_pipeline.aggregates.engine import KeyDictionary
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.key_dictionary import written_in
@@ -32,19 +32,19 @@ KEEP_DAYS = 35
 
 @dataclass
 class ParquetAggregateCache:
-    """The sums that a DuckDB connection may read and add to.
+    """The aggregates that a DuckDB connection may read and add to.
 
     Attributes:
         publication: The warehouse and its events.
         roles_sha256: Fingerprint of the roles in force.
         con: The engine's connection.
-        register: What the numbers in the sums stand for.
+        key_dictionary: What the numbers in the aggregates stand for.
     """
 
     publication: Publication
     roles_sha256: str
     con: duckdb.DuckDBPyConnection
-    register: Register
+    key_dictionary: KeyDictionary
 
     @cached_property
     def _keys(self) -> Mapping[date, tuple[str, ...]]:
@@ -55,42 +55,42 @@ class ParquetAggregateCache:
         ).to_pylist()
         return {row["day"]: tuple(row["keys"]) for row in rows}
 
-    def with_events(self, pieces: Sequence[Piece]) -> list[Piece]:
-        """Those of `pieces` in which anything happened."""
-        return [piece for piece in pieces if self._events(piece)]
+    def with_events(self, ranges: Sequence[DayRange]) -> list[DayRange]:
+        """The `ranges` that hold at least one event."""
+        return [day_range for day_range in ranges if self._events(day_range)]
 
-    def holds(self, name: str, piece: Piece) -> bool:
-        """Whether the sum `name` over `piece` is there; one that cannot be read, as after a broken disk, is not."""
-        return written_in(self._path(name, piece), _GENERATION) in self.register.generations
+    def holds(self, name: str, day_range: DayRange) -> bool:
+        """Whether the aggregate `name` of `day_range` is there; one that cannot be read, as after a broken disk, is not."""
+        return written_in(self._path(name, day_range), _GENERATION) in self.key_dictionary.generations
 
-    def show(self, name: str, pieces: Sequence[Piece]) -> str:
-        """A view of the sum `name` over `pieces`."""
-        paths = [self._path(name, piece) for piece in pieces]
+    def show(self, name: str, ranges: Sequence[DayRange]) -> str:
+        """A view of the aggregate `name` of `ranges`."""
+        paths = [self._path(name, day_range) for day_range in ranges]
         for path in paths:
             os.utime(path)
         view, files = f"sums_{name}", ", ".join(map(exactly, paths))
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}])")
         return view
 
-    def put(self, name: str, piece: Piece, table: str, number: int) -> None:
-        """Keep the rows of `table` whose column `piece` is `number`, without that column."""
-        path = self._path(name, piece)
+    def put(self, name: str, day_range: DayRange, table: str, number: int) -> None:
+        """Keep the rows of `table` whose column `day_range` is `number`, without that column."""
+        path = self._path(name, day_range)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}")
         self.con.execute(
-            f"""COPY (SELECT * EXCLUDE (piece) FROM {table} WHERE piece = {number}) TO {quoted(str(draft))}
-                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_GENERATION}: {quoted(self.register.generations[-1])}}})"""
+            f"""COPY (SELECT * EXCLUDE (day_range) FROM {table} WHERE day_range = {number}) TO {quoted(str(draft))}
+                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_GENERATION}: {quoted(self.key_dictionary.generations[-1])}}})"""
         )
         warehouse.sync(draft)
         os.replace(draft, path)
 
-    def _events(self, piece: Piece) -> list[tuple[date, tuple[str, ...]]]:
+    def _events(self, day_range: DayRange) -> list[tuple[date, tuple[str, ...]]]:
         """What the events of a piece are known by: the days that have any, in order, and the keys of their content."""
-        days = (piece.start.date() + timedelta(days=n) for n in range((piece.end - piece.start).days))
+        days = (day_range.start.date() + timedelta(days=n) for n in range((day_range.end - day_range.start).days))
         return [(day, self._keys[day]) for day in days if day in self._keys]
 
-    def _path(self, name: str, piece: Piece) -> Path:
-        made_from = (name, piece, self._events(piece), self.roles_sha256, _code())
+    def _path(self, name: str, day_range: DayRange) -> Path:
+        made_from = (name, day_range, self._events(day_range), self.roles_sha256, _code())
         return folder(self.publication.folder) / f"{hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]}.parquet"
 
 
@@ -111,6 +111,10 @@ def clear(house: Path, keep_days: float = KEEP_DAYS) -> None:
 
 @cache
 def _code() -> str:
-    """Fingerprint of the features' code: a sum is worth nothing to another way of summing up."""
-    files: Sequence[Path] = sorted(Path(path) for root in features.__path__ for path in Path(root).glob("*.py"))
+    """Hash of the code that an aggregate depends on, so that one computed by other code is never used.
+
+    `aggregates` and `features` compute them, `event_catalog` decides which actions are aggregated, and all use `vocabulary`.
+    """
+    packages = (aggregates, event_catalog, features, vocabulary)
+    files = sorted(Path(path) for package in packages for root in package.__path__ for path in Path(root).glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest.ingest import IngestedFile
 from grupa_pipeline.storage import schema, staging, warehouse
+from grupa_pipeline.storage.feature_catalog_migration import with_families
 from grupa_pipeline.storage.staging import TableState
 from grupa_pipeline.tables import (
     EVENTS,
@@ -114,7 +115,7 @@ class Publication:
             LookupError: They have not been made, or are kept no longer.
         """
         state = staging.staged(self.folder, snapshot).get(table.name)
-        return pq.read_table(state.path) if state else self.load_published(table, snapshot)
+        return _read_file(table, state) if state else self.load_published(table, snapshot)
 
     def load_published(self, table: Table, snapshot: date) -> pa.Table:
         """Rows of `table` for `snapshot` as they were published.
@@ -130,7 +131,9 @@ class Publication:
                 f"{table.name} of {snapshot} is not there (not made yet, or kept no longer); materialise it."
             )
         if state.path:
-            return pq.read_table(state.path)
+            return _read_file(table, state)
+        if table is FEATURE_CATALOG:
+            return with_families(self.query(f"SELECT * FROM {table.name}"))
         if table.snapshot_column is None:
             return self.query(f"SELECT * FROM {table.name}")
         return self.query(f"SELECT * FROM {table.name} WHERE {table.snapshot_column} = ?", [snapshot])
@@ -190,7 +193,7 @@ class Publication:
                 for name, state in states.items():
                     table, path = BY_NAME[name], kept.get((snapshot, name))
                     if table.storage == "rows":
-                        _replace_rows(con, table, snapshot, pq.read_table(_staged_path(state)))
+                        _replace_rows(con, table, snapshot, _read_file(table, state))
                     self.note(con, table, snapshot, TableState(state.content_key, state.inputs, state.rows, path))
             self._forget_old_snapshots(con)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
@@ -278,6 +281,11 @@ def _insert(con: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> Non
     con.register("made", rows)
     con.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM made")
     con.unregister("made")
+
+
+def _read_file(table: Table, state: TableState) -> pa.Table:
+    rows = pq.read_table(_staged_path(state))
+    return with_families(rows) if table is FEATURE_CATALOG else rows
 
 
 def _staged_path(state: TableState) -> Path:

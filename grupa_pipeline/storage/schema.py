@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 
 from grupa_pipeline.sql import exactly, from_pattern, quoted
+from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
-from grupa_pipeline.tables import PIPELINE_TABLES, PUBLISHED_FILES, Table
+from grupa_pipeline.tables import FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -103,6 +104,11 @@ def _columns_of(con: duckdb.DuckDBPyConnection, name: str) -> set[str]:
     return {column for (column,) in rows}
 
 
-CURRENT = SchemaVersion("grupa.duckdb", _create)
+def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
+    """`feature_catalog` gets `family` and `subject`."""
+    rebuild(con, FEATURE_CATALOG, family=FAMILY, subject=SUBJECT)
+
+
+CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2,))
 """Today's shape. Who changes tables.py adds a step here, most often a `rebuild` of what changed, and freezes the new shape:
 `python -m tests.grupa_pipeline.storage.released` writes it, and a test compares."""

@@ -1,6 +1,6 @@
-"""How an action's name is read: its words, and the column-safe short form of it.
+"""Words of an action's name, and its slug: the short form for a column.
 
-What a word means is in `roles.py`; which actions get columns is in `census.py`.
+What a word means is defined in `event_catalog`; which actions get columns, in `features`.
 """
 
 import re
@@ -13,7 +13,12 @@ _SLUG_LENGTH = 40
 
 
 def words(name: str) -> tuple[str, ...]:
-    """Lower-case words of `name`, split where it is not alphanumeric and at the humps of camelCase."""
+    """Lower-case words of `name`, split where it is not alphanumeric and at the humps of camelCase.
+
+    Example:
+        >>> words("openReport: PDF")
+        ('open', 'report', 'pdf')
+    """
     return tuple(word.lower() for run in _WORD.findall(name) for word in _CAMEL.split(run))
 
 
@@ -24,7 +29,7 @@ def slug(name: str) -> str:
 
 
 def unique_slugs(names: Iterable[str]) -> dict[str, str]:
-    """Give every name its own slug; of names that fall together the first keeps it, the others are numbered from 2."""
+    """A different slug for every name; of names with the same slug the first has it, the others are numbered from 2."""
     slugs: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
@@ -34,7 +39,7 @@ def unique_slugs(names: Iterable[str]) -> dict[str, str]:
 
 
 def numbered(name: str, taken: Container[str]) -> str:
-    """`name`, or where that is taken the first of `name`_2, `name`_3, ... that is not."""
+    """`name`, or where that is taken the first of `name`_2, `name`_3, ... that is free."""
     candidate, number = name, 1
     while candidate in taken:
         number += 1

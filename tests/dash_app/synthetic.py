@@ -33,6 +33,12 @@ FEATURES = (
     ("hours_to_submit", "hours from creating a proposal to submitting it", "hours", "context", "mean", False),
     ("had_deal_complete", "completed a deal", "share", "outcome", "proportion", True),
 )
+_FAMILIES = {
+    "sessions_per_week": "activity",
+    "submitted_share": "proposals",
+    "hours_to_submit": "proposals",
+    "had_deal_complete": "outcome_had",
+}
 SHAPED_BY = {
     "method": {
         "min_clusters": 3,
@@ -99,6 +105,8 @@ def _feature(feature: str, description: str, unit: str, role: str, kind: str, be
         "denominator": "users",
         "higher_is_better": better,
         "source_action": "deal_complete" if role == "outcome" else None,
+        "family": _FAMILIES[feature],
+        "subject": "deal_complete" if role == "outcome" else None,
     }
 
 

@@ -14,13 +14,13 @@ DAY = DAYS[1]
 
 
 def population(services, cluster_id="C01", exposure=None, catalog_has=None):
-    """Users like a cluster's; `catalog_has` is a feature, and its action, that an earlier day had."""
+    """Users like a cluster's; `catalog_has` is a feature, its action and its family, that an earlier day had."""
     if catalog_has:
         con = _con(services)
         con.execute("CREATE TEMP TABLE feature_catalog AS SELECT * FROM feature_catalog")
         con.execute(
-            "INSERT INTO feature_catalog (feature, source_action, description, unit, metric_kind)"
-            " VALUES (?, ?, 'rare', 'share', 'ratio')",
+            "INSERT INTO feature_catalog (feature, source_action, family, subject, description, unit, metric_kind)"
+            " VALUES (?1, ?2, ?3, ?2, 'rare', 'share', 'ratio')",
             catalog_has,
         )
         return baselines.load_population(con, DAY, cluster_id, Roles(), 5, exposure)
@@ -70,7 +70,7 @@ def test_a_rule_that_cannot_be_read_gives_the_clusters_own_users(services, monke
 
 
 def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, shown):
-    found = population(services, catalog_has=("had_refund_issued", "refund_issued"))
+    found = population(services, catalog_has=("had_refund_issued", "refund_issued", "outcome_had"))
     nobody = replace(shown.catalog["had_deal_complete"], feature="had_refund_issued")
     assert baselines.measure_metric(found, nobody).value == 0
     with pytest.raises(BaselineError, match="choose another metric"):
@@ -78,7 +78,7 @@ def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, s
 
 
 def test_a_ratio_is_that_of_all_users_together(services, shown):
-    found = population(services, catalog_has=("events_per_session", None))
+    found = population(services, catalog_has=("events_per_session", None, "activity"))
     measured = baselines.measure_metric(
         found, replace(shown.catalog["submitted_share"], feature="events_per_session", metric_kind="ratio")
     )
@@ -92,7 +92,7 @@ def test_a_ratio_is_that_of_all_users_together(services, shown):
 
 
 def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services):
-    found = population(services, catalog_has=("share_proposal_archive", "proposal_archive"))
+    found = population(services, catalog_has=("share_proposal_archive", "proposal_archive", "action_share"))
     catalog = list(loading.load_catalog(_con(services)))
     assert found.values.column_names == ["user_id", *sorted([*catalog, "share_proposal_archive"])]
     assert set(found.values["share_proposal_archive"].to_pylist()) == {0.0}

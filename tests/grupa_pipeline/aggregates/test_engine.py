@@ -24,7 +24,7 @@ def con() -> duckdb.DuckDBPyConnection:
 def test_moments_are_whole_microseconds(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
-        found = engine.fetch(events.select("user_id", at=engine.micros(events.timestamp)).order_by("user_id"))
+        found = engine.fetch(events.select("user_id", at=engine.microseconds(events.timestamp)).order_by("user_id"))
     day = (datetime(2026, 1, 1) - datetime(1970, 1, 1)).days * 86_400_000_000
     assert found["at"].to_pylist() == [-1, day + 1, day, day]
 
@@ -39,8 +39,8 @@ def test_a_key_is_read_as_text_whatever_it_holds(con: duckdb.DuckDBPyConnection,
 
 def test_what_is_kept_is_computed_once_and_dropped_at_the_end(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
-        kept = engine.keep(engine.events("events").select("user_id"))
-        small = engine.keep(pa.table({"n": [1, 2]}))
+        kept = engine.materialize(engine.events("events").select("user_id"))
+        small = engine.materialize(pa.table({"n": [1, 2]}))
         con.execute("DELETE FROM events")
         assert len(engine.fetch(kept)) == 4
         assert engine.fetch(small)["n"].to_pylist() == [1, 2]
@@ -52,42 +52,42 @@ def test_a_step_that_does_not_fit_gets_more_memory_while_there_is_more():
     with duckdb.connect(config={"memory_limit": "20MB", "temp_directory": ""}) as con:
         con.execute(f"CREATE VIEW wide AS {wide}")
         with pytest.raises(duckdb.OutOfMemoryException), DuckDBEngine(con) as engine:
-            engine.keep(engine.events("wide"))
+            engine.materialize(engine.events("wide"))
         with DuckDBEngine(con, ["21MB", "1GB", "2GB"]) as engine:
-            assert engine.keep(engine.events("wide")).count().execute() == 3_000
+            assert engine.materialize(engine.events("wide")).count().execute() == 3_000
             assert con.sql("SELECT current_setting('memory_limit')").fetchall() == [("953.6 MiB",)]
 
 
 def test_users_and_actions_are_told_apart_by_numbers_that_stay(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
-        engine.know(events.filter(events.user_id.isin(["bob", "dan"])))
-        few = engine.fetch(engine.keyed(events.select("user_id", "action")).order_by("user_key"))
-        engine.know(events)
-        keyed = engine.keyed(events.select("user_id", "action"))
+        engine.assign_keys(events.filter(events.user_id.isin(["bob", "dan"])))
+        few = engine.fetch(engine.with_keys(events.select("user_id", "action")).order_by("user_key"))
+        engine.assign_keys(events)
+        keyed = engine.with_keys(events.select("user_id", "action"))
         assert few["user_key"].to_pylist() == [1, 2]
         assert engine.fetch(keyed.order_by("user_key"))["user_key"].to_pylist() == [1, 2, 3, 4]
-        named = engine.fetch(engine.named(keyed).order_by("user_key"))
+        named = engine.fetch(engine.with_actions(keyed).order_by("user_key"))
         assert named["action"].to_pylist() == ["b", "d", "a", "c"]
 
 
 def test_parts_lie_side_by_side_in_the_order_of_the_users(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
-        engine.know(events.filter(events.user_id != "ann"))
-        engine.know(events)
-        first = engine.keyed(events.filter(events.user_id != "cat").select("user_id", one=events.action))
-        second = engine.keyed(events.filter(events.user_id != "cat").select("user_id", other=events.action.upper()))
+        engine.assign_keys(events.filter(events.user_id != "ann"))
+        engine.assign_keys(events)
+        first = engine.with_keys(events.filter(events.user_id != "cat").select("user_id", one=events.action))
+        second = engine.with_keys(events.filter(events.user_id != "cat").select("user_id", other=events.action.upper()))
         found = engine.fetch_users([first.order_by("one"), second.order_by(ibis.desc("other"))])
     assert found.to_pydict() == {"user_id": ["ann", "bob", "dan"], "one": ["a", "b", "d"], "other": ["A", "B", "D"]}
 
 
 def test_scratch_is_dropped_at_the_end_of_its_block(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
-        kept = engine.keep(pa.table({"n": [1]}))
+        kept = engine.materialize(pa.table({"n": [1]}))
         with engine.scratch():
-            passing = engine.keep(pa.table({"n": [2]})).get_name()
-        after = engine.keep(pa.table({"n": [3]}))
+            passing = engine.materialize(pa.table({"n": [2]})).get_name()
+        after = engine.materialize(pa.table({"n": [3]}))
         tables = {row[2] for row in con.execute("SHOW ALL TABLES").fetchall()}
         assert passing not in tables
         assert {kept.get_name(), after.get_name()} <= tables

@@ -14,7 +14,7 @@ import pytest
 
 from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features, measure
+from grupa_pipeline.features.build import FeatureSet, build_features, measure_features
 from grupa_pipeline.snapshots import spark_session
 from tests.grupa_pipeline.features.logs import END, START
 
@@ -96,7 +96,7 @@ def on_both(session: Any, events: Path, **options: Any) -> tuple[FeatureSet, Fea
         here = build_features(con, "events", **options)
     with SparkEngine(session) as engine:
         engine.show_events("events", [events])
-        return here, measure(engine, "events", **options)
+        return here, measure_features(engine, "events", **options)
 
 
 def assert_equal(here: FeatureSet, there: FeatureSet) -> None:
@@ -135,7 +135,7 @@ def test_keys_and_moments_are_read_alike(session: Any, tmp_path: Path) -> None:
         for engine in (here, there):
             events = engine.events("events")
             texts = {f"key{number}": engine.json_text(events.metadata, key) for number, key in enumerate(KEYS)}
-            found = events.select("user_id", at=engine.micros(events.timestamp), **texts).order_by("user_id")
+            found = events.select("user_id", at=engine.microseconds(events.timestamp), **texts).order_by("user_id")
             answers.append(engine.fetch(found).to_pylist())
     assert sum(row["key0"] is not None for row in answers[0]) == 12
     assert answers[1] == answers[0]
@@ -146,7 +146,7 @@ def test_a_window_without_events_has_no_users(session: Any) -> None:
 
     with SparkEngine(session) as engine:
         engine.show_events("events", [])
-        found = measure(engine, "events", window_start=START, window_end=END, roles=Roles(), min_events=5)
+        found = measure_features(engine, "events", window_start=START, window_end=END, roles=Roles(), min_events=5)
     assert (len(found.users), len(found.features), found.events) == (0, 0, 0)
 
 
@@ -155,6 +155,6 @@ def test_what_was_kept_is_gone_afterwards(session: Any) -> None:
 
     with SparkEngine(session) as engine:
         engine.show_events("events", [])
-        kept = engine.keep(pa.table({"n": [1, 2]}))
+        kept = engine.materialize(pa.table({"n": [1, 2]}))
         assert engine.fetch(kept)["n"].to_pylist() == [1, 2]
     assert session.catalog.listTables() == []

@@ -1,4 +1,4 @@
-from grupa_pipeline.features.action_columns import MOST_ACTIONS, STAY_RANK, choose_actions
+from grupa_pipeline.features.action_columns import MAX_ACTIONS, STAY_RANK, choose_actions
 
 FIFTY = [(f"a{number:02}", 100 - number) for number in range(50)]
 
@@ -8,7 +8,7 @@ def test_the_commonest_come_in_by_name() -> None:
 
 
 def test_at_most_thirty() -> None:
-    assert choose_actions(FIFTY, 100, []) == [f"a{number:02}" for number in range(MOST_ACTIONS)]
+    assert choose_actions(FIFTY, 100, []) == [f"a{number:02}" for number in range(MAX_ACTIONS)]
 
 
 def test_one_percent_of_users_to_come_in_half_of_it_to_stay() -> None:
@@ -21,7 +21,7 @@ def test_an_action_stays_until_it_is_clearly_uncommon() -> None:
     chosen = choose_actions(FIFTY, 100, [leaves, stays])
     assert stays in chosen
     assert leaves not in chosen
-    assert len(chosen) == MOST_ACTIONS
+    assert len(chosen) == MAX_ACTIONS
     assert "a29" not in chosen  # its place is taken
 
 

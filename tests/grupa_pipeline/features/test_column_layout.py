@@ -2,6 +2,8 @@ import pyarrow as pa
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.column_layout import read_layout
+from grupa_pipeline.storage.feature_catalog_migration import with_families
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from tests.grupa_pipeline.features.logs import Event, measure, values
 
 LOG: list[Event] = [
@@ -25,7 +27,7 @@ def test_a_layout_is_what_a_catalog_says() -> None:
     assert layout.actions["search"] == "Search"
     assert layout.actions["search_2"] == "search"
     assert layout.outcomes == {"deal_complete": "deal_complete"}
-    assert layout.used == {"export_all": "Export: all", "import": "import"}
+    assert layout.product_features == {"export_all": "Export: all", "import": "import"}
     assert ("open", "search_2") in layout.paths
     assert ("search_2", "open") in layout.times
     assert {"Open!", "proposal_create", "proposal_submit", "deal_complete"} <= set(layout.sources)
@@ -42,7 +44,7 @@ def test_rates_are_told_from_features_that_are_called_alike() -> None:
     roles = Roles(good=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
     wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.good or ()]
     found = measure([*LOG, *wins], roles=roles)
-    assert read_layout(found.catalog).rates["sessions_per_week_2"] == ("mean", "sessions")
+    assert read_layout(found.catalog).rates["sessions_per_week_2"] == ("outcome_rate", "sessions")
     again = measure([*LOG, *wins], roles=roles, like=found.catalog)
     assert again.features.equals(found.features)
 
@@ -94,3 +96,16 @@ def test_nobody_gives_no_rows_in_the_same_columns() -> None:
     assert nobody.features.schema.names == found.features.schema.names
     assert len(nobody.features) == 0
     assert {field.type for field in nobody.features.schema if field.name != "user_id"} == {pa.float64()}
+
+
+def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -> None:
+    roles = Roles(good=("deal_complete", "sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
+    outcomes: list[Event] = [
+        ("ann", f"{day} 12:00", name, {"proposal_id": "q"}) for day in (3, 4) for name in roles.good or ()
+    ]
+    proposals: list[Event] = [("ann", "5 10:00", "proposal_submit", {"proposal_id": "q"})]
+    result = measure([*LOG, *outcomes, *proposals], roles=roles)
+    assert {row["family"] for row in result.catalog.to_pylist()} == set(FeatureFamily)
+    old = result.catalog.drop_columns(["family", "subject"])
+    assert with_families(old).equals(result.catalog)
+    assert with_families(result.catalog) is result.catalog

@@ -1,7 +1,7 @@
 import pytest
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.feature_usage import MOST_FEATURES
+from grupa_pipeline.features.feature_usage import MAX_FEATURES
 from tests.grupa_pipeline.features.logs import Event, entry, measure, values
 
 
@@ -42,7 +42,7 @@ def test_shares_and_use_of_each_feature() -> None:
 def test_at_most_eight_features_the_commonest() -> None:
     many = [use(user, "2 10:00", f"f{number}") for number in range(20) for user in ("ann", "bob")[: 1 + (number < 3)]]
     shares = [name for name in measure(LOG + many).features.column_names if name.startswith("feature_share_")]
-    assert len(shares) == MOST_FEATURES
+    assert len(shares) == MAX_FEATURES
     assert {f"feature_share_{slug}" for slug in ("f0", "f1", "f2", "export")} <= set(shares)
 
 

@@ -5,7 +5,7 @@ import pytest
 from grupa_pipeline.aggregates import event_window
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.features.paths import MOST_PATHS, MOST_TIMES
+from grupa_pipeline.features.paths import MAX_PATHS, MAX_TIMES
 from tests.grupa_pipeline.features.logs import END, START, Event, connect, entry, measure, values
 
 LOG: list[Event] = [
@@ -62,8 +62,8 @@ def test_their_number_is_bounded() -> None:
         for half in range(2)
     ]
     names = measure(LOG + many).features.column_names
-    assert sum(name.startswith("path_") for name in names) == MOST_PATHS
-    assert sum(name.startswith("hours_") for name in names) == MOST_TIMES
+    assert sum(name.startswith("path_") for name in names) == MAX_PATHS
+    assert sum(name.startswith("hours_") for name in names) == MAX_TIMES
 
 
 def test_more_actions_than_can_be_numbered_cost_the_rarest_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:

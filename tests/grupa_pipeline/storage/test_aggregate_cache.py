@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from grupa_pipeline.aggregates import day_aggregates
-from grupa_pipeline.aggregates.day_aggregates import Piece
+from grupa_pipeline.aggregates.day_aggregates import DayRange
 from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.maintenance.erasure import forget
 from grupa_pipeline.maintenance.withdrawal import withdraw
@@ -70,16 +70,18 @@ def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_on
     warehouse: SnapshotContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[int]] = []
-    original = day_aggregates.Sums._events_in
+    original = day_aggregates.DayAggregates._events_of
     monkeypatch.setattr(
-        day_aggregates.Sums, "_events_in", lambda sums, numbers: read.append(numbers) or original(sums, numbers)
+        day_aggregates.DayAggregates,
+        "_events_of",
+        lambda aggregates, numbers: read.append(numbers) or original(aggregates, numbers),
     )
     features(warehouse, 42)
     read.clear()
     pieced = features(warehouse, 43)  # the window loses a day at its start and wins one at its end
     assert read
     assert all(len(numbers) < 10 for numbers in read)
-    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
     whole = features(warehouse, 43)
     assert len(whole) > 10
     assert {"median_gap_days", "hours_to_submit", "feature_concentration"} <= set(whole.column_names)
@@ -101,7 +103,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
     ingest_logs(warehouse.publication, [log(tmp_path / "log.csv", *rows, header=HEADER)], None, NOW)
     features(warehouse, 22)
     pieced = features(warehouse, 29)
-    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
     assert "deal_complete_per_proposal" in pieced.column_names
     assert pieced.equals(features(warehouse, 29))
 
@@ -130,7 +132,7 @@ def test_numbers_from_elsewhere_are_given_to_nobody(
     after_older = features(warehouse, 44)
     path.unlink()
     after_loss = features(warehouse, 44)
-    monkeypatch.setattr(build, "shelf", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
     whole = features(warehouse, 44)
     assert {"a3", "b3"} <= set(whole["user_id"].to_pylist())
     assert after_older.equals(whole)
@@ -140,25 +142,25 @@ def test_numbers_from_elsewhere_are_given_to_nobody(
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    con.execute("CREATE TABLE made AS SELECT * FROM (VALUES (1, 7), (2, 9)) AS t (piece, user_key)")
+    con.execute("CREATE TABLE made AS SELECT * FROM (VALUES (1, 7), (2, 9)) AS t (day_range, user_key)")
     con.execute("CREATE TABLE done AS SELECT 'u3' AS user_id, 'login' AS action")
     return con
 
 
-def shelf_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> ParquetAggregateCache:
+def cache_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> ParquetAggregateCache:
     """A shelf whose register has one generation, whichever process asks."""
     register = ParquetKeyDictionary(aggregate_cache.folder(warehouse.publication.folder))
     if not register.generations:
-        with DuckDBEngine(con, register=register) as engine:
-            engine.know(engine.events("done"))
+        with DuckDBEngine(con, key_dictionary=register) as engine:
+            engine.assign_keys(engine.events("done"))
     return ParquetAggregateCache(warehouse.publication, roles, con, register)
 
 
-TWO_DAYS = Piece(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
+TWO_DAYS = DayRange(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
 
 
 def test_what_is_put_there_is_shown(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    kept = shelf_of(warehouse, con)
+    kept = cache_of(warehouse, con)
     assert not kept.holds("counts", TWO_DAYS)
     kept.put("counts", TWO_DAYS, "made", 2)
     assert kept.holds("counts", TWO_DAYS)
@@ -167,40 +169,40 @@ def test_what_is_put_there_is_shown(warehouse: SnapshotContext, con: duckdb.Duck
 
 
 def test_days_without_events_are_no_pieces(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    long_ago = Piece(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
-    assert shelf_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
+    long_ago = DayRange(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
+    assert cache_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
 
 
 def test_a_sum_is_of_its_events_and_of_no_others(
     warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     taken_in(warehouse, tmp_path / "other.csv", range(20, 22), 2)
-    assert shelf_of(warehouse, con).holds("counts", TWO_DAYS)
+    assert cache_of(warehouse, con).holds("counts", TWO_DAYS)
     taken_in(warehouse, tmp_path / "second.csv", range(8, 10), 3)
-    assert not shelf_of(warehouse, con).holds("counts", TWO_DAYS)
+    assert not cache_of(warehouse, con).holds("counts", TWO_DAYS)
 
 
 def test_other_roles_have_other_sums(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
-    assert not shelf_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
+    cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    assert not cache_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
 
 
 def test_who_is_forgotten_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     forget(Settings(warehouse=warehouse.publication.folder), "u3")
     assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
 
 
 def test_what_was_withdrawn_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    shelf_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
+    cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
     withdraw(Settings(warehouse=warehouse.publication.folder), rows["file_sha256"][0].as_py())
     assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
 
 
 def test_sums_that_nobody_asks_for_go(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    kept, folder = shelf_of(warehouse, con), warehouse.publication.folder
+    kept, folder = cache_of(warehouse, con), warehouse.publication.folder
     kept.put("counts", TWO_DAYS, "made", 2)
     (aggregate_cache.folder(folder) / ".half.parquet").touch()
     aggregate_cache.clear(folder)
@@ -216,18 +218,18 @@ def test_sums_that_nobody_asks_for_go(warehouse: SnapshotContext, con: duckdb.Du
 
 def test_pieces_are_as_long_as_the_calendar_allows() -> None:
     start = datetime(1970, 1, 1) + timedelta(days=31)
-    days = [(piece.end - piece.start).days for piece in day_aggregates.cut(start, start + timedelta(days=46))]
+    days = [(part.end - part.start).days for part in day_aggregates.split_days(start, start + timedelta(days=46))]
     assert days == [1, 32, 8, 1, 1, 1, 1, 1]
-    assert day_aggregates.cut(start, start) == []
-    assert day_aggregates.cut(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
+    assert day_aggregates.split_days(start, start) == []
+    assert day_aggregates.split_days(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
 
 
 def test_what_is_summed_up_at_once_is_never_longer_than_the_longest_piece() -> None:
-    parts = day_aggregates.cut(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
-    sums = day_aggregates.Sums(engine=None, events=None, pieces=parts, shelf=None)  # type: ignore[arg-type]
-    stretches = sums._stretches([number for number in range(len(parts)) if number != 4])
-    days = [(parts[numbers[-1]].end - parts[numbers[0]].start).days for numbers in stretches]
-    assert [number for numbers in stretches for number in numbers] == [n for n in range(len(parts)) if n != 4]
+    parts = day_aggregates.split_days(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
+    aggregates = day_aggregates.DayAggregates(engine=None, events=None, ranges=parts, cache=None)  # type: ignore[arg-type]
+    batches = aggregates._batches([number for number in range(len(parts)) if number != 4])
+    days = [(parts[numbers[-1]].end - parts[numbers[0]].start).days for numbers in batches]
+    assert [number for numbers in batches for number in numbers] == [n for n in range(len(parts)) if n != 4]
     assert max(days) <= 32
-    assert len(stretches) < len(parts)
-    assert all(4 not in range(numbers[0], numbers[-1] + 1) for numbers in stretches)
+    assert len(batches) < len(parts)
+    assert all(4 not in range(numbers[0], numbers[-1] + 1) for numbers in batches)

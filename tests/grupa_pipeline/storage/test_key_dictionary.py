@@ -22,10 +22,10 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 def numbers(con: duckdb.DuckDBPyConnection, folder: Path, day: str) -> tuple[dict[str, int], dict[str, int], list[str]]:
     """Those of the users and actions of a day, and the generations of the register, after a run that reads this day."""
     kept = ParquetKeyDictionary(folder)
-    with DuckDBEngine(con, register=kept) as engine:
+    with DuckDBEngine(con, key_dictionary=kept) as engine:
         events = engine.events(day)
-        engine.know(events)
-        keyed = engine.fetch(engine.keyed(events.mutate(who=events.user_id, what=events.action))).to_pylist()
+        engine.assign_keys(events)
+        keyed = engine.fetch(engine.with_keys(events.mutate(who=events.user_id, what=events.action))).to_pylist()
     users, actions = (
         {row[name]: row[key] for row in keyed} for name, key in (("who", "user_key"), ("what", "action_key"))
     )

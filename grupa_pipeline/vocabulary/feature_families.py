@@ -1,0 +1,62 @@
+"""Families of features: what a column of `user_features` measures, whatever it is called.
+
+A column's name starts with its family's prefix where it is about an action or a feature of the product. The name is only
+written: which family a column belongs to is read from `feature_catalog.family`.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class FeatureFamily(StrEnum):
+    """What a feature measures; `feature_catalog.subject` names the action or product feature it is about."""
+
+    ACTION_DONE = "action_done"
+    """Whether a user ever did an action (the subject)."""
+    ACTION_SHARE = "action_share"
+    """Share of a user's events that are an action (the subject)."""
+    ACTIVITY = "activity"
+    """Sessions, active days, gaps, totals."""
+    FEATURE_SHARE = "feature_share"
+    """Share of a user's feature uses that are of one feature of the product (the subject)."""
+    FEATURE_USAGE = "feature_usage"
+    """How much, how many and how evenly features of the product are used."""
+    FEATURE_USED = "feature_used"
+    """Whether a user ever used a feature of the product (the subject)."""
+    OUTCOME_HAD = "outcome_had"
+    """Whether a user ever had an outcome (the subject)."""
+    OUTCOME_PER_PROPOSAL = "outcome_per_proposal"
+    """Good outcomes (the subject) per proposal submitted."""
+    OUTCOME_RATE = "outcome_rate"
+    """Outcomes (the subject) a week."""
+    PATH = "path"
+    """Whether a user ever went directly from one action to another; `source_action` names both."""
+    PROPOSALS = "proposals"
+    """Proposals created, submitted, revised, withdrawn or abandoned."""
+    TIME_BETWEEN = "time_between"
+    """Time from one action to another; `source_action` names both."""
+
+
+COLUMN_PREFIX: Mapping[FeatureFamily, str] = MappingProxyType(
+    {
+        FeatureFamily.ACTION_DONE: "did_",
+        FeatureFamily.ACTION_SHARE: "share_",
+        FeatureFamily.FEATURE_SHARE: "feature_share_",
+        FeatureFamily.FEATURE_USED: "used_",
+        FeatureFamily.OUTCOME_HAD: "had_",
+        FeatureFamily.PATH: "path_",
+        FeatureFamily.TIME_BETWEEN: "hours_",
+    }
+)
+"""How the columns of a family are called: the prefix, then the slugs of their subjects joined by `__`."""
+
+
+def column_name(family: FeatureFamily, *slugs: str) -> str:
+    """Name of the column of `family` about `slugs`: `column_name(FeatureFamily.PATH, "search", "open")`."""
+    return COLUMN_PREFIX[family] + "__".join(slugs)
+
+
+def slugs_of(family: FeatureFamily, column: str) -> tuple[str, ...]:
+    """The slugs in the name of a column of `family`; a slug itself has no double underscore."""
+    return tuple(column.removeprefix(COLUMN_PREFIX[family]).split("__"))
