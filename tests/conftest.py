@@ -31,11 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what needs a Spark cluster. Tests of one file share its fixtures, so one worker of pytest-xdist runs them."""
+    """Mark what needs a Spark cluster or the sample warehouse, and let one worker of pytest-xdist run all tests of a file.
+
+    The tests of a file share its fixtures.
+    """
     spark = "spark_address" in getattr(item, "fixturenames", ())
     if spark:
         item.add_marker(pytest.mark.spark)
-    item.add_marker(pytest.mark.xdist_group("spark" if spark else item.path.name))
+    if "sample_run" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
+    item.add_marker(pytest.mark.xdist_group("spark" if spark else f"{item.path.parent.name}/{item.path.stem}"))
 
 
 @pytest.hookimpl(trylast=True)
@@ -113,3 +118,12 @@ def spark_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with spark_cluster(tmp_path_factory.mktemp("spark")) as address:
         yield address
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with scrypt's smallest memory: half a second less for each."""
+    from werkzeug import security
+
+    original = security.generate_password_hash
+    monkeypatch.setattr(security, "generate_password_hash", lambda password, _: original(password, "scrypt:16:8:1"))

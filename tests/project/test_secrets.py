@@ -11,6 +11,8 @@ import pytest
 from sample_data.generate import write_log
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "OPENAI_API_KEY": "sk-live-hush-openai-4711",
     "ANTHROPIC_API_KEY": "sk-ant-hush-anthropic-4712",

@@ -12,6 +12,8 @@ from sample_data import generate as generate_module
 from sample_data.behaviour import ACTIONS, FEATURES
 from sample_data.generate import END, write_log, write_truth
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_sample_log_has_the_size_that_was_asked_for(log: duckdb.DuckDBPyConnection) -> None:
     users, events, first, last, days = log.execute(

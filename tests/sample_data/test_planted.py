@@ -7,6 +7,8 @@ import pytest
 
 from sample_data.kinds import PLANTED_FILE, Pain, load_kinds
 
+pytestmark = pytest.mark.slow
+
 KINDS = load_kinds()
 PLANTED = [(kind.name, pain) for kind in KINDS for pain in kind.pains]
 

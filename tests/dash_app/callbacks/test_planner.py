@@ -69,6 +69,7 @@ def save(services, plan, **changes):
     return planner.save(services, {"plan": plan.plan_id}, *filled_in(services, plan, **changes), 3)
 
 
+@pytest.mark.slow
 def test_a_saved_plan_whose_cluster_is_gone_opens_with_the_numbers_it_was_saved_with(services, lost):
     tree, stored, title = open_(services, lost)
     words = text(tree)

@@ -279,6 +279,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_acknowledged(roadmap):
     known: set[str] = set()
     for pause in (0.05, 0.13, 0.21):

@@ -12,7 +12,7 @@ PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def settings(folder, tmp_path) -> Settings:
+def settings(folder, tmp_path, quick_passwords) -> Settings:
     users = tmp_path / "users"
     keep_account(users, "kim", PASSWORD)
     keep_account(users, "lou", PASSWORD + " too")

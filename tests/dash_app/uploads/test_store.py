@@ -83,6 +83,7 @@ def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
     assert client.post("/_dash-update-component", data=body, content_type="application/json").status_code == 413
 
 
+@pytest.mark.slow
 def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", DAY_FIRST)
     refused = checked(store, token).report
@@ -97,6 +98,7 @@ def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: Upload
     assert timestamp_format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
 
 
+@pytest.mark.slow
 def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadStore) -> None:
     names = []
     for body in (LOG, LOG + b"u3,2025-03-01T10:00:00Z,login\n"):

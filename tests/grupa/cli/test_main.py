@@ -122,6 +122,7 @@ def test_a_log_that_ends_before_1970_is_refused_and_leaves_nothing(
     assert not Publication(tmp_path / "warehouse").database.exists()
 
 
+@pytest.mark.slow
 def test_the_object_has_the_fields_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = log(tmp_path / "a.csv", EVENT, "b,1969-12-31T10:00:00,login")
     assert main.main(["run", str(path), "--json"]) == ExitStatus.DONE

@@ -109,6 +109,7 @@ sys.exit(serving.serve(Settings(warehouse=folder / "warehouse"), "127.0.0.1", in
 """
 
 
+@pytest.mark.slow
 def test_sigterm_lets_requests_end_and_stops_all_processes_with_status_0(tmp_path):
     ports = []
     for _ in range(2):

@@ -41,6 +41,7 @@ def execute(settings: Settings, instance: dg.DagsterInstance, request: dg.RunReq
     job.execute_in_process(instance=instance, run_config=QUIET, partition_key=request.partition_key)
 
 
+@pytest.mark.slow
 def test_a_file_in_the_inbox_is_taken_in_once_and_segmented(settings: Settings) -> None:
     path = put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -83,6 +84,7 @@ def test_a_file_that_is_still_arriving_waits(settings: Settings) -> None:
     assert inbox.pending_logs(settings.inbox) == []
 
 
+@pytest.mark.slow
 def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(settings: Settings) -> None:
     defs = build_defs(settings)
     schedule = defs.resolve_schedule_def("daily_resegmentation")
@@ -98,6 +100,7 @@ def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(setti
         assert isinstance(done, dg.SkipReason) and "segmented already" in str(done.skip_message)
 
 
+@pytest.mark.slow
 def test_new_events_or_other_settings_are_another_input(settings: Settings) -> None:
     put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:

@@ -29,6 +29,8 @@ from grupa_pipeline.tables import (
 from sample_data.generate import END, write_log
 from tests.grupa_pipeline import ingested_logs
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 VOLATILE = ("created_at", "ingested_at", "latency_ms", "call_id")
 

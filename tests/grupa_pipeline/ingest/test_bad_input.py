@@ -40,6 +40,7 @@ def test_real_broken_files_are_refused_in_one_sentence(path, take):
 
 
 @needs_logs
+@pytest.mark.slow
 def test_real_messy_log_asks_for_a_format_and_accounts_for_every_row(take):
     content = (LOGS / "moodle_edify_raw.csv.gz").read_bytes()
     with pytest.raises(UnusableFileError, match="--timestamp-format '%d/%m/%y, %H:%M'"):

@@ -18,6 +18,7 @@ def refusal(path, content: bytes) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_refused_early(tmp_path):
     packer = zlib.compressobj(9, wbits=31)
     row = b"u1,2025-01-01,login,\n" * 50_000

@@ -66,6 +66,7 @@ def test_ranking_restores_the_order_of_shuffled_rows(measured: pd.DataFrame):
     pd.testing.assert_frame_equal(rank_evidence(mixed), measured)
 
 
+@pytest.mark.slow
 def test_shuffled_outcomes_leave_evidence_in_one_log_of_twenty_at_most():
     features, labels, catalog = planted.features(), planted.labels(), planted.catalog()
     outcomes = list(catalog.loc[catalog["role"] == "outcome", "feature"])

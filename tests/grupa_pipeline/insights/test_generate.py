@@ -48,6 +48,7 @@ def test_rules_are_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize("llm", [None, MODEL])
+@pytest.mark.slow
 def test_every_number_is_one_of_the_evidence(llm: str | None, openai_key: None) -> None:
     arguments = contexts.inputs()
     with ModelServer() as server:

@@ -80,6 +80,7 @@ def _names_in(names: list[str], text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_planted_name_reaches_a_prompt_or_the_screen(openai_key: None) -> None:
     reached: list[str] = []
     planted_names = 0
@@ -99,6 +100,7 @@ def test_no_planted_name_reaches_a_prompt_or_the_screen(openai_key: None) -> Non
     assert reached == []
 
 
+@pytest.mark.slow
 def test_no_planted_name_is_in_the_catalogs_descriptions() -> None:
     for names, users in ((UNSAFE, 90), (payloads.persons(), 9)):
         features, catalog = _with_actions(names, users)

@@ -17,6 +17,8 @@ from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.segment import segment
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 5, 4)
 SMALL = Method(landmarks=450, trust_sample=200, subsamples=4, cells=32, workers=1)
 

@@ -14,6 +14,8 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.publication import Publication, file_key
 from sample_data.generate import END, write_log
 
+pytestmark = pytest.mark.slow
+
 HEADER = ["user_id", "timestamp", "action", "metadata"]
 Rows = Sequence[Sequence[str]]
 

@@ -66,6 +66,7 @@ def warehouse(tmp_path: Path) -> SnapshotContext:
     return warehouse
 
 
+@pytest.mark.slow
 def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_once(
     warehouse: SnapshotContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
     assert pieced.equals(features(warehouse, 29))
 
 
+@pytest.mark.slow
 def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
     before = features(warehouse, 42)
     for path in aggregate_cache.folder(warehouse.publication.folder).iterdir():
@@ -115,6 +117,7 @@ def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
     assert features(warehouse, 42).equals(before)
 
 
+@pytest.mark.slow
 def test_numbers_from_elsewhere_are_given_to_nobody(
     warehouse: SnapshotContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkey
 
 
 @pytest.mark.parametrize("file", ["grupa.duckdb", "roadmap.duckdb"])
+@pytest.mark.slow
 def test_a_file_of_a_later_release_is_refused_in_a_sentence(
     first_release: Path, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
