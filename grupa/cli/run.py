@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.automation import ingest_job, snapshot_job
+from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.event_catalog.roles import Roles, RolesError
@@ -173,18 +174,15 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
     if result.success:
         return result
     for event in result.filter_events(lambda event: event.is_step_failure):
-        failure = event.step_failure_data
-        details = failure.user_failure_data
+        details = event.step_failure_data.user_failure_data
         if details and "file" in details.metadata:
             line = str(details.metadata["line"].value)
             raise UnusableInputError(details.description or "", str(details.metadata["file"].value), int(line) or None)
-        cause = failure.error.cause or failure.error if failure.error else None
-        reason = (details.description if details else None) or (cause.message.strip() if cause else "it failed")
-        raise RunFailedError(f"{event.step_key} failed: {reason} (run {result.run_id}; Dagster's UI shows the details)")
+        run = f"run {result.run_id}; Dagster's UI shows the details"
+        raise RunFailedError(f"{event.step_key} failed: {failure_reason(event)} ({run})")
     for event in result.filter_events(lambda event: event.is_job_failure):
-        error = event.job_failure_data.error
-        if error:  # before any step: the run could not begin
-            raise RunFailedError(f"The run {result.run_id} failed: {(error.cause or error).message.strip()}")
+        if event.job_failure_data.error:  # before any step: the run could not begin
+            raise RunFailedError(f"The run {result.run_id} failed: {failure_reason(event)}")
     raise RunFailedError(f"The run {result.run_id} failed; Dagster's UI shows the details.")
 
 
