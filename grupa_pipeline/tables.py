@@ -247,6 +247,12 @@ CLUSTERS = Table(
             "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable.",
         ),
         ("rule", "VARCHAR", "Short rule that picks out its users, in units a person reads."),
+        (
+            "rule_conditions",
+            "JSON",
+            "The rule as data: a list of alternatives, each a list of conditions {feature, operator (> or <=), value} that all "
+            "hold; value is in the feature's unit, 0 to 1 for a share. [] is no rule; NULL: not held (earlier releases).",
+        ),
         ("rule_f1", "DOUBLE", "How well the rule does, F1, 0 to 1."),
         ("first_seen", "DATE", "Snapshot in which the id was issued."),
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),

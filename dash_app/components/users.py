@@ -9,9 +9,9 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, tables
 from dash_app.components.elements import aria
-from dash_app.data.rules import Condition, in_short, lacking, read_rule
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, short_description, unmet_conditions
 
 _SHOWN = 6
 MOST_FOUND = 6
@@ -126,10 +126,9 @@ def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
     nearest = snapshot.cluster(user["nearest_cluster_id"])
     if nearest is None:
         return []
-    rule = read_rule(nearest.rule or "", snapshot.catalog)
-    if rule is None:
+    if not nearest.rule_conditions:
         return [html.P(f"The nearest other cluster is {nearest.name}.", className="quiet")]
-    changes = lacking(rule, user["features"])
+    changes = unmet_conditions(nearest.rule_conditions, user["features"])
     if not changes:
         text = f"The nearest other cluster is {nearest.name}. They fit its rule already, but in all they do they are not as near."
         return [html.P(text, className="quiet")]
@@ -142,10 +141,11 @@ def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
 
 def _change(condition: Condition, value: float | None, snapshot: Snapshot) -> str:
     """One change, its two values in the units and digits of rules, so that they can be told apart."""
-    feature = snapshot.catalog[condition.feature]
-    side = "more than" if condition.above else "at most"
-    wanted, now = (_in_a_rule(each, feature.unit) for each in (condition.threshold, value))
-    return f"{formatting.capital(in_short(feature))}: {side} {wanted} (now {now})"
+    feature = snapshot.catalog.get(condition.feature)
+    description, unit = (feature.description, feature.unit) if feature else (condition.feature, "")
+    side = "more than" if condition.comparison is Comparison.MORE_THAN else "at most"
+    threshold, now = (_in_a_rule(number, unit) for number in (condition.threshold, value))
+    return f"{formatting.capital(short_description(description))}: {side} {threshold} (now {now})"
 
 
 def _in_a_rule(value: float | None, unit: str) -> str:

@@ -7,13 +7,12 @@ each user's own exposure alone. The arithmetic is in `planning/`; how a feature 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import cast
 
 import duckdb
 import pyarrow as pa
 
-from dash_app.data.loading import load_catalog
-from dash_app.data.rules import matching, read_rule
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
@@ -21,9 +20,21 @@ from dash_app.planning.sample_size import RATIO
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.catalog import fraction_columns
+from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
+
+
+class BaselineUsers(StrEnum):
+    """Whose metric a baseline is."""
+
+    RULE = "rule"
+    """Users that the cluster's rule picked on the days before the baseline's."""
+    MEMBERS = "members"
+    """The cluster's own users: the log is too short to leave days out, or too few of the rule's users came again."""
+    MEMBERS_NO_RULE = "members_no_rule"
+    """The cluster's own users: no rule is stored for it as conditions."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +46,14 @@ class Population:
         values: user_id and one column a feature, over each user's own exposure.
         fractions: user_id, then numerator and denominator of every ratio, for the same users and days.
         users: How many were picked; fewer have values, as not all came again in time.
-        by_rule: Whether the rule picked them; otherwise they are the cluster's own users.
+        picked_by: Whether the rule picked them, or why they are the cluster's own users.
     """
 
     window: BaselineWindow
     values: pa.Table
     fractions: pa.Table
     users: int
-    by_rule: bool
+    picked_by: BaselineUsers
 
 
 def load_population(
@@ -60,15 +71,17 @@ def load_population(
     """
     start, end, first_event = _window(con, day)
     window = baseline_window(first_event, end, exposure_days)
-    if window.unseen:
-        picked = _picked_by_rule(con, day, cluster_id, (start, window.start), roles, min_events)
+    rule = _stored_rule(con, day, cluster_id)
+    if rule and window.unseen:
+        picked = _picked_by_rule(con, rule, (start, window.start), roles, min_events)
         values, fractions = _exposed(con, picked, window, roles)
         if len(values) >= _FEWEST_COME:
-            return Population(window, values, fractions, len(picked), True)
+            return Population(window, values, fractions, len(picked), BaselineUsers.RULE)
     first_day = first_event.replace(hour=0, minute=0, second=0, microsecond=0)
     same_days = BaselineWindow(first_day, end, False, window.exposure_days)
     members = _members(con, day, cluster_id)
-    return Population(same_days, *_exposed(con, members, same_days, roles), len(members), False)
+    picked_by = BaselineUsers.MEMBERS if rule else BaselineUsers.MEMBERS_NO_RULE
+    return Population(same_days, *_exposed(con, members, same_days, roles), len(members), picked_by)
 
 
 def measure_metric(population: Population, feature: Feature) -> Baseline:
@@ -135,22 +148,19 @@ def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, dateti
     return found
 
 
-def _picked_by_rule(
-    con: duckdb.DuckDBPyConnection,
-    day: date,
-    cluster_id: str,
-    window: tuple[datetime, datetime],
-    roles: Roles,
-    min_events: int,
-) -> list[str]:
-    rule = con.execute(
-        "SELECT rule FROM clusters WHERE snapshot_date = ? AND cluster_id = ?", [day, cluster_id]
+def _stored_rule(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> Rule | None:
+    """The cluster's rule; None when an earlier release wrote it and it could not be turned into conditions."""
+    row = con.execute(
+        "SELECT rule_conditions FROM clusters WHERE snapshot_date = ? AND cluster_id = ?", [day, cluster_id]
     ).fetchone()
-    catalog = load_catalog(con)
-    branches = read_rule(rule[0], catalog) if rule and rule[0] else None
-    if branches is None:
-        return []
-    made = build_features(
+    return rule_from_json(row[0]) if row and row[0] else None
+
+
+def _picked_by_rule(
+    con: duckdb.DuckDBPyConnection, rule: Rule, window: tuple[datetime, datetime], roles: Roles, min_events: int
+) -> list[str]:
+    """Users that match the rule on the days of `window`, measured in the features of the snapshots."""
+    features = build_features(
         con,
         "events",
         window_start=window[0],
@@ -158,9 +168,11 @@ def _picked_by_rule(
         roles=roles,
         min_events=min_events,
         like=_columns(con),
-    )
-    chosen = matching(branches, made.features)
-    return made.features["user_id"].filter(pa.array(chosen)).to_pylist()
+    ).features
+    compared = features_of(rule).intersection(features.column_names)
+    columns = {name: features[name].to_numpy(zero_copy_only=False).astype(float) for name in compared}
+    matched = matching_users(rule, columns, len(features))
+    return cast(list[str], features["user_id"].filter(pa.array(matched)).to_pylist())
 
 
 def _members(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> list[str]:

@@ -10,6 +10,7 @@ import duckdb
 from dash_app import formatting
 from dash_app.data.history import CHANGES
 from dash_app.data.snapshot import Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
+from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
 
 
 def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
@@ -72,10 +73,12 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
         trends[cluster_id].append((at, size))
     rows = _rows(
         con,
-        "SELECT cluster_id, name, summary, size, share, stability, rule, rule_f1, first_seen, color_slot, fallback_reason"
-        " FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
+        "SELECT cluster_id, name, summary, size, share, stability, rule, rule_conditions, rule_f1, first_seen,"
+        " color_slot, fallback_reason FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
         day,
     )
+    for row in rows:
+        row["rule_conditions"] = rule_from_json(row["rule_conditions"]) if row["rule_conditions"] else None
     return tuple(
         Cluster(
             evidence=tuple(evidence[row["cluster_id"]]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from dash_app import formatting
+from grupa_pipeline.vocabulary.rule_conditions import Rule
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,11 @@ class Insight:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster as a card shows it; `trend` is its size in each snapshot up to this one, oldest first."""
+    """A cluster as a card shows it.
+
+    `rule_conditions` is None where an earlier release wrote a rule that could not be turned into conditions; `trend` is its
+    size in each snapshot up to this one, oldest first.
+    """
 
     cluster_id: str
     name: str
@@ -73,6 +78,7 @@ class Cluster:
     share: float
     stability: float | None
     rule: str | None
+    rule_conditions: Rule | None
     rule_f1: float | None
     first_seen: date | None
     color_slot: int

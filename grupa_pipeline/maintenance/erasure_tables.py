@@ -31,7 +31,7 @@ _PLAN_TEXTS = ("name", "hypothesis", "population", "variants", "guardrails", "de
 _TEXTS: Mapping[Table, Sequence[str]] = {
     INGESTED_FILES: ("file_name",),
     SEGMENTATIONS: ("reason",),
-    CLUSTERS: ("name", "summary", "rule", "fallback_reason", "written"),
+    CLUSTERS: ("name", "summary", "rule", "rule_conditions", "fallback_reason", "written"),
     CLUSTER_INSIGHTS: ("title", "body", "change", "hypothesis"),
     LLM_CALLS: ("prompt", "response", "error"),
     TEST_ROADMAP: _PLAN_TEXTS,
@@ -186,8 +186,13 @@ def _count_moves(con: duckdb.DuckDBPyConnection, labels: Mapping[date, str | Non
 
 
 def _naming(con: duckdb.DuckDBPyConnection, table: Table, person: Person) -> int:
-    """Rows of `table` that name the person."""
-    texts = [f"coalesce(regexp_matches({name}::VARCHAR, $pattern), false)" for name in _TEXTS.get(table, ())]
+    """Rows of `table` that name the person; a file of an earlier schema version may lack some of its columns."""
+    present = con.table(table.name).columns
+    texts = [
+        f"coalesce(regexp_matches({name}::VARCHAR, $pattern), false)"
+        for name in _TEXTS.get(table, ())
+        if name in present
+    ]
     people = [f"coalesce({name} = $user, false)" for name in _PEOPLE.get(table, ())]
     given = {"pattern": person.in_text} | ({"user": person.user_id} if people else {})
     [(rows,)] = con.execute(f"SELECT count(*) FROM {table.name} WHERE {' OR '.join(texts + people)}", given).fetchall()

@@ -12,7 +12,8 @@ import duckdb
 from grupa_pipeline.sql import exactly, from_pattern, quoted
 from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
-from grupa_pipeline.tables import FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
+from grupa_pipeline.storage.rule_migration import fill_rule_conditions
+from grupa_pipeline.tables import CLUSTERS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -105,8 +106,10 @@ def _columns_of(con: duckdb.DuckDBPyConnection, name: str) -> set[str]:
 
 
 def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
-    """`feature_catalog` gets `family` and `subject`."""
+    """Features have a family and a subject, and the rules of clusters are conditions."""
     rebuild(con, FEATURE_CATALOG, family=FAMILY, subject=SUBJECT)
+    rebuild(con, CLUSTERS)
+    fill_rule_conditions(con)
 
 
 CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2,))

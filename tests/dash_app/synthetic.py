@@ -15,6 +15,7 @@ import pyarrow as pa
 from grupa_pipeline import tables
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.schema import CURRENT
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
 
 DAYS = (date(2026, 3, 8), date(2026, 3, 9))
 KINDS = {
@@ -228,6 +229,7 @@ def _write_cluster(
         "rule": "sessions a week: more than 4 sessions/week"
         if slot == 0
         else "sessions a week: at most 4 sessions/week",
+        "rule_conditions": rule_to_json(((Condition("sessions_per_week", Comparison("<=" if slot else ">"), 4.0),),)),
         "rule_f1": 0.88,
         "first_seen": FIRST_SEEN.get(cluster_id, DAYS[0]),
         "color_slot": slot,

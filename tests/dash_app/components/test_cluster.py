@@ -12,6 +12,7 @@ from dash_app.components import users as people
 from dash_app.components.evidence import versus
 from dash_app.data.snapshot import ClusterChange
 from dash_app.data.users import Points
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition
 from tests.dash_app.trees import ids, of_class, parts, text
 
 
@@ -196,7 +197,7 @@ def test_a_search_says_when_it_lists_not_all_that_match(shown):
 
 
 def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
-    near = replace(shown.cluster("C01"), rule="share of proposals that are submitted: more than 20%")
+    near = replace(shown.cluster("C01"), rule_conditions=((Condition("submitted_share", Comparison.MORE_THAN, 0.2),),))
     seen = replace(shown, clusters=(near, *shown.clusters[1:]))
     user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": "C01", "unassigned_reason": None}
     words = text(people.why_here(user | {"features": {"submitted_share": 0.196}}, seen))
@@ -206,10 +207,11 @@ def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(s
     assert "They fit its rule already" in words
     noise = user | {"cluster_id": None, "unassigned_reason": "noise", "features": {}}
     assert "more than 20% (now nothing measured)" in text(people.why_here(noise, seen))
-    unruly = replace(seen, clusters=(replace(near, rule="no short rule picks out its users"), *seen.clusters[1:]))
-    words = text(people.why_here(user | {"features": {}}, unruly))
-    assert "The nearest other cluster is Deal closers." in words
-    assert "would" not in words
+    for no_rule in ((), None):
+        unruly = replace(seen, clusters=(replace(near, rule_conditions=no_rule), *seen.clusters[1:]))
+        words = text(people.why_here(user | {"features": {}}, unruly))
+        assert "The nearest other cluster is Deal closers." in words
+        assert "would" not in words
 
 
 def test_evidence_shows_effect_interval_and_what_it_is_worth(shown):

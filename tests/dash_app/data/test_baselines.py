@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from dash_app.data import baselines, loading
+from dash_app.data.baselines import BaselineUsers
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
 from tests.dash_app.synthetic import DAYS, FIRST_EVENT
 
 DAY = DAYS[1]
@@ -29,7 +31,7 @@ def population(services, cluster_id="C01", exposure=None, catalog_has=None):
 
 def test_the_rule_picks_users_on_the_days_before(services):
     found = population(services)
-    assert found.by_rule
+    assert found.picked_by is BaselineUsers.RULE
     assert found.window.unseen
     assert found.window.days == 17  # a quarter of the log's 69 days
     assert found.users < 330
@@ -63,10 +65,22 @@ def test_a_longer_exposure_sees_more(services, shown):
         population(services, exposure=60)
 
 
-def test_a_rule_that_cannot_be_read_gives_the_clusters_own_users(services, monkeypatch):
-    monkeypatch.setattr(baselines, "read_rule", lambda *_: None)
-    found = population(services, "C02")
-    assert (found.by_rule, found.window.unseen, found.users) == (False, False, 90)
+@pytest.mark.parametrize("conditions", [None, "[]"])
+def test_without_a_stored_rule_the_clusters_own_users_are_measured(services, conditions):
+    con = _con(services)
+    con.execute("CREATE TEMP TABLE clusters AS SELECT * FROM clusters")
+    con.execute("UPDATE clusters SET rule_conditions = ?", [conditions])
+    found = baselines.load_population(con, DAY, "C02", Roles(), 5)
+    assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS_NO_RULE, False, 90)
+
+
+def test_where_too_few_match_the_rule_the_clusters_own_users_are_measured(services):
+    con = _con(services)
+    con.execute("CREATE TEMP TABLE clusters AS SELECT * FROM clusters")
+    nobody = rule_to_json(((Condition("sessions_per_week", Comparison.MORE_THAN, 1e9),),))
+    con.execute("UPDATE clusters SET rule_conditions = ?", [nobody])
+    found = baselines.load_population(con, DAY, "C02", Roles(), 5)
+    assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS, False, 90)
 
 
 def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, shown):

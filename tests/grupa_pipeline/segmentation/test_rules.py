@@ -1,7 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 
+from benchmarks.segmentation.rules_read_back import read_back
 from grupa_pipeline.segmentation.rules import describe_clusters
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, matching_users, rule_from_json
 
 
 def _users() -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
@@ -28,23 +31,30 @@ def _users() -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
 def test_the_rule_names_what_sets_a_cluster_apart_in_units_a_person_reads() -> None:
     rules = describe_clusters(*_users()).set_index("cluster_id")
     assert rules.at["C01", "rule"] == "share of events that are search: more than 40%"
+    assert rule_from_json(rules.at["C01", "rule_conditions"]) == (
+        (Condition("share_search", Comparison.MORE_THAN, 0.4),),
+    )
     assert rules.at["C01", "rule_f1"] == 1.0
     assert rules.at["C02", "rule"].startswith("hours from create to submit: at most ")
     assert rules.at["C02", "rule"].endswith(" hours")
     assert rules.at["C02", "rule_f1"] > 0.99
 
 
-def test_f1_is_that_of_the_rule_as_it_reads() -> None:
+def test_f1_is_that_of_the_stored_conditions() -> None:
     table, labels, catalog = _users()
     labels.iloc[:40] = None  # 60 of the 100 who search remain in the cluster
     rules = describe_clusters(table[["share_search"]], labels, catalog).set_index("cluster_id")
-    text = rules.at["C01", "rule"]
-    threshold = float(text.split("more than ")[1].split("%")[0]) / 100
-    if "at most" not in text:
-        met = table["share_search"] > threshold
-        inside = labels == "C01"
-        assert rules.at["C01", "rule_f1"] == 2 * (met & inside).sum() / (met.sum() + inside.sum())
-    assert rules.at["C01", "rule_f1"] < 0.9
+    columns = {"share_search": table["share_search"].to_numpy()}
+    matched = matching_users(rule_from_json(rules.at["C01", "rule_conditions"]), columns, len(table))
+    inside = (labels == "C01").to_numpy()
+    assert rules.at["C01", "rule_f1"] == 2 * (matched & inside).sum() / (matched.sum() + inside.sum()) < 0.9
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_stored_rules_pick_the_same_users_whatever_actions_are_called(seed: int) -> None:
+    results = list(read_back(seed))
+    assert len(results) >= 3
+    assert all(result.conditions_equal for result in results)
 
 
 def test_order_of_users_and_columns_changes_nothing() -> None:
@@ -58,7 +68,12 @@ def test_order_of_users_and_columns_changes_nothing() -> None:
 def test_no_clusters_no_rules() -> None:
     table, labels, catalog = _users()
     nobody = pd.Series(None, index=labels.index, dtype=object)
-    assert list(describe_clusters(table, nobody, catalog).columns) == ["cluster_id", "rule", "rule_f1"]
+    assert list(describe_clusters(table, nobody, catalog).columns) == [
+        "cluster_id",
+        "rule",
+        "rule_conditions",
+        "rule_f1",
+    ]
     assert len(describe_clusters(table, nobody, catalog)) == 0
 
 
@@ -67,4 +82,5 @@ def test_features_without_any_difference_say_so() -> None:
     labels = pd.Series(["C01"] * 30 + ["C02"] * 30, index=flat.index)
     rules = describe_clusters(flat, labels, pd.DataFrame(columns=["feature", "description", "unit"]))
     assert set(rules["rule"]) == {"no short rule picks out its users"}
+    assert set(rules["rule_conditions"]) == {"[]"}
     assert set(rules["rule_f1"]) == {0.0}
