@@ -150,10 +150,10 @@ def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, dateti
 
 def _stored_rule(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> Rule | None:
     """The cluster's rule; None when an earlier release wrote it and it could not be turned into conditions."""
-    row = con.execute(
+    rows = con.execute(
         "SELECT rule_conditions FROM clusters WHERE snapshot_date = ? AND cluster_id = ?", [day, cluster_id]
-    ).fetchone()
-    return rule_from_json(row[0]) if row and row[0] else None
+    ).fetchall()
+    return rule_from_json(rows[0][0]) if rows and rows[0][0] else None
 
 
 def _picked_by_rule(

@@ -105,7 +105,10 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
     before = rows(database)
     assert before["events"] and all(before[table.name] for table in schema.PIPELINE_TABLES if table.storage == "rows")
     repair(Settings(warehouse=first_release))
-    assert rows(database) == before
+    after = rows(database)
+    assert after.keys() == before.keys()
+    for table, old in before.items():
+        assert after[table] == [dict.fromkeys(new) | row for new, row in zip(after[table], old, strict=True)]
     text, sound = status(Settings(warehouse=first_release))
     assert sound and f"schema version {schema.CURRENT.version}" in text
 
@@ -159,6 +162,7 @@ def test_a_file_of_a_later_release_is_refused_in_a_sentence(
     with warehouse.publish(database) as con:
         con.execute("UPDATE schema_version SET version = 99")
     before = warehouse.version(database)
+    capsys.readouterr()  # what repair logged
     commands = [["serve"], ["run"]] if file == "grupa.duckdb" else [["serve"]]
     for command in commands:
         assert main.main([*command, "--warehouse", str(first_release)]) == 1

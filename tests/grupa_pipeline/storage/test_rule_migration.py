@@ -14,7 +14,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.repair import repair
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_from_json
-from tests.grupa_pipeline.storage.released.shapes import make_file
+from tests.grupa_pipeline.storage.released.schemas import make_file
 
 DAY = date(2025, 6, 1)
 CATALOG = pd.DataFrame(
@@ -51,7 +51,8 @@ def folder(tmp_path: Path, described: tuple[pd.DataFrame, pd.Series, pd.DataFram
     database = tmp_path / "grupa.duckdb"
     make_file(database, "grupa")
     users = features.reset_index().assign(snapshot_date=DAY)
-    members = labels.rename("cluster_id").rename_axis("user_id").reset_index().assign(snapshot_date=DAY)
+    members = labels.rename("cluster_id").rename_axis("user_id").reset_index()
+    members = members.assign(snapshot_date=DAY, probability=1.0, unassigned_reason=None, nearest_cluster_id=None)
     with warehouse.publish(database) as con:
         con.register(
             "described", pa.Table.from_pandas(clusters.drop(columns="rule_conditions").assign(snapshot_date=DAY))
@@ -86,7 +87,8 @@ def test_a_text_that_reads_as_another_feature_stays_null(folder: Path) -> None:
 
 
 def test_conditions_stay_null_when_the_users_are_no_longer_stored(folder: Path) -> None:
-    (folder / "data" / "user_features" / str(DAY) / "rows.parquet").unlink()
+    with warehouse.publish(folder / "grupa.duckdb") as con:
+        con.execute("DELETE FROM published_files WHERE table_name = 'user_features'")
     assert stored(folder) == {"C01": None, "C02": None}
 
 
