@@ -17,6 +17,7 @@ from grupa_pipeline.insights.pain_points import find_pattern
 from grupa_pipeline.insights.rule_based import HABIT_WEIGHT
 from grupa_pipeline.insights.templates import PLACEHOLDER
 from grupa_pipeline.insights.wording import action_words
+from grupa_pipeline.vocabulary.enums import FeatureRole
 
 
 def reported_pains(described: DescribedCase, cluster_id: str) -> set[PlantedPain]:
@@ -108,5 +109,5 @@ def count_false_outcomes(logs: int) -> int:
         labels = assign_clusters(groups, cluster_ids([group.name for group in product.groups]), number)
         evidence = measure_evidence(features, labels, catalog)
         roles: pd.Series = catalog.set_index("feature")["role"]
-        false_outcomes += bool((evidence["metric"].map(roles) == "outcome").any())
+        false_outcomes += bool((evidence["metric"].map(roles) == FeatureRole.OUTCOME).any())
     return false_outcomes
