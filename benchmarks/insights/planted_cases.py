@@ -13,7 +13,7 @@ from benchmarks.insights.planted_products import PlantedPain, PlantedProduct, si
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.generate import write_insights
+from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.models import ClusterDraft, Naming
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.generate import write_insights
+from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
 from tests.grupa_pipeline.insights.model_server import ModelServer

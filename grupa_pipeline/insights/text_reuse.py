@@ -3,7 +3,7 @@
 The window slides daily, so exact values change every day while their meaning does not. A text is reused while the
 evidence it cites keeps its direction and band of magnitude, no new row of evidence is strong enough to require a
 mention, and prompts, schema, model and metric descriptions are unchanged. `templates` fills in the day's numbers;
-`generate` decides who writes a new text.
+`insight_writer` decides who writes a new text.
 """
 
 import hashlib

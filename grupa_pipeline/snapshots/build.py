@@ -19,7 +19,7 @@ from grupa_pipeline.aggregates.event_window import open_window
 from grupa_pipeline.features.build import FeatureSet, measure_features
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
-from grupa_pipeline.insights.generate import write_insights
+from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.segmentation.results import Segmentation, Snapshot
 from grupa_pipeline.segmentation.rules import describe_clusters

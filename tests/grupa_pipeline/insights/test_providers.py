@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from grupa_pipeline.insights.generate import Insights
+from grupa_pipeline.insights.insight_writer import Insights
 from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.vocabulary.enums import CallOutcome, InsightSource
 from tests.grupa_pipeline.insights import contexts

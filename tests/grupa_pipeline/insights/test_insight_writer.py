@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from grupa_pipeline import tables
-from grupa_pipeline.insights.generate import Insights
+from grupa_pipeline.insights.insight_writer import Insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
