@@ -19,6 +19,7 @@ demo: $(RUNTIME)
 test: $(DEV)
 	tools/chromium
 	tools/java
+	tools/node
 	$(PYTEST) --cov --cov-report=term
 
 # No browser, no Spark, no Dagster server and no slow test: what to run after each change.

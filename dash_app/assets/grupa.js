@@ -1,22 +1,76 @@
-/* What happens in the browser alone: the selection in the address, dimming, themes. No data is fetched here. */
+/* What happens in the browser alone: the selection in the address, dimming, themes. No data is fetched here.
+   The functions that touch no page stand first; tests/javascript loads them in Node. */
 (() => {
-  /* This file runs before Dash's own scripts, which keep what is already there. */
-  const own = (window.dash_clientside = window.dash_clientside || {});
-  const kept = () => own.no_update;
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  const unless = (value, current) => (same(value, current) ? kept() : value);
-  const wanted = (search) => new URLSearchParams(search || "");
-  const address = (changes, search) => {
-    const params = wanted(search);
+  const paramsOf = (search) => new URLSearchParams(search || "");
+
+  /* The query of an address after `changes`: an empty value removes its parameter. */
+  const changedSearch = (changes, search) => {
+    const params = paramsOf(search);
     for (const [name, value] of Object.entries(changes)) {
       if (value) params.set(name, value);
       else params.delete(name);
     }
     const text = params.toString();
-    return unless(text ? `?${text}` : "", search || "");
+    return text ? `?${text}` : "";
   };
-  /* What a callback is called for. Quick clicks on several things come in one call, which does not say in what order:
-     then it is the one that was clicked last. */
+
+  /* Of the inputs that triggered a callback, the one that was clicked last: quick clicks on several things come in one call,
+     which does not say in what order. */
+  const lastClicked = (inputs, clicked) => {
+    const changed = inputs.filter((input) => input.value);
+    return changed.find((input) => input.prop_id.startsWith(clicked)) || changed[0] || null;
+  };
+  const idOf = (trigger) => JSON.parse(trigger.prop_id.slice(0, trigger.prop_id.lastIndexOf(".")));
+
+  /* Where a label stands: over no earlier one, as near to its cluster as there is room, and inside the map. */
+  const roomFor = (box, taken, size) => {
+    const inside = (value, least, most) => Math.max(least, Math.min(value, most));
+    const left = inside(box.x - box.width / 2, 2, size.width - box.width - 2);
+    const top = inside(box.y - 6 - box.height, 2, size.height - box.height - 2);
+    const places = [];
+    for (let down = -8; down <= 8; down += 1) {
+      for (let right = -2; right <= 2; right += 1) {
+        const place = { left: left + (right * box.width) / 2, top: top + down * (box.height + 3) };
+        places.push({ ...place, far: Math.hypot(place.left - left, place.top - top) });
+      }
+    }
+    places.sort((one, other) => one.far - other.far);
+    const fits = ({ left: x, top: y, far }) =>
+      (!far || (x >= 2 && x + box.width <= size.width - 2 && y >= 36 && y + box.height <= size.height - 2)) &&
+      taken.every((each) => x + box.width + 2 < each.left || each.right + 2 < x || y + box.height + 2 < each.top || each.bottom + 2 < y);
+    return places.find(fits) || { left, top };
+  };
+
+  /* The lasso's outline, thinned to 100 corners: the server asks who of all users is inside. */
+  const thinOutline = (outline) => {
+    const step = Math.max(1, Math.ceil(outline.x.length / 100));
+    const thin = (values) => values.filter((_, at) => at % step === 0).map((value) => Number(value.toPrecision(6)));
+    return { x: thin(outline.x), y: thin(outline.y) };
+  };
+
+  /* How a trace of the map is drawn: in its own colour while its cluster, or none, is open; else grey and faint, not hidden. */
+  const traceLook = (trace, ownColor, open, known, { colors, dimmed }) => {
+    if (known && trace.meta !== open) return dimmed;
+    return { color: ownColor || colors[trace.meta], opacity: trace.meta || trace.marker.coloraxis ? 0.8 : 0.45 };
+  };
+
+  /* Links keep the snapshot, and the one of this page is marked. */
+  const railLinks = ({ path, snapshot }, ids) => [
+    ids.map((id) => id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
+    ids.map((id) => (id.path === path ? "rail-link here" : "rail-link")),
+  ];
+
+  if (typeof module === "object" && module.exports) {
+    module.exports = { changedSearch, idOf, lastClicked, railLinks, roomFor, same, thinOutline, traceLook };
+    return;
+  }
+
+  /* This file runs before Dash's own scripts, which keep what is already there. */
+  const own = (window.dash_clientside = window.dash_clientside || {});
+  const unchanged = () => own.no_update;
+  const unless = (value, current) => (same(value, current) ? unchanged() : value);
+  const address = (changes, search) => unless(changedSearch(changes, search), search || "");
   let clicked = "";
   document.addEventListener(
     "click",
@@ -26,11 +80,7 @@
     },
     true,
   );
-  const triggered = () => {
-    const found = own.callback_context.triggered.filter((each) => each.value);
-    return found.find((each) => each.prop_id.startsWith(clicked)) || found[0] || null;
-  };
-  const idOf = (trigger) => JSON.parse(trigger.prop_id.slice(0, trigger.prop_id.lastIndexOf(".")));
+  const triggered = () => lastClicked(own.callback_context.triggered, clicked);
 
   /* After a click on a button that goes away, the keyboard goes on from what it opened. */
   const focusOn = (selector) => {
@@ -55,7 +105,7 @@
     panel.scrollIntoView({ block: "start", behavior: screenIs("(prefers-reduced-motion: reduce)") ? "auto" : "smooth" });
   };
 
-  /* A field tells what was typed after a pause, of 600 ms at most (its debounce): a save waits for that. */
+  /* A field reports its value after a pause of 600 ms at most (its debounce): a save waits for that. */
   const PAUSE = 700;
   let typed = -PAUSE;
   let entered = -PAUSE; // the keys that move about in the form or close it left out
@@ -70,7 +120,7 @@
       true,
     );
   }
-  const toldAll = () => new Promise((done) => setTimeout(done, Math.max(0, typed + PAUSE - performance.now())));
+  const allReported = () => new Promise((done) => setTimeout(done, Math.max(0, typed + PAUSE - performance.now())));
 
   /* The draft as the drawer opened it: what differs from it when the drawer is closed was not saved. */
   const UNSAVED = "unsaved:";
@@ -80,7 +130,7 @@
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))));
 
   const mapDrawn = () => [...document.querySelectorAll("#map .js-plotly-plot")].find((map) => map._fullData);
-  const openNow = () => wanted(window.location.search).get("cluster") || "";
+  const openNow = () => paramsOf(window.location.search).get("cluster") || "";
 
   /* The table's row of the open cluster is marked. It is not the grid's own selection: what the grid reports of that comes
      late, and would open again what was open before. */
@@ -100,28 +150,9 @@
     if (data.cluster !== openNow()) own.set_props("url", { search: address({ cluster: data.cluster }, window.location.search) });
   };
 
-  /* Changes to the map, told to Plotly only where something is not as it should be. */
-  const tell = async (method, map, changes, ...rest) => {
+  /* Applies changes to the map; without any, Plotly is not called. */
+  const apply = async (method, map, changes, ...rest) => {
     if (Object.keys(changes).length) await window.Plotly[method](map, changes, ...rest);
-  };
-
-  /* A label stands where it lies over no earlier one, as near to its cluster as there is room, and inside the map. */
-  const roomFor = (box, taken, size) => {
-    const inside = (value, least, most) => Math.max(least, Math.min(value, most));
-    const left = inside(box.x - box.width / 2, 2, size.width - box.width - 2);
-    const top = inside(box.y - 6 - box.height, 2, size.height - box.height - 2);
-    const tries = [];
-    for (let down = -8; down <= 8; down += 1) {
-      for (let right = -2; right <= 2; right += 1) {
-        const place = { left: left + (right * box.width) / 2, top: top + down * (box.height + 3) };
-        tries.push({ ...place, far: Math.hypot(place.left - left, place.top - top) });
-      }
-    }
-    tries.sort((one, other) => one.far - other.far);
-    const fits = ({ left: x, top: y, far }) =>
-      (!far || (x >= 2 && x + box.width <= size.width - 2 && y >= 36 && y + box.height <= size.height - 2)) &&
-      taken.every((each) => x + box.width + 2 < each.left || each.right + 2 < x || y + box.height + 2 < each.top || each.bottom + 2 < y);
-    return tries.find(fits) || { left, top };
   };
 
   const placeLabels = async (map) => {
@@ -132,7 +163,7 @@
       const text = map.layout.meta.labels[each.name][narrow];
       if (each.text !== text) texts[`annotations[${at}].text`] = text;
     });
-    await tell("relayout", map, texts);
+    await apply("relayout", map, texts);
     const { xaxis, yaxis, width, height } = map._fullLayout;
     const taken = [];
     const shifts = {};
@@ -148,28 +179,25 @@
         if (Math.abs((map.layout.annotations[at][name] || 0) - value) > 1) shifts[`annotations[${at}].${name}`] = value;
       }
     });
-    await tell("relayout", map, shifts);
+    await apply("relayout", map, shifts);
   };
 
-  /* While a cluster is open the other users are grey and dimmed, not hidden: where dots are dense, faint ones add up. */
+  /* While a cluster is open the other users are grey too: where dots are dense, faint ones add up. */
   const ownColors = new WeakMap();
   const dimOthers = async (map) => {
-    const { colors, dimmed } = map.layout.meta;
     const open = openNow();
     const known = map.data.some((trace) => trace.meta && trace.meta === open);
     const traces = [];
     const changes = { "marker.color": [], "marker.opacity": [] };
     map.data.forEach((trace, at) => {
       if (trace.type !== "scattergl") return;
-      const { color, opacity, coloraxis } = trace.marker;
+      const { color, opacity } = trace.marker;
       if (typeof color !== "string") ownColors.set(trace, color);
-      const lit = !known || trace.meta === open;
-      const wanted = lit ? ownColors.get(trace) || colors[trace.meta] : dimmed.color;
-      const strength = lit ? (trace.meta || coloraxis ? 0.8 : 0.45) : dimmed.opacity;
-      if (color === wanted && opacity === strength) return;
+      const look = traceLook(trace, ownColors.get(trace), open, known, map.layout.meta);
+      if (color === look.color && opacity === look.opacity) return;
       traces.push(at);
-      changes["marker.color"].push(wanted);
-      changes["marker.opacity"].push(strength);
+      changes["marker.color"].push(look.color);
+      changes["marker.opacity"].push(look.opacity);
     });
     if (traces.length) await window.Plotly.restyle(map, changes, traces);
   };
@@ -183,12 +211,12 @@
       const place = customdata.indexOf(user);
       return { type: "circle", xsizemode: "pixel", ysizemode: "pixel", xanchor: x[place], yanchor: y[place], x0: -9, x1: 9, y0: -9, y1: 9, line: { width: 3 } };
     });
-    /* What was found is told where it hides none of them. */
+    /* The results stand where they cover no ring. */
     const middle = map._fullLayout.height / 2;
     const low = rings.some(({ yanchor }) => map._fullLayout.yaxis._offset + map._fullLayout.yaxis.d2p(yanchor) > middle);
     document.querySelector("#found-users").classList.toggle("above", low);
     const places = (shapes) => (shapes || []).map(({ xanchor, yanchor }) => [xanchor, yanchor]);
-    await tell("relayout", map, same(places(rings), places(map.layout.shapes)) ? {} : { shapes: rings });
+    await apply("relayout", map, same(places(rings), places(map.layout.shapes)) ? {} : { shapes: rings });
   };
 
   /* After every drawing the map is put right: after a click, on another size, with other colours. Two rounds do, the second
@@ -238,26 +266,26 @@
     });
   };
 
-  /* What just happened is told for a while: longer while somebody is at it, and until it is dismissed where it must stay. */
-  const TOLD_FOR = 8000;
+  /* A toast disappears after a while: later while it is hovered or focused, and only when dismissed where it must stay. */
+  const TOAST_MS = 8000;
   let going = 0;
   const letGo = () => {
     clearTimeout(going);
     const toast = document.querySelector("#toast");
     if (!toast.firstChild || toast.querySelector(".stays")) return;
     const isHeld = () => toast.matches(":hover") || toast.querySelector(":focus-visible");
-    going = setTimeout(() => (isHeld() ? letGo() : own.set_props("toast", { children: null })), TOLD_FOR);
+    going = setTimeout(() => (isHeld() ? letGo() : own.set_props("toast", { children: null })), TOAST_MS);
   };
 
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
     read_address: (path, search, names, saved, where, selection, planning) => {
-      const asked = wanted(search);
+      const asked = paramsOf(search);
       if (path && path !== "/data") setUpPlotly();
       /* A saved plan shows on the roadmap only: other pages need not be built again. */
       const changed = path === "/roadmap" ? `${names} ${saved}` : `${names}`;
       return [
-        path ? unless({ path, snapshot: asked.get("snapshot"), changed }, where) : kept(),
+        path ? unless({ path, snapshot: asked.get("snapshot"), changed }, where) : unchanged(),
         unless({ cluster: asked.get("cluster") || "" }, selection),
         unless({ plan: asked.get("plan") || "" }, planning),
       ];
@@ -266,16 +294,16 @@
     /* A click on a point, label, card, name or row opens a cluster. */
     open: (clicks, point, label, search) => {
       const trigger = triggered();
-      if (!trigger) return [kept(), kept()];
+      if (!trigger) return [unchanged(), unchanged()];
       const source = trigger.prop_id;
       if (source.startsWith("{")) focusOn("#panel h2");
-      if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), kept()];
+      if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), unchanged()];
       if (source === "map.clickAnnotationData") showPanel();
-      if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), kept()];
+      if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), unchanged()];
       const { customdata: id, curveNumber } = point.points[0];
       const cluster = mapDrawn().data[curveNumber].meta;
       if (cluster) showPanel();
-      return [cluster ? address({ cluster }, search) : kept(), { id, cluster }];
+      return [cluster ? address({ cluster }, search) : unchanged(), { id, cluster }];
     },
     ring: () => {
       painted().then(() => {
@@ -285,7 +313,7 @@
     },
     /* The table is laid once the map is drawn: it stands below, and takes as long as all the cards. */
     lay_table: async (table) => {
-      if (!table) return kept();
+      if (!table) return unchanged();
       for (let frames = 0; frames < 300 && !mapDrawn(); frames += 2) await painted();
       if (mapDrawn()) watchMap(mapDrawn());
       return table.grid;
@@ -303,70 +331,63 @@
       ];
     },
 
-    /* The lasso's outline, thinned to 100 corners: the server asks who of all users is inside. */
-    area: (selected) => {
-      const outline = selected && selected.lassoPoints;
-      if (!outline) return null;
-      const step = Math.max(1, Math.ceil(outline.x.length / 100));
-      const thin = (values) => values.filter((_, at) => at % step === 0).map((each) => Number(each.toPrecision(6)));
-      return { x: thin(outline.x), y: thin(outline.y) };
-    },
+    area: (selected) => (selected && selected.lassoPoints ? thinOutline(selected.lassoPoints) : null),
 
     /* Dash also calls this when the picker is put on the page: then nothing was picked. */
     pick_snapshot: (day, days, search) => {
-      const shown = wanted(search).get("snapshot") || (days.length && days[0].value);
-      return day && day !== shown ? address({ snapshot: day, cluster: "", plan: "" }, search) : kept();
+      const shown = paramsOf(search).get("snapshot") || (days.length && days[0].value);
+      return day && day !== shown ? address({ snapshot: day, cluster: "", plan: "" }, search) : unchanged();
     },
     /* What the dialog is asked to show; the server is only asked when somebody asked. */
     ask: () => {
       const trigger = triggered();
-      if (!trigger) return kept();
+      if (!trigger) return unchanged();
       const asked = idOf(trigger);
       if (asked.type === "compare") return { what: "compare", of: `${asked.cluster} ${trigger.value}`, at: Date.now() };
       return { what: asked.what, of: asked.of, at: Date.now() };
     },
     plan: (clicks, search) => {
       const trigger = triggered();
-      return trigger ? address({ plan: `new:${idOf(trigger).recommendation}` }, search) : kept();
+      return trigger ? address({ plan: `new:${idOf(trigger).recommendation}` }, search) : unchanged();
     },
     open_plan: (clicks, search) => {
       const trigger = triggered();
-      return trigger ? address({ plan: idOf(trigger).plan }, search) : kept();
+      return trigger ? address({ plan: idOf(trigger).plan }, search) : unchanged();
     },
     replan: (clicks) => {
       const trigger = triggered();
-      if (!trigger) return kept();
+      if (!trigger) return unchanged();
       const what = idOf(trigger).type;
       if (what === "reload-plan") asOpened = null;
       return { what, at: Date.now() };
     },
     save_plan: async (clicks) => {
       const trigger = triggered();
-      if (!trigger) return kept();
-      await toldAll();
+      if (!trigger) return unchanged();
+      await allReported();
       return { plan: idOf(trigger).plan, at: Date.now() };
     },
-    after_save: (saved, search) => (saved ? address({ plan: "" }, search) : kept()),
+    after_save: (saved, search) => (saved ? address({ plan: "" }, search) : unchanged()),
     /* The drawer opens at once and says what is coming. */
     drawer: (planning) => {
       const open = Boolean(planning && planning.plan);
       if (open && !planning.plan.startsWith(UNSAVED)) asOpened = null;
       if (open && document.querySelector("#toast .reopen")) own.set_props("toast", { children: null });
       const wait = { namespace: "dash_html_components", type: "P", props: { children: "Measuring the baseline and sizing the test…", className: "quiet", "aria-busy": "true" } };
-      return [open, open ? wait : kept()];
+      return [open, open ? wait : unchanged()];
     },
     let_go: () => {
       painted().then(letGo);
     },
-    dismiss: (clicks) => (triggered() ? null : kept()),
+    dismiss: (clicks) => (triggered() ? null : unchanged()),
     opened_draft: (draft) => {
       if (draft && !(asOpened && asOpened.plan_id === draft.plan_id)) asOpened = draft;
     },
     close_plan: (opened, search, draft) => {
-      const plan = wanted(search).get("plan");
-      if (opened !== false || !plan) return [kept(), kept()];
+      const plan = paramsOf(search).get("plan");
+      if (opened !== false || !plan) return [unchanged(), unchanged()];
       const back = plan.startsWith(UNSAVED) ? plan : UNSAVED + plan;
-      return [address({ plan: "" }, search), isEdited(draft) ? { plan: back, at: Date.now() } : kept()];
+      return [address({ plan: "" }, search), isEdited(draft) ? { plan: back, at: Date.now() } : unchanged()];
     },
 
     /* The roadmap: which view, which plans, what is done with the selected one. */
@@ -375,24 +396,16 @@
     enable_tools: (rows, ids) => ids.map(() => !(rows && rows.length)),
     plan_tool: (clicks, rows, search) => {
       const trigger = triggered();
-      if (!trigger || !rows || !rows.length) return [kept(), kept()];
+      if (!trigger || !rows || !rows.length) return [unchanged(), unchanged()];
       const what = idOf(trigger).what;
       const plan = rows[0].plan_id;
-      if (what === "open") return [kept(), address({ plan }, search)];
-      if (what === "duplicate" || what === "remove") return [{ what, plan, at: Date.now() }, kept()];
+      if (what === "open") return [unchanged(), address({ plan }, search)];
+      if (what === "duplicate" || what === "remove") return [{ what, plan, at: Date.now() }, unchanged()];
       window.open(`/export/plan/${encodeURIComponent(plan)}/${what}.json`, "_blank");
-      return [kept(), kept()];
+      return [unchanged(), unchanged()];
     },
 
-    /* Links keep the snapshot, and the one of this page is marked. */
-    rail: (where, ids) => {
-      if (!where) return [ids.map(kept), ids.map(kept)];
-      const { path, snapshot } = where;
-      return [
-        ids.map((id) => id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
-        ids.map((id) => (id.path === path ? "rail-link here" : "rail-link")),
-      ];
-    },
+    rail: (where, ids) => (where ? railLinks(where, ids) : [ids.map(unchanged), ids.map(unchanged)]),
 
     /* Light and dark: what was chosen before, else what the system asks for. */
     scheme: (stored) => {
@@ -400,7 +413,7 @@
       document.body.dataset.agThemeMode = dark ? "dark" : "light";
       return dark ? "dark" : "light";
     },
-    switch_scheme: (clicks, now) => (clicks ? (now === "dark" ? "light" : "dark") : kept()),
+    switch_scheme: (clicks, now) => (clicks ? (now === "dark" ? "light" : "dark") : unchanged()),
   };
 
   /* Dragging plans on the board; the buttons and lists of each card do the same. */

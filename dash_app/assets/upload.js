@@ -1,5 +1,21 @@
 /* Sends logs to the server: dropped or chosen, one after the other, straight from the disk. Nothing is read into memory. */
 (() => {
+  /* The reason in a refusal's JSON; `fallback` where the answer holds none. */
+  const refusalReason = (text, fallback) => {
+    try {
+      return JSON.parse(text).error || fallback;
+    } catch {
+      return fallback;
+    }
+  };
+  const percentSent = (sent, size) => Math.floor((100 * sent) / size);
+  const progressText = (name, percent, queued) => `Sending ${name}: ${percent}%${queued ? `, ${queued} more to come` : ""}`;
+
+  if (typeof module === "object" && module.exports) {
+    module.exports = { percentSent, progressText, refusalReason };
+    return;
+  }
+
   const own = (window.dash_clientside = window.dash_clientside || {});
   const queue = [];
   let current = null;
@@ -13,13 +29,6 @@
     const drop = document.getElementById("drop");
     if (drop) drop.classList.toggle("over", on);
   };
-  const told = (text, fallback) => {
-    try {
-      return JSON.parse(text).error || fallback;
-    } catch {
-      return fallback;
-    }
-  };
 
   const announce = async (file) => {
     const answer = await fetch("/uploads", {
@@ -28,7 +37,7 @@
       body: JSON.stringify({ name: file.name, size: file.size }),
     });
     const text = await answer.text();
-    if (!answer.ok) throw new Error(told(text, `${file.name} was not taken by the server (${answer.status}).`));
+    if (!answer.ok) throw new Error(refusalReason(text, `${file.name} was refused by the server (${answer.status}).`));
     return JSON.parse(text).token;
   };
 
@@ -36,17 +45,16 @@
     new Promise((done, failed) => {
       const request = new XMLHttpRequest();
       current = request;
-      const left = () => (queue.length ? `, ${queue.length} more to come` : "");
       const move = (sent) => {
-        const percent = Math.floor((100 * sent) / file.size);
+        const percent = percentSent(sent, file.size);
         show("upload-progress", { hidden: false });
         show("upload-bar", { value: String(percent) });
-        show("upload-words", { children: `Sending ${file.name}: ${percent}%${left()}` });
+        show("upload-words", { children: progressText(file.name, percent, queue.length) });
       };
       request.upload.onprogress = (event) => move(event.loaded);
-      request.onload = () => (request.status === 200 ? done() : failed(new Error(told(request.responseText, `${file.name} was not taken by the server (${request.status}).`))));
-      request.onerror = () => failed(new Error(`${file.name} did not arrive: the connection broke. Nothing of it was kept; drop it again.`));
-      request.onabort = () => failed(new Error(`${file.name} was stopped; nothing of it was kept.`));
+      request.onload = () => (request.status === 200 ? done() : failed(new Error(refusalReason(request.responseText, `${file.name} was refused by the server (${request.status}).`))));
+      request.onerror = () => failed(new Error(`${file.name} did not arrive: the connection broke. Nothing of it was stored; drop it again.`));
+      request.onabort = () => failed(new Error(`${file.name} was stopped; nothing of it was stored.`));
       request.open("PUT", `/uploads/${token}`);
       request.setRequestHeader("Content-Type", "application/octet-stream");
       move(0);

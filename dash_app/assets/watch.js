@@ -1,11 +1,19 @@
-/* Tells an open page what happened meanwhile: a newer snapshot was published, or the session has ended. */
+/* Notifies an open page: a newer snapshot was published, or the session has ended. */
 (() => {
+  /* Whether a snapshot published at `made` is newer than the one seen before; the first look only remembers. */
+  const isNews = (seen, made) => Boolean(seen && made && made !== seen);
+
+  if (typeof module === "object" && module.exports) {
+    module.exports = { isNews };
+    return;
+  }
+
   const own = (window.dash_clientside = window.dash_clientside || {});
   const EVERY = 30000;
   let seen = null;
   let signedOut = false;
 
-  const tell = (words, link, href) => {
+  const notify = (words, link, href) => {
     own.set_props("news-words", { children: words });
     own.set_props("news-go", { children: link, href });
     own.set_props("news", { hidden: false });
@@ -13,7 +21,7 @@
   /* Asked for again, this address leads through the sign-in and back. */
   const sessionEnded = () => {
     signedOut = true;
-    tell("Your session has ended; what you do here is not saved.", "Sign in again", location.pathname + location.search);
+    notify("Your session has ended; what you do here is not saved.", "Sign in again", location.pathname + location.search);
   };
 
   /* Also what the page asks for by itself is answered with 401 then. */
@@ -29,7 +37,7 @@
     const answer = await window.fetch("/news").catch(() => null);
     if (!answer || !answer.ok) return;
     const { made, day } = await answer.json();
-    if (seen && made && made !== seen) tell(`The snapshot of ${day} has been published.`, "Show it", location.pathname);
+    if (isNews(seen, made)) notify(`The snapshot of ${day} has been published.`, "Show it", location.pathname);
     seen = seen || made || "nothing yet";
   };
   document.addEventListener("visibilitychange", look);
