@@ -12,15 +12,15 @@ from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
-from dash_app.components import elements, logs, shell, uploads
+from dash_app.components import elements, ingestion, shell, uploads
 from dash_app.data import files
 from dash_app.data.files import LogFile
-from dash_app.data.inbox import load_refused, load_waiting
+from dash_app.data.inbox_files import load_refused, load_waiting
 from dash_app.data.uploads import UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
-from dash_app.uploads.store import RefusedUploadError, UploadStore
+from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,11 @@ def refresh(
     taken = _files(services)
     shown: dict[str, Any] = {
         "uploads": uploads.upload_cards(arrived, {each.file_sha256 for each in taken}),
-        "pipeline": logs.pipeline(progress, waiting),
-        "files": [logs.files_table(taken), logs.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED))],
+        "pipeline": ingestion.pipeline(progress, waiting),
+        "files": [
+            ingestion.files_table(taken),
+            ingestion.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED)),
+        ],
     }
     now = {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in shown.items()}
     now["version"] = services.database.version() or ""

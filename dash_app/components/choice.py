@@ -6,7 +6,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, overview
 from dash_app.components.elements import aria
-from dash_app.components.tables import table
+from dash_app.components.html_tables import table
 from dash_app.data.choice import CandidateRow, Choice
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
-from dash_app.components.evidence import beside_label, difference_bars, evidence_chip
+from dash_app.components.evidence_bars import beside_label, difference_bars, evidence_chip
 from dash_app.data.snapshot import Cluster, Insight
 from dash_app.figures.colors import look
 

@@ -9,8 +9,8 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components import users as user_components
-from dash_app.components.evidence import difference_bars
-from dash_app.components.tables import table
+from dash_app.components.evidence_bars import difference_bars
+from dash_app.components.html_tables import table
 from dash_app.data.calls import Call
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference

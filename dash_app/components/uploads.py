@@ -14,8 +14,8 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
-from dash_app.components.logs import button
-from dash_app.components.tables import log_table
+from dash_app.components.html_tables import log_table
+from dash_app.components.ingestion import button
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, FileReport, Upload, UploadAction
 
 

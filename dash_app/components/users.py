@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import elements, tables
+from dash_app.components import elements, html_tables
 from dash_app.components.elements import aria
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import Difference
@@ -60,7 +60,7 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         for each in cluster.evidence
         if each.measure != "path" and each.metric in user["features"]
     ][:8]
-    numbers = tables.table(("", "This user", "Their cluster", "Everyone else"), rows)
+    numbers = html_tables.table(("", "This user", "Their cluster", "Everyone else"), rows)
     return html.Div([html.P(sure), rule, numbers, *_nearest(user, snapshot)])
 
 
@@ -92,7 +92,7 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
                 ]
             )
         )
-    return tables.table(("Average of", *sides, "Apart (in standard deviations)"), rows)
+    return html_tables.table(("Average of", *sides, "Apart (in standard deviations)"), rows)
 
 
 def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Component:
@@ -165,4 +165,4 @@ def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:
         for name, value in user["features"].items()
         if (feature := snapshot.catalog.get(name)) and value is not None
     ][:12]
-    return tables.table(("", "This user"), rows) if rows else None
+    return html_tables.table(("", "This user"), rows) if rows else None

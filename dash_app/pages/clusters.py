@@ -11,7 +11,7 @@ from dash_app import formatting
 from dash_app.components import cluster as cluster_components
 from dash_app.components import empty, overview
 from dash_app.components.elements import aria
-from dash_app.components.evidence import versus
+from dash_app.components.evidence_bars import versus
 from dash_app.data import users
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points

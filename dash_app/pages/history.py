@@ -10,8 +10,8 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import empty
 from dash_app.components.elements import aria
+from dash_app.components.html_tables import table
 from dash_app.components.overview import change_line
-from dash_app.components.tables import table
 from dash_app.data import history
 from dash_app.data.history import ClusterLabels, ClusterSize
 from dash_app.data.snapshot import ClusterChange, Snapshot

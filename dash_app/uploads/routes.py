@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request
 
 from dash_app.data.uploads import MAX_UPLOAD_BYTES
 from dash_app.services import Services
-from dash_app.uploads.store import RefusedUploadError, UploadStore
+from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
 
 _BLOCK = 1 << 20
 

@@ -16,7 +16,9 @@ def test_every_script_has_tests():
     assert {path.name.removesuffix(".test.js") for path in TESTS} == scripts
 
 
-@pytest.mark.skipif(NODE is None, reason="Node is not installed (Debian: apt install nodejs); tests of the scripts need it")
+@pytest.mark.skipif(
+    NODE is None, reason="Node is not installed (Debian: apt install nodejs); tests of the scripts need it"
+)
 def test_the_scripts_tests_pass_in_node():
     result = subprocess.run([NODE, "--test", *map(str, TESTS)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

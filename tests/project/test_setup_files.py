@@ -99,7 +99,9 @@ def test_the_workspace_loads_a_module_that_is_there() -> None:
     assert (ROOT / Path(*module.split("."))).with_suffix(".py").exists()
 
 
-@pytest.mark.parametrize("name", [".ci/run", "tools/venv", "tools/apt-install", "tools/chromium", "tools/java", "tools/node"])
+@pytest.mark.parametrize(
+    "name", [".ci/run", "tools/venv", "tools/apt-install", "tools/chromium", "tools/java", "tools/node"]
+)
 def test_scripts_can_be_run(name: str) -> None:
     assert os.access(ROOT / name, os.X_OK)
 

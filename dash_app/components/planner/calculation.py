@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components.tables import table
+from dash_app.components.html_tables import table
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import SAME_DAYS, Baseline
 from dash_app.planning.brief import change_text, value_text

@@ -6,7 +6,7 @@ from dash import no_update
 from dash_app.callbacks import data
 from dash_app.data.uploads import UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
-from dash_app.uploads.store import RefusedUploadError, UploadStore
+from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
 from grupa_pipeline.storage import warehouse
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.trees import ids, of_class

@@ -9,7 +9,7 @@ from dash import html
 from dash_app.components import cluster as cards
 from dash_app.components import details, overview
 from dash_app.components import users as people
-from dash_app.components.evidence import versus
+from dash_app.components.evidence_bars import versus
 from dash_app.data.snapshot import ClusterChange
 from dash_app.data.users import Points
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition

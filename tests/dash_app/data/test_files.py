@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from dash_app.app import create_app
 from dash_app.data.database import Database
 from dash_app.data.files import load_files
-from dash_app.data.inbox import load_refused, load_waiting
+from dash_app.data.inbox_files import load_refused, load_waiting
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 

@@ -13,9 +13,9 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
-from dash_app.components.tables import log_table
+from dash_app.components.html_tables import log_table
 from dash_app.data.files import LogFile
-from dash_app.data.inbox import Refused
+from dash_app.data.inbox_files import Refused
 from dash_app.monitoring.progress import STAGES, Progress, Waiting
 
 _SHOWN_FILES = 200
