@@ -4,7 +4,7 @@ import pytest
 
 from dash_app.callbacks import navigation
 from tests.dash_app.synthetic import DAYS
-from tests.dash_app.trees import ids
+from tests.dash_app.trees import ids, of_class
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,7 @@ def test_each_address_shows_its_page_and_the_header_of_the_newest_snapshot(servi
 def test_the_snapshot_and_the_open_cluster_come_from_the_address(services):
     page, header = navigation.show_page(services, {"path": "/", "snapshot": DAYS[0].isoformat()}, "?cluster=C02")
     assert header[0].value == DAYS[0].isoformat()
-    panel = (
-        next(each for each in page.children[2].children if each.id == "panel") if hasattr(page, "children") else None
-    )
+    [panel] = of_class(page, "panel")
     assert panel.className == "panel open"
 
 

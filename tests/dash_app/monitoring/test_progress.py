@@ -2,7 +2,7 @@
 
 import pytest
 
-from dash_app.components import logs
+from dash_app.components import ingestion
 from dash_app.monitoring.dagster_runs import DagsterStatus, Run
 from dash_app.monitoring.progress import STAGES, Waiting, pipeline_progress
 from tests.dash_app.trees import text
@@ -20,7 +20,7 @@ def test_a_log_waits_while_dagster_lives() -> None:
 def test_a_log_waits_for_dagster_and_the_page_says_so() -> None:
     found = pipeline_progress(LOG, DagsterStatus(alive=False))
     assert found.stuck
-    told = text(logs.pipeline(found, LOG))
+    told = text(ingestion.pipeline(found, LOG))
     assert "Dagster is not running" in told and "grupa serve" in told and "log.csv" in told
 
 
@@ -46,7 +46,7 @@ def test_stages_follow_the_steps_that_have_begun(doings: DagsterStatus, stage: s
 def test_the_end_names_the_snapshot() -> None:
     found = pipeline_progress([], DagsterStatus(True, TAKEN, Run("s", "done", 125.0, 140.0, day="2025-06-29")))
     assert (found.state, STAGES[found.stage]) == ("done", "Published")
-    assert "29 Jun 2025 is published" in text(logs.pipeline(found, []))
+    assert "29 Jun 2025 is published" in text(ingestion.pipeline(found, []))
 
 
 def test_a_log_that_brings_nothing_new_ends_with_the_sensors_reason() -> None:
@@ -62,7 +62,7 @@ def test_a_run_that_failed_says_why_and_may_be_tried_again() -> None:
     failed = Run("i", "failed", 110.0, 111.0, failed_step="ingest", problem="No space left on device")
     found = pipeline_progress(LOG, DagsterStatus(True, failed))
     assert (found.state, found.can_retry) == ("failed", True)
-    told = text(logs.pipeline(found, LOG))
+    told = text(ingestion.pipeline(found, LOG))
     assert "No space left on device" in told and "Try again" in told
     put_again = pipeline_progress([Waiting("log.csv", 130.0)], DagsterStatus(True, failed))
     assert put_again.state == "waiting"
@@ -81,4 +81,6 @@ def test_a_snapshot_older_than_the_last_log_is_not_its_end() -> None:
 
 def test_nothing_was_ever_done() -> None:
     assert pipeline_progress([], DagsterStatus(alive=True)).state == "idle"
-    assert "Nothing has been processed yet" in text(logs.pipeline(pipeline_progress([], DagsterStatus(alive=True)), []))
+    assert "Nothing has been processed yet" in text(
+        ingestion.pipeline(pipeline_progress([], DagsterStatus(alive=True)), [])
+    )

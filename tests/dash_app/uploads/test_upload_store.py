@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from dash_app.app import create_app
 from dash_app.callbacks.data import carry_out
 from dash_app.components.uploads import _read_as
-from dash_app.data.uploads import FileReport
+from dash_app.data.uploads import FileReport, Upload
 from dash_app.server import security
-from dash_app.uploads import store as upload_store
-from dash_app.uploads.upload_store import RefusedUploadError, Upload, UploadStore, safe_name
+from dash_app.uploads import upload_store
+from dash_app.uploads.upload_store import RefusedUploadError, UploadStore, safe_name
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.inbox import timestamp_format_file
 
