@@ -16,7 +16,7 @@ from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.event_catalog.roles import Roles, RolesError
 from grupa_pipeline.segmentation.worker_pool import warm_up
-from grupa_pipeline.settings import Settings
+from grupa_pipeline.settings import DUCKDB, Settings
 from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
@@ -149,7 +149,7 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
         raise UnusableInputError(
             f"--window-days {settings.window_days} is more than {MOST_WINDOW_DAYS:,} (a hundred years)."
         )
-    if settings.engine != Settings.engine:
+    if settings.engine != DUCKDB:
         try:
             check_available(settings.engine)
         except SparkUnavailableError as error:

@@ -15,21 +15,22 @@ from grupa_pipeline.storage import repair, run_lock, warehouse
 from grupa_pipeline.storage.publication import Publication
 
 logger = logging.getLogger("grupa")
+_DEFAULTS = Settings()
 
 
 class WarehouseResource(dg.ConfigurableResource):
     """One warehouse and the settings of the runs that write to it. Holds no secret."""
 
     folder: str
-    window_days: int = Settings.window_days
-    min_events: int = Settings.min_events
-    min_group: int = Settings.min_group
-    seed: int = Settings.seed
-    keep_snapshots: int = Settings.keep_snapshots
-    keep_version_days: int = Settings.keep_version_days
+    window_days: int = _DEFAULTS.window_days
+    min_events: int = _DEFAULTS.min_events
+    min_group: int = _DEFAULTS.min_group
+    seed: int = _DEFAULTS.seed
+    keep_snapshots: int = _DEFAULTS.keep_snapshots
+    keep_version_days: int = _DEFAULTS.keep_version_days
     llm: str | None = None
     llm_warning: str | None = None
-    engine: str = Settings.engine
+    engine: str = _DEFAULTS.engine
     roles_file: str | None = None
     timestamp_format: str | None = None
 
@@ -76,4 +77,4 @@ class WarehouseResource(dg.ConfigurableResource):
 
 def _shared_fields() -> set[str]:
     """Settings that the resource holds under the same name."""
-    return set(WarehouseResource.model_fields) & set(Settings.__dataclass_fields__)
+    return set(WarehouseResource.model_fields) & set(Settings.model_fields)

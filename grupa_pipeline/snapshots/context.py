@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.settings import Settings
+from grupa_pipeline.settings import DUCKDB, Settings
 from grupa_pipeline.storage.publication import Publication
 
 
@@ -27,7 +27,7 @@ class SnapshotContext:
     @property
     def on_spark(self) -> bool:
         """Whether a Spark cluster runs the heavy computations; else DuckDB does, in this process."""
-        return self.settings.engine != Settings.engine
+        return self.settings.engine != DUCKDB
 
     def roles(self) -> Roles:
         """The role of each action, as the roles file says.

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from grupa_pipeline.settings import SettingError, Settings, read_log_format
+from grupa_pipeline.settings import SettingError, Settings
 
 WRITE = """
 import logging, sys
@@ -40,10 +40,10 @@ def test_text_is_the_message_alone():
 
 
 def test_the_form_is_a_setting():
-    assert read_log_format({}) == "text"
+    assert Settings.from_env({}).log_format == "text"
     assert Settings.from_env({"GRUPA_LOG_FORMAT": " JSON "}).log_format == "json"
-    with pytest.raises(SettingError, match=r"GRUPA_LOG_FORMAT is 'xml'; give text or json"):
-        read_log_format({"GRUPA_LOG_FORMAT": "xml"})
+    with pytest.raises(SettingError, match=r"GRUPA_LOG_FORMAT is 'xml'; give json or text"):
+        Settings.from_env({"GRUPA_LOG_FORMAT": "xml"})
 
 
 def test_a_command_tells_a_wrong_form_in_one_line(tmp_path):

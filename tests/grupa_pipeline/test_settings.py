@@ -22,15 +22,29 @@ from grupa_pipeline.settings import DEFAULT_MODELS, SettingError, Settings
         ({"GRUPA_LLM": "gpt", "OPENAI_API_KEY": "sk-real"}, None, True),
     ],
 )
-def test_which_model_writes(env: dict[str, str], model: str | None, warned: bool) -> None:
+def test_which_model_writes_the_insights(env: dict[str, str], model: str | None, warned: bool) -> None:
     settings = Settings.from_env(env)
     assert settings.llm == model
     assert bool(settings.llm_warning) is warned
 
 
-def test_a_setting_that_cannot_be_used_is_named() -> None:
+def test_an_unusable_value_is_named_with_its_variable() -> None:
     with pytest.raises(SettingError, match="GRUPA_MIN_EVENTS is 'many'; give a whole number"):
         Settings.from_env({"GRUPA_MIN_EVENTS": "many"})
+
+
+@pytest.mark.parametrize("name", ["GRUPA_TRUST_PROXY", "GRUPA_SEED", "GRUPA_LOG_FORMAT", "GRUPA_KEEP_SNAPSHOTS"])
+def test_every_kind_of_value_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(SettingError, match=rf"{name} is '-1.x'; give [\w ]+\.$"):
+        Settings.from_env({name: "-1.x"})
+
+
+def test_settings_that_are_passed_read_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRUPA_WINDOW_DAYS", "7")
+    monkeypatch.setenv("DAGSTER_HOME", "/elsewhere")
+    assert Settings(min_events=3) == Settings().model_copy(update={"min_events": 3})
+    assert (Settings().window_days, Settings().own_dagster_home) == (180, None)
+    assert (Settings.from_env().window_days, str(Settings.from_env().own_dagster_home)) == (7, "/elsewhere")
 
 
 def test_no_key_is_kept() -> None:
@@ -52,7 +66,7 @@ def test_an_empty_variable_counts_as_not_given() -> None:
         "sc://host:443/;use_ssl=true",
     ],
 )
-def test_an_engine_is_taken_as_it_is(address: str) -> None:
+def test_an_engine_is_kept_as_written(address: str) -> None:
     assert Settings.from_env({"GRUPA_ENGINE": address}).engine == address
 
 
@@ -60,12 +74,12 @@ def test_an_engine_is_taken_as_it_is(address: str) -> None:
     "address",
     ["spark", "spark://", "spark://head", "spark://head:port", "local[2]", "sc:host", "sc://a:b", "http://a:1"],
 )
-def test_an_engine_that_is_none_is_named(address: str) -> None:
+def test_an_unknown_engine_is_refused(address: str) -> None:
     with pytest.raises(SettingError, match=r"GRUPA_ENGINE is .*give duckdb, spark://host:port"):
         Settings.from_env({"GRUPA_ENGINE": address})
 
 
-def test_a_token_does_not_stand_in_an_address() -> None:
+def test_a_token_in_an_address_is_refused_and_not_shown() -> None:
     with pytest.raises(SettingError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
         Settings.from_env({"GRUPA_ENGINE": "sc://host:443/;token=s3cret"})
     assert "s3cret" not in str(caught.value)
