@@ -15,8 +15,9 @@ from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
 from dash_app.planning.baseline import Baseline, BaselineError
 from dash_app.planning.brief import NO_LABELS, Label, Labels
+from dash_app.planning.design import SizeError
 from dash_app.planning.draft import (
-    Recommendation,
+    RecommendationFacts,
     baseline_fields,
     default_effect,
     default_guardrail,
@@ -25,16 +26,14 @@ from dash_app.planning.draft import (
     is_modest,
 )
 from dash_app.planning.duration import DurationError
-from dash_app.planning.plan import Guardrail, Plan, PlanError
-from dash_app.planning.sample_size import SizeError
+from dash_app.planning.plan import Plan, PlanError
+from dash_app.planning.positions import new_plan_id
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
-from dash_app.roadmap.store import new_plan_id
 from dash_app.services import Services
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.storage.warehouse import NoWarehouseError
-
-_DAYS = ("snapshot_date", "start_date", "end_date")
-_INSTANTS = ("baseline_from", "baseline_to", "created_at", "updated_at", "deleted_at")
+from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
 
 
 @dataclass(frozen=True)
@@ -154,15 +153,13 @@ def labels(database: Database) -> Labels:
 
 def to_store(plan: Plan) -> dict[str, Any]:
     """The plan as JSON for the browser to hold between edits."""
-    row = plan.to_row()
-    return row | {name: row[name].isoformat() if row[name] else None for name in (*_DAYS, *_INSTANTS)}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in plan.to_row().items()}
 
 
 def from_store(row: dict[str, Any]) -> Plan:
-    """The plan that `to_store` wrote."""
-    days = {name: date.fromisoformat(row[name]) if row[name] else None for name in _DAYS}
-    instants = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in _INSTANTS}
-    return Plan.from_row(row | days | instants)
+    """The plan that `to_store` converted."""
+    times = {name: field.python_type for name, field in PLAN_FIELDS.items() if field.python_type in (date, datetime)}
+    return Plan.from_row(row | {name: kind.fromisoformat(row[name]) for name, kind in times.items() if row[name]})
 
 
 def _asks(plan: Plan) -> tuple[Any, ...]:
@@ -204,7 +201,7 @@ def _draft(
     services: Services, shown: Snapshot, cluster: Cluster, insight: Insight, feature: Feature, population: Population
 ) -> Plan:
     baseline = baselines.measure_metric(population, feature)
-    recommendation = Recommendation(
+    recommendation = RecommendationFacts(
         snapshot_date=shown.day,
         cluster_id=cluster.cluster_id,
         insight_id=insight.insight_id,
@@ -213,7 +210,7 @@ def _draft(
         hypothesis=insight.hypothesis or "",
         evidence_ids=insight.evidence_ids,
         target_metric=feature.feature,
-        direction=insight.direction or "increase",
+        direction=Direction(insight.direction or Direction.INCREASE),
         population=cluster.rule or f"Users of {cluster.name}",
         stability=cluster.stability,
     )

@@ -7,6 +7,8 @@ are written into DuckDB itself (`COMMENT ON`). No SQL but types, no I/O, no beha
 from dataclasses import dataclass
 from typing import Literal
 
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
+
 Storage = Literal["rows", "parquet"]
 """`rows` lives inside the DuckDB file; `parquet` is a view over immutable Parquet files that the file names."""
 
@@ -364,64 +366,7 @@ CLUSTER_TRANSITIONS = Table(
     made_from=("user_features", "feature_catalog", "events"),
 )
 
-_PLAN = _columns(
-    ("plan_id", "VARCHAR", "Unique id of the plan."),
-    ("revision", "BIGINT", "Counts up with every save, from 1."),
-    ("status", "VARCHAR", "idea, draft, ready, scheduled or archived."),
-    ("position", "DOUBLE", "Order within its status; smaller comes first."),
-    ("snapshot_date", "DATE", "Snapshot it was planned from."),
-    ("cluster_id", "VARCHAR", "Cluster it is for."),
-    ("recommendation_id", "VARCHAR", "The recommendation (insight_id) it tests."),
-    ("evidence_ids", "VARCHAR[]", "Evidence as it was when the plan was made."),
-    ("name", "VARCHAR", "Name of the test."),
-    ("owner", "VARCHAR", "Who is responsible."),
-    ("hypothesis", "VARCHAR", "If ... then ... because ..."),
-    ("population", "VARCHAR", "Who takes part: the cluster's rule."),
-    ("variants", "JSON", "The arms: name, weight and n of each."),
-    ("primary_metric", "VARCHAR", "Metric that decides; joins feature_catalog."),
-    ("metric_kind", "VARCHAR", "proportion, mean or ratio."),
-    ("direction", "VARCHAR", "increase or decrease: which way it should move."),
-    ("baseline", "DOUBLE", "The metric's value now."),
-    ("baseline_sd", "DOUBLE", "Standard deviation between users, for means and ratios."),
-    ("baseline_n", "BIGINT", "Users the baseline was measured on."),
-    ("baseline_from", "TIMESTAMP", "First instant of the baseline's days (UTC)."),
-    ("baseline_to", "TIMESTAMP", "End of the baseline's days (UTC, exclusive)."),
-    (
-        "baseline_unseen",
-        "BOOLEAN",
-        "Whether those days were unseen when the users were picked; if not, it may flatter.",
-    ),
-    ("exposure_days", "BIGINT", "Days from first being eligible in which the metric counts."),
-    ("mde_relative", "DOUBLE", "Minimum detectable effect over the baseline (0.1 is +10%)."),
-    ("mde_absolute", "DOUBLE", "The same in the metric's own unit."),
-    ("alpha", "DOUBLE", "Significance level."),
-    ("power", "DOUBLE", "Chance to see an effect of that size."),
-    ("sides", "BIGINT", "1 or 2."),
-    ("method", "VARCHAR", "Name of the formula."),
-    ("guardrails", "JSON", "Guardrail metrics, each with its margin and the n it needs."),
-    ("traffic_share", "DOUBLE", "Share of the population that takes part, 0 to 1."),
-    ("n_per_arm", "BIGINT", "Users in the control arm."),
-    ("n_total", "BIGINT", "Users in all arms."),
-    (
-        "duration_days",
-        "BIGINT",
-        "Days until n_total different eligible users have come and been exposed, in whole weeks.",
-    ),
-    ("feasible", "BOOLEAN", "Whether it ends within eight weeks."),
-    ("decision_rule", "VARCHAR", "What will be decided on which result."),
-    ("start_date", "DATE", "Planned first day."),
-    ("end_date", "DATE", "Planned last day."),
-    ("rice_reach", "DOUBLE", "Eligible users a quarter, from the data."),
-    ("rice_impact", "DOUBLE", "Impact a user: .25, .5, 1, 2 or 3."),
-    ("rice_confidence", "DOUBLE", "Confidence, 0 to 1."),
-    ("rice_effort", "DOUBLE", "Person-months."),
-    ("rice_score", "DOUBLE", "reach * impact * confidence / effort."),
-    ("brief", "VARCHAR", "The test brief in Markdown."),
-    ("updated_by", "VARCHAR", "Who saved this revision."),
-    ("created_at", "TIMESTAMP", "When the plan was made (UTC)."),
-    ("updated_at", "TIMESTAMP", "When this revision was saved (UTC)."),
-    ("deleted_at", "TIMESTAMP", "When it was removed (UTC); NULL while it is on the roadmap."),
-)
+_PLAN = tuple(Column(field.name, field.sql_type, field.comment) for field in PLAN_FIELDS.values())
 TEST_ROADMAP = Table(
     "test_roadmap", "The plans, one row each: planning only, nothing is executed.", _PLAN, key=("plan_id",)
 )

@@ -6,7 +6,9 @@ import numpy as np
 from statsmodels.stats.power import TTestIndPower, normal_sample_size_one_tail
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
-from dash_app.planning.sample_size import Design, Metric, control_size, non_inferiority_size
+from dash_app.planning.design import Design, Metric
+from dash_app.planning.sample_size import control_size, non_inferiority_size
+from grupa_pipeline.vocabulary.enums import MetricKind
 
 CASES = 1000
 
@@ -46,7 +48,7 @@ def _sizes(rng: np.random.Generator, design: Design) -> dict[str, tuple[float, f
     spread = float(np.sqrt(1 + 1 / ratio))
     return {
         "proportion": (
-            control_size(Metric("proportion", before), after - before, design),
+            control_size(Metric(MetricKind.PROPORTION, before), after - before, design),
             samplesize_proportions_2indep_onetail(
                 before - after,
                 after,
@@ -56,13 +58,13 @@ def _sizes(rng: np.random.Generator, design: Design) -> dict[str, tuple[float, f
                 alternative="two-sided" if design.sides == 2 else "smaller",
             ),
         ),
-        "mean": (control_size(Metric("mean", 3.0, sd), d * sd, design), float(np.squeeze(means))),
+        "mean": (control_size(Metric(MetricKind.MEAN, 3.0, sd), d * sd, design), float(np.squeeze(means))),
         "ratio": (
-            control_size(Metric("ratio", 3.0, sd), -d * sd, design),
+            control_size(Metric(MetricKind.RATIO, 3.0, sd), -d * sd, design),
             normal_sample_size_one_tail(d, design.power, tail, std_null=spread),
         ),
         "non-inferiority": (
-            non_inferiority_size(Metric("mean", 3.0, sd), margin * sd, design).control,
+            non_inferiority_size(Metric(MetricKind.MEAN, 3.0, sd), margin * sd, design).control,
             normal_sample_size_one_tail(margin, design.power, design.alpha, std_null=spread),
         ),
     }

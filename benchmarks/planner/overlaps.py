@@ -6,7 +6,9 @@ from time import perf_counter
 import numpy as np
 
 from dash_app.planning.overlap import find_overlaps
-from dash_app.planning.plan import Guardrail, Plan
+from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
+from grupa_pipeline.vocabulary.plan_fields import Guardrail
 
 
 def plans(count: int, seed: int = 4) -> tuple[list[Plan], set[frozenset[str]]]:
@@ -37,7 +39,12 @@ def check_time(made: list[Plan], repeats: int = 20) -> float:
 
 
 def _same_days(plan: Plan) -> set[tuple[str, str, date]]:
-    if plan.status == "archived" or plan.deleted_at is not None or plan.start_date is None or plan.end_date is None:
+    if (
+        plan.status == PlanStatus.ARCHIVED
+        or plan.deleted_at is not None
+        or plan.start_date is None
+        or plan.end_date is None
+    ):
         return set()
     length = (plan.end_date - plan.start_date).days + 1
     return {(plan.cluster_id, plan.primary_metric, plan.start_date + timedelta(days=day)) for day in range(length)}
@@ -46,18 +53,18 @@ def _same_days(plan: Plan) -> set[tuple[str, str, date]]:
 def _plan(number: int, rng: np.random.Generator) -> Plan:
     start = date(2026, 1, 5) + timedelta(days=int(rng.integers(0, 364)))
     users = int(rng.integers(500, 5000))
-    rail = Guardrail("tickets", "mean", "increase", 2.0, 3.0, 500, 0.3)
+    rail = Guardrail("tickets", MetricKind.MEAN, Direction.INCREASE, 2.0, 3.0, 500, 0.3)
     dated = bool(rng.random() < 0.95)
     return Plan(
         plan_id=f"plan-{number:04d}",
-        status=str(rng.choice(["idea", "draft", "ready", "scheduled", "archived"])),
+        status=PlanStatus(rng.choice(list(PlanStatus))),
         snapshot_date=date(2026, 1, 1),
         cluster_id=f"C{int(rng.integers(1, 4)):02d}",
         recommendation_id="rec",
         name=f"Plan {number}",
         primary_metric=str(rng.choice(["submitted", "deals"])),
-        metric_kind="proportion",
-        direction="increase",
+        metric_kind=MetricKind.PROPORTION,
+        direction=Direction.INCREASE,
         baseline=0.3,
         baseline_n=800,
         baseline_from=datetime(2025, 12, 1),

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from dash_app.planning.baseline import measure
-from dash_app.planning.sample_size import Design, Metric, size
+from dash_app.planning.design import Design, Metric
+from dash_app.planning.sample_size import size
+from grupa_pipeline.vocabulary.enums import MetricKind
 
 TESTS = 2000
 Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Case:
+class PowerCase:
     """A test to simulate: `draw(rng, users, effect)` gives each user's numerator and denominator in one arm."""
 
     name: str
@@ -26,16 +28,16 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Found:
+class PowerResult:
     """What `TESTS` simulated tests showed: the chance to see the effect in a given arm, and of any alarm without one."""
 
-    case: Case
+    case: PowerCase
     users: int
     power: float
     false_alarms: float
 
 
-def simulate(case: Case, seed: int = 2) -> Found:
+def simulate(case: PowerCase, seed: int = 2) -> PowerResult:
     """Run the case with its effect in every arm but the control, and without it."""
     rng = np.random.default_rng(seed)
     arms = size(case.metric, case.effect, case.design).arms
@@ -46,26 +48,26 @@ def simulate(case: Case, seed: int = 2) -> Found:
         same = [_summary(case, *case.draw(rng, n, 0.0)) for n in arms[1:]]
         hits += _significant(case, control, treated[int(np.argmin(arms[1:]))])
         alarms += any(_significant(case, control, arm) for arm in same)
-    return Found(case, sum(arms), hits / TESTS, alarms / TESTS)
+    return PowerResult(case, sum(arms), hits / TESTS, alarms / TESTS)
 
 
-def _summary(case: Case, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, int]:
+def _summary(case: PowerCase, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, int]:
     """Value, variance of one user and users of an arm."""
-    if case.metric.kind == "ratio":
+    if case.metric.kind == MetricKind.RATIO:
         value = x.sum() / y.sum()
         return float(value), float(np.var(x - value * y, ddof=1) / y.mean() ** 2), len(x)
     return float(x.mean()), float(x.var(ddof=1)), len(x)
 
 
-def _significant(case: Case, control: tuple[float, float, int], arm: tuple[float, float, int]) -> bool:
+def _significant(case: PowerCase, control: tuple[float, float, int], arm: tuple[float, float, int]) -> bool:
     """The test that the plan names, on data."""
     (a, var_a, n_a), (b, var_b, n_b) = control, arm
     tail = case.design.alpha_each / case.design.sides
     critical = stats.norm.ppf(1 - tail)
-    if case.metric.kind == "proportion":
+    if case.metric.kind == MetricKind.PROPORTION:
         pooled = (a * n_a + b * n_b) / (n_a + n_b)
         error = np.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
-    elif case.metric.kind == "mean":
+    elif case.metric.kind == MetricKind.MEAN:
         pooled = ((n_a - 1) * var_a + (n_b - 1) * var_b) / (n_a + n_b - 2)
         error = np.sqrt(pooled * (1 / n_a + 1 / n_b))
         critical = stats.t.ppf(1 - tail, n_a + n_b - 2)
@@ -77,7 +79,7 @@ def _significant(case: Case, control: tuple[float, float, int], arm: tuple[float
     return bool(abs(score) > critical if case.design.sides == 2 else np.sign(case.effect) * score > critical)
 
 
-def cases() -> list[Case]:
+def cases() -> list[PowerCase]:
     """Proportions, skewed means and ratios; equal and unequal arms, several arms, one and two sides."""
     return [
         _proportion("share 30% +10%", 0.3, 0.03, Design()),
@@ -95,23 +97,23 @@ def cases() -> list[Case]:
     ]
 
 
-def _proportion(name: str, share: float, effect: float, design: Design) -> Case:
+def _proportion(name: str, share: float, effect: float, design: Design) -> PowerCase:
     def draw(rng: np.random.Generator, users: int, by: float) -> Arrays:
         return (rng.random(users) < share + by).astype(float), np.ones(users)
 
-    return Case(name, Metric("proportion", share), effect, design, draw)
+    return PowerCase(name, Metric(MetricKind.PROPORTION, share), effect, design, draw)
 
 
-def _mean(name: str, shape: float, relative: float, design: Design) -> Case:
+def _mean(name: str, shape: float, relative: float, design: Design) -> PowerCase:
     """Gamma values with mean 5; the effect shifts them."""
 
     def draw(rng: np.random.Generator, users: int, by: float) -> Arrays:
         return rng.gamma(shape, 5.0 / shape, users) + by, np.ones(users)
 
-    return Case(name, Metric("mean", 5.0, 5.0 / np.sqrt(shape)), 5.0 * relative, design, draw)
+    return PowerCase(name, Metric(MetricKind.MEAN, 5.0, 5.0 / np.sqrt(shape)), 5.0 * relative, design, draw)
 
 
-def _ratio(name: str, relative: float, design: Design, *, multiplies: bool = False) -> Case:
+def _ratio(name: str, relative: float, design: Design, *, multiplies: bool = False) -> PowerCase:
     """Clicks over views: views differ between users, and so does the taste for clicking.
 
     The effect adds to each user's taste, or `multiplies` it: then the treated arms vary more than the plan assumed.
@@ -124,5 +126,5 @@ def _ratio(name: str, relative: float, design: Design, *, multiplies: bool = Fal
         clicks = rng.binomial(views.astype(int), np.clip(taste, 0, 1))
         return np.asarray(clicks, np.float64), np.asarray(views, np.float64)
 
-    big = measure("ratio", *draw(np.random.default_rng(0), 400_000, 0.0))
-    return Case(name, Metric("ratio", 0.25, big.sd), 0.25 * relative, design, draw)
+    big = measure(MetricKind.RATIO, *draw(np.random.default_rng(0), 400_000, 0.0))
+    return PowerCase(name, Metric(MetricKind.RATIO, 0.25, big.sd), 0.25 * relative, design, draw)

@@ -19,9 +19,9 @@ from dash_app.data.loading import load_catalog
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.brief import quoted
 from dash_app.planning.changes import cluster_since
+from dash_app.planning.design import SizeError
 from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan, PlanError
-from dash_app.planning.sample_size import SizeError
 from dash_app.planning.sizing import sized_before
 from dash_app.roadmap.store import StaleEditError, UnknownPlanError
 from dash_app.services import Services

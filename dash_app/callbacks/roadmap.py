@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -13,9 +12,13 @@ from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.planner import CANNOT
 from dash_app.components import elements
 from dash_app.planning.brief import quoted
+from dash_app.planning.edits import read_edit
 from dash_app.planning.plan import Plan
-from dash_app.roadmap.store import StaleEditError, UnknownPlanError, position_between
+from dash_app.planning.positions import position_between
+from dash_app.roadmap.store import StaleEditError, UnknownPlanError
 from dash_app.services import Services
+from grupa_pipeline.vocabulary.enums import PlanStatus
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
 Answer = tuple[Any, Any]
 
@@ -102,12 +105,9 @@ def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
         return None
     row, field, value = changed[0]["data"], changed[0]["colId"], changed[0]["value"]
     stored = services.roadmap.plan(row["plan_id"])
+    plan = replace(stored, **{field: read_edit(PLAN_FIELDS[field], value)})
     if field == "start_date":
-        plan = replace(stored, start_date=date.fromisoformat(value[:10]) if value else None, end_date=None)
-        plan = plan_drafts.resize_edit(services, stored, plan).plan
-    else:
-        edited: dict[str, Any] = {field: value or ""}
-        plan = replace(stored, **edited)
+        plan = plan_drafts.resize_edit(services, stored, replace(plan, end_date=None)).plan
     services.roadmap.save(plan, int(row["revision"]), services.current_user())
     return elements.toast(f"{quoted(plan.name)} is saved.")
 
@@ -174,7 +174,7 @@ def _place(services: Services, plan_id: str, status: str, before: str | None) ->
     column = [each for each in services.roadmap.plans() if each.status == status and each.plan_id != plan_id]
     at = next((place for place, each in enumerate(column) if each.plan_id == before), len(column))
     position = position_between(_position(column, at - 1), _position(column, at))
-    plan = services.roadmap.move(plan_id, status, position, services.current_user())
+    plan = services.roadmap.move(plan_id, PlanStatus(status), position, services.current_user())
     return elements.toast(
         f"{quoted(plan.name)} is now {'an' if status in ('idea', 'archived') else 'a'} {status} plan."
     )

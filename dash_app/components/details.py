@@ -15,7 +15,7 @@ from dash_app.data.calls import Call
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
 from dash_app.figures.colors import look
-from dash_app.roadmap.store import ClusterName
+from dash_app.roadmap.cluster_names import ClusterNameEdit
 
 _MEASURES = {
     "proportion": "share of users",
@@ -81,7 +81,7 @@ def model_calls(cluster: Cluster, calls: Sequence[Call]) -> Component:
     )
 
 
-def rename(cluster: Cluster, edits: Sequence[ClusterName]) -> Component:
+def rename(cluster: Cluster, edits: Sequence[ClusterNameEdit]) -> Component:
     """A field for a cluster's name, and the names it had."""
     past = [
         html.Li(

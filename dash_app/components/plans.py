@@ -12,7 +12,8 @@ from dash_app.components import elements
 from dash_app.components.elements import aria
 from dash_app.data.history import ClusterLabels
 from dash_app.planning.overlap import Overlap
-from dash_app.planning.plan import STATUSES, Plan
+from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import PlanStatus
 
 COLUMNS = {"idea": "Ideas", "draft": "Drafts", "ready": "Ready", "scheduled": "Scheduled", "archived": "Archived"}
 
@@ -48,7 +49,10 @@ def cluster_look(plan: Plan, clusters: ClusterLabels) -> tuple[str, int | None]:
 def board(plans: Sequence[Plan], clusters: ClusterLabels, overlaps: Mapping[str, Sequence[Overlap]]) -> Component:
     """A column for each status; plans are moved by dragging or with the buttons and the list of each card."""
     return html.Div(
-        [_column(status, [each for each in plans if each.status == status], clusters, overlaps) for status in STATUSES],
+        [
+            _column(status, [each for each in plans if each.status == status], clusters, overlaps)
+            for status in PlanStatus
+        ],
         className="board",
     )
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
-from dash_app.planning.sample_size import RATIO
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.catalog import fraction_columns
+from grupa_pipeline.vocabulary.enums import MetricKind
 from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
 
 _FEWEST_COME = 30
@@ -91,7 +91,7 @@ def measure_metric(population: Population, feature: Feature) -> Baseline:
         BaselineError: Too few users have it.
     """
     names, table = [feature.feature], population.values
-    if feature.metric_kind == RATIO:
+    if feature.metric_kind == MetricKind.RATIO:
         names, table = list(fraction_columns(feature.feature)), population.fractions
     return measure(feature.metric_kind, *(table[name].to_numpy(zero_copy_only=False) for name in names))
 

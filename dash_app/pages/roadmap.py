@@ -17,8 +17,9 @@ from dash_app.data.history import ClusterLabels
 from dash_app.data.snapshot import Feature, Snapshot, metric_label
 from dash_app.figures import timelines
 from dash_app.planning.overlap import Overlap, count_concurrent, find_overlaps, overlaps_by_plan
-from dash_app.planning.plan import STATUSES, Plan
+from dash_app.planning.plan import Plan
 from dash_app.services import Services
+from grupa_pipeline.vocabulary.enums import PlanStatus
 
 
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
@@ -139,7 +140,7 @@ def _columns() -> list[dict[str, Any]]:
             "width": 96,
             "editable": True,
             "cellEditor": "agSelectCellEditor",
-            "cellEditorParams": {"values": list(STATUSES)},
+            "cellEditorParams": {"values": list(PlanStatus)},
         },
         {"field": "cluster", "headerName": "Cluster", "flex": 2, "minWidth": 110, **words},
         {"field": "metric", "headerName": "Primary metric", "flex": 2, "minWidth": 124, **words},

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
-from dash_app.planning.sample_size import MEAN, PROPORTION, RATIO, Metric
+from dash_app.planning.design import Metric
+from grupa_pipeline.vocabulary.enums import MetricKind
 
 LONGEST_DAYS = 28
 FEWEST_DAYS = 7
@@ -67,7 +68,7 @@ class Baseline:
     numerator passes the denominator.
     """
 
-    kind: str
+    kind: MetricKind
     value: float
     sd: float
     n: int
@@ -124,18 +125,19 @@ def measure(kind: str, values: ArrayLike, denominators: ArrayLike | None = None)
     Raises:
         BaselineError: Fewer than two users, a proportion that is not of zeros and ones, or an empty denominator.
     """
+    if kind not in tuple(MetricKind):
+        raise BaselineError(f"A metric is a proportion, a mean or a ratio, not {kind!r}.")
+    kind = MetricKind(kind)
     x = np.asarray(values, dtype=float)
-    if kind == RATIO:
+    if kind == MetricKind.RATIO:
         return _ratio(x, np.asarray(denominators if denominators is not None else [], dtype=float))
     x = x[~np.isnan(x)]
     _check_count(len(x))
     value, sd = float(x.mean()), float(x.std(ddof=1))
-    if kind == PROPORTION:
+    if kind == MetricKind.PROPORTION:
         if not np.isin(x, (0, 1)).all():
             raise BaselineError("A share of users needs a yes or no for each user.")
         return Baseline(kind, value, sqrt(value * (1 - value)), len(x), *_wilson(value, len(x)), is_share=True)
-    if kind != MEAN:
-        raise BaselineError(f"A metric is a proportion, a mean or a ratio, not {kind!r}.")
     half = float(stdtrit(len(x) - 1, (1 + _LEVEL) / 2)) * sd / sqrt(len(x))
     return Baseline(kind, value, sd, len(x), value - half, value + half)
 
@@ -152,7 +154,7 @@ def _ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> Baseline:
     sd = float(np.std(x - value * y, ddof=1) / abs(y.mean()))
     half = float(ndtri((1 + _LEVEL) / 2)) * sd / sqrt(len(x))
     is_share = bool(((x >= 0) & (x <= y)).all())
-    return Baseline(RATIO, value, sd, len(x), value - half, value + half, is_share)
+    return Baseline(MetricKind.RATIO, value, sd, len(x), value - half, value + half, is_share)
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

@@ -1,12 +1,14 @@
-"""Writes a plan out for people: the decision rule, and the test brief in Markdown. Pure text, no sizing."""
+"""The texts of a plan: its decision rule, and the test brief in Markdown."""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from dash_app.planning.plan import Guardrail, Plan
-from dash_app.planning.sample_size import NON_INFERIORITY
+from dash_app.planning.design import Method
+from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
 
 
 class Label(NamedTuple):
@@ -23,7 +25,7 @@ NOTHING_LIVE = "A plan only: nothing goes live from here."
 
 
 def decision_rule(plan: Plan, labels: Labels = NO_LABELS) -> str:
-    """What will be decided on which result, agreed before the test; metrics by their labels where they have one."""
+    """The decision for each result, agreed on before the test; metrics go by their labels where they have one."""
     level = f"{plan.design.alpha_each:.4f}".rstrip("0")
     each = "the treatment" if len(plan.variants) == 2 else "an arm"
     shared = (
@@ -40,12 +42,16 @@ def decision_rule(plan: Plan, labels: Labels = NO_LABELS) -> str:
 
 
 def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
-    """The test brief in Markdown, ready to copy. Text from people, logs and models is escaped."""
+    """The test brief in Markdown, ready to copy. Text of users, logs and models is escaped."""
     sections = [
         f"# {_text(plan.name)}",
         f"*{NOTHING_LIVE}*",
         _facts(plan),
-        f"## Hypothesis\n\n{_text(plan.hypothesis)}",
+        *(
+            f"## {field.heading}\n\n{_text(getattr(plan, field.name))}"
+            for field in PLAN_FIELDS.values()
+            if field.heading
+        ),
         f"## Who takes part\n\n{_population(plan)}",
         f"## Variants\n\n{_variants(plan)}",
         f"## Primary metric\n\n{_primary(plan, labels)}",
@@ -112,7 +118,7 @@ def _guardrails(plan: Plan, labels: Labels) -> str:
         total = f"{rail.n_total:,}" if rail.n_total is not None else ""
         baseline = value_text(rail.metric_kind, rail.baseline, unit)
         lines.append(f"| {_metric(rail.metric, labels)} | {baseline} | {rail.worse} by {margin} or more | {total} |")
-    return "\n".join([*lines, "", f"Each by a {NON_INFERIORITY}."])
+    return "\n".join([*lines, "", f"Each by a {Method.NON_INFERIORITY}."])
 
 
 def _origin(plan: Plan) -> str:
@@ -125,7 +131,7 @@ def _origin(plan: Plan) -> str:
 
 def in_points(kind: str, unit: str = "") -> bool:
     """Whether a metric's values are shown in percent, and changes of it in percentage points."""
-    return kind == "proportion" or unit == "share"
+    return kind == MetricKind.PROPORTION or unit == "share"
 
 
 def value_text(kind: str, value: float, unit: str = "") -> str:
@@ -148,7 +154,7 @@ def relative_text(kind: str, baseline: float, relative: float, unit: str = "") -
 
 
 def effect_text(kind: str, baseline: float, absolute: float, relative: float | None, unit: str = "") -> str:
-    """A change both ways: `3 points (10% of today's 30.0%)`; the first alone where it was given in the metric's unit."""
+    """A change both ways: `3 points (10% of today's 30.0%)`; the first alone where the effect is set in the metric's unit."""
     over = "" if relative is None else f" ({relative_text(kind, baseline, relative, unit)})"
     return f"{change_text(kind, absolute, unit)}{over}"
 
@@ -179,8 +185,8 @@ def _quoted(name: str, labels: Labels) -> str:
     return quoted(labels[name].words if name in labels else name)
 
 
-def _moves(direction: str) -> str:
-    return "increases" if direction == "increase" else "decreases"
+def _moves(direction: Direction) -> str:
+    return "increases" if direction is Direction.INCREASE else "decreases"
 
 
 def _sides(sides: int) -> str:

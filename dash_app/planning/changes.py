@@ -1,13 +1,12 @@
-"""What changed: between two revisions of a plan, and in the cluster that a plan was made for. Pure."""
+"""Differences between two revisions of a plan, and what happened since to the cluster that a plan is for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from dash_app.planning.plan import Plan
-
-_BOOKKEEPING = {"revision", "updated_by", "updated_at", "created_at", "brief", "position"}
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,16 @@ class Change:
 
 
 def changes(before: Plan, after: Plan) -> tuple[Change, ...]:
-    """The fields in which two revisions of a plan differ, but for bookkeeping and the brief that follows from them."""
+    """The fields in which two revisions of a plan differ, without the bookkeeping that follows from a save."""
     return tuple(
-        Change(field.name, getattr(before, field.name), getattr(after, field.name))
-        for field in fields(Plan)
-        if field.name not in _BOOKKEEPING and getattr(before, field.name) != getattr(after, field.name)
+        Change(name, getattr(before, name), getattr(after, name))
+        for name, field in PLAN_FIELDS.items()
+        if not field.bookkeeping and getattr(before, name) != getattr(after, name)
     )
 
 
 def cluster_since(cluster_id: str, planned_from: date, transitions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What became of a plan's cluster after its snapshot, one sentence an event, oldest first; empty when nothing did.
+    """Births, splits, merges and deaths of a plan's cluster after its snapshot, one sentence each, oldest first.
 
     Args:
         cluster_id: The plan's cluster.

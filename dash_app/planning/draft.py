@@ -9,8 +9,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from dash_app.planning.baseline import Baseline, BaselineWindow
-from dash_app.planning.plan import DIRECTIONS, Arm, Guardrail, Plan
+from dash_app.planning.plan import Plan, with_margin
 from dash_app.planning.rice import default_confidence
+from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
 
 DEFAULT_EFFECT = 0.1
 """Over the baseline: +10% or -10%."""
@@ -31,7 +33,7 @@ _NAME_LENGTH = 120
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class RecommendationFacts:
     """What a plan starts from: a row of `cluster_insights` and, of its cluster, the rule and stability."""
 
     snapshot_date: date
@@ -42,7 +44,7 @@ class Recommendation:
     hypothesis: str
     evidence_ids: tuple[str, ...]
     target_metric: str
-    direction: str
+    direction: Direction
     population: str
     stability: float | None = None
 
@@ -68,17 +70,17 @@ def default_guardrail(metric: str, baseline: Baseline, higher_is_better: bool | 
     rail = Guardrail(
         metric=metric,
         metric_kind=baseline.kind,
-        worse="increase" if higher_is_better is False else "decrease",
+        worse=Direction.INCREASE if higher_is_better is False else Direction.DECREASE,
         baseline=baseline.value,
         baseline_sd=baseline.sd,
         baseline_n=baseline.n,
         margin_absolute=1.0,
     )
-    return rail.with_margin(absolute=max(DEFAULT_MARGIN * abs(baseline.value), DEFAULT_MARGIN_SD * baseline.sd))
+    return with_margin(rail, absolute=max(DEFAULT_MARGIN * abs(baseline.value), DEFAULT_MARGIN_SD * baseline.sd))
 
 
 def draft_plan(
-    recommendation: Recommendation,
+    recommendation: RecommendationFacts,
     baseline: Baseline,
     window: BaselineWindow,
     guardrails: Sequence[Guardrail],
@@ -134,13 +136,13 @@ def baseline_fields(baseline: Baseline, window: BaselineWindow) -> dict[str, Any
     }
 
 
-def default_effect(baseline: Baseline, direction: str) -> float:
+def default_effect(baseline: Baseline, direction: Direction) -> float:
     """The effect to start from, in the metric's unit: a tenth of the baseline, within the room that a share has.
 
     From a baseline of 0 a relative effect means nothing: five points of a share, a fifth of a deviation otherwise.
     """
     if baseline.is_share:
-        room = 1 - baseline.value if DIRECTIONS[direction] > 0 else baseline.value
+        room = 1 - baseline.value if direction is Direction.INCREASE else baseline.value
         wished = DEFAULT_EFFECT * baseline.value or 0.05
         return min(wished, room / 2) or wished
     return DEFAULT_EFFECT * abs(baseline.value) or 0.2 * baseline.sd or 1.0
@@ -153,10 +155,3 @@ def is_modest(before: Plan, after: Plan) -> bool:
         (old.margin_relative, new.margin_relative) for old, new in zip(before.guardrails, after.guardrails, strict=True)
     ]
     return all(new is not None and (new == old or new <= LARGEST_DEFAULT) for old, new in pairs)
-
-
-def equal_arms(count: int) -> tuple[Arm, ...]:
-    """A control and `count - 1` treatments of equal weight."""
-    if count == 2:
-        return (Arm("control"), Arm("treatment"))
-    return (Arm("control"), *(Arm(f"treatment {number}") for number in range(1, count)))

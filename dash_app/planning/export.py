@@ -1,4 +1,4 @@
-"""Plans as files that people take away: CSV that no spreadsheet runs, JSON, Markdown. Pure text.
+"""Plans as files to download: CSV safe to open in a spreadsheet, JSON, and Markdown.
 
 Payloads for experiment platforms are in `payloads.py`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from dash_app.planning.brief import NOTHING_LIVE
 from dash_app.planning.plan import Plan
-from grupa_pipeline.tables import TEST_ROADMAP
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _AFTER_A_SEPARATOR = re.compile(r"((?:;|(?<=.)\t) *)(?=[=+\-@＝＋－＠])", re.DOTALL)
@@ -21,18 +21,18 @@ _AFTER_A_SEPARATOR = re.compile(r"((?:;|(?<=.)\t) *)(?=[=+\-@＝＋－＠])", re
 
 
 def to_csv(plans: Iterable[Plan]) -> str:
-    """The plans as CSV, columns as in `test_roadmap`; text that a spreadsheet would run starts with an apostrophe."""
+    """The plans as CSV, columns as in `test_roadmap`; text that a spreadsheet would evaluate starts with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(TEST_ROADMAP.column_names)
+    writer.writerow(PLAN_FIELDS)
     for plan in plans:
         row = plan.to_row()
-        writer.writerow([_cell(row[name]) for name in TEST_ROADMAP.column_names])
+        writer.writerow([_cell(row[name]) for name in PLAN_FIELDS])
     return out.getvalue()
 
 
 def defused(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet takes for a formula (OWASP, CSV injection), wherever it splits cells."""
+    """Text for a CSV cell that no spreadsheet evaluates as a formula (OWASP, CSV injection), whichever separator it uses."""
     text = _AFTER_A_SEPARATOR.sub(r"\1'", text)
     return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
@@ -50,9 +50,10 @@ def to_markdown(plans: Iterable[Plan]) -> str:
 
 def _object(plan: Plan) -> dict[str, Any]:
     row = plan.to_row()
-    for name in ("variants", "guardrails"):
-        row[name] = json.loads(row[name])
-    return {name: _plain(row[name]) for name in TEST_ROADMAP.column_names}
+    return {
+        name: json.loads(row[name]) if field.sql_type == "JSON" else _plain(row[name])
+        for name, field in PLAN_FIELDS.items()
+    }
 
 
 def _plain(value: Any) -> Any:

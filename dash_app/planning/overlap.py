@@ -11,6 +11,7 @@ from itertools import combinations
 
 from dash_app.formatting import day
 from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import PlanStatus
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def count_concurrent(plans: Iterable[Plan]) -> dict[str, int]:
 
 def _takes_place(plan: Plan) -> bool:
     is_dated = plan.start_date is not None and plan.end_date is not None
-    return is_dated and plan.status != "archived" and plan.deleted_at is None
+    return is_dated and plan.status != PlanStatus.ARCHIVED and plan.deleted_at is None
 
 
 def _common_days(one: Plan, other: Plan) -> tuple[date, date]:

@@ -7,16 +7,17 @@ to what. Beware of the effect: GrowthBook takes 0.1 for +10%, PostHog takes 10.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from dash_app.planning.brief import change_text
-from dash_app.planning.plan import Guardrail, Plan
+from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind
+from grupa_pipeline.vocabulary.plan_fields import Guardrail
 
 _GROWTHBOOK_DESCRIPTION = 10_000
 _POSTHOG_NAME = 400
 _POSTHOG_DESCRIPTION = 400
-_OPPOSITE = {"increase": "decrease", "decrease": "increase"}
 
 
 def growthbook_payload(
@@ -70,12 +71,12 @@ def posthog_payload(plan: Plan, *, events: Mapping[str, str] | None = None) -> d
 
     Args:
         plan: A sized plan.
-        events: The event behind each of our metrics. Metrics without one, and ratios, are left for a person to add:
-            they stand in the description.
+        events: The event behind each of our metrics. Metrics without one, and ratios, are not in the body; the
+            description lists them.
     """
     known = events or {}
     primary = _posthog_metric(plan.primary_metric, plan.metric_kind, plan.direction, known)
-    rails = [_posthog_metric(rail.metric, rail.metric_kind, _OPPOSITE[rail.worse], known) for rail in plan.guardrails]
+    rails = [_posthog_metric(rail.metric, rail.metric_kind, rail.worse.opposite, known) for rail in plan.guardrails]
     variants = [
         {"key": key, "name": arm.name, "rollout_percentage": percent}
         for key, arm, percent in zip(_arm_keys(plan), plan.variants, _percentages(plan), strict=True)
@@ -102,7 +103,7 @@ def posthog_payload(plan: Plan, *, events: Mapping[str, str] | None = None) -> d
 
 
 def _phase(plan: Plan) -> dict[str, Any]:
-    """GrowthBook keeps the traffic in a phase, which must have a first day: undated plans take the baseline's end."""
+    """GrowthBook's phase, which holds the traffic and needs a first day: the baseline's end for plans without a date."""
     start = plan.start_date or plan.baseline_to.date()
     phase: dict[str, Any] = {
         "name": "Main",
@@ -115,18 +116,18 @@ def _phase(plan: Plan) -> dict[str, Any]:
     return phase
 
 
-def _posthog_metric(metric: str, kind: str, goal: str, events: Mapping[str, str]) -> dict[str, Any] | None:
-    if metric not in events or kind not in ("proportion", "mean"):
+def _posthog_metric(metric: str, kind: MetricKind, goal: Direction, events: Mapping[str, str]) -> dict[str, Any] | None:
+    if metric not in events or kind == MetricKind.RATIO:
         return None
     source = {"kind": "EventsNode", "event": events[metric]}
     counted: dict[str, Any] = {"metric_type": "funnel", "series": [source]}
-    if kind == "mean":
+    if kind == MetricKind.MEAN:
         counted = {"metric_type": "mean", "source": source}
     return {"kind": "ExperimentMetric", "name": metric, "goal": goal, **counted}
 
 
 def _posthog_description(plan: Plan) -> str:
-    """The hypothesis first: PostHog keeps only so many characters."""
+    """The hypothesis first: PostHog truncates the text."""
     rails = ", ".join(_rail(rail) for rail in plan.guardrails)
     text = f"{plan.hypothesis} Primary metric: {plan.primary_metric}. Guardrails: {rails}. For: {plan.population}."
     return text if len(text) <= _POSTHOG_DESCRIPTION else text[: _POSTHOG_DESCRIPTION - 1] + "…"
@@ -156,5 +157,5 @@ def _slug(plan: Plan) -> str:
     return "-".join(part for part in ("grupa", words, tail) if part)
 
 
-def _midnight(day: Any) -> str:
+def _midnight(day: date) -> str:
     return datetime.combine(day, time()).isoformat() + "Z"

@@ -1,113 +1,32 @@
-"""A plan: one A/B test on the roadmap, with the fields of `test_roadmap`, checked in words that people understand.
+"""A test plan: conversion to and from a row of `test_roadmap`, effects and margins, and the checks with their messages.
 
-Holds the plan, its arms and guardrails, the way to and from a table's row, and the checks. Sizing is in `sizing.py`;
-storing is in `dash_app/roadmap/store.py`.
+The fields of a plan are in `grupa_pipeline/vocabulary/plan_fields.py`, sizing is in `sizing.py`, and storing is in
+`dash_app/roadmap/store.py`.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from enum import Enum
+from typing import Any, get_type_hints
 
-from dash_app.planning.sample_size import METHODS, Design, Metric, SizeError
-
-STATUSES = ("idea", "draft", "ready", "scheduled", "archived")
-DIRECTIONS = {"increase": 1, "decrease": -1}
-IMPACTS = (0.25, 0.5, 1.0, 2.0, 3.0)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One variant: its share of the users (in any unit), its users once sized, and what is different in it."""
-
-    name: str
-    weight: float = 1.0
-    n: int | None = None
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class Guardrail:
-    """A metric that must not get worse by `margin_absolute` (in its own unit) or more.
-
-    `worse` is the direction that does harm, `increase` or `decrease`; `n_per_arm` (the control's) and `n_total` are
-    what it needs, once sized.
-    """
-
-    metric: str
-    metric_kind: str
-    worse: str
-    baseline: float
-    baseline_sd: float | None
-    baseline_n: int
-    margin_absolute: float
-    margin_relative: float | None = None
-    n_per_arm: int | None = None
-    n_total: int | None = None
-
-    def with_margin(self, *, relative: float | None = None, absolute: float | None = None) -> "Guardrail":
-        """The same guardrail with another margin, given over the baseline (0.1 is 10%) or in the metric's unit."""
-        both = _both_effects(self.baseline, relative, absolute)
-        return replace(self, margin_relative=both[0], margin_absolute=both[1])
+from dash_app.planning.design import METHODS, Design, Metric, SizeError
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
+from grupa_pipeline.vocabulary.plan_fields import IMPACTS, PLAN_FIELDS, Guardrail, PlanField, PlanFields
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(PlanFields):
     """A test plan; the fields are the columns of `test_roadmap` and mean what its comments say.
 
-    `mde_relative` and `mde_absolute` are sizes, above 0; `direction` says which way. Change them together with
-    `with_effect`. What the roadmap writes itself has defaults: revision, position, who and when.
-    """
+    `mde_relative` and `mde_absolute` are sizes, above 0; `direction` gives the sign. Change them together with
+    `with_effect`. Bookkeeping fields have defaults: the roadmap writes them at each save.
 
-    plan_id: str
-    revision: int = 0
-    status: str = "draft"
-    position: float = 0.0
-    snapshot_date: date
-    cluster_id: str
-    recommendation_id: str
-    evidence_ids: tuple[str, ...] = ()
-    name: str
-    owner: str = ""
-    hypothesis: str = ""
-    population: str = ""
-    variants: tuple[Arm, ...] = (Arm("control"), Arm("treatment"))
-    primary_metric: str
-    metric_kind: str
-    direction: str
-    baseline: float
-    baseline_sd: float | None = None
-    baseline_n: int
-    baseline_from: datetime
-    baseline_to: datetime
-    baseline_unseen: bool
-    exposure_days: int
-    mde_relative: float | None = None
-    mde_absolute: float
-    alpha: float = 0.05
-    power: float = 0.8
-    sides: int = 2
-    method: str = ""
-    guardrails: tuple[Guardrail, ...] = ()
-    traffic_share: float = 1.0
-    n_per_arm: int | None = None
-    n_total: int | None = None
-    duration_days: int | None = None
-    feasible: bool | None = None
-    decision_rule: str = ""
-    start_date: date | None = None
-    end_date: date | None = None
-    rice_reach: float | None = None
-    rice_impact: float = 1.0
-    rice_confidence: float = 0.5
-    rice_effort: float = 1.0
-    rice_score: float | None = None
-    brief: str = ""
-    updated_by: str = ""
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    deleted_at: datetime | None = None
+    Example:
+        >>> Plan.from_row(plan.to_row()) == plan
+        True
+    """
 
     @property
     def metric(self) -> Metric:
@@ -116,7 +35,7 @@ class Plan:
 
     @property
     def baseline_last_day(self) -> date:
-        """The last day of the baseline, for people: `baseline_to` is the end after it."""
+        """The last day of the baseline, to show; `baseline_to` is the end of that day."""
         return (self.baseline_to - timedelta(microseconds=1)).date()
 
     @property
@@ -127,38 +46,62 @@ class Plan:
     @property
     def effect(self) -> float:
         """The minimum detectable effect, signed, in the metric's unit."""
-        return DIRECTIONS[self.direction] * self.mde_absolute
+        return self.direction.sign * self.mde_absolute
 
     def with_effect(self, *, relative: float | None = None, absolute: float | None = None) -> "Plan":
-        """The same plan with another minimum detectable effect, given over the baseline (0.1 is 10%) or in its unit.
+        """The same plan with another minimum detectable effect, over the baseline (0.1 is 10%) or in the metric's unit.
 
         Raises:
             PlanError: Relative to a baseline of 0.
         """
-        both = _both_effects(self.baseline, relative, absolute)
-        return replace(self, mde_relative=both[0], mde_absolute=both[1])
+        effects = _both_effects(self.baseline, relative, absolute)
+        return replace(self, mde_relative=effects[0], mde_absolute=effects[1])
 
     def to_row(self) -> dict[str, Any]:
         """The plan as a row of `test_roadmap`: column to value, JSON columns as text."""
-        row = {field.name: getattr(self, field.name) for field in fields(self)}
-        row["variants"] = json.dumps([asdict(arm) for arm in self.variants], ensure_ascii=False)
-        row["guardrails"] = json.dumps([asdict(rail) for rail in self.guardrails], ensure_ascii=False)
-        row["evidence_ids"] = list(self.evidence_ids)
-        return row
+        return {name: _to_column(field, getattr(self, name)) for name, field in PLAN_FIELDS.items()}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Plan":
-        """The plan of a row of `test_roadmap`; columns that a plan does not have are passed over."""
-        known = {field.name: row[field.name] for field in fields(cls)}
-        known["variants"] = tuple(Arm(**arm) for arm in json.loads(known["variants"]))
-        known["guardrails"] = tuple(Guardrail(**rail) for rail in json.loads(known["guardrails"]))
-        known["evidence_ids"] = tuple(known["evidence_ids"] or ())
-        return cls(**known)
+        """The plan of a row of `test_roadmap`; columns that a plan does not have are ignored."""
+        return cls(**{name: _from_column(field, row[name]) for name, field in PLAN_FIELDS.items()})
+
+
+def _to_column(field: PlanField, value: Any) -> Any:
+    if field.sql_type == "JSON":
+        return json.dumps([asdict(item) for item in value], ensure_ascii=False)
+    if field.item_type is not None:
+        return list(value)
+    return value.value if isinstance(value, Enum) else value
+
+
+def _from_column(field: PlanField, value: Any) -> Any:
+    if field.sql_type == "JSON":
+        return tuple(_from_json(field.item_type, item) for item in json.loads(value))
+    if field.item_type is not None:
+        return tuple(value or ())
+    return field.python_type(value) if issubclass(field.python_type, Enum) else value
+
+
+def _from_json(item_type: Any, values: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(item_type)
+    enums = {name: kind for name, kind in hints.items() if isinstance(kind, type) and issubclass(kind, Enum)}
+    return item_type(**{name: enums[name](value) if name in enums else value for name, value in values.items()})
+
+
+def with_margin(rail: Guardrail, *, relative: float | None = None, absolute: float | None = None) -> Guardrail:
+    """The same guardrail with another margin, over the baseline (0.1 is 10%) or in the metric's unit.
+
+    Raises:
+        PlanError: Relative to a baseline of 0.
+    """
+    margins = _both_effects(rail.baseline, relative, absolute)
+    return replace(rail, margin_relative=margins[0], margin_absolute=margins[1])
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one field of a plan, and what to do."""
+    """What is wrong with one field of a plan, and how to correct it."""
 
     field: str
     message: str
@@ -174,19 +117,30 @@ class PlanError(ValueError):
 
 def problems(plan: Plan) -> tuple[Problem, ...]:
     """Everything that keeps a plan from being sized or saved; empty when nothing does."""
-    found = [Problem(field, message) for field, message, wrong in _simple_checks(plan) if wrong]
-    found += _check_formulas(plan)
+    results = [Problem(field, message) for field, message, is_wrong in _simple_checks(plan) if is_wrong]
+    results += _check_formulas(plan)
     for rail in plan.guardrails:
-        found += _check_guardrail(plan, rail)
-    return tuple(found)
+        results += _check_guardrail(plan, rail)
+    return tuple(results)
+
+
+def check(plan: Plan) -> None:
+    """Refuse a plan that cannot be sized or saved.
+
+    Raises:
+        PlanError: With a message for each problem.
+    """
+    results = problems(plan)
+    if results:
+        raise PlanError(results)
 
 
 def _simple_checks(plan: Plan) -> list[tuple[str, str, bool]]:
     names = [arm.name.strip() for arm in plan.variants]
     return [
         ("name", "Give the test a name.", not plan.name.strip()),
-        ("status", f"The status must be one of {', '.join(STATUSES)}.", plan.status not in STATUSES),
-        ("direction", "Say whether the metric should increase or decrease.", plan.direction not in DIRECTIONS),
+        ("status", f"The status must be one of {', '.join(PlanStatus)}.", plan.status not in tuple(PlanStatus)),
+        ("direction", "Say whether the metric should increase or decrease.", plan.direction not in tuple(Direction)),
         ("variants", "Every arm needs a name of its own.", len(set(names)) < len(names) or "" in names),
         ("traffic_share", "The traffic share must be above 0% and at most 100%.", not 0 < plan.traffic_share <= 1),
         ("exposure_days", "The exposure must be at least one day.", plan.exposure_days < 1),
@@ -204,22 +158,22 @@ def _simple_checks(plan: Plan) -> list[tuple[str, str, bool]]:
 
 
 def _undated(plan: Plan) -> bool:
-    return plan.status == "scheduled" and plan.start_date is None
+    return plan.status == PlanStatus.SCHEDULED and plan.start_date is None
 
 
 def _check_formulas(plan: Plan) -> list[Problem]:
-    found = []
+    results = []
     for field, build in (("baseline", lambda: plan.metric), ("variants", lambda: plan.design)):
         try:
             build()
         except SizeError as error:
-            found.append(Problem(_field_of(plan, field), str(error)))
+            results.append(Problem(_field_of(plan, field), str(error)))
     if not plan.mde_absolute > 0:
-        found.append(Problem("mde_relative", "The minimum detectable effect must be above 0."))
-    elif plan.metric_kind == "proportion" and plan.direction in DIRECTIONS and _leaves_range(plan):
+        results.append(Problem("mde_relative", "The minimum detectable effect must be above 0."))
+    elif plan.metric_kind == MetricKind.PROPORTION and plan.direction in tuple(Direction) and _leaves_range(plan):
         text = f"From {plan.baseline:.1%} there is no room for {100 * plan.effect:+.1f} points; choose less."
-        found.append(Problem("mde_relative", text))
-    return found
+        results.append(Problem("mde_relative", text))
+    return results
 
 
 def _leaves_range(plan: Plan) -> bool:
@@ -228,7 +182,7 @@ def _leaves_range(plan: Plan) -> bool:
 
 
 def _field_of(plan: Plan, field: str) -> str:
-    """The field behind an impossible design, so that the message stands where the person typed."""
+    """The field behind an impossible design, so that the message is shown at the control that was edited."""
     if field == "baseline":
         return "baseline" if plan.metric_kind in METHODS else "metric_kind"
     if not 0 < plan.alpha < 0.5:
@@ -239,7 +193,7 @@ def _field_of(plan: Plan, field: str) -> str:
 
 
 def _check_guardrail(plan: Plan, rail: Guardrail) -> list[Problem]:
-    if rail.worse not in DIRECTIONS:
+    if rail.worse not in tuple(Direction):
         return [Problem("guardrails", f"{rail.metric}: say whether an increase or a decrease does harm.")]
     if not rail.margin_absolute > 0:
         return [Problem("guardrails", f"{rail.metric}: the margin must be above 0.")]

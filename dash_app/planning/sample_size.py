@@ -1,129 +1,23 @@
-"""How many users a test needs, what effect a given number can show, and with what power.
+"""How many users a test needs, what effect a number of users can show, and with what power.
 
-Formulas only: no tables, no dates, no text but the formulas' names. Each is named in `METHODS` and described with its
-source in `docs/planner.md`. Effects are signed and in the metric's own unit (0.02 is two points of a share); sample
-sizes are users.
+Formulas only. Each is named in `design.METHODS` and described with its source in `docs/planner.md`. Effects are signed and
+in the metric's own unit (0.02 is two points of a share); sample sizes are users.
 """
 
-from dataclasses import dataclass
 from math import ceil, inf, isfinite, isnan, sqrt
 
 from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
-PROPORTION, MEAN, RATIO = "proportion", "mean", "ratio"
-METHODS = {
-    PROPORTION: "pooled two-proportion z-test",
-    MEAN: "two-sample t-test",
-    RATIO: "two-sample z-test, delta method",
-}
-NON_INFERIORITY = "non-inferiority z-test"
+from dash_app.planning.design import Design, Metric, Size, SizeError
+from grupa_pipeline.vocabulary.enums import MetricKind
+
 SMALLEST_CELL = 10
 """Expected users with, and without, the outcome in every arm below which the normal approximation is doubtful."""
 
 _NORMAL_FROM = 1e5  # degrees of freedom; t and normal then differ by less than a user in 10,000
-SMALLEST_SHARE = 0.001
 MOST_USERS = 1e11
-"""More users in an arm than there are people is no plan."""
-
-
-class SizeError(ValueError):
-    """A test that cannot be sized; the message says which number is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What is known of a metric before the test.
-
-    Attributes:
-        kind: `proportion`, `mean` or `ratio`.
-        baseline: Its value now.
-        sd: Standard deviation between users; for a ratio that of the delta method (see `baseline.measure`). Not used
-            for a proportion, whose spread follows from its value.
-    """
-
-    kind: str
-    baseline: float
-    sd: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in METHODS:
-            raise SizeError(f"A metric is a proportion, a mean or a ratio, not {self.kind!r}.")
-        if not isfinite(self.baseline):
-            raise SizeError("The baseline is not a number.")
-        if self.kind == PROPORTION and not 0 <= self.baseline <= 1:
-            raise SizeError("A share must lie between 0% and 100%; check the baseline.")
-        if self.kind != PROPORTION and not (self.sd is not None and 1e-100 < self.sd < 1e100):
-            raise SizeError("The metric does not vary between users, so no test can be sized; choose another metric.")
-
-    @property
-    def variance(self) -> float:
-        """Variance between users at the baseline."""
-        if self.kind == PROPORTION:
-            return self.baseline * (1 - self.baseline)
-        return (self.sd or 0.0) ** 2
-
-
-@dataclass(frozen=True)
-class Design:
-    """How a test is run and read.
-
-    Attributes:
-        alpha: Chance of any false alarm among the comparisons with the control.
-        power: Chance to see the effect in an arm that has it.
-        sides: 1 (only the hoped-for direction counts) or 2.
-        weights: Each arm's share of the users, the control first, in any unit.
-    """
-
-    alpha: float = 0.05
-    power: float = 0.8
-    sides: int = 2
-    weights: tuple[float, ...] = (1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 0.5:
-            raise SizeError("Alpha must lie between 0 and 0.5; 0.05 is usual.")
-        if not 0.5 <= self.power < 1:
-            raise SizeError("Power must be at least 0.5 and below 1; 0.8 is usual.")
-        if self.sides not in (1, 2):
-            raise SizeError("A test has 1 or 2 sides.")
-        if len(self.weights) < 2 or not all(weight > 0 and isfinite(weight) for weight in self.weights):
-            raise SizeError("A test needs a control and at least one other arm, each with a weight above 0.")
-        if min(self.shares) < SMALLEST_SHARE:
-            raise SizeError(f"Every arm needs at least {SMALLEST_SHARE:.1%} of the users.")
-
-    @property
-    def comparisons(self) -> int:
-        """Arms compared with the control."""
-        return len(self.weights) - 1
-
-    @property
-    def alpha_each(self) -> float:
-        """Significance level of one comparison (Bonferroni)."""
-        return self.alpha / self.comparisons
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """Each arm's share of the users, the control first; they add up to 1."""
-        return tuple(weight / sum(self.weights) for weight in self.weights)
-
-    @property
-    def smallest_ratio(self) -> float:
-        """Users of the smallest other arm for each user of the control: the comparison that needs most."""
-        return min(self.weights[1:]) / self.weights[0]
-
-
-@dataclass(frozen=True)
-class Size:
-    """Users a test needs: `arms` whole users each, the control first; `control` before rounding."""
-
-    control: float
-    arms: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        """Users in all arms."""
-        return sum(self.arms)
+"""A larger arm than this is refused: more users than there are people."""
 
 
 def control_size(metric: Metric, effect: float, design: Design) -> float:
@@ -142,13 +36,18 @@ def control_size(metric: Metric, effect: float, design: Design) -> float:
     root = (z_alpha * null + z_power * alternative) / effect
     normal = root * root
     _check_number(normal)
-    if metric.kind != MEAN:
+    if metric.kind != MetricKind.MEAN:
         return normal
     return _solve_t(abs(effect) / sqrt(metric.variance), ratio, design, start=normal)
 
 
 def size(metric: Metric, effect: float, design: Design) -> Size:
-    """Users in each arm, so that every comparison with the control has the planned power."""
+    """Users in each arm, so that every comparison with the control has the planned power.
+
+    Example:
+        >>> size(Metric(MetricKind.PROPORTION, 0.01), 0.001, Design()).arms
+        (163095, 163095)
+    """
     return _arms(control_size(metric, effect, design), design)
 
 
@@ -173,7 +72,7 @@ def non_inferiority_size(metric: Metric, margin: float, design: Design) -> Size:
 def achieved_power(metric: Metric, effect: float, control: float, design: Design) -> float:
     """Chance that the comparison with fewest users sees `effect`, given `control` users in the control arm."""
     ratio, tail = design.smallest_ratio, _tail(design)
-    if metric.kind == MEAN:
+    if metric.kind == MetricKind.MEAN:
         return _power_t(abs(effect) / sqrt(metric.variance), control, ratio, design)
     null, alternative = _deviations(metric, effect, ratio)
     if alternative == 0:
@@ -192,7 +91,7 @@ def detectable_effect(metric: Metric, direction: int, control: float, design: De
     def missing(effect: float) -> float:
         return achieved_power(metric, direction * effect, control, design) - design.power
 
-    if metric.kind == PROPORTION:
+    if metric.kind == MetricKind.PROPORTION:
         largest = (1 - metric.baseline if direction > 0 else metric.baseline) * (1 - 1e-9)
         if largest <= 0 or missing(largest) < 0:
             return None
@@ -207,7 +106,7 @@ def detectable_effect(metric: Metric, direction: int, control: float, design: De
 
 def smallest_expected_cell(metric: Metric, effect: float, arms: tuple[int, ...]) -> float:
     """Fewest users expected on either side of a proportion in any arm; infinite for other kinds."""
-    if metric.kind != PROPORTION:
+    if metric.kind != MetricKind.PROPORTION:
         return inf
     rates = [metric.baseline, *[metric.baseline + effect] * (len(arms) - 1)]
     return min(n * side for n, rate in zip(arms, rates, strict=True) for side in (rate, 1 - rate))
@@ -216,7 +115,7 @@ def smallest_expected_cell(metric: Metric, effect: float, arms: tuple[int, ...])
 def _check_effect(metric: Metric, effect: float) -> None:
     if not isfinite(effect) or effect == 0:
         raise SizeError("Give an effect to look for; it must not be 0.")
-    if metric.kind == PROPORTION and not 0 <= metric.baseline + effect <= 1:
+    if metric.kind == MetricKind.PROPORTION and not 0 <= metric.baseline + effect <= 1:
         raise SizeError(
             f"From {metric.baseline:.1%}, a change of {effect * 100:+.1f} points would leave the range of 0% to 100%; "
             "choose a smaller effect."
@@ -236,7 +135,7 @@ def _tail(design: Design) -> float:
 
 def _deviations(metric: Metric, effect: float, ratio: float) -> tuple[float, float]:
     """Deviations of the difference, times the root of the control's users: without and with the effect."""
-    if metric.kind != PROPORTION:
+    if metric.kind != MetricKind.PROPORTION:
         same = sqrt(metric.variance * (1 + 1 / ratio))
         return same, same
     p1, p2 = metric.baseline, min(max(metric.baseline + effect, 0.0), 1.0)

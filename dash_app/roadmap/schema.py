@@ -1,34 +1,36 @@
-"""The shape of `roadmap.duckdb`: its tables with comments and constraints, and the steps from older shapes to today's.
+"""The schema of `roadmap.duckdb`: its tables with comments and constraints, and the migrations from older versions.
 
-Knows no plans and opens no files: `roadmap.py` calls it inside a publish.
+Works on an open connection: `store.py` calls it inside a publish. The columns of a plan are those of
+`grupa_pipeline/vocabulary/plan_fields.py`.
 """
+
+from enum import StrEnum
 
 import duckdb
 
 from grupa_pipeline.storage.migrations import SchemaVersion
 from grupa_pipeline.tables import CLUSTER_NAMES, ROADMAP_TABLES, TEST_ROADMAP, TEST_ROADMAP_HISTORY, Table
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
-_PLAN_OPTIONAL = {
-    "baseline_sd",
-    "mde_relative",
-    "n_per_arm",
-    "n_total",
-    "duration_days",
-    "feasible",
-    "start_date",
-    "end_date",
-    "rice_reach",
-    "rice_score",
-    "deleted_at",
-}
+
+def _in(column: str, values: type[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(_quoted(value) for value in values)})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+_PLAN_OPTIONAL = {field.name for field in PLAN_FIELDS.values() if field.nullable}
 _PLAN_CHECKS = (
     "revision >= 1",
-    "status IN ('idea', 'draft', 'ready', 'scheduled', 'archived')",
+    _in("status", PlanStatus),
     "status <> 'scheduled' OR start_date IS NOT NULL",
     "regexp_full_match(cluster_id, 'C[0-9]{2,}')",
     "length(name) > 0",
-    "metric_kind IN ('proportion', 'mean', 'ratio')",
-    "direction IN ('increase', 'decrease')",
+    _in("metric_kind", MetricKind),
+    _in("direction", Direction),
     "metric_kind <> 'proportion' OR baseline BETWEEN 0 AND 1",
     "metric_kind = 'proportion' OR baseline_sd IS NOT NULL",
     "baseline_sd IS NULL OR baseline_sd >= 0",
@@ -74,10 +76,6 @@ def _create_statement(table: Table, optional: set[str], checks: tuple[str, ...])
     return f"CREATE TABLE {table.name} ({', '.join(lines)})"
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 CURRENT = SchemaVersion("roadmap.duckdb", _create)
-"""Today's shape. Who changes it adds a step here and freezes the new shape:
-`python -m tests.grupa_pipeline.storage.released` writes it."""
+"""The current schema version. To change it, add a step here and freeze the new version:
+`python -m tests.grupa_pipeline.storage.released` writes the file."""

@@ -1,27 +1,31 @@
 """The roadmap's database, `roadmap.duckdb`: the only module of the app that writes.
 
-Holds creating the tables with their constraints, migrating older files, and the saves; each save is one published
-version with a new revision in `test_roadmap_history`, so nothing acknowledged is lost and nothing is overwritten. What
-a plan means and whether it is sound is in `planning/`.
+Creates and migrates the file, and saves plans: each save publishes one version of the file with a new revision in
+`test_roadmap_history`, so that no acknowledged save is lost and none is overwritten. The checks of a plan are in
+`planning/`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 
 from dash_app.planning.brief import write_brief
 from dash_app.planning.changes import Change, changes
-from dash_app.planning.plan import STATUSES, Plan, PlanError, Problem, problems
+from dash_app.planning.plan import Plan, PlanError, Problem, check
+from dash_app.planning.positions import new_plan_id
 from dash_app.roadmap import schema
+from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.migrations import is_current, migrate
-from grupa_pipeline.tables import CLUSTER_NAMES, TEST_ROADMAP, TEST_ROADMAP_HISTORY
+from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
+from grupa_pipeline.vocabulary.enums import PlanStatus
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
-_COLUMNS = ", ".join(field.name for field in fields(Plan))
+_COLUMNS = ", ".join(PLAN_FIELDS)
+_BOARD_ORDER = tuple(PlanStatus)
 
 
 class UnknownPlanError(LookupError):
@@ -43,27 +47,16 @@ class StaleEditError(RuntimeError):
         self.changes = changed
 
 
-@dataclass(frozen=True)
-class ClusterName:
-    """One edit of a cluster's name; `name` None takes the edits before it back."""
-
-    cluster_id: str
-    revision: int
-    name: str | None
-    edited_by: str
-    edited_at: datetime
-
-
 def utc_now() -> datetime:
-    """The time as the tables keep it: UTC without a zone."""
+    """The time as the tables store it: UTC without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Roadmap:
     """The plans and cluster names of one warehouse folder.
 
-    Every method opens what is published at that moment; an instance holds no connection and may be shared by threads.
-    `brief` writes a plan out: each revision is stored with a brief of its own, whichever way it was edited.
+    Every method opens the version published at that moment; an instance holds no connection and may be shared by threads.
+    `brief` writes the brief that is stored with each revision.
     """
 
     def __init__(
@@ -80,7 +73,7 @@ class Roadmap:
         self._keep_days = keep_days
 
     def ensure(self) -> None:
-        """Create the file, or bring an older one to today's shape; does nothing when it is current.
+        """Create the file, or migrate an older one; does nothing when it is current.
 
         Raises:
             NewerFileError: A newer release of Grupa wrote the file.
@@ -95,11 +88,13 @@ class Roadmap:
             migrate(con, schema.CURRENT)
 
     def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
-        """The plans in board order: by status, then position; `archived` and `removed` ones when asked for."""
+        """The plans in board order: by status, then position; without `archived` or `removed` ones unless requested."""
         with warehouse.read(self.database) as con:
-            found = _select(con, TEST_ROADMAP.name)
-        kept = [p for p in found if (archived or p.status != "archived") and (removed or p.deleted_at is None)]
-        return sorted(kept, key=lambda plan: (STATUSES.index(plan.status), plan.position, plan.plan_id))
+            plans = _select(con, TEST_ROADMAP.name)
+        visible = [
+            p for p in plans if (archived or p.status != PlanStatus.ARCHIVED) and (removed or p.deleted_at is None)
+        ]
+        return sorted(visible, key=lambda plan: (_BOARD_ORDER.index(plan.status), plan.position, plan.plan_id))
 
     def plan(self, plan_id: str) -> Plan:
         """The plan as it is now, removed or not.
@@ -113,8 +108,8 @@ class Roadmap:
     def history(self, plan_id: str) -> list[Plan]:
         """Every revision of a plan, newest first; empty when there is none of that id."""
         with warehouse.read(self.database) as con:
-            found = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
-        return sorted(found, key=lambda plan: -plan.revision)
+            revisions = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
+        return sorted(revisions, key=lambda plan: -plan.revision)
 
     def add(self, plan: Plan, user: str) -> Plan:
         """Put a new plan at the end of its column; returns it as stored.
@@ -122,7 +117,7 @@ class Roadmap:
         Raises:
             PlanError: The plan is not sound, or its id is taken.
         """
-        _check(plan)
+        check(plan)
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
             return self._insert(con, plan, user)
 
@@ -134,7 +129,7 @@ class Roadmap:
             PlanError: The plan is not sound.
             UnknownPlanError: There is no plan of that id.
         """
-        _check(plan)
+        check(plan)
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
             newest = _newest(con, plan.plan_id)
             if newest.revision != expected_revision:
@@ -142,7 +137,7 @@ class Roadmap:
                 raise StaleEditError(newest, changes(edited[0], newest) if edited else ())
             return self._revise(con, newest, replace(plan, deleted_at=newest.deleted_at), user)
 
-    def move(self, plan_id: str, status: str, position: float, user: str) -> Plan:
+    def move(self, plan_id: str, status: PlanStatus, position: float, user: str) -> Plan:
         """Put a plan at `position` of the column `status`; everything else stays as it was last saved.
 
         Raises:
@@ -175,35 +170,25 @@ class Roadmap:
         """
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
             plan = _newest(con, plan_id)
-            copy = replace(plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status="draft", deleted_at=None)
+            copy = replace(
+                plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status=PlanStatus.DRAFT, deleted_at=None
+            )
             return self._insert(con, copy, user)
 
     def rename_cluster(self, cluster_id: str, name: str | None, user: str) -> None:
-        """Give a cluster a name of people's own; None, or an empty one, goes back to the pipeline's."""
-        cleaned = (name or "").strip() or None
+        """Name a cluster; None, or an empty name, restores the pipeline's name."""
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
-            con.execute(
-                f"INSERT INTO {CLUSTER_NAMES.name} BY NAME SELECT $cluster AS cluster_id, $name AS name, "
-                f"$user AS edited_by, $now AS edited_at, coalesce(max(revision), 0) + 1 AS revision "
-                f"FROM {CLUSTER_NAMES.name} "
-                "WHERE cluster_id = $cluster",
-                {"cluster": cluster_id, "name": cleaned, "user": user, "now": self._now()},
-            )
+            add_cluster_name(con, cluster_id, (name or "").strip() or None, user, self._now())
 
     def cluster_names(self) -> dict[str, str]:
-        """Names that people gave, by cluster_id; clusters without one are not in it."""
+        """The newest name of each renamed cluster, by cluster_id."""
         newest = {edit.cluster_id: edit.name for edit in reversed(self.cluster_name_history())}
         return {cluster_id: name for cluster_id, name in newest.items() if name is not None}
 
-    def cluster_name_history(self, cluster_id: str | None = None) -> list[ClusterName]:
+    def cluster_name_history(self, cluster_id: str | None = None) -> list[ClusterNameEdit]:
         """Edits of a cluster's name, or of all, newest first."""
         with warehouse.read(self.database) as con:
-            rows = con.execute(
-                f"SELECT {', '.join(CLUSTER_NAMES.column_names)} FROM {CLUSTER_NAMES.name} "
-                "WHERE $cluster IS NULL OR cluster_id = $cluster ORDER BY cluster_id, revision DESC",
-                {"cluster": cluster_id},
-            ).fetchall()
-        return [ClusterName(**dict(zip(CLUSTER_NAMES.column_names, row, strict=True))) for row in rows]
+            return select_cluster_names(con, cluster_id)
 
     def _insert(self, con: duckdb.DuckDBPyConnection, plan: Plan, user: str) -> Plan:
         if _select(con, TEST_ROADMAP.name, plan.plan_id):
@@ -222,7 +207,7 @@ class Roadmap:
             if edited == newest:
                 return newest
             if edited.deleted_at is None:
-                _check(edited)
+                check(edited)
             return self._revise(con, newest, edited, user)
 
     def _revise(self, con: duckdb.DuckDBPyConnection, newest: Plan, edited: Plan, user: str) -> Plan:
@@ -246,24 +231,6 @@ class Roadmap:
         return stored
 
 
-def new_plan_id() -> str:
-    """An id that no other plan has."""
-    return f"plan-{uuid4().hex[:12]}"
-
-
-def position_between(before: float | None, after: float | None) -> float:
-    """A position between two neighbours; None for no neighbour on that side."""
-    if before is None:
-        return 1.0 if after is None else after - 1
-    return before + 1 if after is None else (before + after) / 2
-
-
-def _check(plan: Plan) -> None:
-    found = problems(plan)
-    if found:
-        raise PlanError(found)
-
-
 def _select(
     con: duckdb.DuckDBPyConnection, table: str, plan_id: str | None = None, revision: int | None = None
 ) -> list[Plan]:
@@ -272,14 +239,11 @@ def _select(
         "AND ($revision IS NULL OR revision = $revision)",
         {"plan": plan_id, "revision": revision},
     ).fetchall()
-    names = [field.name for field in fields(Plan)]
-    return [Plan.from_row(dict(zip(names, row, strict=True))) for row in rows]
+    return [Plan.from_row(dict(zip(PLAN_FIELDS, row, strict=True))) for row in rows]
 
 
 def _newest(con: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
-    found = _select(con, TEST_ROADMAP.name, plan_id)
-    if not found:
-        raise UnknownPlanError(
-            f"There is no plan {plan_id} on the roadmap; it may have been made in another warehouse."
-        )
-    return found[0]
+    plans = _select(con, TEST_ROADMAP.name, plan_id)
+    if not plans:
+        raise UnknownPlanError(f"There is no plan {plan_id} on the roadmap; it may belong to another warehouse.")
+    return plans[0]

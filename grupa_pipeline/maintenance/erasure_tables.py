@@ -26,8 +26,10 @@ from grupa_pipeline.tables import (
     USER_CLUSTERS,
     Table,
 )
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Content
 
-_PLAN_TEXTS = ("name", "hypothesis", "population", "variants", "guardrails", "decision_rule", "brief")
+_PLAN_TEXTS = tuple(field.name for field in PLAN_FIELDS.values() if field.holds_free_text)
+_PLAN_PEOPLE = tuple(field.name for field in PLAN_FIELDS.values() if field.content is Content.PERSON)
 _TEXTS: Mapping[Table, Sequence[str]] = {
     INGESTED_FILES: ("file_name",),
     SEGMENTATIONS: ("reason",),
@@ -41,8 +43,8 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
 """Columns in which somebody writes freely, or a model does."""
 
 _PEOPLE: Mapping[Table, Sequence[str]] = {
-    TEST_ROADMAP: ("owner", "updated_by"),
-    TEST_ROADMAP_HISTORY: ("owner", "updated_by"),
+    TEST_ROADMAP: _PLAN_PEOPLE,
+    TEST_ROADMAP_HISTORY: _PLAN_PEOPLE,
     CLUSTER_NAMES: ("edited_by",),
 }
 """Columns that hold a person."""

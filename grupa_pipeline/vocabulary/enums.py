@@ -24,6 +24,16 @@ class Direction(StrEnum):
     INCREASE = "increase"
     DECREASE = "decrease"
 
+    @property
+    def sign(self) -> int:
+        """1 for an increase, -1 for a decrease."""
+        return 1 if self is Direction.INCREASE else -1
+
+    @property
+    def opposite(self) -> "Direction":
+        """The other direction."""
+        return Direction.DECREASE if self is Direction.INCREASE else Direction.INCREASE
+
 
 class FeatureRole(StrEnum):
     """What a feature is used for."""
@@ -75,7 +85,7 @@ class MetricKind(StrEnum):
 
 
 class PlanStatus(StrEnum):
-    """Where a plan stands on the roadmap."""
+    """Where a plan stands on the roadmap, in the order of the board."""
 
     IDEA = "idea"
     DRAFT = "draft"

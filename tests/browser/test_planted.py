@@ -15,11 +15,11 @@ import pyarrow.csv as pa_csv
 import pytest
 from playwright.sync_api import Browser, Page
 
-from dash_app.planning.plan import Arm
 from dash_app.roadmap.store import Roadmap
 from grupa.cli.run import run
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.vocabulary.plan_fields import Arm
 from sample_data.generate import write_log
 from tests.browser.conftest import Server
 from tests.dash_app.planning.plans import a_plan

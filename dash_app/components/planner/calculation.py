@@ -11,15 +11,15 @@ from dash_app.components.html_tables import table
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import SAME_DAYS, Baseline
 from dash_app.planning.brief import change_text, value_text
+from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
-from dash_app.planning.sample_size import NON_INFERIORITY
 from dash_app.planning.sizing import Detectable, Sizing
 
-_NEEDS = {
-    "pooled two-proportion z-test": "n = (z₁₋α/₂ √(2 p̄(1−p̄)) + z₁₋β √(p₁(1−p₁) + p₂(1−p₂)))² / (p₁−p₂)², equal arms"
+_NEEDS: Mapping[str, str] = {
+    Method.TWO_PROPORTIONS: "n = (z₁₋α/₂ √(2 p̄(1−p̄)) + z₁₋β √(p₁(1−p₁) + p₂(1−p₂)))² / (p₁−p₂)², equal arms"
     " (R's power.prop.test)",
-    "two-sample t-test": "n solves power = P(|t(ν, δ)| > t₁₋α/₂), δ = effect / sd · √(n/2), ν = 2n−2 (R's power.t.test)",
-    "two-sample z-test, delta method": "n = 2 (z₁₋α/₂ + z₁₋β)² sd² / effect², sd of (x − R·y)/ȳ (Deng, Knoblich & Lu 2018)",
+    Method.TWO_MEANS: "n solves power = P(|t(ν, δ)| > t₁₋α/₂), δ = effect / sd · √(n/2), ν = 2n−2 (R's power.t.test)",
+    Method.DELTA_METHOD: "n = 2 (z₁₋α/₂ + z₁₋β)² sd² / effect², sd of (x − R·y)/ȳ (Deng, Knoblich & Lu 2018)",
 }
 
 
@@ -57,7 +57,9 @@ def _formula(plan: Plan) -> list[Component]:
             ]
         ),
         html.P(html.Code(_NEEDS.get(plan.method, plan.method))),
-        html.P(f"Guardrails: {NON_INFERIORITY}. The largest number that any metric needs is taken. Arms: {arms}."),
+        html.P(
+            f"Guardrails: {Method.NON_INFERIORITY}. The largest number that any metric needs is taken. Arms: {arms}."
+        ),
         html.P(
             f"{formatting.users(plan.n_total or 0)} in all; duration from the log's own curve of different users who come,"
             f" plus {plan.exposure_days} days of exposure, in whole weeks.",

@@ -90,8 +90,10 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     return html.Div(
         [
             html.P([_verdict(sizing), " ", html.Span(formatting.capital("; ".join(facts)), className="quiet")]),
-            html.Ul([html.Li(each) for each in sizing.doubts], className="doubts") if sizing.doubts else None,
-            html.Ul([html.Li(each) for each in sizing.warnings], className="warnings") if sizing.warnings else None,
+            html.Ul([html.Li(doubt.text) for doubt in sizing.doubts], className="doubts") if sizing.doubts else None,
+            html.Ul([html.Li(warning.text) for warning in sizing.warnings], className="warnings")
+            if sizing.warnings
+            else None,
             _alternative(sizing),
         ]
     )

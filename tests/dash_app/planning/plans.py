@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from dash_app.planning.plan import Arm, Guardrail, Plan
+from dash_app.planning.plan import Plan
+from grupa_pipeline.vocabulary.enums import Direction, MetricKind
+from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class Steady:
 
 TICKETS = Guardrail(
     metric="tickets",
-    metric_kind="mean",
-    worse="increase",
+    metric_kind=MetricKind.MEAN,
+    worse=Direction.INCREASE,
     baseline=2.0,
     baseline_sd=3.0,
     baseline_n=800,
@@ -46,8 +48,8 @@ def a_plan(**changes: Any) -> Plan:
         "population": "sessions/week > 3",
         "variants": (Arm("control"), Arm("treatment", description="Three fields.")),
         "primary_metric": "submitted",
-        "metric_kind": "proportion",
-        "direction": "increase",
+        "metric_kind": MetricKind.PROPORTION,
+        "direction": Direction.INCREASE,
         "baseline": 0.3,
         "baseline_sd": 0.458,
         "baseline_n": 800,

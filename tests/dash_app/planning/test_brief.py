@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from dash_app.planning.brief import Label, change_text, effect_text, quoted, value_text, write_brief
-from dash_app.planning.plan import Arm
 from dash_app.planning.sizing import size_plan
+from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.plan_fields import Arm
 from tests.dash_app.planning.plans import Steady, a_plan
 
 
@@ -36,7 +37,7 @@ def test_the_decision_rule_fits_the_design():
     assert "Ship the treatment if “submitted” increases against control with p < 0.05, two-sided" in two.decision_rule
     assert f"on day {two.duration_days}" in two.decision_rule
     arms = (Arm("control"), Arm("b"), Arm("c"))
-    three = size_plan(a_plan(variants=arms, sides=1, direction="decrease"), Steady(500)).plan
+    three = size_plan(a_plan(variants=arms, sides=1, direction=Direction.DECREASE), Steady(500)).plan
     assert "p < 0.025, one-sided (alpha 0.05 shared among 2 comparisons)" in three.decision_rule
     assert "one-sided 97.50% bounds" in three.decision_rule
 

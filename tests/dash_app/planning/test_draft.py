@@ -6,19 +6,19 @@ import pytest
 
 from dash_app.planning.baseline import Baseline, baseline_window, measure
 from dash_app.planning.draft import (
-    Recommendation,
+    RecommendationFacts,
     default_effect,
     default_guardrail,
     draft_plan,
-    equal_arms,
     guardrail_candidates,
     is_modest,
 )
-from dash_app.planning.plan import problems
+from dash_app.planning.plan import problems, with_margin
 from dash_app.planning.sizing import size_plan
+from grupa_pipeline.vocabulary.enums import Direction
 from tests.dash_app.planning.plans import Steady
 
-RECOMMENDATION = Recommendation(
+RECOMMENDATION = RecommendationFacts(
     snapshot_date=date(2026, 4, 30),
     cluster_id="C02",
     insight_id="rec-9",
@@ -27,7 +27,7 @@ RECOMMENDATION = Recommendation(
     hypothesis="If ..., then ..., because ...",
     evidence_ids=("ev-1",),
     target_metric="submitted",
-    direction="increase",
+    direction=Direction.INCREASE,
     population="sessions/week > 3",
     stability=0.8,
 )
@@ -38,7 +38,7 @@ def _share(value: float, n: int = 500) -> Baseline:
     return measure("proportion", np.arange(n) < value * n)
 
 
-def _draft(baseline: Baseline, recommendation: Recommendation = RECOMMENDATION):
+def _draft(baseline: Baseline, recommendation: RecommendationFacts = RECOMMENDATION):
     rail = default_guardrail("tickets", measure("mean", np.arange(100) % 5), False)
     return draft_plan(recommendation, baseline, WINDOW, [rail], plan_id="p", owner="ana", today=date(2026, 5, 1))
 
@@ -57,26 +57,26 @@ def test_a_draft_is_filled_in_and_can_be_sized():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.002, 0.3, 0.95, 0.998])
-@pytest.mark.parametrize("direction", ["increase", "decrease"])
+@pytest.mark.parametrize("direction", list(Direction))
 def test_the_default_effect_leaves_room(value, direction):
     baseline = _share(value)
     effect = default_effect(baseline, direction)
-    room = 1 - baseline.value if direction == "increase" else baseline.value
+    room = 1 - baseline.value if direction is Direction.INCREASE else baseline.value
     assert effect > 0
     assert effect <= max(room, 0.05)
 
 
 def test_a_ratio_that_is_a_share_asks_for_no_more_than_all():
     nearly_all = measure("ratio", [9.0, 10.0, 9.5], [10.0, 10.0, 10.0])
-    assert nearly_all.value + default_effect(nearly_all, "increase") < 1
+    assert nearly_all.value + default_effect(nearly_all, Direction.INCREASE) < 1
     several_each = measure("ratio", [19.0, 20.0], [10.0, 10.0])
-    assert default_effect(several_each, "increase") == pytest.approx(0.195)
+    assert default_effect(several_each, Direction.INCREASE) == pytest.approx(0.195)
 
 
 def test_the_default_effect_is_a_tenth():
-    assert default_effect(_share(0.3), "increase") == pytest.approx(0.03)
-    assert default_effect(measure("mean", [4.0, 6.0]), "decrease") == pytest.approx(0.5)
-    assert default_effect(measure("mean", [-1.0, 1.0]), "increase") == pytest.approx(0.2 * np.sqrt(2))
+    assert default_effect(_share(0.3), Direction.INCREASE) == pytest.approx(0.03)
+    assert default_effect(measure("mean", [4.0, 6.0]), Direction.DECREASE) == pytest.approx(0.5)
+    assert default_effect(measure("mean", [-1.0, 1.0]), Direction.INCREASE) == pytest.approx(0.2 * np.sqrt(2))
 
 
 def test_candidates_are_outcomes_that_do_harm_first():
@@ -105,14 +105,9 @@ def test_a_default_guardrail_never_asks_for_the_moon():
     assert default_guardrail("x", _share(0.5), None).worse == "decrease"
 
 
-def test_equal_arms():
-    assert [arm.name for arm in equal_arms(2)] == ["control", "treatment"]
-    assert [arm.name for arm in equal_arms(4)] == ["control", "treatment 1", "treatment 2", "treatment 3"]
-
-
 def test_only_a_modest_effect_or_margin_is_put_into_a_draft_unasked():
     plan = size_plan(_draft(_share(0.3)), Steady(200)).plan
-    wide = replace(plan, guardrails=tuple(each.with_margin(relative=0.4) for each in plan.guardrails))
+    wide = replace(plan, guardrails=tuple(with_margin(each, relative=0.4) for each in plan.guardrails))
     assert is_modest(plan, plan.with_effect(relative=0.25))
     assert not is_modest(plan, plan.with_effect(relative=0.26))
     assert not is_modest(plan, wide)

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from dash_app.planning.export import defused, to_csv, to_json, to_markdown
-from dash_app.planning.plan import Arm
 from dash_app.planning.sizing import size_plan
 from grupa_pipeline.tables import TEST_ROADMAP
+from grupa_pipeline.vocabulary.plan_fields import Arm
 from tests.dash_app.planning.plans import Steady, a_plan
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
-from dash_app.planning.plan import Arm
 from dash_app.planning.sizing import size_plan
+from grupa_pipeline.vocabulary.plan_fields import Arm
 from tests.dash_app.planning.plans import Steady, a_plan
 
 # GrowthBook, `PostExperimentPayload` of its OpenAPI description, with the newer fields of its published client.

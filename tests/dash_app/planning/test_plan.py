@@ -3,8 +3,10 @@ from datetime import date, datetime
 
 import pytest
 
-from dash_app.planning.plan import Arm, Plan, PlanError, problems
+from dash_app.planning.plan import Plan, PlanError, problems, with_margin
 from grupa_pipeline.tables import TEST_ROADMAP
+from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.plan_fields import Arm
 from tests.dash_app.planning.plans import TICKETS, a_plan
 
 
@@ -25,8 +27,8 @@ def test_effects_move_together():
     plan = a_plan(baseline=0.4)
     assert plan.with_effect(relative=0.05).mde_absolute == pytest.approx(0.02)
     assert plan.with_effect(absolute=0.1).mde_relative == pytest.approx(0.25)
-    assert replace(plan, direction="decrease").with_effect(relative=0.05).effect == pytest.approx(-0.02)
-    assert TICKETS.with_margin(relative=0.1).margin_absolute == pytest.approx(0.2)
+    assert replace(plan, direction=Direction.DECREASE).with_effect(relative=0.05).effect == pytest.approx(-0.02)
+    assert with_margin(TICKETS, relative=0.1).margin_absolute == pytest.approx(0.2)
 
 
 def test_the_last_day_of_the_baseline_is_the_one_before_its_end():

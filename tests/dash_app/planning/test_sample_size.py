@@ -6,10 +6,8 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower, normal_sample_size_one_tail
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
+from dash_app.planning.design import Design, Metric, SizeError
 from dash_app.planning.sample_size import (
-    Design,
-    Metric,
-    SizeError,
     achieved_power,
     control_size,
     detectable_effect,

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from dash_app.planning.plan import PlanError
+from dash_app.planning.positions import position_between
 from dash_app.planning.sizing import size_plan
 from dash_app.roadmap import schema
-from dash_app.roadmap.store import Roadmap, StaleEditError, UnknownPlanError, position_between
+from dash_app.roadmap.store import Roadmap, StaleEditError, UnknownPlanError
 from grupa_pipeline.storage import migrations, warehouse
 from grupa_pipeline.tables import ROADMAP_TABLES
 from tests import ROOT
@@ -21,9 +22,9 @@ from tests.dash_app.planning.plans import Steady, a_plan
 
 @pytest.fixture
 def roadmap(tmp_path: Path) -> Roadmap:
-    made = Roadmap(tmp_path)
-    made.ensure()
-    return made
+    roadmap = Roadmap(tmp_path)
+    roadmap.ensure()
+    return roadmap
 
 
 def _execute(roadmap: Roadmap, sql: str, *values: object) -> list[tuple]:
@@ -131,7 +132,7 @@ def test_a_copy_is_a_draft_with_a_history_of_its_own(roadmap):
     assert len(roadmap.history(copy.plan_id)) == 1
 
 
-def test_what_is_not_there_or_there_already(roadmap):
+def test_unknown_and_duplicate_plans_are_refused(roadmap):
     for act in (roadmap.plan, lambda name: roadmap.remove(name, "a"), lambda name: roadmap.duplicate(name, "a")):
         with pytest.raises(UnknownPlanError, match="no plan nowhere"):
             act("nowhere")
@@ -271,7 +272,8 @@ def test_readers_see_whole_saves_only(roadmap):
 _KEEP_ADDING = """
 import sys
 from pathlib import Path
-from dash_app.roadmap.store import Roadmap, new_plan_id
+from dash_app.planning.positions import new_plan_id
+from dash_app.roadmap.store import Roadmap
 from tests.dash_app.planning.plans import a_plan
 
 while True:
@@ -295,7 +297,7 @@ def test_a_kill_loses_nothing_acknowledged(roadmap):
     roadmap.add(a_plan(plan_id="after"), "ana")
 
 
-def test_the_clock_is_the_rooms_own(tmp_path):
+def test_times_come_from_the_roadmaps_clock(tmp_path):
     now = datetime(2026, 5, 1, 12)
     roadmap = Roadmap(tmp_path, now=lambda: now)
     roadmap.ensure()
