@@ -57,7 +57,7 @@ def _assemble(services: Services) -> Dash:
     routes.register(app.server, services)
     newest_snapshot.register(app.server, services)
     security.protect(app, trust_proxy=settings.trust_proxy, hosts=settings.hosts)
-    auth.require(app.server, settings)
+    auth.require_user(app.server, settings)
     return app
 
 

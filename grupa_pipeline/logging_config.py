@@ -1,6 +1,6 @@
-"""How the processes' own lines look: plain text for people, or one JSON object a line for programs. Writes no line itself.
+"""Configures Python's logging: plain text for people, or one JSON object a line for programs.
 
-A run's events are Dagster's, and go where its loggers send them.
+A run's events belong to Dagster, whose loggers write them.
 """
 
 import logging.config
@@ -8,18 +8,18 @@ from typing import Any
 
 
 def configure_logs(log_format: str) -> None:
-    """Send this process's lines to stderr as `log_format` (`text` or `json`) says."""
+    """Write this process's log lines to stderr in `log_format` (`text` or `json`)."""
     logging.config.dictConfig(log_config(log_format))
 
 
 def log_config(log_format: str) -> dict[str, Any]:
-    """Python's `logging` configured: ours from INFO, all others from WARNING, to stderr as `log_format` says."""
+    """The configuration for `logging.config`: our loggers from INFO, all others from WARNING, to stderr in `log_format`."""
     formatter = _json_formatter() if log_format == "json" else {"format": "%(message)s"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"own": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "own"}},
+        "formatters": {"grupa": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "grupa"}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {"grupa": {"level": "INFO"}},
     }

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.reliability.attack_requests import Request, forbidden, honest, without_session
-from grupa_pipeline.auth.accounts import keep_account
+from grupa_pipeline.auth.accounts import set_password
 from tests.dash_app.synthetic import write_warehouse
 
 PASSWORD = "the benchmark's password"
@@ -59,7 +59,7 @@ def served(users: bool) -> Iterator[tuple[dict[str, int], Path]]:
         ports = {"app": _free_port(), "dagster": _free_port()}
         env = {"PATH": os.environ["PATH"], "HOME": folder, "GRUPA_WAREHOUSE": folder, "GRUPA_LLM": "none"}
         if users:
-            keep_account(root / "users", "kim", PASSWORD)
+            set_password(root / "users", "kim", PASSWORD)
             env["GRUPA_USERS_FILE"] = str(root / "users")
         options = ["--port", str(ports["app"]), "--dagster-port", str(ports["dagster"])]
         command = [sys.executable, "-m", "grupa.cli.main", "serve", *options]

@@ -1,11 +1,11 @@
-"""Who is using the app: a session of the file of users, a name that a trusted proxy gives, or nobody in particular.
+"""Authentication of the app: a session of the file of users, the name that a trusted proxy sends, or the local user.
 
-Only between Flask and `grupa_pipeline/auth/login.py`; every route but the health endpoint stands behind it.
+Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every route but the health endpoint.
 """
 
 from flask import Flask, Response, abort, g, request
 
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, Door, Visit
+from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
 from grupa_pipeline.settings import Settings
 
 PROXY_HEADERS = ("X-Forwarded-User", "X-Remote-User")
@@ -13,36 +13,36 @@ LOCAL_USER = "local user"
 _OPEN_PATHS = frozenset({"/healthz"})
 
 
-def require(server: Flask, settings: Settings) -> None:
-    """Let nobody through who has not said who they are, as `settings` ask for it; call it after `security.protect`.
+def require_user(server: Flask, settings: Settings) -> None:
+    """Require the authentication that `settings` demand on every route; call it after `security.protect`.
 
     Raises:
         AccountsError: The file of users cannot be used.
     """
     if settings.trust_proxy:
-        server.before_request(_believe_proxy)
+        server.before_request(_authenticate_by_proxy)
     elif settings.users_file:
-        door = Door(settings.users_file, settings.warehouse)
-        server.before_request(lambda: _stop_at(door))
+        login = LoginGate(settings.users_file, settings.warehouse)
+        server.before_request(lambda: _authenticate_by_session(login))
 
 
 def current_user() -> str:
-    """The name of who is asking; becomes a plan's owner."""
-    return g.get("user", LOCAL_USER)
+    """The name of the user of this request; becomes a plan's owner."""
+    return str(g.get("user", LOCAL_USER))
 
 
-def _believe_proxy() -> None:
+def _authenticate_by_proxy() -> None:
     if request.path in _OPEN_PATHS:
         return
     user = proxy_user([request.headers[name] for name in PROXY_HEADERS if name in request.headers])
     if user is None:
-        abort(401, f"The proxy did not say who is asking: it must set {' or '.join(PROXY_HEADERS)} (docs/security.md).")
+        abort(401, f"The proxy sent no user name: it must set {' or '.join(PROXY_HEADERS)} (docs/security.md).")
     g.user = user
 
 
-def proxy_user(given: list[str]) -> str | None:
-    """The name in a proxy's headers; None when there is none, or two that differ, of which one may be the visitor's own."""
-    names = {_text(each) for each in given}
+def proxy_user(values: list[str]) -> str | None:
+    """The user name in a proxy's headers; None when there is none, or two that differ: one may be the client's own."""
+    names = {_text(value) for value in values}
     if len(names) != 1:
         return None
     name = names.pop()
@@ -50,30 +50,30 @@ def proxy_user(given: list[str]) -> str | None:
 
 
 def _text(header: str) -> str:
-    """Servers hand headers on as Latin-1; proxies write UTF-8."""
+    """A header's text: servers decode headers as Latin-1, proxies write UTF-8."""
     try:
         return header.encode("latin-1").decode("utf-8").strip()
     except UnicodeError:
         return header.strip()
 
 
-def _stop_at(door: Door) -> Response | None:
+def _authenticate_by_session(login: LoginGate) -> Response | None:
     if request.path in _OPEN_PATHS:
         return None
-    g.user = door.user(request.headers.get("Cookie", ""))
+    g.user = login.user(request.headers.get("Cookie", ""))
     if g.user and request.path not in (SIGN_IN, SIGN_OUT):
         return None
-    answer = door.answer(
-        Visit(
+    response = login.respond(
+        AuthRequest(
             method=request.method,
             path=request.path,
             target=request.full_path.rstrip("?"),
             cookies=request.headers.get("Cookie", ""),
             form=request.form if request.path == SIGN_IN else {},
             address=request.remote_addr or "",
-            # A visitor who claims this of a plain connection only loses their own cookie.
+            # A client who claims this of a plain connection only loses its own cookie.
             secure=request.is_secure or request.headers.get("X-Forwarded-Proto") == "https",
             from_elsewhere=request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"),
         )
     )
-    return Response(answer.body, answer.status, dict(answer.headers), mimetype="text/html")
+    return Response(response.body, response.status, dict(response.headers), mimetype="text/html")

@@ -1,7 +1,4 @@
-"""gunicorn's settings for the app under `grupa serve`, read by gunicorn itself: workers, patience, and how its lines look.
-
-What the app answers is not its business.
-"""
+"""gunicorn's settings for the app under `grupa serve`, read by gunicorn itself: workers, timeouts and logging."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,20 +12,20 @@ from grupa_pipeline.settings import Settings
 
 
 class RequestLogger(Logger):
-    """Tells each request as fields. Without its query, which may name a user."""
+    """Logs each request as fields, without its query, which may name a user."""
 
     def access(
         self, resp: Response, req: Request, environ: dict[str, Any], request_time: timedelta
     ) -> None:  # gunicorn's own names
         """Write the line of one answered request."""
-        told = {
+        fields = {
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"],
             "status": int(str(resp.status).split()[0]),
             "seconds": round(request_time.total_seconds(), 3),
             "client": environ.get("REMOTE_ADDR"),
         }
-        self.access_log.info("request", extra=told)
+        self.access_log.info("request", extra=fields)
 
 
 workers, threads = 2, 4

@@ -1,61 +1,53 @@
-"""What every answer and every write must hold to: Host, Origin, content policy and other headers.
+"""The app's request guard (`grupa_pipeline/auth/request_guard.py`) in Flask, and the headers of every response.
 
-Knows nothing of pages or tables. Who is asking is sign_in's business.
+Knows no pages or tables. Authentication is in `auth.py`.
 """
 
 import gzip
-import re
 from collections.abc import Sequence
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from dash import Dash
-from flask import Flask, Request, Response, abort, request
+from flask import Flask, Response, abort, request
 
 from dash_app.server.index_page import PLOTLY
+from grupa_pipeline.auth.request_guard import LOCAL_HOSTS, MAX_BODY_BYTES, RequestHead, RequestPolicy, check_request
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_LARGEST_BODY = 2 * 1024 * 1024
-_STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
-"""Steps upward, backslashes, what was encoded twice, control characters: no address of this app has any of them."""
-_WORTH_PACKING = 1_024
+_MIN_COMPRESSED_BYTES = 1_024
 _LIBRARIES = ("/_dash-component-suites/", PLOTLY)
-_PACKED_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
+_TEXT_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
 
 
 def protect(app: Dash, *, trust_proxy: bool = False, hosts: Sequence[str] = ()) -> None:
-    """Put the checks and headers on `app`; call it after its layout and callbacks are set, whose scripts are hashed.
+    """Add the request guard and the headers to `app`; call it after its layout and callbacks are set, whose scripts are hashed.
 
     Args:
         app: The app.
-        trust_proxy: A proxy in front authenticates and decides which Host is right; without it only loopback names are.
-        hosts: Further host names that are right.
+        trust_proxy: A proxy in front authenticates and checks the Host; without it only loopback names are accepted.
+        hosts: Further host names that are accepted.
     """
     server: Flask = app.server
-    _turn_debugging_off(app)
-    server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
-    allowed = LOCAL_HOSTS | {each.lower() for each in hosts}
-    policy = content_policy(app.csp_hashes())
+    _disable_debugging(app)
+    server.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    policy = RequestPolicy(
+        hosts=None if trust_proxy else LOCAL_HOSTS | {host.lower() for host in hosts},
+        allows_links=True,
+        upload_prefix="/uploads/",
+    )
+    content_security_policy = content_policy(app.csp_hashes())
 
     @server.before_request
-    def refuse_strangers() -> None:
-        if not trust_proxy and host_name(request.host) not in allowed:
-            abort(421, "This app answers only under its own name; open it at the address that `grupa serve` printed.")
-        if is_cross_site(request) and not is_followed_link(request):
-            abort(403, "This request came from another site.")
-        if _STRANGE_PATH.search(request.path):
-            abort(404)
-        if request.method in _SAFE_METHODS and (request.content_length or 0) > _LARGEST_BODY:
-            abort(413)  # a body that is read is bounded by MAX_CONTENT_LENGTH
+    def guard() -> None:
+        if refusal := check_request(_request_head(), policy):
+            abort(refusal.status, refusal.reason)
 
     @server.after_request
     def harden(response: Response) -> Response:
-        return _pack(_with_headers(response, policy))
+        return _compress(_with_headers(response, content_security_policy))
 
 
-def _turn_debugging_off(app: Dash) -> None:
-    """Explicitly: FLASK_DEBUG and DASH_ variables in the environment would turn parts of it on."""
+def _disable_debugging(app: Dash) -> None:
+    """Disable it explicitly: FLASK_DEBUG and DASH_ variables in the environment would enable parts of it."""
     app.server.debug = False
     app.enable_dev_tools(
         debug=False,
@@ -66,43 +58,16 @@ def _turn_debugging_off(app: Dash) -> None:
     )
 
 
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port: `[::1]:8050` is `::1`."""
-    return _address(f"//{host}")[0]
-
-
-def is_cross_site(asked: Request) -> bool:
-    """Whether a browser says that another site made this request. Programs that send neither header are no browser."""
-    site = asked.headers.get("Sec-Fetch-Site")
-    if site is not None and site not in ("same-origin", "none"):
-        return True
-    said = [asked.headers["Origin"]] if "Origin" in asked.headers else []
-    if asked.method not in _SAFE_METHODS and not said and "Referer" in asked.headers:
-        said = [asked.headers["Referer"]]
-    return any(_address(each)[1] != asked.host.lower() for each in said)
-
-
-def is_followed_link(asked: Request) -> bool:
-    """Whether somebody follows a link from another site to a page: the one thing that may come from there."""
-    sent = asked.headers
-    is_page = sent.get("Sec-Fetch-Mode") == "navigate" and sent.get("Sec-Fetch-Dest") == "document"
-    return asked.method == "GET" and is_page and "Origin" not in sent
-
-
-def _address(url: str) -> tuple[str, str]:
-    """The host's name in an address, alone and as it stands there with its port; empty where it is no address."""
-    try:
-        parts = urlsplit(url)
-        return (parts.hostname or "").lower(), parts.netloc.lower()
-    except ValueError:
-        return "", ""
+def _request_head() -> RequestHead:
+    headers = {name.lower(): value for name, value in request.headers.items()} | {"host": request.host}
+    return RequestHead(request.method, request.path, headers, request.query_string.decode("latin-1"))
 
 
 def content_policy(script_hashes: Sequence[str]) -> str:
     """A content security policy under which Dash, Mantine, AG Grid and plotly run: own files and hashed inline scripts only.
 
     Styles may be inline (all four write style elements); nothing may be framed or fetched from elsewhere. Plotly's WebGL
-    renderer makes its shaders' code with `Function`, so evaluation must be allowed; inline and foreign scripts are not.
+    renderer compiles its shaders with `Function`, so evaluation must be allowed; inline and foreign scripts are not.
     """
     scripts = " ".join(["'self'", "'unsafe-eval'", *script_hashes])
     return "; ".join(
@@ -121,8 +86,8 @@ def content_policy(script_hashes: Sequence[str]) -> str:
     )
 
 
-def _with_headers(response: Response, policy: str) -> Response:
-    response.headers["Content-Security-Policy"] = policy
+def _with_headers(response: Response, content_security_policy: str) -> Response:
+    response.headers["Content-Security-Policy"] = content_security_policy
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "same-origin"
@@ -130,19 +95,19 @@ def _with_headers(response: Response, policy: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     if "Cache-Control" not in response.headers:
-        # A library's script without its version in its address may be kept, but is asked for again: it has an ETag.
+        # A library's script without a version in its address is cached, but revalidated by its ETag.
         response.headers["Cache-Control"] = "no-cache" if request.path.startswith(_LIBRARIES) else "no-store"
     return response
 
 
-def _pack(response: Response) -> Response:
-    """Compress what is text and large enough to be worth it, for browsers that ask for it."""
-    asked = "gzip" in request.headers.get("Accept-Encoding", "")
-    fit = (response.mimetype or "").startswith(_PACKED_TYPES) and "Content-Encoding" not in response.headers
-    if not (asked and fit) or response.is_streamed or response.status_code != 200:
+def _compress(response: Response) -> Response:
+    """Compress large text for browsers that accept gzip."""
+    is_accepted = "gzip" in request.headers.get("Accept-Encoding", "")
+    is_text = (response.mimetype or "").startswith(_TEXT_TYPES) and "Content-Encoding" not in response.headers
+    if not (is_accepted and is_text) or response.is_streamed or response.status_code != 200:
         return response
     body = response.get_data()
-    if len(body) >= _WORTH_PACKING:
+    if len(body) >= _MIN_COMPRESSED_BYTES:
         response.set_data(
             pack_script(body) if request.path.startswith(_LIBRARIES) else gzip.compress(body, compresslevel=5)
         )
@@ -153,5 +118,5 @@ def _pack(response: Response) -> Response:
 
 @lru_cache(maxsize=64)
 def pack_script(body: bytes) -> bytes:
-    """A library's script, compressed once: they are megabytes, and always the same."""
+    """Compress a library's script, once for each: they are megabytes and never change."""
     return gzip.compress(body, compresslevel=6)

@@ -123,13 +123,13 @@ def user_command(
     warehouse: WarehouseOption = None,
 ) -> int:
     """Add a user to GRUPA_USERS_FILE, or change their password."""
-    from grupa_pipeline.auth.accounts import keep_account
+    from grupa_pipeline.auth.accounts import set_password
     from grupa_pipeline.settings import SettingError
 
     path = _settings(GRUPA_WAREHOUSE=warehouse).users_file
     if path is None:
         raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
-    is_new = keep_account(path, name, _read_password())
+    is_new = set_password(path, name, _read_password())
     print(f"{name} {'can sign in' if is_new else 'has a new password and is signed out'} ({path}).")
     return ExitStatus.DONE
 

@@ -1,19 +1,26 @@
 """Dagster's UI behind a guard: `python -m grupa.cli.dagster_webserver --port N`, on loopback only.
 
-Dagster's webserver has no login, takes mutations by GET and from any origin. Whoever reaches the port through a browser of
-this machine would be let in, so every request must name this server as its Host, come from its own pages and, where it may
-change something, be a POST of JSON. Where there is a file of users, it takes the app's session too. Docs: docs/security.md.
+Dagster's webserver has no login and accepts mutations by GET and from any origin: any site that is open in a browser of
+this machine could start runs. So every request must name this server as its Host, come from its own pages and, where it
+may change something, be a POST of JSON. Where there is a file of users, it needs the app's session. Docs: docs/security.md.
 """
 
 import argparse
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, Answer, Door, Visit
+from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, AuthResponse, LoginGate
+from grupa_pipeline.auth.request_guard import (
+    MAX_BODY_BYTES,
+    SAFE_METHODS,
+    Refusal,
+    RequestHead,
+    RequestPolicy,
+    check_request,
+)
 from grupa_pipeline.defs.instance import workspace_file
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
@@ -25,144 +32,121 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_READ_METHODS = ("GET", "HEAD", "OPTIONS")
-_DOOR_PATHS = (SIGN_IN, SIGN_OUT)
-_STRANGE_PATH = re.compile(r"(^|/)\.\.|[\\%\x00-\x1f\x7f]")
-_LARGEST_BODY, _LARGEST_FORM, _LARGEST_HEADERS = 2 * 1024 * 1024, 16 * 1024, 64 * 1024
+_SIGN_IN_PATHS = frozenset({SIGN_IN, SIGN_OUT})
+_MAX_FORM_BYTES = 16 * 1024
 
 
 class Guard:
-    """ASGI middleware that refuses what does not come from the UI's own pages on this machine, or from who may not."""
+    """ASGI middleware that refuses requests which break the request guard's rules, or which have no session.
 
-    def __init__(self, app: App, port: int, door: Door | None = None) -> None:
-        self._app, self._door = app, door
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    Args:
+        app: The application behind it.
+        port: Port of this server, which every Host must name.
+        login: The sign-in; None where there is no file of users.
+    """
+
+    def __init__(self, app: App, port: int, login: LoginGate | None = None) -> None:
+        self._app, self._login = app, login
+        form_paths = _SIGN_IN_PATHS if login else frozenset()
+        self._policy = RequestPolicy(port=port, json_only=True, form_paths=form_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it here: 403, or the door's own pages (websockets are closed)."""
+        """Pass a request on, or answer it here: a refusal, or the sign-in's own pages (websockets are closed)."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        sent, refusal = _headers(scope), self.refusal(scope)
-        visitor_at = None if refusal or self._is_in(scope, sent) else self._door
-        if scope["type"] == "websocket" and (refusal or visitor_at):
+        headers, refusal = _headers(scope), self.refusal(scope)
+        login = None if refusal or self._is_signed_in(scope, headers) else self._login
+        if scope["type"] == "websocket" and (refusal or login):
             await send({"type": "websocket.close", "code": 1008})
         elif refusal:
-            await _send(Answer(403, f"Refused: {refusal}.\n"), "text/plain; charset=utf-8", send)
-        elif scope["type"] == "websocket" or (scope["method"] in _READ_METHODS and not visitor_at):
+            await _send(AuthResponse(refusal.status, f"Refused: {refusal.reason}\n"), "text/plain; charset=utf-8", send)
+        elif scope["type"] == "websocket" or (scope["method"] in SAFE_METHODS and not login):
             await self._app(scope, receive, send)
-        elif (body := await _read(receive, _LARGEST_FORM if visitor_at else _LARGEST_BODY)) is None:
-            await _send(Answer(413, "Refused: it is too large.\n"), "text/plain; charset=utf-8", send)
-        elif visitor_at:
-            answer = await asyncio.to_thread(visitor_at.answer, _visit(scope, sent, body))
-            await _send(answer, "text/html; charset=utf-8", send)
+        elif (body := await _read(receive, _MAX_FORM_BYTES if login else MAX_BODY_BYTES)) is None:
+            await _send(AuthResponse(413, "Refused: the request is too large.\n"), "text/plain; charset=utf-8", send)
+        elif login:
+            response = await asyncio.to_thread(login.respond, _auth_request(scope, headers, body))
+            await _send(response, "text/html; charset=utf-8", send)
         else:
-            await self._app(scope, _again(body, receive), send)
+            await self._app(scope, _replay(body, receive), send)
 
-    def refusal(self, scope: Scope) -> str | None:
-        """Why a request is refused, whoever sent it; None lets it on to the door."""
-        sent = _headers(scope)
-        return self._wrong_place(scope, sent) or self._wrong_content(scope, sent)
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """Why a request is refused, whoever sent it; None passes it on to the sign-in."""
+        query = scope["query_string"].decode("latin-1")
+        is_websocket = scope["type"] == "websocket"
+        method = scope.get("method", "GET")
+        return check_request(RequestHead(method, scope["path"], _headers(scope), query, is_websocket), self._policy)
 
-    def _wrong_place(self, scope: Scope, sent: Mapping[str, str]) -> str | None:
-        if sent.get("host", "").lower() not in self._hosts:
-            return "this is not the address of the server"
-        origin = sent.get("origin")
-        foreign = origin is not None and origin.split("://", 1)[-1].lower() not in self._hosts
-        if foreign or sent.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return "it comes from another site"
-        if scope["type"] == "websocket" and origin is None:
-            return "a websocket must say where it comes from"
-        return "this is no path of the server" if _STRANGE_PATH.search(scope["path"]) else None
-
-    def _wrong_content(self, scope: Scope, sent: Mapping[str, str]) -> str | None:
-        method, path = scope.get("method", "GET"), scope["path"]
-        if path.rstrip("/").endswith("/graphql") and method in _READ_METHODS and scope["query_string"]:
-            return "GraphQL is asked by POST"
-        if method not in _READ_METHODS and _kind(sent) != self._expected_kind(path):
-            return "it must be JSON"
-        length = sent.get("content-length", "0")
-        in_bounds = length.isdecimal() and int(length) <= _LARGEST_BODY
-        headers = sum(len(name) + len(value) for name, value in scope["headers"])
-        return None if in_bounds and headers <= _LARGEST_HEADERS else "it is too large"
-
-    def _expected_kind(self, path: str) -> str:
-        is_form = self._door is not None and path in _DOOR_PATHS
-        return "application/x-www-form-urlencoded" if is_form else "application/json"
-
-    def _is_in(self, scope: Scope, sent: Mapping[str, str]) -> bool:
-        if self._door is None:
+    def _is_signed_in(self, scope: Scope, headers: Mapping[str, str]) -> bool:
+        if self._login is None:
             return True
-        return scope["path"] not in _DOOR_PATHS and self._door.user(sent.get("cookie", "")) is not None
+        return scope["path"] not in _SIGN_IN_PATHS and self._login.user(headers.get("cookie", "")) is not None
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Headers by name in small letters; one that is sent twice is both, with a comma between, and so equal to neither."""
-    found: dict[str, str] = {}
+    """Headers by lower-case name; one that was sent twice holds both values with a comma between."""
+    headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]},{text}" if key in found else text
-    return found
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
 
 
-def _kind(sent: Mapping[str, str]) -> str:
-    return sent.get("content-type", "").split(";")[0].strip().lower()
-
-
-async def _read(receive: Receive, most: int) -> bytes | None:
-    """The body of a request; None when it is larger than `most` bytes, whatever length it says it has."""
+async def _read(receive: Receive, max_bytes: int) -> bytes | None:
+    """The body of a request; None when it is larger than `max_bytes`, whatever Content-Length it declares."""
     body, more = b"", True
     while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
-        if len(body) > most:
+        if len(body) > max_bytes:
             return None
     return body
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """`receive` that gives a body that was read already, then whatever follows."""
-    ahead = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that returns a body that was already read, then further messages."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_next() -> Any:
-        return ahead.pop() if ahead else await receive()
+        return messages.pop() if messages else await receive()
 
     return receive_next
 
 
-def _visit(scope: Scope, sent: Mapping[str, str], body: bytes) -> Visit:
+def _auth_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> AuthRequest:
     query = scope["query_string"].decode("latin-1")
-    return Visit(
+    return AuthRequest(
         method=scope["method"],
         path=scope["path"],
         target=scope["path"] + (f"?{query}" if query else ""),
-        cookies=sent.get("cookie", ""),
+        cookies=headers.get("cookie", ""),
         form=dict(parse_qsl(body.decode("utf-8", "replace"))),
         address=(scope.get("client") or ("",))[0],
     )
 
 
-async def _send(answer: Answer, kind: str, send: Send) -> None:
-    body = answer.body.encode()
-    said = {
-        "content-type": kind,
+async def _send(response: AuthResponse, content_type: str, send: Send) -> None:
+    body = response.body.encode()
+    fields = {
+        "content-type": content_type,
         "content-length": str(len(body)),
         "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
-    } | dict(answer.headers)
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    } | dict(response.headers)
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
-    """Serve the UI of the instance at `DAGSTER_HOME` until the process is told to stop."""
+    """Serve the UI of the instance at `DAGSTER_HOME` until the process is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     settings = Settings.from_env()
-    door = Door(settings.users_file, settings.warehouse) if settings.users_file else None
+    login = LoginGate(settings.users_file, settings.warehouse) if settings.users_file else None
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -173,8 +157,10 @@ def main() -> None:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context)
-            guarded, lines = Guard(app, port, door), log_config(settings.log_format)
-            uvicorn.run(guarded, host=HOST, port=port, log_level="warning", log_config=lines)
+            log_configuration = log_config(settings.log_format)
+            uvicorn.run(
+                Guard(app, port, login), host=HOST, port=port, log_level="warning", log_config=log_configuration
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Sessions of people who signed in: the key, the signed cookie's value, and the ledger of attempts and sign-outs.
+"""Sessions of signed-in users: the key, the signed cookie's value, and the store of sign-in attempts and ended sessions.
 
-Knows no web framework: the app and the guard before Dagster's UI share it, so one sign-in opens both.
+Knows no web framework: the app and the guard of Dagster's UI share it, so one sign-in opens both.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 SESSION_SECONDS = 12 * 3600
 THROTTLE_SECONDS = 15 * 60
-MOST_FAILURES = {"name": 10, "address": 50}
-"""Wrong passwords within THROTTLE_SECONDS after which no more are looked at."""
+MAX_FAILURES = {"name": 10, "address": 50}
+"""Wrong passwords within THROTTLE_SECONDS after which no more are checked, by name and by IP address."""
 
 _KEY_BYTES = 32
 
 
 class Sessions:
-    """Gives out, reads and ends sessions of one warehouse; shared by all processes that serve it."""
+    """Begins, reads and ends the sessions of one warehouse; shared by all processes that serve it."""
 
     def __init__(self, warehouse: Path, clock: Callable[[], float] = time.time) -> None:
         warehouse.mkdir(parents=True, exist_ok=True)
@@ -33,44 +33,48 @@ class Sessions:
             salt="grupa session",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
-        self._ledger = Ledger(warehouse / ".sign_in.sqlite", clock)
+        self._store = SignInStore(warehouse / ".sign_in.sqlite", clock)
 
     def begin(self, name: str, password_hash: str) -> str:
-        """The cookie's value for a user who gave the right password."""
+        """The cookie's value for a user who signed in."""
         return self._signer.dumps([name, _stamp(password_hash), secrets.token_hex(16)])
 
     def user(self, cookie: str | None, accounts: Mapping[str, str]) -> str | None:
-        """Whose session it is; None when it is forged, too old, ended, or of a user who is gone or changed password."""
+        """The session's user; None when it is forged, expired or ended, or the user was removed or has another password."""
         if not cookie:
             return None
         try:
             name, stamp, session = self._signer.loads(cookie, max_age=SESSION_SECONDS)
         except (BadData, ValueError, TypeError):
             return None
-        known = accounts.get(name)
-        if known is None or not secrets.compare_digest(stamp, _stamp(known)) or self._ledger.has_ended(session):
+        password_hash = accounts.get(name)
+        if (
+            password_hash is None
+            or not secrets.compare_digest(stamp, _stamp(password_hash))
+            or self._store.has_ended(session)
+        ):
             return None
-        return name
+        return str(name)
 
     def end(self, cookie: str | None) -> None:
-        """Sign out: the cookie opens nothing from now on, whoever kept a copy."""
+        """End the session; copies of its cookie are refused from now on."""
         try:
             _, _, session = self._signer.loads(cookie or "", max_age=SESSION_SECONDS)
         except (BadData, ValueError, TypeError):
-            return  # no session of ours, so there is nothing to end
-        self._ledger.end(session)
+            return  # not a valid session
+        self._store.end(session)
 
-    def may_try(self, name: str, address: str) -> bool:
-        """Whether another password may be looked at; counts it as an attempt."""
-        return self._ledger.attempt({"name": name, "address": address})
+    def count_attempt(self, name: str, address: str) -> bool:
+        """Count a sign-in attempt; returns whether its password may be checked."""
+        return self._store.add_attempt({"name": name, "address": address})
 
-    def was_right(self, name: str) -> None:
-        """Forget the attempts at a name whose password was given."""
-        self._ledger.forgive("name", name)
+    def clear_attempts(self, name: str) -> None:
+        """Delete the attempts of a user who signed in."""
+        self._store.delete_attempts("name", name)
 
 
-class Ledger:
-    """What all processes must know of each other: attempts to sign in, and sessions that were ended. One SQLite file."""
+class SignInStore:
+    """Sign-in attempts and ended sessions of all processes, in one SQLite file; names and addresses are hashed."""
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path, self._clock = path, clock
@@ -79,25 +83,25 @@ class Ledger:
             con.execute("CREATE TABLE IF NOT EXISTS ended (session TEXT PRIMARY KEY, at REAL)")
         os.chmod(path, 0o600)
 
-    def attempt(self, who: Mapping[str, str]) -> bool:
-        """Count an attempt, unless one of its kinds has had too many; returns whether it may go on."""
+    def add_attempt(self, sources: Mapping[str, str]) -> bool:
+        """Count an attempt of a name and an address, unless one of them has too many; returns whether it was counted."""
         now = self._clock()
-        keys = [(kind, _digest(each)) for kind, each in who.items()]
+        keys = [(kind, _digest(source)) for kind, source in sources.items()]
         with self._open() as con:
             con.execute("DELETE FROM attempts WHERE at < ?", [now - THROTTLE_SECONDS])
-            counted = "SELECT count(*) FROM attempts WHERE kind = ? AND who = ?"
-            if any(con.execute(counted, key).fetchone()[0] >= MOST_FAILURES[key[0]] for key in keys):
+            count = "SELECT count(*) FROM attempts WHERE kind = ? AND who = ?"
+            if any(con.execute(count, key).fetchone()[0] >= MAX_FAILURES[key[0]] for key in keys):
                 return False
             con.executemany("INSERT INTO attempts VALUES (?, ?, ?)", [(*key, now) for key in keys])
         return True
 
-    def forgive(self, kind: str, who: str) -> None:
-        """Forget the attempts of one kind and name."""
+    def delete_attempts(self, kind: str, source: str) -> None:
+        """Delete the attempts of one name or address; `kind` is `name` or `address`."""
         with self._open() as con:
-            con.execute("DELETE FROM attempts WHERE kind = ? AND who = ?", [kind, _digest(who)])
+            con.execute("DELETE FROM attempts WHERE kind = ? AND who = ?", [kind, _digest(source)])
 
     def end(self, session: str) -> None:
-        """Note that a session has ended; what is too old to matter goes."""
+        """Store that a session has ended, and delete those that have expired anyway."""
         now = self._clock()
         with self._open() as con:
             con.execute("DELETE FROM ended WHERE at < ?", [now - SESSION_SECONDS])
@@ -119,25 +123,27 @@ class Ledger:
 
 
 def session_key(path: Path) -> bytes:
-    """The key that sessions are signed with: made once, readable by its owner alone; delete the file to end all sessions."""
+    """The key that signs sessions, created once and readable by its owner alone; deleting the file ends all sessions."""
     if not path.exists():
-        descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
         try:
-            os.link(made, path)  # unlike a rename, does nothing when another process was first
+            os.link(draft, path)  # unlike a rename, does nothing when another process was first
         except FileExistsError:
             pass
         finally:
-            os.unlink(made)
+            os.unlink(draft)
     key = path.read_bytes()
     if len(key) < _KEY_BYTES:
-        raise ValueError(f"{path} is no key; delete it, and a new one is made (everyone signs in again).")
+        raise ValueError(
+            f"{path} is too short for a key; delete it, and a new one is created (everyone signs in again)."
+        )
     return key
 
 
 def _stamp(password_hash: str) -> str:
-    """Tells two passwords of a user apart, and says nothing of either."""
+    """Differs between two passwords of a user and reveals neither."""
     return _digest(f"stamp {password_hash}")[:16]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from grupa_pipeline.auth.accounts import keep_account
+from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.storage import warehouse
 from tests.browser.conftest import Server
 from tests.dash_app.synthetic import write_warehouse
@@ -17,7 +17,7 @@ PASSWORD = "a long enough password"
 @pytest.fixture
 def signed_in(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Server]]:
     write_warehouse(tmp_path)
-    keep_account(tmp_path / "users", "kim", PASSWORD)
+    set_password(tmp_path / "users", "kim", PASSWORD)
     server = Server(tmp_path, GRUPA_USERS_FILE=str(tmp_path / "users"))
     server.start()
     page = browser.new_context().new_page()

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from dash_app.app import create_app
 from dash_app.server.auth import current_user, proxy_user
-from grupa_pipeline.auth.accounts import keep_account
+from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.settings import Settings
 
 PASSWORD = "a long enough password"
@@ -14,8 +14,8 @@ PASSWORD = "a long enough password"
 @pytest.fixture
 def settings(folder, tmp_path, quick_passwords) -> Settings:
     users = tmp_path / "users"
-    keep_account(users, "kim", PASSWORD)
-    keep_account(users, "lou", PASSWORD + " too")
+    set_password(users, "kim", PASSWORD)
+    set_password(users, "lou", PASSWORD + " too")
     return Settings(warehouse=folder, users_file=users)
 
 
@@ -33,8 +33,8 @@ def sign_in(client: FlaskClient, name: str = "kim", password: str = PASSWORD, to
     return client.post("/sign-in", data={"name": name, "password": password, "to": to}, headers=headers)
 
 
-def session(answer) -> str:
-    return answer.headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
+def session(response) -> str:
+    return response.headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
 
 
 def with_session(app, cookie: str):
@@ -42,43 +42,43 @@ def with_session(app, cookie: str):
 
 
 def routes(app) -> list[tuple[str, str]]:
-    """Every route of the app with every method it takes."""
+    """Every route of the app with every method it accepts."""
     filled = [
         (method, re.sub(r"<[^>]+>", "x", rule.rule))
         for rule in app.server.url_map.iter_rules()
         for method in rule.methods
     ]
-    return [each for each in filled if each[1] != "/healthz"]
+    return [(method, path) for method, path in filled if path != "/healthz"]
 
 
 def test_no_route_answers_without_a_session(app):
-    tried = routes(app)
-    assert len(tried) > 20
-    fresh = app.server.test_client(use_cookies=False)
-    assert [each for each in tried if fresh.open(each[1], method=each[0], json={}).status_code != 401] == []
+    assert len(routes(app)) > 20
+    client = app.server.test_client(use_cookies=False)
+    statuses = {client.open(path, method=method, json={}).status_code for method, path in routes(app)}
+    assert statuses == {401}
 
 
 def test_the_page_without_a_session_holds_nothing_but_the_form(client):
-    answer = client.get("/roadmap?cluster=C01")
-    page = answer.get_data(as_text=True)
-    assert answer.status_code == 401
+    response = client.get("/roadmap?cluster=C01")
+    page = response.get_data(as_text=True)
+    assert response.status_code == 401
     assert 'name="to" value="/roadmap?cluster=C01"' in page
     assert "_dash-config" not in page
-    assert "Content-Security-Policy" in answer.headers
+    assert "Content-Security-Policy" in response.headers
 
 
 def test_health_is_open(client):
     assert client.get("/healthz").status_code == 200
 
 
-def test_who_signs_in_goes_where_they_wanted_and_is_let_in(client):
-    answer = sign_in(client, to="/roadmap")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/roadmap")
+def test_a_sign_in_redirects_to_the_requested_page(client):
+    response = sign_in(client, to="/roadmap")
+    assert (response.status_code, response.headers["Location"]) == (303, "/roadmap")
     assert client.get("/roadmap").status_code == 200
     assert client.get("/export/roadmap.json").status_code == 200
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(client):
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(client):
     cookie = sign_in(client).headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
@@ -88,26 +88,26 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(client):
 @pytest.mark.parametrize(
     ("name", "password"), [("kim", PASSWORD + " too"), ("nobody", PASSWORD), ("", ""), ("kim", "")]
 )
-def test_a_wrong_name_or_password_says_the_same(client, name, password):
-    answer = sign_in(client, name, password)
-    assert answer.status_code == 401
-    assert "do not belong together" in answer.get_data(as_text=True)
-    assert "Set-Cookie" not in answer.headers
+def test_a_wrong_name_and_a_wrong_password_get_the_same_response(client, name, password):
+    response = sign_in(client, name, password)
+    assert response.status_code == 401
+    assert "do not belong together" in response.get_data(as_text=True)
+    assert "Set-Cookie" not in response.headers
 
 
 @pytest.mark.parametrize(
     "to", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y", "/sign-in"]
 )
-def test_a_sign_in_leads_to_no_other_site(client, to):
+def test_a_sign_in_redirects_to_no_other_site(client, to):
     assert sign_in(client, to=to).headers["Location"] == "/"
 
 
-def test_what_is_typed_is_never_html(client):
+def test_input_is_escaped(client):
     page = sign_in(client, '"><script>alert(1)</script>', "x", '/"><script>').get_data(as_text=True)
     assert "<script" not in page
 
 
-def test_forged_sessions_open_nothing(app, client):
+def test_forged_sessions_are_refused(app, client):
     real = session(sign_in(client))
     name, stamp, signature = real.rsplit(".", 2)
     other = session(sign_in(app.server.test_client(), "lou", PASSWORD + " too")).rsplit(".", 2)
@@ -124,10 +124,10 @@ def test_forged_sessions_open_nothing(app, client):
         "W10.aSxx8A.AAAA",
     ]
     assert with_session(app, f"grupa_session={real}").status_code == 200
-    assert [each for each in forged if with_session(app, f"grupa_session={each}").status_code != 401] == []
+    assert [value for value in forged if with_session(app, f"grupa_session={value}").status_code != 401] == []
 
 
-def test_a_session_of_another_warehouse_opens_nothing(app, settings, tmp_path):
+def test_a_session_of_another_warehouse_is_refused(app, settings, tmp_path):
     elsewhere = create_app(Settings(warehouse=tmp_path / "other", users_file=settings.users_file))
     cookie = session(sign_in(elsewhere.server.test_client()))
     assert with_session(app, f"grupa_session={cookie}").status_code == 401
@@ -144,7 +144,7 @@ def test_signing_out_ends_the_session_for_every_copy(app, client):
 
 def test_a_new_password_or_a_removed_line_ends_sessions_at_once(app, client, settings):
     sign_in(client)
-    keep_account(settings.users_file, "kim", "another password")
+    set_password(settings.users_file, "kim", "another password")
     assert client.get("/roadmap").status_code == 401
     sign_in(client, password="another password")
     assert client.get("/roadmap").status_code == 200
@@ -153,11 +153,11 @@ def test_a_new_password_or_a_removed_line_ends_sessions_at_once(app, client, set
     assert client.get("/roadmap").status_code == 401
 
 
-def test_guessing_is_stopped_even_when_the_guess_is_right(client, settings):
+def test_too_many_attempts_refuse_even_the_right_password(client, settings):
     statuses = [sign_in(client, password=f"guess {number}").status_code for number in range(11)]
     assert statuses == [401] * 10 + [429]
-    stopped = sign_in(client)
-    assert (stopped.status_code, stopped.headers["Retry-After"]) == (429, "900")
+    throttled = sign_in(client)
+    assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "900")
     another_process = create_app(settings)
     assert sign_in(another_process.server.test_client()).status_code == 429
     assert sign_in(client, "lou", PASSWORD + " too").status_code == 303
@@ -170,21 +170,21 @@ def test_the_name_becomes_the_plans_owner(client):
         assert current_user() == "kim"
 
 
-def test_a_link_from_elsewhere_is_asked_for_again_by_our_own_page(client):
+def test_a_link_from_another_site_gets_a_page_that_reloads_with_the_session(client):
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    answer = client.get("/?cluster=C01", headers=headers)
-    assert answer.status_code == 401
-    assert 'http-equiv="refresh"' in answer.get_data(as_text=True)
+    response = client.get("/?cluster=C01", headers=headers)
+    assert response.status_code == 401
+    assert 'http-equiv="refresh"' in response.get_data(as_text=True)
 
 
-def test_without_users_the_header_of_a_proxy_is_not_believed(folder):
+def test_without_a_trusted_proxy_its_headers_are_ignored(folder):
     client = create_app(Settings(warehouse=folder)).server.test_client()
     with client:
         client.get("/", headers={"X-Remote-User": "boss", "X-Forwarded-User": "boss"})
         assert current_user() == "local user"
 
 
-def test_a_trusted_proxy_says_who_it_is_and_must_say_it(folder):
+def test_a_trusted_proxy_must_send_the_user_name(folder):
     client = create_app(Settings(warehouse=folder, trust_proxy=True)).server.test_client()
     assert client.get("/").status_code == 401
     assert client.get("/healthz").status_code == 200
@@ -194,7 +194,7 @@ def test_a_trusted_proxy_says_who_it_is_and_must_say_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("values", "name"),
     [
         (["kim"], "kim"),
         (["kim", "kim"], "kim"),
@@ -207,5 +207,5 @@ def test_a_trusted_proxy_says_who_it_is_and_must_say_it(folder):
         (["a\x1bb"], None),
     ],
 )
-def test_proxy_user(given, name):
-    assert proxy_user(given) == name
+def test_proxy_user(values, name):
+    assert proxy_user(values) == name

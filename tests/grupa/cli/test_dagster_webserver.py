@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from grupa.cli.dagster_webserver import Guard
-from grupa_pipeline.auth.accounts import keep_account
-from grupa_pipeline.auth.login import Door
+from grupa_pipeline.auth.accounts import set_password
+from grupa_pipeline.auth.login import LoginGate
 
 OWN = {"host": "127.0.0.1:3000"}
 JSON = {"content-type": "application/json"}
@@ -44,13 +44,19 @@ GUARD = Guard(_never, 3000)
         scope(),
         scope(host="localhost:3000"),
         scope("POST", "/graphql", **{"content_type": "application/json"}),
-        scope("POST", "/graphql", content_type="application/json; charset=utf-8", origin="http://localhost:3000"),
+        scope(
+            "POST",
+            "/graphql",
+            host="localhost:3000",
+            content_type="application/json; charset=utf-8",
+            origin="http://localhost:3000",
+        ),
         scope(sec_fetch_site="none"),
         scope("GET", "/graphql"),
         scope(kind="websocket", path="/graphql", origin="http://127.0.0.1:3000"),
     ],
 )
-def test_its_own_pages_are_let_through(request_: dict[str, Any]) -> None:
+def test_requests_of_its_own_pages_pass(request_: dict[str, Any]) -> None:
     assert GUARD.refusal(request_) is None
 
 
@@ -62,6 +68,7 @@ def test_its_own_pages_are_let_through(request_: dict[str, Any]) -> None:
         scope(host="127.0.0.1.evil.example:3000"),
         scope(origin="http://evil.example"),
         scope(origin="null"),
+        scope(origin="http://localhost:3000"),
         scope(sec_fetch_site="cross-site"),
         scope(sec_fetch_site="same-site"),
         scope("GET", "/graphql", "query=mutation"),
@@ -75,7 +82,7 @@ def test_its_own_pages_are_let_through(request_: dict[str, Any]) -> None:
         scope(kind="websocket", path="/graphql", origin="http://evil.example"),
     ],
 )
-def test_what_comes_from_elsewhere_is_refused(request_: dict[str, Any]) -> None:
+def test_requests_from_other_sites_are_refused(request_: dict[str, Any]) -> None:
     assert GUARD.refusal(request_)
     sent: list[dict[str, Any]] = []
 
@@ -83,7 +90,7 @@ def test_what_comes_from_elsewhere_is_refused(request_: dict[str, Any]) -> None:
         sent.append(message)
 
     _finish(GUARD(request_, _never, send))
-    assert sent[0].get("status", 403) == 403
+    assert 400 <= sent[0].get("status", 403) < 500
     assert sent[0]["type"] in ("http.response.start", "websocket.close")
 
 
@@ -103,14 +110,14 @@ def test_odd_paths_large_bodies_and_forms_are_refused(request_: dict[str, Any]) 
     assert GUARD.refusal(request_)
 
 
-def test_a_host_that_is_given_twice_is_none_of_ours() -> None:
+def test_two_host_headers_are_refused() -> None:
     request_ = scope()
     request_["headers"].append((b"host", b"evil.example"))
     assert GUARD.refusal(request_)
 
 
 def exchange(guard: Guard, request_: dict[str, Any], body: bytes = b"") -> list[dict[str, Any]]:
-    """What the guard sends in answer to a request with that body."""
+    """The messages that the guard sends in answer to a request with that body."""
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -128,16 +135,16 @@ async def _behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200 if message["type"] == "http.request" else 400})
 
 
-def test_a_body_that_does_not_say_its_length_is_cut_off() -> None:
+def test_a_large_body_without_a_length_is_refused() -> None:
     guard = Guard(_behind, 3000)
     request_ = scope("POST", "/graphql", content_type="application/json")
     assert exchange(guard, request_, b"x" * 1000)[0]["status"] == 200
     assert exchange(guard, request_, b"x" * (3 * 1024 * 1024))[0]["status"] == 413
 
 
-def test_with_users_it_takes_a_session(tmp_path: Path) -> None:
-    keep_account(tmp_path / "users", "kim", "a long enough password")
-    guard = Guard(_behind, 3000, Door(tmp_path / "users", tmp_path / "warehouse"))
+def test_with_users_every_request_needs_a_session(tmp_path: Path) -> None:
+    set_password(tmp_path / "users", "kim", "a long enough password")
+    guard = Guard(_behind, 3000, LoginGate(tmp_path / "users", tmp_path / "warehouse"))
     json_ = {"content_type": "application/json"}
     assert exchange(guard, scope())[0]["status"] == 401
     assert exchange(guard, scope("POST", "/graphql", **json_))[0]["status"] == 401

@@ -8,13 +8,13 @@ import pytest
 
 from grupa.cli import serve as serving
 from grupa.cli.serve import refusal, serve
-from grupa_pipeline.auth.accounts import keep_account
+from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.settings import SettingError, Settings
 
 
 @pytest.fixture
 def users(tmp_path):
-    keep_account(tmp_path / "users", "kim", "a long enough password")
+    set_password(tmp_path / "users", "kim", "a long enough password")
     return tmp_path / "users"
 
 
