@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grupa_pipeline.defs.failures import failure_reason
+
 if TYPE_CHECKING:  # Dagster takes a second to import: only the Data page pays for it
     from dagster import DagsterInstance, RunRecord
 
@@ -100,10 +102,7 @@ def _failure(instance: "DagsterInstance", run_id: str) -> tuple[str | None, str]
     from dagster import DagsterEventType
 
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        failure = entry.get_dagster_event().step_failure_data
-        told = failure.user_failure_data
-        cause = (failure.error.cause or failure.error) if failure.error else None
-        return entry.step_key, (told.description if told else None) or (cause.message.strip() if cause else "it failed")
+        return entry.step_key, failure_reason(entry.get_dagster_event())
     return None, "it ended before it was done"
 
 

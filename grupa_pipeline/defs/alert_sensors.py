@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.settings import SettingError, Settings
 
 TIMEOUT_SECONDS = 10
@@ -58,7 +59,7 @@ def webhook_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 def failed_run(context: dg.RunFailureSensorContext) -> dict[str, Any]:
     """What is told of a run that failed: the first step's error in words, without a traceback."""
-    reasons = [_reason(event.step_failure_data) for event in context.get_step_failure_events()]
+    reasons = [failure_reason(event) for event in context.get_step_failure_events()]
     reason = next(iter(reasons), context.failure_event.message) or "it failed"
     return _message(context.dagster_run, "failed", reason, failed_checks(context.instance, context.dagster_run))
 
@@ -98,14 +99,6 @@ def tell(address: str, message: dict[str, Any]) -> None:
         raise WebhookError(f"The webhook answered with status {error.code}.") from None
     except (OSError, ValueError) as error:
         raise WebhookError(f"The webhook could not be reached ({type(error).__name__}).") from None
-
-
-def _reason(failure: Any) -> str:
-    """What a person said who raised it, else the message of what went wrong first."""
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    error = failure.error.cause or failure.error
-    return error.message.strip()
 
 
 def _message(run: dg.DagsterRun, what: str, reason: str | None, checks: list[dict[str, str]]) -> dict[str, Any]:
