@@ -1,4 +1,4 @@
-"""The only place where things are wired: assets, checks, automation and resources become one Dagster code location."""
+"""The only place where things are wired: assets, checks, automation and resources make one Dagster code location."""
 
 from typing import Any
 
@@ -11,12 +11,17 @@ from grupa_pipeline.settings import Settings
 
 
 def build_defs(settings: Settings | None = None, resource_overrides: dict[str, Any] | None = None) -> dg.Definitions:
-    """Fresh definitions for `settings` (default: the environment's); tests put other resources in place of ours."""
+    """Dagster definitions for `settings` (default: from the environment); `resource_overrides` replace resources in tests.
+
+    Example:
+        >>> build_defs().resolve_job_def("ingest_job").name
+        'ingest_job'
+    """
     settings = settings or Settings.from_env()
     warehouse = WarehouseResource.of(settings)
     resources: dict[str, Any] = {
         "warehouse": warehouse,
-        # Apart from the warehouse's settings, which Dagster's UI shows: an address may hold a password.
+        # Not a field of the warehouse resource, whose fields Dagster's UI shows: an address may hold a password.
         "llm_base_url": dg.ResourceDefinition.hardcoded_resource(settings.llm_base_url),
         "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
     }
@@ -28,7 +33,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         sensors=[automation.inbox_sensor(settings), *alert_sensors.webhook_sensors(settings)],
         resources=resources | (resource_overrides or {}),
         loggers={"console": dg.json_console_logger} if settings.log_format == "json" else None,
-        # One process a run: a step of ours is longer than the start of a process, and the run holds one lock.
+        # One process a run: starting one for every step costs seconds, and the run holds one lock.
         executor=dg.in_process_executor,
     )
 

@@ -1,24 +1,29 @@
-"""Texts and names of files as DuckDB takes them. Asks no question of any table."""
+"""SQL literals of texts and file names for DuckDB."""
 
 import re
 from pathlib import Path
 
 
 def quoted(text: str) -> str:
-    """`text` as an SQL literal."""
+    """`text` as an SQL literal.
+
+    Example:
+        >>> quoted("it's")
+        "'it''s'"
+    """
     return "'" + text.replace("'", "''") + "'"
 
 
 def pattern(path: Path) -> str:
-    """The pattern that only `path` fits: DuckDB takes `*`, `?` and `[` in the name of a file to read for one."""
+    """A glob pattern that matches `path` only: DuckDB reads `*`, `?` and `[` in file names as wildcards."""
     return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 def from_pattern(text: str) -> Path:
-    """The path that `pattern` made `text` of."""
+    """The path of which `pattern` returned `text`."""
     return Path(re.sub(r"\[([*?\[])\]", r"\1", text))
 
 
 def exactly(path: Path) -> str:
-    """`path` as an SQL literal that names this file alone, for reading it."""
+    """`path` as an SQL literal for reading exactly this file."""
     return quoted(pattern(path))

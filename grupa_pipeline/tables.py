@@ -5,17 +5,14 @@ are written into DuckDB itself (`COMMENT ON`). No SQL but types, no I/O, no beha
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
+from grupa_pipeline.vocabulary.enums import TableStorage
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
-
-Storage = Literal["rows", "parquet"]
-"""`rows` lives inside the DuckDB file; `parquet` is a view over immutable Parquet files that the file names."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its DuckDB type and what a reader needs to know of it."""
+    """One column: its name, its DuckDB type, and its comment for analysts."""
 
     name: str
     type: str
@@ -26,18 +23,23 @@ class Column:
 class Table:
     """One table of a DuckDB file.
 
-    `key` names the columns that identify a row; tables are compared and published in this order. `open_ended` tables hold
-    further DOUBLE columns (one a feature) beside those listed.
+    Attributes:
+        name: The table's name.
+        comment: Its comment for analysts.
+        columns: Its columns, in order.
+        key: The columns that identify a row; rows are published in this order.
+        storage: Where the rows are.
+        open_ended: Whether it has further DOUBLE columns, one a feature.
+        made_from: Names of the tables that a snapshot's rows are computed from; empty for tables of no snapshot.
     """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    storage: Storage = "rows"
+    storage: TableStorage = TableStorage.ROWS
     open_ended: bool = False
     made_from: tuple[str, ...] = ()
-    """Names of the tables that a snapshot's rows are computed from; empty for tables that belong to no snapshot."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -69,15 +71,15 @@ EVENTS = Table(
         ("file_sha256", "VARCHAR", "The file it came from; joins ingested_files."),
     ),
     key=("user_id", "timestamp", "action", "metadata"),
-    storage="parquet",
+    storage=TableStorage.PARQUET,
 )
 INGESTED_FILES = Table(
     "ingested_files",
-    "One row a log file taken in. rows_read = rows_accepted + rows_rejected + rows_duplicate.",
+    "One row an ingested log file. rows_read = rows_accepted + rows_rejected + rows_duplicate.",
     _columns(
         ("file_sha256", "VARCHAR", "SHA-256 of the file's bytes as given."),
-        ("file_name", "VARCHAR", "The file's name when it was first taken in."),
-        ("ingested_at", "TIMESTAMP", "When it was taken in (UTC)."),
+        ("file_name", "VARCHAR", "The file's name when it was first ingested."),
+        ("ingested_at", "TIMESTAMP", "When it was ingested (UTC)."),
         ("rows_read", "BIGINT", "Records in the file, header and blank lines not counted."),
         ("rows_accepted", "BIGINT", "Records that became events."),
         ("rows_rejected", "BIGINT", "Records that could not be used; each is in rejected_rows."),
@@ -116,7 +118,7 @@ SEGMENTATIONS = Table(
         ("null_p_value", "DOUBLE", "Chance of so good a score where there is no structure (Gaussian-copula null)."),
         ("parameters", "JSON", "Everything that shaped it: window, grid choice, null distribution, landmarks."),
         ("seed", "BIGINT", "Random seed."),
-        ("input_sha256", "VARCHAR", "Fingerprint of the events in the window and of the roles."),
+        ("input_sha256", "VARCHAR", "SHA-256 of the events in the window, the roles and the settings."),
         ("code_version", "VARCHAR", "Version of grupa that wrote it."),
         _CREATED,
     ),
@@ -151,7 +153,7 @@ USER_FEATURES = Table(
     "One row a user with enough events, one DOUBLE column a feature (see feature_catalog).",
     _columns(_SNAPSHOT, ("user_id", "VARCHAR", "The user.")),
     key=("snapshot_date", "user_id"),
-    storage="parquet",
+    storage=TableStorage.PARQUET,
     open_ended=True,
     made_from=("events",),
 )
@@ -198,7 +200,7 @@ USER_EMBEDDINGS = Table(
         ("y", "DOUBLE", "Map coordinate, no unit."),
     ),
     key=("snapshot_date", "user_id"),
-    storage="parquet",
+    storage=TableStorage.PARQUET,
     made_from=("user_features", "feature_catalog", "events"),
 )
 USER_CLUSTERS = Table(
@@ -217,7 +219,7 @@ USER_CLUSTERS = Table(
         ("nearest_cluster_id", "VARCHAR", "The nearest cluster other than their own; NULL where there is none."),
     ),
     key=("snapshot_date", "user_id"),
-    storage="parquet",
+    storage=TableStorage.PARQUET,
     made_from=("user_features", "feature_catalog", "events"),
 )
 CLUSTER_IDENTITIES = Table(
@@ -262,7 +264,7 @@ CLUSTERS = Table(
         (
             "written",
             "JSON",
-            "The text as it was written, with placeholders for numbers, and what it was written from: kept while that holds.",
+            "The text with placeholders for its numbers, and what it was written from: it is reused while that stays the same.",
         ),
     ),
     key=("snapshot_date", "cluster_id"),
@@ -319,7 +321,7 @@ CLUSTER_INSIGHTS = Table(
         ("source", "VARCHAR", "llm or rules: who wrote it."),
         ("model", "VARCHAR", "provider:model for llm; NULL for rules."),
         ("prompt_version", "VARCHAR", "Version of the prompts or of the rules."),
-        ("input_sha256", "VARCHAR", "Fingerprint of what it was written from; a kept text has an equal one."),
+        ("input_sha256", "VARCHAR", "SHA-256 of what the text was written from; a text is reused while it is equal."),
         _CREATED,
     ),
     key=("snapshot_date", "cluster_id", "insight_id"),
@@ -392,7 +394,7 @@ PUBLISHED_FILES = Table(
     _columns(
         ("table_name", "VARCHAR", "The table."),
         ("day", "DATE", "The snapshot's day, or the day of the events."),
-        ("content_key", "VARCHAR", "SHA-256 of the rows, columns that change with every making left out."),
+        ("content_key", "VARCHAR", "SHA-256 of the rows, without the columns that differ each time they are computed."),
         ("path", "VARCHAR", "Parquet file, relative to the warehouse; NULL when the rows are in this file alone."),
         ("rows", "BIGINT", "Number of rows."),
         ("inputs", "JSON", "For a snapshot's table: the content keys of the tables it was made from."),
@@ -419,6 +421,6 @@ PIPELINE_TABLES: tuple[Table, ...] = (
     PUBLISHED_FILES,
 )
 SNAPSHOT_TABLES: tuple[Table, ...] = tuple(table for table in PIPELINE_TABLES if table.made_from)
-"""The tables that are made for each snapshot and become visible together."""
+"""The tables that are computed for each snapshot and published together."""
 
 ROADMAP_TABLES: tuple[Table, ...] = (TEST_ROADMAP, TEST_ROADMAP_HISTORY, CLUSTER_NAMES)

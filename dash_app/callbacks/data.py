@@ -22,6 +22,7 @@ from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
 from grupa_pipeline.storage.warehouse import NoWarehouseError
+from grupa_pipeline.vocabulary.enums import PipelineState
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def refresh(
     before = seen or {}
     changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
     header = _header(services, search) if before and now["version"] != before["version"] else no_update
-    busy = progress.state in ("waiting", "running") or any(each.is_checking for each in arrived)
+    busy = progress.state in (PipelineState.WAITING, PipelineState.RUNNING) or any(each.is_checking for each in arrived)
     return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
 
 

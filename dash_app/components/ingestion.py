@@ -16,13 +16,14 @@ from dash_app.components.elements import aria
 from dash_app.components.html_tables import log_table
 from dash_app.data.files import LogFile
 from dash_app.data.inbox_files import Refused
-from dash_app.monitoring.progress import STAGES, Progress, Waiting
+from dash_app.monitoring.progress import STAGE_NAMES, PendingLog, Progress
+from grupa_pipeline.vocabulary.enums import PipelineStage, PipelineState
 
 _SHOWN_FILES = 200
 _START_DAGSTER = "grupa serve"
 
 
-def pipeline(progress: Progress, waiting: Sequence[Waiting]) -> list[Component]:
+def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Component]:
     """How far the pipeline is, stage by stage, what waits, and whether anything will happen by itself."""
     shown: list[Component] = []
     if progress.stuck:
@@ -33,12 +34,12 @@ def pipeline(progress: Progress, waiting: Sequence[Waiting]) -> list[Component]:
         )
         start = html.P(["Start it with ", html.Code(_START_DAGSTER), "; nothing is lost meanwhile."])
         shown.append(elements.notice("Dagster is not running", text, start, kind="warning"))
-    if progress.state != "idle":
+    if progress.state is not PipelineState.IDLE:
         shown.append(_stages(progress))
-    if progress.state == "failed":
+    if progress.state is PipelineState.FAILED:
         retry = [button("Try again", "retry", "inbox", primary=True)] if progress.can_retry else []
         shown.append(elements.notice("The run failed", progress.message, *retry, kind="error"))
-    elif progress.state == "done" and progress.day:
+    elif progress.state is PipelineState.DONE and progress.day:
         told = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
         link = dcc.Link("See its clusters", href=f"/?snapshot={progress.day}")
         shown.append(html.P([told, link], role="status"))
@@ -89,16 +90,20 @@ def button(words: str, what: str, token: str, *, primary: bool = False) -> Compo
 
 
 def _stages(progress: Progress) -> Component:
-    finished = progress.state == "done"
+    finished, at = progress.state is PipelineState.DONE, list(PipelineStage).index(progress.stage)
     items = []
-    for number, name in enumerate(STAGES):
-        state = "done" if number < progress.stage or (finished and number == progress.stage) else "todo"
-        if number == progress.stage and not finished:
-            state = "failed" if progress.state == "failed" else "now"
+    for number, stage in enumerate(PipelineStage):
+        state = "done" if number < at or (finished and number == at) else "todo"
+        if number == at and not finished:
+            state = "failed" if progress.state is PipelineState.FAILED else "now"
         current: dict[str, Any] = aria(current="step") if state in ("now", "failed") else {}
         words = {"done": "done", "now": "in progress", "failed": "failed", "todo": "to come"}[state]
         items.append(
-            html.Li([html.Span(name), html.Span(words, className="stage-state")], className=f"stage {state}", **current)
+            html.Li(
+                [html.Span(STAGE_NAMES[stage]), html.Span(words, className="stage-state")],
+                className=f"stage {state}",
+                **current,
+            )
         )
     return html.Ol(items, className="stages")
 

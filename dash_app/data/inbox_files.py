@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dash_app.monitoring.progress import Waiting
+from dash_app.monitoring.progress import PendingLog
 from grupa_pipeline.storage.inbox import is_complete_log
 
 _NOTE = ".why.txt"
 _STAMP = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}-")
-"""What the inbox puts before a name that it has put aside before."""
+"""What the inbox puts before a name that it has moved before."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Refused:
     why: str
 
 
-def load_waiting(inbox: Path) -> list[Waiting]:
+def load_waiting(inbox: Path) -> list[PendingLog]:
     """Logs that wait in the inbox, the oldest first. One that is moved away just now may be missing."""
     found = [
-        Waiting(path.name, at) for path in _files(inbox) if is_complete_log(path.name) and (at := _changed_at(path))
+        PendingLog(path.name, at) for path in _files(inbox) if is_complete_log(path.name) and (at := _changed_at(path))
     ]
     return sorted(found, key=lambda each: (each.since, each.name))
 

@@ -1,6 +1,6 @@
-"""What Dagster is doing, read from its own storage: whether its daemon lives, the last runs, why the inbox's sensor waits.
+"""State of Dagster, read from its own storage: whether its daemon runs, the last run of each job, the inbox sensor's last tick.
 
-Starts nothing and imports no asset; what a person is told of it is progress's business.
+Starts nothing and imports no asset. What it means for the pipeline's progress is in `progress.py`.
 """
 
 import threading
@@ -10,25 +10,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grupa_pipeline.defs.failures import failure_reason
+from grupa_pipeline.vocabulary.enums import InboxPhase, JobName, RunState
 
 if TYPE_CHECKING:  # Dagster takes a second to import: only the Data page pays for it
     from dagster import DagsterInstance, RunRecord
 
-INGEST, SNAPSHOT = "ingest_job", "snapshot_job"
 _SENSOR, _SENSOR_DAEMON = "inbox_sensor", "SENSOR"
 _STALE_SECONDS = 90.0
-"""A daemon beats every 30 seconds; after three missed beats it is taken for gone."""
+"""The daemon beats every 30 seconds; after three missed beats it counts as stopped."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job. Times are seconds since 1970; `step_times` says when each step began.
+    """One run of a job.
 
-    `status` is queued, running, done or failed; `day` the snapshot's, for a run that makes one.
+    Attributes:
+        run_id: Dagster's id.
+        state: How far it is.
+        created: When it was created, in seconds since 1970, as are all times here.
+        ended: When it ended; None while it has not.
+        day: The snapshot that it computes, ISO 8601; None for a run that ingests.
+        step_times: When each step began, by step key.
+        failed_step: Key of the step that failed, where one did.
+        problem: Why it failed, in a sentence.
     """
 
     run_id: str
-    status: str
+    state: RunState
     created: float
     ended: float | None = None
     day: str | None = None
@@ -38,13 +46,21 @@ class Run:
 
 
 @dataclass(frozen=True)
+class SkippedTick:
+    """A tick of the inbox sensor that started no run: when (seconds since 1970), and the phase it left the sensor in."""
+
+    at: float
+    phase: InboxPhase
+
+
+@dataclass(frozen=True)
 class DagsterStatus:
-    """Dagster now. `skipped` is the sensor's last tick that started nothing: when, and its reason."""
+    """What Dagster does now: `skipped` is the inbox sensor's last tick, if that started no run."""
 
     alive: bool = False
     ingest: Run | None = None
     snapshot: Run | None = None
-    skipped: tuple[float, str] | None = None
+    skipped: SkippedTick | None = None
 
 
 class DagsterRuns:
@@ -56,15 +72,17 @@ class DagsterRuns:
         self._guard = threading.Lock()
 
     def now(self) -> DagsterStatus:
-        """What Dagster is doing; nothing, when it has never run here."""
-        instance = self._opened()
+        """The present status; the default `DagsterStatus` when Dagster has never run here."""
+        instance = self._open_instance()
         if instance is None:
             return DagsterStatus()
         beat = instance.get_daemon_heartbeats().get(_SENSOR_DAEMON)
         alive = beat is not None and time.time() - beat.timestamp < _STALE_SECONDS
-        return DagsterStatus(alive, _last(instance, INGEST), _last(instance, SNAPSHOT), _skipped(instance))
+        return DagsterStatus(
+            alive, _last(instance, JobName.INGEST), _last(instance, JobName.SNAPSHOT), _skipped(instance)
+        )
 
-    def _opened(self) -> "DagsterInstance | None":
+    def _open_instance(self) -> "DagsterInstance | None":
         with self._guard:
             if self._instance is None and (self._home / "dagster.yaml").exists():
                 from dagster import DagsterInstance
@@ -73,24 +91,29 @@ class DagsterRuns:
             return self._instance
 
 
-def _last(instance: "DagsterInstance", job: str) -> Run | None:
+def _last(instance: "DagsterInstance", job: JobName) -> Run | None:
     from dagster import RunsFilter
 
-    records = instance.get_run_records(RunsFilter(job_name=job), limit=1)
+    records = instance.get_run_records(RunsFilter(job_name=job.value), limit=1)
     return _run(instance, records[0]) if records else None
 
 
 def _run(instance: "DagsterInstance", record: "RunRecord") -> Run:
+    from grupa_pipeline.defs.partitions import PARTITION_TAG
+
     run = record.dagster_run
-    status = "done" if run.is_success else "failed" if run.is_finished else "running" if record.start_time else "queued"
+    if run.is_finished:
+        state = RunState.DONE if run.is_success else RunState.FAILED
+    else:
+        state = RunState.RUNNING if record.start_time else RunState.QUEUED
     steps = instance.get_run_step_stats(run.run_id) if record.start_time else []
-    failed_step, problem = _failure(instance, run.run_id) if status == "failed" else (None, None)
+    failed_step, problem = _failure(instance, run.run_id) if state is RunState.FAILED else (None, None)
     return Run(
         run_id=run.run_id,
-        status=status,
+        state=state,
         created=record.create_timestamp.timestamp(),
         ended=record.end_time,
-        day=run.tags.get("dagster/partition"),
+        day=run.tags.get(PARTITION_TAG),
         step_times={step.step_key: step.start_time for step in steps if step.start_time},
         failed_step=failed_step,
         problem=problem,
@@ -98,7 +121,7 @@ def _run(instance: "DagsterInstance", record: "RunRecord") -> Run:
 
 
 def _failure(instance: "DagsterInstance", run_id: str) -> tuple[str | None, str]:
-    """The step that failed and why, in a sentence; the details are in Dagster's UI."""
+    """Key of the step that failed and why, in a sentence; the details are in Dagster's UI."""
     from dagster import DagsterEventType
 
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
@@ -106,9 +129,9 @@ def _failure(instance: "DagsterInstance", run_id: str) -> tuple[str | None, str]
     return None, "it ended before it was done"
 
 
-def _skipped(instance: "DagsterInstance") -> tuple[float, str] | None:
+def _skipped(instance: "DagsterInstance") -> SkippedTick | None:
     for state in instance.all_instigator_state():
         if state.instigator_name == _SENSOR:
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
-                return (tick.timestamp, tick.skip_reason) if tick.skip_reason else None
+                return SkippedTick(tick.timestamp, InboxPhase.from_cursor(tick.cursor)) if tick.skip_reason else None
     return None

@@ -1,18 +1,37 @@
-"""How far the pipeline is, in stages with names that a person knows. A pure function of what waits and what Dagster does."""
+"""How far the pipeline is, in stages. A pure function of the logs in the inbox and of Dagster's status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dash_app.monitoring.dagster_runs import DagsterStatus, Run
+from grupa_pipeline.vocabulary.enums import InboxPhase, PipelineStage, PipelineState, RunState
 
-STAGES = ("Waiting in the inbox", "Taking in", "Features", "Segmentation", "Evidence", "Insights", "Published")
-_STEPS = {"features": 2, "segmentation": 3, "cluster_evidence": 4, "insights": 5}
-_STILL_TAKING = "The files are being taken in."
-"""What the inbox's sensor says while it cannot know yet whether there is something to segment."""
+STAGE_NAMES = {
+    PipelineStage.INBOX: "Waiting in the inbox",
+    PipelineStage.INGEST: "Ingesting",
+    PipelineStage.FEATURES: "Features",
+    PipelineStage.SEGMENTATION: "Segmentation",
+    PipelineStage.EVIDENCE: "Evidence",
+    PipelineStage.INSIGHTS: "Insights",
+    PipelineStage.PUBLISHED: "Published",
+}
+_SNAPSHOT_STAGES = {
+    PipelineStage.FEATURES: "What every user does is measured.",
+    PipelineStage.SEGMENTATION: "Groups of users who behave alike are looked for; this takes longest.",
+    PipelineStage.EVIDENCE: "How each cluster differs from everyone else is measured.",
+    PipelineStage.INSIGHTS: "Names, pain points and recommendations are written.",
+}
+"""The stages of a snapshot run, in order, and what happens in each."""
+
+_NOTHING_TO_SEGMENT = {
+    InboxPhase.IDLE: "Nothing new to segment.",
+    InboxPhase.NO_EVENTS: "Nothing to segment: no event has been accepted yet.",
+    InboxPhase.UP_TO_DATE: "Nothing new to segment: the last day of the events is segmented already from the same input.",
+}
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingLog:
     """A log in the inbox and when it was put there, seconds since 1970."""
 
     name: str
@@ -24,79 +43,83 @@ class Progress:
     """Where the pipeline is.
 
     Attributes:
-        state: idle, waiting, running, done or failed.
-        stage: The stage it is in, or ended in; index in STAGES.
-        message: What that means, a sentence; on failure with the reason.
+        state: Whether it works, waits or has ended.
+        stage: The stage it is in, or ended in.
+        message: A sentence for the user; on failure with the reason.
         stuck: Whether nothing will happen by itself, as Dagster is not running.
-        can_retry: Whether a log waits that a run has failed on.
-        day: The snapshot that is made or was made, ISO 8601.
+        can_retry: Whether a log is pending on which a run has failed.
+        day: The snapshot that is or was computed, ISO 8601.
     """
 
-    state: str
-    stage: int = 0
+    state: PipelineState
+    stage: PipelineStage = PipelineStage.INBOX
     message: str = ""
     stuck: bool = False
     can_retry: bool = False
     day: str | None = None
 
 
-def pipeline_progress(waiting: Sequence[Waiting], doings: DagsterStatus) -> Progress:
-    """How far the pipeline is with what waits, or how its last work ended."""
-    ingest, snapshot = doings.ingest, doings.snapshot
-    if ingest and ingest.status == "running":
-        return Progress("running", 1, "Every row is read, checked and stored.")
-    if snapshot and snapshot.status == "running":
-        return _segmenting(snapshot)
-    if waiting:
-        return _waiting(waiting, doings)
-    if ingest and ingest.status in ("done", "failed") and not (snapshot and snapshot.created >= ingest.created):
-        return _taken_in(ingest, doings)
-    return _segmented(snapshot, doings)
+def pipeline_progress(pending: Sequence[PendingLog], dagster: DagsterStatus) -> Progress:
+    """How far the pipeline is with the pending logs, or how its last work ended."""
+    ingest, snapshot = dagster.ingest, dagster.snapshot
+    if ingest and ingest.state is RunState.RUNNING:
+        return Progress(PipelineState.RUNNING, PipelineStage.INGEST, "Every row is read, checked and stored.")
+    if snapshot and snapshot.state is RunState.RUNNING:
+        return _during_snapshot_run(snapshot)
+    if pending:
+        return _with_pending_logs(pending, dagster)
+    ended = ingest and ingest.state in (RunState.DONE, RunState.FAILED)
+    if ingest and ended and not (snapshot and snapshot.created >= ingest.created):
+        return _after_ingest(ingest, dagster)
+    return _after_snapshot_run(snapshot, dagster)
 
 
-def _segmented(snapshot: Run | None, doings: DagsterStatus) -> Progress:
-    """How the last run that segments ended, or that it is to come."""
+def _after_snapshot_run(snapshot: Run | None, dagster: DagsterStatus) -> Progress:
+    """How the last snapshot run ended, or that it is queued."""
+    stuck = not dagster.alive
     if snapshot is None:
-        return Progress("idle", 0, "Nothing has been processed yet.", stuck=not doings.alive)
-    if snapshot.status == "queued":
-        return Progress("running", 2, "The users are about to be segmented.", stuck=not doings.alive, day=snapshot.day)
-    if snapshot.status == "failed":
-        stage = _STEPS.get(snapshot.failed_step or "", 2)
-        return Progress("failed", stage, f"{STAGES[stage]} failed: {snapshot.problem}", day=snapshot.day)
-    return Progress("done", 6, "A snapshot was published.", stuck=not doings.alive, day=snapshot.day)
+        return Progress(PipelineState.IDLE, PipelineStage.INBOX, "Nothing has been processed yet.", stuck=stuck)
+    if snapshot.state is RunState.QUEUED:
+        message = "The users are about to be segmented."
+        return Progress(PipelineState.RUNNING, PipelineStage.FEATURES, message, stuck=stuck, day=snapshot.day)
+    if snapshot.state is RunState.FAILED:
+        failed = (stage for stage in _SNAPSHOT_STAGES if stage == snapshot.failed_step)
+        stage = next(failed, PipelineStage.FEATURES)
+        message = f"{STAGE_NAMES[stage]} failed: {snapshot.problem}"
+        return Progress(PipelineState.FAILED, stage, message, day=snapshot.day)
+    message = "A snapshot was published."
+    return Progress(PipelineState.DONE, PipelineStage.PUBLISHED, message, stuck=stuck, day=snapshot.day)
 
 
-def _waiting(waiting: Sequence[Waiting], doings: DagsterStatus) -> Progress:
-    newest = max(each.since for each in waiting)
-    ingest = doings.ingest
-    if ingest and ingest.status == "failed" and ingest.created > newest:
-        problem = f"The run failed: {ingest.problem} What waits in the inbox stays there."
-        return Progress("failed", 1, problem, stuck=not doings.alive, can_retry=True)
-    if not doings.alive:
-        return Progress("waiting", 0, "", stuck=True)
-    if ingest and ingest.status == "queued":
-        return Progress("waiting", 0, "It is about to be taken in.")
-    return Progress("waiting", 0, "Dagster looks into the inbox every ten seconds.")
+def _with_pending_logs(pending: Sequence[PendingLog], dagster: DagsterStatus) -> Progress:
+    newest = max(log.since for log in pending)
+    ingest = dagster.ingest
+    if ingest and ingest.state is RunState.FAILED and ingest.created > newest:
+        message = f"The run failed: {ingest.problem} The logs stay in the inbox."
+        return Progress(PipelineState.FAILED, PipelineStage.INGEST, message, stuck=not dagster.alive, can_retry=True)
+    if not dagster.alive:
+        return Progress(PipelineState.WAITING, stuck=True)
+    if ingest and ingest.state is RunState.QUEUED:
+        return Progress(PipelineState.WAITING, message="The log is about to be ingested.")
+    return Progress(PipelineState.WAITING, message="Dagster looks into the inbox every ten seconds.")
 
 
-def _segmenting(run: Run) -> Progress:
-    begun = [stage for step, stage in _STEPS.items() if step in run.step_times]
-    stage = max(begun, default=2)
-    told = {
-        2: "What every user does is measured.",
-        3: "Groups of users who behave alike are looked for; this takes longest.",
-        4: "How each cluster differs from everyone else is measured.",
-        5: "Names, pain points and recommendations are written.",
-    }
-    return Progress("running", stage, told[stage], day=run.day)
+def _during_snapshot_run(run: Run) -> Progress:
+    begun = [stage for stage in _SNAPSHOT_STAGES if stage in run.step_times]
+    stage = begun[-1] if begun else PipelineStage.FEATURES
+    return Progress(PipelineState.RUNNING, stage, _SNAPSHOT_STAGES[stage], day=run.day)
 
 
-def _taken_in(ingest: Run, doings: DagsterStatus) -> Progress:
-    """After a log was taken in, and before (or without) a run that segments."""
-    if ingest.status == "failed":
-        return Progress("failed", 1, f"The log could not be taken in: {ingest.problem}", stuck=not doings.alive)
-    if doings.skipped and ingest.ended and doings.skipped[0] > ingest.ended and doings.skipped[1] != _STILL_TAKING:
-        return Progress("done", 1, f"Nothing new to segment: {doings.skipped[1]}", stuck=not doings.alive)
-    if not doings.alive:
-        return Progress("waiting", 1, "The log is taken in; segmenting waits.", stuck=True)
-    return Progress("running", 1, "The log is taken in; the users are about to be segmented.")
+def _after_ingest(ingest: Run, dagster: DagsterStatus) -> Progress:
+    """After an ingest run, and before (or without) a snapshot run."""
+    stage, skipped = PipelineStage.INGEST, dagster.skipped
+    if ingest.state is RunState.FAILED:
+        message = f"The log could not be ingested: {ingest.problem}"
+        return Progress(PipelineState.FAILED, stage, message, stuck=not dagster.alive)
+    if skipped and ingest.ended and skipped.at > ingest.ended and skipped.phase in _NOTHING_TO_SEGMENT:
+        return Progress(PipelineState.DONE, stage, _NOTHING_TO_SEGMENT[skipped.phase], stuck=not dagster.alive)
+    if not dagster.alive:
+        return Progress(
+            PipelineState.WAITING, stage, "The log is ingested; segmentation waits for Dagster.", stuck=True
+        )
+    return Progress(PipelineState.RUNNING, stage, "The log is ingested; the users are about to be segmented.")

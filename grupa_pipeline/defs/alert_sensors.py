@@ -1,6 +1,6 @@
-"""Tells a webhook of failed runs and failed checks. Decides what is told and to whom; when, is Dagster's daemon's business.
+"""Sensors that report failed runs and failed checks to a webhook.
 
-The address is a secret as often as not: it is in no message, log or table, and Dagster's UI does not show it.
+The webhook's address is often a secret: no message, log or table holds it, and Dagster's UI does not show it.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from grupa_pipeline.defs.failures import failure_reason
+from grupa_pipeline.defs.partitions import PARTITION_TAG
 from grupa_pipeline.settings import SettingError, Settings
 
 TIMEOUT_SECONDS = 10
@@ -18,14 +19,14 @@ LONGEST_TEXT = 2000
 
 
 class WebhookError(RuntimeError):
-    """The webhook did not take the message; Dagster's daemon tries again with its next tick."""
+    """The webhook did not accept the message; Dagster's daemon tries again at its next tick."""
 
 
 def webhook_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Sensors that tell `settings.webhook`; none where there is no webhook.
+    """Sensors that report to `settings.webhook`; none where there is no webhook.
 
     Raises:
-        SettingError: It is no http or https address.
+        SettingError: The webhook is no http or https address.
     """
     address = settings.webhook
     if address is None:
@@ -33,54 +34,56 @@ def webhook_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     if not address.lower().startswith(("http://", "https://")):
         raise SettingError("GRUPA_WEBHOOK is not an address that begins with http:// or https://.")
 
+    # The names stay as first released: Dagster keeps a sensor's state under its name.
     @dg.run_failure_sensor(
         name="tell_failed_runs",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the webhook of every run that failed, with the checks that did.",
+        description="Reports every failed run to the webhook, with its failed checks.",
     )
-    def tell_failed_runs(context: dg.RunFailureSensorContext) -> None:
-        tell(address, failed_run(context))
+    def report_failed_run(context: dg.RunFailureSensorContext) -> None:
+        post(address, failed_run_message(context))
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
         name="tell_failed_checks",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the webhook of checks that did not hold in a run that succeeded.",
+        description="Reports failed checks of runs that succeeded to the webhook.",
     )
-    def tell_failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        failed = failed_checks(context.instance, context.dagster_run)
-        if not failed:
-            return dg.SkipReason(f"All checks of run {context.dagster_run.run_id} hold.")
-        tell(address, _message(context.dagster_run, "succeeded, but checks did not hold", None, failed))
+    def report_failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        checks = failed_checks(context.instance, context.dagster_run)
+        if not checks:
+            return dg.SkipReason(f"All checks of run {context.dagster_run.run_id} passed.")
+        post(address, _message(context.dagster_run, failed=False, reason=None, checks=checks))
         return None
 
-    return [tell_failed_runs, tell_failed_checks]
+    return [report_failed_run, report_failed_checks]
 
 
-def failed_run(context: dg.RunFailureSensorContext) -> dict[str, Any]:
-    """What is told of a run that failed: the first step's error in words, without a traceback."""
+def failed_run_message(context: dg.RunFailureSensorContext) -> dict[str, Any]:
+    """The message about a failed run: the first failed step's error in a sentence, without a traceback."""
     reasons = [failure_reason(event) for event in context.get_step_failure_events()]
     reason = next(iter(reasons), context.failure_event.message) or "it failed"
-    return _message(context.dagster_run, "failed", reason, failed_checks(context.instance, context.dagster_run))
+    checks = failed_checks(context.instance, context.dagster_run)
+    return _message(context.dagster_run, failed=True, reason=reason, checks=checks)
 
 
 def failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dict[str, str]]:
-    """The checks of a run that did not hold: asset, check, severity and what was found."""
+    """The failed checks of a run: `asset`, `check`, `severity` and, under `found`, the description of what is wrong."""
     records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     evaluations = [record.event_log_entry.asset_check_evaluation for record in records]
     return [
         {
-            "asset": found.asset_key.to_user_string(),
-            "check": found.check_name,
-            "severity": found.severity.value,
-            "found": found.description or "",
+            "asset": evaluation.asset_key.to_user_string(),
+            "check": evaluation.check_name,
+            "severity": evaluation.severity.value,
+            "found": evaluation.description or "",
         }
-        for found in evaluations
-        if found and not found.passed
+        for evaluation in evaluations
+        if evaluation and not evaluation.passed
     ]
 
 
-def tell(address: str, message: dict[str, Any]) -> None:
+def post(address: str, message: dict[str, Any]) -> None:
     """Post `message` as JSON.
 
     Raises:
@@ -101,10 +104,11 @@ def tell(address: str, message: dict[str, Any]) -> None:
         raise WebhookError(f"The webhook could not be reached ({type(error).__name__}).") from None
 
 
-def _message(run: dg.DagsterRun, what: str, reason: str | None, checks: list[dict[str, str]]) -> dict[str, Any]:
-    """One object; `text` says all of it in lines, and is what chat services show."""
-    day = run.tags.get("dagster/partition")
-    lines = [f"Grupa: run {run.run_id[:8]} of {run.job_name}{f' for {day}' if day else ''} {what}."]
+def _message(run: dg.DagsterRun, *, failed: bool, reason: str | None, checks: list[dict[str, str]]) -> dict[str, Any]:
+    """The JSON object to post; its `text` repeats all of it in lines, which is what chat services show."""
+    day = run.tags.get(PARTITION_TAG)
+    outcome = "failed" if failed else "succeeded, but checks did not hold"
+    lines = [f"Grupa: run {run.run_id[:8]} of {run.job_name}{f' for {day}' if day else ''} {outcome}."]
     lines += [reason] if reason else []
     lines += [f"{check['severity']}: {check['asset']}, {check['check']}: {check['found']}" for check in checks]
     return {
@@ -112,7 +116,7 @@ def _message(run: dg.DagsterRun, what: str, reason: str | None, checks: list[dic
         "run_id": run.run_id,
         "job": run.job_name,
         "snapshot_date": day,
-        "failed": what == "failed",
+        "failed": failed,
         "reason": reason,
         "checks": checks,
     }

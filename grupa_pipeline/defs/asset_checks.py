@@ -1,10 +1,11 @@
-"""Asset checks: what must hold of the tables that an asset has just made. They read, they never mend.
+"""Asset checks: what must hold of the tables that an asset has just written. They only read.
 
-A check looks at the rows as assets see them (staged, else published), so a blocking one speaks before anything is shown.
+A check sees the rows as assets do (staged, else published), so a blocking one fails before anything is published.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -15,21 +16,31 @@ import pyarrow.compute as pc
 from grupa_pipeline import tables
 from grupa_pipeline.defs.partitions import days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.storage.staging import RowsByDay
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
+from grupa_pipeline.vocabulary.enums import SegmentationStatus
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 MOST_REJECTED = 0.05
 STALE_AFTER = timedelta(days=2)
 MOST_DRIFT = 0.5
-_NO_FEATURES = ("snapshot_date", "user_id")
+_KEY_COLUMNS = ("snapshot_date", "user_id")
+Fault = tuple[object, ...]
 
 
 def _load(warehouse: WarehouseResource, table: Table, context: dg.AssetCheckExecutionContext) -> dict[date, pa.Table]:
     return {day: warehouse.publication.load(table, day) for day in days_of_run(context.run.tags)}
 
 
-def _faults(sql: str, **relations: pa.Table) -> list[tuple]:
-    """Rows that `sql` returns over the given Arrow tables: each one is a fault."""
+def _load_rows(
+    warehouse: WarehouseResource, table: Table, context: dg.AssetCheckExecutionContext
+) -> list[dict[str, Any]]:
+    return [row for rows in _load(warehouse, table, context).values() for row in rows.to_pylist()]
+
+
+def _faults(sql: str, **relations: pa.Table) -> list[Fault]:
+    """Rows that `sql` returns over the Arrow tables `relations`: each one is a fault."""
     with duckdb.connect() as con:
         for name, rows in relations.items():
             con.register(name, rows)
@@ -43,7 +54,7 @@ def _result(
     of: tuple[str, str] | None = None,
     **metadata: object,
 ) -> dg.AssetCheckResult:
-    """What a check says; `of` are its asset and its name where one step makes several checks."""
+    """The result of a check; `of` is its asset and its name where one step evaluates several checks."""
     asset, name = of or (None, None)
     return dg.AssetCheckResult(
         passed=not faults,
@@ -55,60 +66,61 @@ def _result(
     )
 
 
-def _contract_check(made_at_once: Sequence[Table]) -> dg.AssetChecksDefinition:
-    """What must hold of every table of one asset, in one step: to run a step costs more than to make these checks."""
+def _contract_check(group: Sequence[Table]) -> dg.AssetChecksDefinition:
+    """What must hold of every table of one asset, in one step: a step costs more than these checks do."""
     uniqueness = "No two rows share {}."
     specs = [
         dg.AssetCheckSpec(name, asset=table.name, blocking=True, description=description.format(", ".join(table.key)))
-        for table in made_at_once
+        for table in group
         for name, description in (("keys_are_unique", uniqueness), ("schema", "Its columns are those of the contract."))
     ]
 
-    @dg.multi_asset_check(name=f"{made_at_once[0].name}_contract", specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=f"{group[0].name}_contract", specs=specs, can_subset=True)
     def contract(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        asked = {(key.asset_key.path[-1], key.name) for key in context.selected_asset_check_keys}
-        for table in made_at_once:
-            made = _load(warehouse, table, context)
-            for name, judge in (("keys_are_unique", _keys_are_unique), ("schema", _columns_are_there)):
-                if (table.name, name) in asked:
-                    yield judge(table, made, (table.name, name))
+        selected = {(key.asset_key.path[-1], key.name) for key in context.selected_asset_check_keys}
+        for table in group:
+            rows_by_day = _load(warehouse, table, context)
+            for name, check in (("keys_are_unique", _keys_are_unique), ("schema", _columns_are_there)):
+                if (table.name, name) in selected:
+                    yield check(table, rows_by_day, (table.name, name))
 
     return contract
 
 
-def _keys_are_unique(table: Table, made: Mapping[date, pa.Table], of: tuple[str, str]) -> dg.AssetCheckResult:
+def _keys_are_unique(table: Table, rows_by_day: RowsByDay, of: tuple[str, str]) -> dg.AssetCheckResult:
     keys = ", ".join(table.key)
     faults = []
-    for day, rows in made.items():
-        twice = _faults(f"SELECT {keys} FROM made GROUP BY ALL HAVING count(*) > 1", made=rows.select(table.key))
-        faults += [f"{day}: {key} stands twice" for key in twice]
+    for day, rows in rows_by_day.items():
+        repeated = _faults(f"SELECT {keys} FROM rows GROUP BY ALL HAVING count(*) > 1", rows=rows.select(table.key))
+        faults += [f"{day}: {key} occurs more than once" for key in repeated]
     return _result(faults, of=of)
 
 
-def _columns_are_there(table: Table, made: Mapping[date, pa.Table], of: tuple[str, str]) -> dg.AssetCheckResult:
-    faults, extra = [], set()
-    for day, rows in made.items():
+def _columns_are_there(table: Table, rows_by_day: RowsByDay, of: tuple[str, str]) -> dg.AssetCheckResult:
+    faults: list[str] = []
+    extra: set[str] = set()
+    for day, rows in rows_by_day.items():
         missing = [name for name in table.column_names if name not in rows.column_names]
         faults += [f"{day}: {name} is missing" for name in missing]
         extra |= set(rows.column_names) - set(table.column_names)
-    # What differs is told even when it may: feature columns come and go with the actions of a log.
+    # Further columns are no fault, yet shown: feature columns come and go with the actions of a log.
     return _result(faults, of=of, further_columns=sorted(extra))
 
 
-def _made_at_once() -> list[list[Table]]:
-    """The snapshot's tables, those of one asset together: they are made from the same."""
+def _tables_by_asset() -> list[list[Table]]:
+    """The snapshot's tables, grouped by asset: those of one asset have the same inputs."""
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in SNAPSHOT_TABLES:
         groups.setdefault(table.made_from, []).append(table)
     return list(groups.values())
 
 
-contracts = [_contract_check(group) for group in _made_at_once()]
+contracts = [_contract_check(group) for group in _tables_by_asset()]
 
 
 @dg.asset_check(asset="ingested_files", description=f"At most {MOST_REJECTED:.0%} of each file's rows were rejected.")
 def rejected_share(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Warn of files of which much could not be used."""
+    """Warn of files of which many rows were rejected."""
     rows = warehouse.publication.query("SELECT * FROM ingested_files").to_pylist()
     bad = [row for row in rows if row["rows_rejected"] > MOST_REJECTED * row["rows_read"]]
     return _result(
@@ -122,7 +134,7 @@ def rejected_share(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="ingested_files",
-    description="rows_read = rows_accepted + rows_rejected + rows_duplicate, and so many rows are there.",
+    description="rows_read = rows_accepted + rows_rejected + rows_duplicate, and the tables hold that many rows.",
 )
 def rows_add_up(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Every row that was read is accounted for."""
@@ -147,7 +159,7 @@ def rows_add_up(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="events", description=f"The newest event is at most {STALE_AFTER.days} days old.")
 def freshness(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Warn when no new events come in."""
+    """Warn when no new events arrive."""
     last = warehouse.publication.last_day()
     stale = last is not None and datetime.now(UTC).date() - last > STALE_AFTER
     return _result([f"the newest event is of {last}"] if stale else [], WARN, last_day=str(last))
@@ -155,7 +167,7 @@ def freshness(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="user_features", blocking=True, description="Every number is finite (or NULL).")
 def features_are_finite(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """No infinity and no NaN gets into a feature."""
+    """No feature holds an infinity or a NaN."""
     faults = []
     for day, rows in _load(warehouse, tables.USER_FEATURES, context).items():
         names = [name for name in rows.column_names if pa.types.is_floating(rows.schema.field(name).type)]
@@ -172,19 +184,24 @@ def feature_drift(context: dg.AssetCheckExecutionContext, warehouse: WarehouseRe
     """Warn of features that moved: the log may have changed its meaning."""
     publication, faults = warehouse.publication, []
     for day, rows in _load(warehouse, tables.USER_FEATURES, context).items():
-        found = publication.query(
-            "SELECT max(day) AS day FROM published_files WHERE table_name = 'user_features' AND day < ?", [day]
-        ).to_pylist()
-        before = found[0]["day"] if found else None
+        before = _day_before(publication, day)
         if before is None:
             continue
         old = publication.load_published(tables.USER_FEATURES, before)
-        shared = [name for name in rows.column_names if name in old.column_names and name not in _NO_FEATURES]
+        shared = [name for name in rows.column_names if name in old.column_names and name not in _KEY_COLUMNS]
         moved = {name: _drift(old[name], rows[name]) for name in shared}
         faults += [
             f"{day}: {name} moved by {drift:.1f} of its spread" for name, drift in moved.items() if drift > MOST_DRIFT
         ]
     return _result(faults, WARN)
+
+
+def _day_before(publication: Publication, day: date) -> date | None:
+    """The last published snapshot before `day`."""
+    rows = publication.query(
+        "SELECT max(day) AS day FROM published_files WHERE table_name = 'user_features' AND day < ?", [day]
+    ).to_pylist()
+    return rows[0]["day"] if rows else None
 
 
 def _drift(old: pa.ChunkedArray, new: pa.ChunkedArray) -> float:
@@ -205,24 +222,23 @@ def every_user_is_labelled_once(
     """A user is in a cluster or unassigned for a reason, never both and never neither."""
     faults = []
     for day, rows in _load(warehouse, tables.USER_CLUSTERS, context).items():
-        wrong = _faults("SELECT user_id FROM made WHERE (cluster_id IS NULL) = (unassigned_reason IS NULL)", made=rows)
+        wrong = _faults("SELECT user_id FROM rows WHERE (cluster_id IS NULL) = (unassigned_reason IS NULL)", rows=rows)
         faults += [f"{day}: user {user}" for (user,) in wrong]
     return _result(faults)
 
 
-@dg.asset_check(
-    asset="segmentations", blocking=True, description="Status, cluster count and labels speak of the same clusters."
-)
+@dg.asset_check(asset="segmentations", blocking=True, description="Status, cluster count and labels agree.")
 def clusters_match_status(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """`ok` means three clusters or more; the count is that of the labels."""
     faults = []
     labels = _load(warehouse, tables.USER_CLUSTERS, context)
     for day, rows in _load(warehouse, tables.SEGMENTATIONS, context).items():
         wrong = _faults(
-            """SELECT status, cluster_count, found, users, labelled FROM made,
-               (SELECT count(DISTINCT cluster_id) AS found, count(*) AS labelled FROM labels)
-               WHERE cluster_count <> found OR users <> labelled OR (status = 'ok' AND cluster_count < 3)""",
-            made=rows,
+            f"""SELECT status, cluster_count, clusters, users, labelled FROM rows,
+                (SELECT count(DISTINCT cluster_id) AS clusters, count(*) AS labelled FROM labels)
+                WHERE cluster_count <> clusters OR users <> labelled
+                   OR (status = '{SegmentationStatus.OK}' AND cluster_count < 3)""",
+            rows=rows,
             labels=labels[day],
         )
         faults += [f"{day}: {fault}" for fault in wrong]
@@ -232,14 +248,15 @@ def clusters_match_status(context: dg.AssetCheckExecutionContext, warehouse: War
 @dg.asset_check(asset="segmentations", description="There is structure: the status is ok.")
 def structure(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Warn when clusters are descriptive only, or there are none."""
-    rows = [row for found in _load(warehouse, tables.SEGMENTATIONS, context).values() for row in found.to_pylist()]
-    return _result([f"{r['snapshot_date']}: {r['status']}: {r['reason']}" for r in rows if r["status"] != "ok"], WARN)
+    rows = _load_rows(warehouse, tables.SEGMENTATIONS, context)
+    weak = [row for row in rows if row["status"] != SegmentationStatus.OK]
+    return _result([f"{row['snapshot_date']}: {row['status']}: {row['reason']}" for row in weak], WARN)
 
 
-@dg.asset_check(asset="clusters", description="The model that was asked for wrote every cluster's text.")
+@dg.asset_check(asset="clusters", description="The configured model wrote every cluster's text.")
 def insight_source(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Warn when rules had to write what a model was asked for."""
-    rows = [row for found in _load(warehouse, tables.CLUSTERS, context).values() for row in found.to_pylist()]
+    """Warn when rules wrote text that the configured model should have written."""
+    rows = _load_rows(warehouse, tables.CLUSTERS, context)
     faults = [f"{row['cluster_id']}: {row['fallback_reason']}" for row in rows if row["fallback_reason"]]
     faults += [warehouse.llm_warning] if warehouse.llm_warning else []
     return _result(faults, WARN, asked_for=warehouse.llm or "rules")
@@ -247,8 +264,8 @@ def insight_source(context: dg.AssetCheckExecutionContext, warehouse: WarehouseR
 
 @dg.asset_check(asset="llm_calls", description="What the model cost: calls and tokens of this run.")
 def model_cost(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Tell calls and tokens; warn when calls went wrong."""
-    rows = [row for found in _load(warehouse, tables.LLM_CALLS, context).values() for row in found.to_pylist()]
+    """Show the number of calls and tokens; warn of calls that failed."""
+    rows = _load_rows(warehouse, tables.LLM_CALLS, context)
     failed = [f"{row['model']}: {row['outcome']}: {row['error']}" for row in rows if row["outcome"] != "ok"]
     tokens = sum((row["input_tokens"] or 0) + (row["output_tokens"] or 0) for row in rows)
     return _result(failed, WARN, calls=len(rows), tokens=tokens)

@@ -1,4 +1,4 @@
-"""What Dagster shows of how a snapshot's clusters were chosen, beside the assets that hold it. The app tells it longer."""
+"""Metadata that Dagster shows beside the assets: what was ingested, how clusters were chosen, the map."""
 
 import json
 from collections.abc import Sequence
@@ -7,16 +7,40 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from grupa_pipeline.defs.map_preview import draw_map
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
+from grupa_pipeline.snapshots.build import AssetTables
+from grupa_pipeline.storage.inbox import IngestResult
+from grupa_pipeline.storage.publication import Publication
+
+_FILE_FIELDS = ("file_name", "file_sha256", "rows_read", "rows_accepted", "rows_rejected", "rows_duplicate")
+
+
+def ingest_metadata(publication: Publication, table: str, result: IngestResult) -> dict[str, Any]:
+    """Rows of `table`, and what this run ingested and refused."""
+    rows = publication.query(f"SELECT count(*) AS rows FROM {table}").to_pydict().get("rows", [0])
+    return {
+        "dagster/row_count": rows[0],
+        "dagster/table_name": table,
+        "files": [{name: getattr(file, name) for name in _FILE_FIELDS} for file in result.files],
+        "refused": dict(result.refused),
+    }
+
+
+def map_metadata(rows: AssetTables) -> dict[str, Any]:
+    """The map of the last snapshot of a run as a picture."""
+    last = max(rows["user_embeddings"])
+    picture = draw_map(rows["user_embeddings"][last], rows["user_clusters"][last], rows["cluster_identities"][last])
+    return {"map": dg.MetadataValue.md(picture)}
 
 
 def outcome_metadata(segmentations: pa.Table, candidates: pa.Table) -> dict[str, Any]:
     """Status, reason, null p-value and chosen candidate of one snapshot: one row of `segmentations` and its grid."""
-    [found] = segmentations.to_pylist()
+    [row] = segmentations.to_pylist()
     return {
-        "status": found["status"],
-        "reason": found["reason"] or "",
-        "null_p_value": found["null_p_value"],
+        "status": row["status"],
+        "reason": row["reason"] or "",
+        "null_p_value": row["null_p_value"],
         "chosen_candidate": _chosen(candidates),
     }
 
@@ -27,31 +51,32 @@ def grid_metadata(candidates: pa.Table) -> dict[str, Any]:
 
 
 def draw_grid(candidates: pa.Table) -> str:
-    """The grid of one snapshot in Markdown, in its stored order; the chosen candidate is bold and says so."""
+    """The grid of one snapshot in Markdown, in its stored order; the chosen candidate is marked and bold."""
     rows = candidates.sort_by("candidate").to_pylist()
     if not rows:
         return "Nothing was tried: there was too little to look for groups in."
     heads = ("No.", *COLUMNS)
-    return "\n".join(_line(each) for each in (heads, ["---"] * len(heads), *(_cells(row) for row in rows)))
+    return "\n".join(_line(cells) for cells in (heads, ["---"] * len(heads), *(_cells(row) for row in rows)))
 
 
 def _chosen(candidates: pa.Table) -> str:
     """The chosen candidate in a line; empty where nothing was tried."""
     for row in candidates.to_pylist():
         if row["chosen"]:
-            told = (f"{name} {value}" for name, value in sorted(json.loads(row["parameters"]).items()))
-            return f"{row['candidate']}: {', '.join(told)}"
+            parameters = (f"{name} {value}" for name, value in sorted(json.loads(row["parameters"]).items()))
+            return f"{row['candidate']}: {', '.join(parameters)}"
     return ""
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    given = json.loads(row["parameters"])
+    parameters = json.loads(row["parameters"])
+    selection = parameters["cluster_selection_method"]
     cells = [
         f"{row['candidate']}{' (chosen)' if row['chosen'] else ''}",
-        str(given["n_neighbors"]),
-        str(given["min_cluster_size"]),
-        str(given["min_samples"]),
-        SELECTIONS.get(given["cluster_selection_method"], given["cluster_selection_method"]),
+        str(parameters["n_neighbors"]),
+        str(parameters["min_cluster_size"]),
+        str(parameters["min_samples"]),
+        SELECTIONS.get(selection, selection),
         str(row["cluster_count"]),
         f"{row['largest_share']:.0%}",
         f"{row['unassigned_share']:.0%}",

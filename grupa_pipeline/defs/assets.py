@@ -1,31 +1,37 @@
-"""The assets: one a table, named as it is. An asset orchestrates; what it makes is computed by the functions it calls."""
+"""The assets: one a table, of the same name. An asset orchestrates; what it returns is computed by the functions it calls."""
 
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from grupa_pipeline import tables
-from grupa_pipeline.defs.asset_metadata import grid_metadata, outcome_metadata
-from grupa_pipeline.defs.io_manager import Snapshots
-from grupa_pipeline.defs.map_preview import draw_map
+from grupa_pipeline.defs.asset_metadata import grid_metadata, ingest_metadata, map_metadata, outcome_metadata
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS, days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.snapshots import build
+from grupa_pipeline.snapshots.build import AssetTables
 from grupa_pipeline.storage import inbox
+from grupa_pipeline.storage.staging import RowsByDay
 from grupa_pipeline.tables import Table
+from grupa_pipeline.vocabulary.enums import PipelineStage, TableStorage
 
 logger = logging.getLogger("grupa")
 
-ONE_RUN = dg.BackfillPolicy.single_run()
+# Dagster serialises exact strings only: enum members are handed to it as `.value`.
+_OF_A_SNAPSHOT: dict[str, Any] = {
+    "partitions_def": SNAPSHOT_DAYS,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+}
 
 
 class LogFiles(dg.Config):
-    """Which logs to take in.
+    """Which logs to ingest.
 
     Attributes:
         files: Paths of .csv or .csv.gz files; none means those in the inbox.
@@ -36,146 +42,148 @@ class LogFiles(dg.Config):
     timestamp_format: str | None = None
 
 
-def _out(table: Table, *kinds: str) -> dg.AssetOut:
-    return dg.AssetOut(description=table.comment, is_required=False, kinds={"duckdb", *kinds})
+def _kinds(table: Table, *others: str) -> set[str]:
+    return {"duckdb", *others} | ({table.storage.value} if table.storage is TableStorage.PARQUET else set())
 
 
-def _handed_over(context: dg.AssetExecutionContext, made: build.AssetTables) -> Iterator[dg.Output]:
-    for name in made:
+def _outs(*made_together: Table, **kinds: str) -> dict[str, dg.AssetOut]:
+    """One output a table; `kinds` are further kinds of a table, by its name."""
+    return {
+        table.name: dg.AssetOut(
+            description=table.comment, is_required=False, kinds=_kinds(table, *kinds.get(table.name, "").split())
+        )
+        for table in made_together
+    }
+
+
+def _selected_outputs(context: dg.AssetExecutionContext, rows: AssetTables) -> Iterator[dg.Output[RowsByDay]]:
+    for name in rows:
         if name in context.op_execution_context.selected_output_names:
-            yield dg.Output(made[name], output_name=name)
+            yield dg.Output(rows[name], output_name=name)
 
 
-def _tell_choice(context: dg.AssetExecutionContext, made: build.AssetTables) -> None:
-    """How each day's clusters were chosen, beside that day's partition of the assets asked for."""
-    for day, grid in made["segmentation_candidates"].items():
-        told = {
-            "segmentations": outcome_metadata(made["segmentations"][day], grid),
+def _add_choice_metadata(context: dg.AssetExecutionContext, rows: AssetTables) -> None:
+    """Show how each day's clusters were chosen, beside that day's partition of the selected assets."""
+    for day, grid in rows["segmentation_candidates"].items():
+        metadata = {
+            "segmentations": outcome_metadata(rows["segmentations"][day], grid),
             "segmentation_candidates": grid_metadata(grid),
         }
-        for name in told.keys() & context.op_execution_context.selected_output_names:
-            context.add_asset_metadata(told[name], asset_key=name, partition_key=day.isoformat())
+        for name in metadata.keys() & context.op_execution_context.selected_output_names:
+            context.add_asset_metadata(metadata[name], asset_key=name, partition_key=day.isoformat())
+
+
+def _ingest(config: LogFiles, warehouse: WarehouseResource) -> inbox.IngestResult:
+    """Ingest the named files, or the inbox where none are named.
+
+    Raises:
+        dg.Failure: A named file cannot be used.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    timestamp_format = config.timestamp_format or warehouse.timestamp_format
+    publication, paths = warehouse.publication, [Path(file) for file in config.files]
+    if not paths:
+        return inbox.ingest_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
+    try:
+        return inbox.IngestResult(inbox.ingest_logs(publication, paths, timestamp_format, now), {})
+    except UnusableFileError as error:
+        where: dict[str, Any] = {"file": error.file, "line": error.line or 0}
+        raise dg.Failure(str(error), metadata=where, allow_retries=False) from error
 
 
 @dg.multi_asset(
     specs=[
-        dg.AssetSpec(table.name, description=table.comment, group_name="ingest", kinds={"duckdb", *kinds})
-        for table, kinds in ((tables.EVENTS, ("parquet",)), (tables.INGESTED_FILES, ()), (tables.REJECTED_ROWS, ()))
+        dg.AssetSpec(table.name, description=table.comment, group_name="ingest", kinds=_kinds(table))
+        for table in (tables.EVENTS, tables.INGESTED_FILES, tables.REJECTED_ROWS)
     ],
     can_subset=True,
-    name="ingest",
+    name=PipelineStage.INGEST.value,
 )
 def ingest(
     context: dg.AssetExecutionContext, config: LogFiles, warehouse: WarehouseResource
-) -> Iterator[dg.MaterializeResult]:
-    """Take logs in. The three tables belong together, so all three are written whichever is asked for."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    timestamp_format = config.timestamp_format or warehouse.timestamp_format
-    publication, paths = warehouse.publication, [Path(file) for file in config.files]
-    try:
-        if paths:
-            taken = inbox.IngestResult(inbox.ingest_logs(publication, paths, timestamp_format, now), {})
-        else:
-            taken = inbox.ingest_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
-    except UnusableFileError as error:
-        raise dg.Failure(
-            str(error), metadata={"file": error.file, "line": error.line or 0}, allow_retries=False
-        ) from error
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Ingest logs. The three tables belong together, so all three are written whichever is selected."""
+    result = _ingest(config, warehouse)
     for key in context.selected_asset_keys:
-        yield dg.MaterializeResult(asset_key=key, metadata=inbox.report(publication, key.path[-1], taken))
+        metadata = ingest_metadata(warehouse.publication, key.path[-1], result)
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
 @dg.multi_asset(
-    outs={"user_features": _out(tables.USER_FEATURES, "parquet"), "feature_catalog": _out(tables.FEATURE_CATALOG)},
+    outs=_outs(tables.USER_FEATURES, tables.FEATURE_CATALOG),
     deps=["events"],
     can_subset=True,
-    partitions_def=SNAPSHOT_DAYS,
-    backfill_policy=ONE_RUN,
     group_name="features",
-    name="features",
+    name=PipelineStage.FEATURES.value,
+    **_OF_A_SNAPSHOT,
 )
-def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output]:
-    """Measure what every user of the window does."""
-    yield from _handed_over(context, build.make_features(warehouse.context, days_of_run(context.run.tags)))
+def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[RowsByDay]]:
+    """Compute the features of every user in the window."""
+    yield from _selected_outputs(context, build.make_features(warehouse.context, days_of_run(context.run.tags)))
 
 
 @dg.multi_asset(
-    outs={
-        "segmentations": _out(tables.SEGMENTATIONS),
-        "segmentation_candidates": _out(tables.SEGMENTATION_CANDIDATES),
-        "user_embeddings": _out(tables.USER_EMBEDDINGS, "parquet"),
-        "user_clusters": _out(tables.USER_CLUSTERS, "parquet"),
-        "cluster_identities": _out(tables.CLUSTER_IDENTITIES),
-        "cluster_transitions": _out(tables.CLUSTER_TRANSITIONS),
-    },
+    outs=_outs(
+        tables.SEGMENTATIONS,
+        tables.SEGMENTATION_CANDIDATES,
+        tables.USER_EMBEDDINGS,
+        tables.USER_CLUSTERS,
+        tables.CLUSTER_IDENTITIES,
+        tables.CLUSTER_TRANSITIONS,
+    ),
     deps=["events"],
     can_subset=True,
-    partitions_def=SNAPSHOT_DAYS,
-    backfill_policy=ONE_RUN,
     group_name="segmentation",
-    name="segmentation",
+    name=PipelineStage.SEGMENTATION.value,
+    **_OF_A_SNAPSHOT,
 )
 def segmentation(
     context: dg.AssetExecutionContext,
     warehouse: WarehouseResource,
-    user_features: Snapshots,
-    feature_catalog: Snapshots,
-) -> Iterator[dg.Output]:
-    """Find groups of users who behave alike, and say how far they can be trusted."""
-    made = build.make_segmentation(warehouse.context, user_features, feature_catalog)
+    user_features: RowsByDay,
+    feature_catalog: RowsByDay,
+) -> Iterator[dg.Output[RowsByDay]]:
+    """Find groups of users who behave alike, and measure how reliable they are."""
+    rows = build.make_segmentation(warehouse.context, user_features, feature_catalog)
     if "user_embeddings" in context.op_execution_context.selected_output_names:
-        last = max(made["user_embeddings"])
-        picture = draw_map(made["user_embeddings"][last], made["user_clusters"][last], made["cluster_identities"][last])
-        context.add_output_metadata({"map": dg.MetadataValue.md(picture)}, output_name="user_embeddings")
-    _tell_choice(context, made)
-    yield from _handed_over(context, made)
+        context.add_output_metadata(map_metadata(rows), output_name="user_embeddings")
+    _add_choice_metadata(context, rows)
+    yield from _selected_outputs(context, rows)
 
 
 @dg.asset(
-    partitions_def=SNAPSHOT_DAYS,
-    backfill_policy=ONE_RUN,
     group_name="evidence",
     kinds={"duckdb"},
     description=tables.CLUSTER_EVIDENCE.comment,
+    name=PipelineStage.EVIDENCE.value,
+    **_OF_A_SNAPSHOT,
 )
-def cluster_evidence(user_features: Snapshots, feature_catalog: Snapshots, user_clusters: Snapshots) -> Snapshots:
+def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_clusters: RowsByDay) -> RowsByDay:
     """Measure how each cluster differs from everyone else."""
     return build.make_evidence(user_features, feature_catalog, user_clusters)["cluster_evidence"]
 
 
 @dg.multi_asset(
-    outs={
-        "clusters": _out(tables.CLUSTERS),
-        "cluster_insights": _out(tables.CLUSTER_INSIGHTS, "openai", "anthropic"),
-        "llm_calls": _out(tables.LLM_CALLS),
-    },
+    outs=_outs(tables.CLUSTERS, tables.CLUSTER_INSIGHTS, tables.LLM_CALLS, cluster_insights="openai anthropic"),
     can_subset=True,
-    partitions_def=SNAPSHOT_DAYS,
-    backfill_policy=ONE_RUN,
     group_name="insights",
-    name="insights",
+    name=PipelineStage.INSIGHTS.value,
+    **_OF_A_SNAPSHOT,
 )
 def insights(
     context: dg.AssetExecutionContext,
     warehouse: WarehouseResource,
-    cluster_evidence: Snapshots,
-    user_features: Snapshots,
-    feature_catalog: Snapshots,
-    user_clusters: Snapshots,
-    cluster_identities: Snapshots,
+    cluster_evidence: RowsByDay,
+    user_features: RowsByDay,
+    feature_catalog: RowsByDay,
+    user_clusters: RowsByDay,
+    cluster_identities: RowsByDay,
     llm_base_url: dg.ResourceParam[str | None],
-) -> Iterator[dg.Output]:
+) -> Iterator[dg.Output[RowsByDay]]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
-    made, warnings = build.make_insights(
-        warehouse.context,
-        cluster_evidence,
-        user_features,
-        feature_catalog,
-        user_clusters,
-        cluster_identities,
-        base_url=llm_base_url,
-    )
+    inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities)
+    rows, warnings = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
     for warning in warnings:
         logger.warning(warning)
         context.log.warning(warning)
-    yield from _handed_over(context, made)
+    yield from _selected_outputs(context, rows)

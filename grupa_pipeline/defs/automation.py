@@ -1,4 +1,4 @@
-"""What runs by itself: the jobs, the daily re-segmentation and the sensor on the inbox. Decides when, never what."""
+"""Jobs, the daily schedule and the inbox sensor. Decides when something runs, never what it computes."""
 
 import hashlib
 import json
@@ -10,21 +10,23 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
 
+# Dagster serialises exact strings only: enum members are handed to it as `.value`.
 ingest_job = dg.define_asset_job(
-    "ingest_job",
+    JobName.INGEST.value,
     selection=dg.AssetSelection.assets(assets.ingest),
-    description="Take in the logs that wait in the inbox.",
+    description="Ingest the logs in the inbox.",
 )
 snapshot_job = dg.define_asset_job(
-    "snapshot_job",
+    JobName.SNAPSHOT.value,
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(assets.ingest),
     description="Segment the users as of one day, and describe the clusters.",
 )
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """Segments the last day of the accepted events each night, and skips, saying why, when that is done already."""
+    """The schedule that segments the last day of the accepted events each night; skips when that is done already."""
 
     @dg.schedule(
         job=snapshot_job,
@@ -35,63 +37,87 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="Every night at 02:00 UTC: segment the last day of the accepted events.",
     )
     def daily_resegmentation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return next_snapshot(SnapshotContext(settings))
+        request_or_phase = next_snapshot(SnapshotContext(settings))
+        return _skip(request_or_phase) if isinstance(request_or_phase, InboxPhase) else request_or_phase
 
     return daily_resegmentation
 
 
 def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Takes in what is put into the inbox, then segments the day that it brought."""
+    """The sensor that ingests logs from the inbox and then requests the snapshot of the last day of the events.
+
+    Its cursor is an `InboxPhase`; the app reads it from the ticks.
+    """
 
     @dg.sensor(
         jobs=[ingest_job, snapshot_job],
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
         name="inbox_sensor",
-        description="Takes in logs that are put into the warehouse's inbox, then segments.",
+        description="Ingests logs that are put into the warehouse's inbox, then segments.",
     )
-    def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        files = inbox.pending_logs(settings.inbox)
-        if files:
-            # The same file put there again later is a new request; the same one seen by two ticks is not.
-            seen = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-            key = hashlib.sha256(json.dumps(seen).encode()).hexdigest()
-            request = dg.RunRequest(run_key=f"inbox-{key}", job_name=ingest_job.name)
-            return dg.SensorResult(run_requests=[request], cursor="taken in")
-        if context.cursor != "taken in":
-            return dg.SkipReason(f"Nothing waits in {settings.inbox.name}/.")
+    def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        if request := _ingest_request(settings):
+            return dg.SensorResult(run_requests=[request], cursor=InboxPhase.INGESTING.value)
+        phase = InboxPhase.from_cursor(context.cursor)
+        if phase is not InboxPhase.INGESTING:
+            return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE), cursor=phase.value)
         if _is_ingesting(context.instance):
-            return dg.SkipReason("The files are being taken in.")
-        request_or_reason = next_snapshot(SnapshotContext(settings))
-        if isinstance(request_or_reason, dg.SkipReason):
-            context.update_cursor("")
-            return request_or_reason
-        request = request_or_reason._replace(job_name=snapshot_job.name)
-        return dg.SensorResult(run_requests=[request], cursor="")
+            return dg.SensorResult(skip_reason=_skip(phase), cursor=phase.value)
+        request_or_phase = next_snapshot(SnapshotContext(settings))
+        if isinstance(request_or_phase, InboxPhase):
+            return dg.SensorResult(skip_reason=_skip(request_or_phase), cursor=request_or_phase.value)
+        request = request_or_phase._replace(job_name=snapshot_job.name)
+        return dg.SensorResult(run_requests=[request], cursor=InboxPhase.IDLE.value)
 
     return watch_inbox
 
 
-def next_snapshot(context: SnapshotContext) -> dg.RunRequest | dg.SkipReason:
-    """A run for the last day of the accepted events, or why there is nothing to do."""
+def next_snapshot(context: SnapshotContext) -> dg.RunRequest | InboxPhase:
+    """A run for the last day of the accepted events; NO_EVENTS or UP_TO_DATE when there is nothing to do."""
     publication = context.publication
     day = publication.last_day()
     if day is None:
-        return dg.SkipReason("No events have been accepted yet: run `grupa run LOG.csv`, or put a log into the inbox.")
+        return InboxPhase.NO_EVENTS
     input_sha256 = context.input_sha256(day)
     if _segmented_input(publication, day.isoformat()) == input_sha256:
-        return dg.SkipReason(f"{day}, the last day of the accepted events, is segmented already from the same input.")
+        return InboxPhase.UP_TO_DATE
     return dg.RunRequest(run_key=f"{day}-{input_sha256}", partition_key=day.isoformat())
 
 
+_SKIP_REASONS = {
+    InboxPhase.IDLE: "The inbox is empty.",
+    InboxPhase.INGESTING: "The logs are being ingested.",
+    InboxPhase.NO_EVENTS: "No events have been accepted yet: run `grupa run LOG.csv`, or put a log into the inbox.",
+    InboxPhase.UP_TO_DATE: "The last day of the accepted events is segmented already from the same input.",
+}
+
+
+def _skip(phase: InboxPhase) -> dg.SkipReason:
+    return dg.SkipReason(_SKIP_REASONS[phase])
+
+
+def _ingest_request(settings: Settings) -> dg.RunRequest | None:
+    """A run that ingests the inbox; None when no complete log is there.
+
+    The run key changes when a file of the same name is put there again, and not when two ticks see the same file.
+    """
+    files = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in inbox.pending_logs(settings.inbox)]
+    if not files:
+        return None
+    key = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    return dg.RunRequest(run_key=f"inbox-{key}", job_name=ingest_job.name)
+
+
 def _segmented_input(publication: Publication, day: str) -> str | None:
-    found = publication.query("SELECT input_sha256 FROM segmentations WHERE snapshot_date = ?", [day]).to_pydict()
-    return next(iter(found.get("input_sha256", [])), None)
+    """`input_sha256` of the published snapshot of `day`; None when there is none."""
+    rows = publication.query("SELECT input_sha256 FROM segmentations WHERE snapshot_date = ?", [day]).to_pydict()
+    return next(iter(rows.get("input_sha256", [])), None)
 
 
 def _is_ingesting(instance: dg.DagsterInstance) -> bool:
-    busy = dg.RunsFilter(
+    unfinished = dg.RunsFilter(
         job_name=ingest_job.name,
         statuses=[dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],
     )
-    return instance.get_runs_count(busy) > 0
+    return instance.get_runs_count(unfinished) > 0

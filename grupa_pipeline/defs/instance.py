@@ -13,7 +13,7 @@ from grupa_pipeline.settings import SettingError, Settings
 from grupa_pipeline.storage import warehouse
 
 _DAGSTER_YAML = """\
-# Written by grupa when this folder was new; yours to edit (docs/operations.md says what pays).
+# Written by grupa when this folder was new; yours to edit (docs/operations.md says which settings help).
 telemetry:
   enabled: false
 nux:
@@ -25,7 +25,7 @@ concurrency:
 
 
 _WORKSPACE_YAML = """\
-# Written by grupa: what its UI and daemon load, under the name that the project's own workspace.yaml gives.
+# Written by grupa: what its UI and daemon load, under the location name of the project's own workspace.yaml.
 load_from:
   - python_module:
       module_name: grupa_pipeline.definitions
@@ -34,22 +34,22 @@ load_from:
 
 
 class DagsterStorageError(SettingError):
-    """Dagster's own storage cannot be used as its configuration says."""
+    """Dagster's own storage cannot be used as configured."""
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's home for `settings`, made and configured when it is new; a dagster.yaml that is there stays as it is.
+    """Dagster's home for `settings`, created and configured when it is new; an existing dagster.yaml stays as it is.
 
     Raises:
-        DagsterStorageError: It cannot be used as it says.
+        DagsterStorageError: It cannot be used as its dagster.yaml says.
     """
-    home = _configured(settings)
-    with _tables_in_one_piece(home):
-        _opened(home).dispose()
+    home = _configure_home(settings)
+    with _table_creation_lock(home):
+        _open_instance(home).dispose()
     return home
 
 
-def _configured(settings: Settings) -> Path:
+def _configure_home(settings: Settings) -> Path:
     home = settings.dagster_home
     if "?" in str(home):
         raise DagsterStorageError(f"Dagster's files cannot be in {home}: to SQLite what follows a ? are options.")
@@ -61,64 +61,64 @@ def _configured(settings: Settings) -> Path:
     return home
 
 
-def _tables_in_one_piece(home: Path) -> AbstractContextManager[None]:
-    """Dagster makes its tables when it first opens them, and two processes that do so at once spoil them for good."""
-    return warehouse.lock(home / ".tables.lock", purpose="making Dagster's tables")
+def _table_creation_lock(home: Path) -> AbstractContextManager[None]:
+    """Dagster creates its tables when it first opens them, and two processes that do so at once corrupt them."""
+    return warehouse.lock(home / ".tables.lock", purpose="creating Dagster's tables")
 
 
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance of `settings`; what a run notes down in it is cheap while this is open.
+    """The instance of `settings`; event log writes are cheap while it is open.
 
     Raises:
-        DagsterStorageError: It cannot be had.
+        DagsterStorageError: It cannot be opened.
     """
-    home = _configured(settings)
-    with _cheap_notes():
-        with _tables_in_one_piece(home):
-            opened = _opened(home)
+    home = _configure_home(settings)
+    with _cheap_event_log_writes():
+        with _table_creation_lock(home):
+            opened = _open_instance(home)
         with opened as instance:
             yield instance
 
 
-def _opened(home: Path) -> dg.DagsterInstance:
+def _open_instance(home: Path) -> dg.DagsterInstance:
     try:
         instance = dg.DagsterInstance.from_config(str(home))
-        # Storages are opened when they are first needed; what is wrong with them is to be told now.
+        # Storages are opened when they are first used; errors in them are to be raised now.
         _ = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
         return instance
     except (OSError, SQLAlchemyError):
-        raise  # a full or missing disk, a spoilt file: they tell themselves
-    except Exception as error:  # whatever the modules named in a dagster.yaml of somebody's own raise
-        told = str(error).strip().splitlines()
+        raise  # a full or missing disk, a corrupt file: their own messages are clear
+    except Exception as error:  # any module may be named in a dagster.yaml that a user wrote
+        lines = str(error).strip().splitlines()
         raise DagsterStorageError(
-            f"Dagster cannot work as {home / 'dagster.yaml'} says: {told[0] if told else type(error).__name__}"
+            f"Dagster cannot work as {home / 'dagster.yaml'} says: {lines[0] if lines else type(error).__name__}"
         ) from error
 
 
 @contextmanager
-def _cheap_notes() -> Iterator[None]:
+def _cheap_event_log_writes() -> Iterator[None]:
     """Spare Dagster's SQLite files a sync and a checkpoint for each of the hundreds of events of a run.
 
-    Dagster opens and closes a file for every event, and the last to close one checkpoints it: so one connection more stays
-    open. Notes are synced at checkpoints. A process that is killed loses none; a power cut may lose the last few.
+    Dagster opens and closes a file for every event, and whoever closes it last checkpoints it: so one more connection is
+    kept open. Events are synced at checkpoints: a killed process loses none, a power cut may lose the last few.
     """
-    with ExitStack() as held:
+    with ExitStack() as connections:
         known: set[str] = set()
 
-        def opened(connection: object, _: object) -> None:
+        def on_connect(connection: object, _: object) -> None:
             if not isinstance(connection, sqlite3.Connection):
-                return  # a dagster.yaml of somebody's own names another database
+                return  # the user's dagster.yaml names another database
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA journal_mode = WAL")  # as Dagster has it, but before it makes its tables
+            connection.execute("PRAGMA journal_mode = WAL")  # as Dagster sets it, but before it creates its tables
             (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
             if file and file not in known:
                 known.add(file)
-                ours = held.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
-                ours.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only who has read holds the log open
+                extra = connections.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
+                extra.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only a reader holds the log open
 
-        event.listen(Engine, "connect", opened)
-        held.callback(event.remove, Engine, "connect", opened)
+        event.listen(Engine, "connect", on_connect)
+        connections.callback(event.remove, Engine, "connect", on_connect)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Days as Dagster partitions: each snapshot is one, and a run makes one or a range of them."""
+"""Days as Dagster partitions: a partition is a snapshot, and a run computes one or a range of them."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -6,16 +6,17 @@ from datetime import date, timedelta
 import dagster as dg
 
 SNAPSHOT_DAYS = dg.DailyPartitionsDefinition("1970-01-01", end_offset=2)
-"""One partition a snapshot: any day that a log can hold. Today is one, and so is tomorrow: a log's clock may be a day ahead."""
+"""Any day that a log can hold: up to tomorrow, as the clock of a log may be a day ahead."""
 
-_DAY = "dagster/partition"
+PARTITION_TAG = "dagster/partition"
+"""Tag in which Dagster keeps a run's partition."""
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def days_of_run(tags: Mapping[str, str]) -> list[date]:
-    """The snapshots that the run with these tags makes, in order; none for a run without partitions."""
-    if _DAY in tags:
-        return [date.fromisoformat(tags[_DAY])]
+    """The snapshots, in order, of the run with these tags; none for a run without partitions."""
+    if PARTITION_TAG in tags:
+        return [date.fromisoformat(tags[PARTITION_TAG])]
     if _FIRST not in tags:
         return []
     first, last = date.fromisoformat(tags[_FIRST]), date.fromisoformat(tags[_LAST])

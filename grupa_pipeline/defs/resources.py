@@ -1,4 +1,4 @@
-"""What every asset of a run shares: the settings that shape a snapshot, the warehouse, and the lock that keeps runs apart."""
+"""The resource that all assets of a run share: the warehouse, the settings of a snapshot, and the run lock."""
 
 import logging
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class WarehouseResource(dg.ConfigurableResource):
 
     @property
     def context(self) -> SnapshotContext:
-        """What the functions are given that make this warehouse's tables."""
+        """The context of the functions that compute this warehouse's tables."""
         values = {name: getattr(self, name) for name in _shared_fields()}
         values["roles_file"] = Path(self.roles_file) if self.roles_file else None
         return SnapshotContext(Settings(warehouse=Path(self.folder), **values))
@@ -55,9 +55,9 @@ class WarehouseResource(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WarehouseResource"]:
-        """Let one run at a time work on the warehouse: a second one waits, saying for whom."""
+        """Hold the run lock while the run lasts; a second run waits and logs for whom."""
 
-        def waiting(holder: str) -> None:
+        def log_holder(holder: str) -> None:
             message = f"Another run works on this warehouse: {holder}. Waiting for it to end."
             logger.warning(message)
             if context.log:
@@ -65,7 +65,7 @@ class WarehouseResource(dg.ConfigurableResource):
 
         purpose = f"run {context.run.run_id}" if context.run else "a run"
         with run_lock.hold_run_lock(
-            Path(self.folder), purpose=purpose, waiting=waiting, keep_staged_days=self.keep_version_days
+            Path(self.folder), purpose=purpose, on_wait=log_holder, keep_staged_days=self.keep_version_days
         ):
             repair.repair_publication(self.publication)
             with warehouse.keep_open(self.publication.database):

@@ -1,18 +1,19 @@
-"""`grupa forget`: erases a person from everything that the warehouse holds, and says what it did and what is left to do.
+"""`grupa forget`: erases a person from everything that the warehouse holds, and reports what it did and what is left to do.
 
-Published files are immutable, so those that hold the person are written again without them, the new ones are published, and
-all older versions go: they could bring the person back. Each step may be repeated, so that one that was killed is finished by
-doing it again. How an id is recognised is `person.py`'s; what becomes of counts and texts in tables is `erasure_tables.py`'s.
+Published files are immutable, so those that hold the person are written again without them and published, and all older
+versions are deleted: they could bring the person back. Each step may be repeated, so that an interrupted erasure is finished
+by running it again. `person.py` defines how an id is recognised, `erasure_tables.py` what becomes of counts and texts.
 """
 
 import gzip
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -24,23 +25,24 @@ from grupa_pipeline.maintenance import erasure_tables
 from grupa_pipeline.maintenance.erasure_tables import Removed
 from grupa_pipeline.maintenance.person import Person
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.storage import aggregate_cache, run_lock, schema, staging, warehouse
-from grupa_pipeline.storage.publication import BY_NAME, Publication, file_key
+from grupa_pipeline.storage import aggregate_cache, parquet_files, run_lock, schema, staging, warehouse
+from grupa_pipeline.storage.publication import BY_NAME, Publication
 from grupa_pipeline.storage.staging import TableState
 from grupa_pipeline.tables import EVENTS, PIPELINE_TABLES, PUBLISHED_FILES
 
 logger = logging.getLogger("grupa")
 
-_OURS = ("data", "versions", "published", "staging", "sums")
+_MANAGED_FOLDERS = ("data", "versions", "published", "staging", "sums")
+"""Folders of a warehouse that Grupa alone writes to; everything else in it is searched and reported, never changed."""
 
 
 class UnknownPersonError(LookupError):
-    """Nothing in the warehouse is of that person."""
+    """Nothing in the warehouse belongs to or mentions that person."""
 
 
 @dataclass(frozen=True)
 class _Rewritten:
-    """A Parquet file that held the person, and what takes its place (None: nothing is left)."""
+    """A Parquet file that held the person, and the file that replaces it (None: no rows are left)."""
 
     table: str
     day: date
@@ -51,10 +53,15 @@ class _Rewritten:
 
 
 def forget(settings: Settings, user_id: str) -> str:
-    """Erase a person; says what was done.
+    """Erase a person; returns a report for the operator.
 
     Raises:
-        UnknownPersonError: Nothing here is of them.
+        UnknownPersonError: Nothing in the warehouse belongs to or mentions them.
+
+    Example:
+        >>> print(forget(Settings(warehouse=Path("warehouse")), "user-17"))
+        Forgot user-17:
+          312 events from 2 files
     """
     person, folder = Person(user_id), settings.warehouse
     if not user_id.strip():
@@ -62,36 +69,37 @@ def forget(settings: Settings, user_id: str) -> str:
     publication = Publication(folder, settings.keep_snapshots, settings.keep_version_days)
     with run_lock.hold_run_lock(folder, purpose="grupa forget"):
         aggregate_cache.clear(folder, keep_days=0)
-        told = _drop_staged(folder, person)
+        erased = _drop_staged(folder, person)
         if warehouse.version(publication.database):
-            told += _forget_published(publication, person)
-        told += _forget_plans(folder, person, settings.keep_version_days)
-        aggregate_cache.clear(folder, keep_days=0)  # the app may have summed up their events meanwhile
-        remains = _remaining(publication, person)
-    left = _left(folder, person)
-    if not told and not left:
+            erased += _forget_published(publication, person)
+        erased += _forget_plans(folder, person, settings.keep_version_days)
+        aggregate_cache.clear(folder, keep_days=0)  # the app may have aggregated their events meanwhile
+        ambiguous = _ambiguous_mentions(publication, person)
+    other_files = _other_files(folder, person)
+    if not erased and not other_files:
         raise UnknownPersonError(f"Nothing in {folder} is of a user {user_id!r}; ids are compared letter by letter.")
-    return "\n".join(
-        [f"Forgot {user_id}:", *(told or ["  the tables and plans held nothing of them"]), *remains, *left]
-    )
+    lines = erased or ["  the tables and plans held nothing of them"]
+    return "\n".join([f"Forgot {user_id}:", *lines, *ambiguous, *other_files])
 
 
 def _drop_staged(folder: Path, person: Person) -> list[str]:
-    """What was made but not shown yet is dropped as a whole: the next making makes it without them."""
-    days = sorted({path.parent.name for path in _holding(folder / "staging", "*/*.parquet", person)})
+    """Staged snapshots that hold the person are dropped as a whole: they are computed again without them."""
+    days = sorted({path.parent.name for path in _files_with(person, folder / "staging", "*/*.parquet")})
     for day in days:
         staging.discard(folder, date.fromisoformat(day))
-    return [f"  dropped what was staged and not shown yet: {', '.join(days)}"] if days else []
+    return [f"  dropped snapshots that were staged and not published yet: {', '.join(days)}"] if days else []
 
 
 def _forget_published(publication: Publication, person: Person) -> list[str]:
-    holding = set(_holding(publication.folder / "data", "*/*/*.parquet", person))
-    held = [p for p in warehouse.versions(publication.database) if erasure_tables.mentions(p, person)]
-    if not holding and not held:
+    files = set(_files_with(person, publication.folder / "data", "*/*/*.parquet"))
+    versions = warehouse.versions(publication.database)
+    if not files and not any(erasure_tables.mentions(path, person) for path in versions):
         return []
     with tempfile.TemporaryDirectory(dir=publication.folder, prefix=".forget-") as scratch:
-        rewritten = list(_rewrite(publication, person, holding, Path(scratch)))
-        publication.sync_names(file.new.path for file in rewritten if file.new and file.new.path)
+        rewritten = list(_rewrite(publication, person, files, Path(scratch)))
+        parquet_files.sync_names(
+            publication.folder, (file.new.path for file in rewritten if file.new and file.new.path)
+        )
         with warehouse.publish(publication.database, rewrite=True) as con:
             schema.ensure_tables(con)
             schema.show_published_files(con, publication.folder, PIPELINE_TABLES)  # the folder may have moved
@@ -99,23 +107,21 @@ def _forget_published(publication: Publication, person: Person) -> list[str]:
             for file in rewritten:
                 _replace(con, publication, file)
             schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
-            told = erasure_tables.count_again(con, labels, [file.removed for file in rewritten])
-            told += erasure_tables.erase_rejected(con, person)
-            told += erasure_tables.erase_texts(con, person)
-    gone = warehouse.keep_only_published(publication.database)
-    publication.clear_out()
-    if gone:
-        told.append(f"  removed {len(gone)} older versions of {publication.database.name}, which could be restored")
-    return told
+            report = erasure_tables.update_counts(con, labels, [file.removed for file in rewritten])
+            report += erasure_tables.erase_rejected(con, person)
+            report += erasure_tables.erase_texts(con, person)
+    report += _delete_old_versions(publication.database)
+    publication.delete_unreferenced_files()
+    return report
 
 
-def _rewrite(publication: Publication, person: Person, holding: set[Path], scratch: Path) -> Iterator[_Rewritten]:
-    """Write the published files among `holding` again without the person."""
+def _rewrite(publication: Publication, person: Person, files: set[Path], scratch: Path) -> Iterator[_Rewritten]:
+    """Write the published files among `files` again without the person."""
     rows = publication.query(
         f"SELECT table_name, day, path, content_key, inputs FROM {PUBLISHED_FILES.name} WHERE path IS NOT NULL"
     ).to_pylist()
     for row in rows:
-        if publication.folder / row["path"] not in holding:
+        if publication.folder / row["path"] not in files:
             continue
         table, day = BY_NAME[row["table_name"]], row["day"]
         old = pq.read_table(publication.folder / row["path"])
@@ -125,28 +131,28 @@ def _rewrite(publication: Publication, person: Person, holding: set[Path], scrat
         new = None
         if kept.num_rows or table is not EVENTS:
             path = scratch / f"{table.name}.parquet"
-            path.unlink(missing_ok=True)  # what was kept before is linked elsewhere; the same name must be a new file
+            path.unlink(missing_ok=True)  # the former file of this name is linked under `data/` and must not change
             pq.write_table(kept, path, compression="zstd")
             key = None if table is EVENTS else staging.content_key(kept)
-            file = publication.keep(table, day, path, key)
-            new = TableState(key or file_key(file), {}, kept.num_rows, file)
+            file = parquet_files.store(publication.folder, table, day, path, key)
+            new = TableState(key or parquet_files.file_key(file), {}, kept.num_rows, file)
         yield _Rewritten(table.name, day, row["path"], row["content_key"], new, removed)
 
 
 def without(rows: pa.Table, person: Person) -> pa.Table:
-    """`rows` without the person's own, and with their id erased from what other people's metadata says."""
+    """`rows` without the person's own, and with their id erased from the metadata of other people's events."""
     kept = rows.filter(pc.invert(pc.equal(rows["user_id"], person.user_id)))
     if "metadata" not in kept.column_names:
         return kept
-    said = kept["metadata"].cast(pa.string())
+    metadata = kept["metadata"].cast(pa.string())
     for _ in range(2):  # one match may end where the next begins
-        said = pc.replace_substring_regex(said, person.in_text, rf"\1{person.erased_in_json}\2")
-    position = kept.column_names.index("metadata")
-    return kept.set_column(position, kept.schema.field("metadata"), said.cast(kept.schema.field("metadata").type))
+        metadata = pc.replace_substring_regex(metadata, person.in_text, rf"\1{person.erased_in_json}\2")
+    position, field = kept.column_names.index("metadata"), kept.schema.field("metadata")
+    return kept.set_column(position, field, metadata.cast(field.type))
 
 
 def _replace(con: duckdb.DuckDBPyConnection, publication: Publication, file: _Rewritten) -> None:
-    """Name the new file in place of the old; what was made from the old rows now speaks of the new."""
+    """Name the new file in place of the old one, also in the inputs of the tables that were computed from it."""
     new = file.new
     if new is None or new.path is None:
         con.execute(f"DELETE FROM {PUBLISHED_FILES.name} WHERE path = ?", [file.old_path])
@@ -163,67 +169,78 @@ def _replace(con: duckdb.DuckDBPyConnection, publication: Publication, file: _Re
 
 
 def _forget_plans(folder: Path, person: Person, keep_days: int) -> list[str]:
-    """Erase the person from plans: who owns and who edits them, and every text."""
+    """Erase the person from plans: as owner and as editor, and from every text."""
     database = folder / warehouse.ROADMAP_FILE
     versions = warehouse.versions(database)
     if not any(erasure_tables.mentions(path, person) for path in versions):
         return []
     with warehouse.publish(database, keep_days=keep_days, rewrite=True) as con:
-        told = erasure_tables.erase_texts(con, person)
-    gone = warehouse.keep_only_published(database)
-    return told + (
-        [f"  removed {len(gone)} older versions of {database.name}, which could be restored"] if gone else []
-    )
+        report = erasure_tables.erase_texts(con, person)
+    return report + _delete_old_versions(database)
 
 
-def _holding(folder: Path, pattern: str, person: Person) -> list[Path]:
-    """The Parquet files of users or events below `folder` in which the person stands."""
+def _delete_old_versions(database: Path) -> list[str]:
+    deleted = warehouse.keep_only_published(database)
+    return [f"  removed {len(deleted)} older versions of {database.name}, which could be restored"] if deleted else []
+
+
+def _files_with(person: Person, folder: Path, pattern: str) -> list[Path]:
+    """The Parquet files of users or events below `folder` that hold the person."""
     files = [str(path) for path in folder.glob(pattern) if "user_id" in pq.read_schema(path).names]
     if not files:
         return []
-    metadata = "OR regexp_matches(metadata::VARCHAR, $text)"
+    of_events = [name for name in files if f"/{EVENTS.name}/" in name]
+    others = [name for name in files if name not in of_events]
+    text = {"text": person.in_text}
     with duckdb.connect() as con:
-        found: set[str] = set()
-        for kind in (True, False):
-            named = [name for name in files if (f"/{EVENTS.name}/" in name) == kind]
-            if named:
-                found |= {
-                    name
-                    for (name,) in con.execute(
-                        f"SELECT DISTINCT filename FROM read_parquet($files, filename = true, union_by_name = true) "
-                        f"WHERE user_id = $user {metadata if kind else ''}",
-                        {"files": [sql.pattern(Path(name)) for name in named], "user": person.user_id}
-                        | ({"text": person.in_text} if kind else {}),
-                    ).fetchall()
-                }
-    return sorted(Path(name) for name in found)
+        matches = _matching_files(con, of_events, person, "OR regexp_matches(metadata::VARCHAR, $text)", text)
+        matches |= _matching_files(con, others, person)
+    return sorted(Path(name) for name in matches)
 
 
-def _remaining(publication: Publication, person: Person) -> list[str]:
-    """Where other people's events still say the id: in actions, and in metadata as a number or word that may mean anything."""
+def _matching_files(
+    con: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    person: Person,
+    condition: str = "",
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> set[str]:
+    """Those of the Parquet files `names` with a row of the person, or one that fulfils `condition`."""
+    if not names:
+        return set()
+    rows = con.execute(
+        f"""SELECT DISTINCT filename FROM read_parquet($files, filename = true, union_by_name = true)
+            WHERE user_id = $user {condition}""",
+        {"files": [sql.pattern(Path(name)) for name in names], "user": person.user_id, **parameters},
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _ambiguous_mentions(publication: Publication, person: Person) -> list[str]:
+    """Where other people's events still hold the id: in actions, and in metadata as a number or word that may mean anything."""
     query = f"""
         SELECT count(*) FILTER (regexp_matches(action, $1)) AS actions,
                count(*) FILTER (regexp_matches(metadata::VARCHAR, $1)) AS metadata FROM {EVENTS.name}"""
-    [found] = publication.query(query, [person.as_word]).to_pylist() or [{"actions": 0, "metadata": 0}]
-    where = [f"in the {name} of {rows:,} events" for name, rows in found.items() if rows]
-    if not where:
+    [counts] = publication.query(query, [person.as_word]).to_pylist() or [{"actions": 0, "metadata": 0}]
+    places = [f"in the {name} of {rows:,} events" for name, rows in counts.items() if rows]
+    if not places:
         return []
     return [
-        f"What may remain: {person.user_id!r} stands {' and '.join(where)} of others, where it may mean something else."
+        f"What may remain: {person.user_id!r} stands {' and '.join(places)} of others, where it may mean something else."
     ]
 
 
-def _left(folder: Path, person: Person) -> list[str]:
-    """Files that are not ours to change and still hold the person: logs as they were given, Dagster's own history."""
+def _other_files(folder: Path, person: Person) -> list[str]:
+    """Files that are not Grupa's to change and still hold the person: the original logs, Dagster's own history."""
     pattern = re.compile(person.in_record.encode())
-    held = []
+    names = []
     for path in sorted(folder.rglob("*")):
-        ours = path.relative_to(folder).parts[0] in _OURS or path.suffix == ".lock"
-        if path.is_file() and not path.is_symlink() and not ours and _mentions_bytes(path, pattern):
-            held.append(f"  {path.relative_to(folder)}")
-    if not held:
+        managed = path.relative_to(folder).parts[0] in _MANAGED_FOLDERS or path.suffix == ".lock"
+        if path.is_file() and not path.is_symlink() and not managed and _mentions_bytes(path, pattern):
+            names.append(f"  {path.relative_to(folder)}")
+    if not names:
         return []
-    return ["These files still hold them, and are yours to delete or to edit:", *held]
+    return ["These files still hold them, and are yours to delete or to edit:", *names]
 
 
 def _mentions_bytes(path: Path, pattern: re.Pattern[bytes]) -> bool:

@@ -1,6 +1,6 @@
-"""What becomes of the rows of a DuckDB file when a person is erased: counts that included them, records and texts that name them.
+"""Erases a person from the rows of a DuckDB file: from counts that included them, and from records and texts that name them.
 
-Works on an open connection inside a publish; knows no folders and moves no files.
+Works on an open connection while a version is written; knows no folders and moves no files.
 """
 
 from collections import Counter
@@ -40,19 +40,19 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP_HISTORY: _PLAN_TEXTS,
     CLUSTER_NAMES: ("name",),
 }
-"""Columns in which somebody writes freely, or a model does."""
+"""Columns of free text, written by a user or a model."""
 
 _PEOPLE: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP: _PLAN_PEOPLE,
     TEST_ROADMAP_HISTORY: _PLAN_PEOPLE,
     CLUSTER_NAMES: ("edited_by",),
 }
-"""Columns that hold a person."""
+"""Columns whose value is a person."""
 
 
 @dataclass(frozen=True)
 class Removed:
-    """Rows of the person that one Parquet file lost; `file_sha256` is the log they came from, for events."""
+    """The person's rows that were removed from one Parquet file; `file_sha256` is the log they came from, for events."""
 
     table: str
     day: date
@@ -61,7 +61,7 @@ class Removed:
 
 
 def mentions(path: Path, person: Person) -> bool:
-    """Whether a record or a text of the DuckDB file at `path` names the person; one that does not open counts as if."""
+    """Whether a record or a text of the DuckDB file at `path` names the person; True where it does not open."""
     try:
         with duckdb.connect(str(path), read_only=True) as con:
             present = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
@@ -81,13 +81,13 @@ def labels_of(con: duckdb.DuckDBPyConnection, person: Person) -> dict[date, str 
     )
 
 
-def count_again(
+def update_counts(
     con: duckdb.DuckDBPyConnection, labels: Mapping[date, str | None], removed: Sequence[Removed]
 ) -> list[str]:
-    """Bring every count that included the person up to what is there now; the views show the new files already.
+    """Update every count that included the person; the views read the new files already.
 
-    `ingested_files` counts as if the person's rows had not stood in their files; duplicates have no owner and stay.
-    What was measured with the person (evidence, validity, stability) stays as it was measured.
+    `ingested_files` counts as if the person's rows had not been in their files; duplicates have no owner and stay. What was
+    measured with the person (evidence, validity, stability) stays.
     """
     events: Counter[str] = Counter()
     for file in removed:
@@ -96,35 +96,35 @@ def count_again(
     for sha256, rows in events.items():
         con.execute(
             f"""UPDATE {INGESTED_FILES.name} SET rows_accepted = rows_accepted - $rows, rows_read = rows_read - $rows,
-                first_event_at = found.first, last_event_at = found.last
-                FROM (SELECT min(timestamp) AS first, max(timestamp) AS last FROM {EVENTS.name} WHERE file_sha256 = $sha) found
+                first_event_at = span.first, last_event_at = span.last
+                FROM (SELECT min(timestamp) AS first, max(timestamp) AS last FROM {EVENTS.name} WHERE file_sha256 = $sha) span
                 WHERE file_sha256 = $sha""",
             {"rows": rows, "sha": sha256},
         )
     for day in labels:
         _count_snapshot(con, day, [file for file in removed if file.file_sha256])
     _count_moves(con, labels)
-    told = [f"  {sum(events.values()):,} events from {len(events)} files"] if events else []
-    return told + ([f"  {len(labels)} snapshots: {', '.join(str(day) for day in sorted(labels))}"] if labels else [])
+    report = [f"  {sum(events.values()):,} events from {len(events)} files"] if events else []
+    return report + ([f"  {len(labels)} snapshots: {', '.join(str(day) for day in sorted(labels))}"] if labels else [])
 
 
 def erase_rejected(con: duckdb.DuckDBPyConnection, person: Person) -> list[str]:
-    """Delete rejected rows that name the person, as if they had not stood in their file."""
-    gone = _rejected(con, person)
+    """Delete rejected rows that name the person, as if they had not been in their file."""
+    rejected = _rejected(con, person)
     con.execute(f"DELETE FROM {REJECTED_ROWS.name} WHERE regexp_matches(raw, ?)", [person.in_record])
-    for sha256, rows in gone:
+    for sha256, rows in rejected:
         con.execute(
             f"""UPDATE {INGESTED_FILES.name} SET rows_rejected = rows_rejected - $rows, rows_read = rows_read - $rows
                 WHERE file_sha256 = $sha""",
             {"rows": rows, "sha": sha256},
         )
-    return [f"  {sum(rows for _, rows in gone):,} rejected rows"] if gone else []
+    return [f"  {sum(rows for _, rows in rejected):,} rejected rows"] if rejected else []
 
 
 def erase_texts(con: duckdb.DuckDBPyConnection, person: Person) -> list[str]:
     """Erase the id from every text and every column of people in the tables of the file behind `con`."""
     present = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    told = []
+    report = []
     for table in {**_TEXTS, **_PEOPLE}:
         if table.name not in present:
             continue
@@ -143,8 +143,8 @@ def erase_texts(con: duckdb.DuckDBPyConnection, person: Person) -> list[str]:
             )
         for name in _PEOPLE.get(table, ()):
             con.execute(f"UPDATE {table.name} SET {name} = ? WHERE {name} = ?", [ERASED, person.user_id])
-        told.append(f"  the id in {rows:,} rows of {table.name}")
-    return told
+        report.append(f"  the id in {rows:,} rows of {table.name}")
+    return report
 
 
 def _count_snapshot(con: duckdb.DuckDBPyConnection, day: date, events: Sequence[Removed]) -> None:
@@ -155,7 +155,7 @@ def _count_snapshot(con: duckdb.DuckDBPyConnection, day: date, events: Sequence[
             WHERE snapshot_date = $day""",
         {"day": day},
     )
-    for file in events:  # those that came later than the snapshot were not counted in it
+    for file in events:  # events ingested after the snapshot were not counted in it
         con.execute(
             f"""UPDATE {SEGMENTATIONS.name} SET events = events - $rows WHERE snapshot_date = $day
                 AND window_start <= $of AND window_end > $of
@@ -165,14 +165,14 @@ def _count_snapshot(con: duckdb.DuckDBPyConnection, day: date, events: Sequence[
     con.execute(
         f"""UPDATE {CLUSTERS.name} AS c SET size = n, share = n / greatest({users}, 1)
             FROM (SELECT cluster_id, count(u.user_id) AS n FROM {CLUSTERS.name} LEFT JOIN {USER_CLUSTERS.name} u
-                  USING (snapshot_date, cluster_id) WHERE snapshot_date = $day GROUP BY cluster_id) found
-            WHERE c.snapshot_date = $day AND c.cluster_id = found.cluster_id""",
+                  USING (snapshot_date, cluster_id) WHERE snapshot_date = $day GROUP BY cluster_id) counts
+            WHERE c.snapshot_date = $day AND c.cluster_id = counts.cluster_id""",
         {"day": day},
     )
 
 
 def _count_moves(con: duckdb.DuckDBPyConnection, labels: Mapping[date, str | None]) -> None:
-    """One user less in the move that the person made between two snapshots that still hold their users."""
+    """Subtract the person from their transition between each two snapshots that still have their users."""
     pairs = con.execute(
         """SELECT DISTINCT from_snapshot, to_snapshot FROM cluster_transitions
            WHERE from_snapshot IN (SELECT day FROM published_files WHERE table_name = 'user_clusters')"""
@@ -196,13 +196,15 @@ def _naming(con: duckdb.DuckDBPyConnection, table: Table, person: Person) -> int
         if name in present
     ]
     people = [f"coalesce({name} = $user, false)" for name in _PEOPLE.get(table, ())]
-    given = {"pattern": person.in_text} | ({"user": person.user_id} if people else {})
-    [(rows,)] = con.execute(f"SELECT count(*) FROM {table.name} WHERE {' OR '.join(texts + people)}", given).fetchall()
-    return rows
+    parameters = {"pattern": person.in_text} | ({"user": person.user_id} if people else {})
+    [(rows,)] = con.execute(
+        f"SELECT count(*) FROM {table.name} WHERE {' OR '.join(texts + people)}", parameters
+    ).fetchall()
+    return int(rows)
 
 
 def _rejected(con: duckdb.DuckDBPyConnection, person: Person) -> list[tuple[str, int]]:
-    """Rejected rows that name the person: file_sha256 and how many."""
+    """Number of rejected rows that name the person, by file_sha256."""
     return con.execute(
         f"SELECT file_sha256, count(*) FROM {REJECTED_ROWS.name} WHERE regexp_matches(raw, ?) GROUP BY file_sha256",
         [person.in_record],

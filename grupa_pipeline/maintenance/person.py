@@ -1,4 +1,4 @@
-"""How a person's id is recognised: as a value of its own, as a field of a raw record, and within a text.
+"""Patterns that recognise a person's id: as a value, as a field of a raw record, and within a text.
 
 Knows no files and no tables. The patterns are for RE2 (DuckDB, Arrow) and hold in Python too.
 """
@@ -14,20 +14,25 @@ _PLAIN = re.compile(r"\d{1,6}|[^\W\d_]+")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, as the logs name them."""
+    """A person by their id in the logs.
+
+    Example:
+        >>> re.sub(Person("u-17").in_text, rf"\1{ERASED}\2", "asked u-17 twice")
+        'asked [erased] twice'
+    """
 
     user_id: str
 
     @property
     def is_plain(self) -> bool:
-        """Whether the id is a short number or a plain word: in a text that may mean anything else as well."""
+        """Whether the id is a short number or a plain word, which may mean something else within a text."""
         return _PLAIN.fullmatch(self.user_id) is not None
 
     @property
     def in_text(self) -> str:
-        """Pattern of the id within a text; a plain one counts only after a word that says that a user is meant.
+        """Pattern of the id within a text; a plain id matches only after a word that means a user.
 
-        Groups 1 and 2 are what stands around it.
+        Groups 1 and 2 are the text around it.
         """
         if not self.is_plain:
             return self.as_word
@@ -36,12 +41,12 @@ class Person:
 
     @property
     def as_word(self) -> str:
-        """Pattern of the id wherever it stands by itself in a text, whoever or whatever is meant."""
+        """Pattern of the id as a word of its own in a text, whatever it means there."""
         return r"(^|\W)" + re.escape(self.user_id) + r"($|\W)"
 
     @property
     def erased_in_json(self) -> str:
-        """What takes the place of the id in JSON; an id that is a JSON value itself may stand without quotes there."""
+        """What replaces the id in JSON: `null` where the id is a JSON value itself, which may be unquoted there."""
         try:
             json.loads(self.user_id)
         except ValueError:

@@ -1,7 +1,4 @@
-"""What a warehouse holds and whether it is sound, and how an earlier version comes back.
-
-Nothing here makes tables; making and publishing are elsewhere.
-"""
+"""`grupa status` and `grupa restore`: what a warehouse holds, whether it is sound, and publishing an earlier version again."""
 
 import filecmp
 from datetime import UTC, datetime
@@ -15,11 +12,11 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, schema, warehouse
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
 from grupa_pipeline.storage.publication import Publication
-from grupa_pipeline.storage.repair import is_elsewhere, repair_publication
+from grupa_pipeline.storage.repair import repair_publication, was_moved
 
 
 def status(settings: Settings) -> tuple[str, bool]:
-    """What is in the warehouse, in lines for a person, and whether all of it is sound."""
+    """A report of what is in the warehouse, and whether all of it is sound."""
     names = (warehouse.PIPELINE_FILE, warehouse.ROADMAP_FILE)
     if all(warehouse.version(settings.warehouse / name) is None for name in names):
         return f"There is no warehouse in {settings.warehouse} yet; `grupa run LOG.csv` makes it.", True
@@ -28,11 +25,11 @@ def status(settings: Settings) -> tuple[str, bool]:
         database = settings.warehouse / name
         current = warehouse.version(database)
         if current is None:
-            lines.append(f"{name}: not made yet")
+            lines.append(f"{name}: not created yet")
             continue
         faults = _faults(database)
         sound = sound and not faults
-        lines.append(f"{name}: {_told(database, current)}")
+        lines.append(f"{name}: {_published_version(database, current)}")
         lines += [f"  not sound: {fault}" for fault in faults]
     if sound and warehouse.version(settings.warehouse / warehouse.PIPELINE_FILE):
         lines += _contents(Publication(settings.warehouse))
@@ -44,25 +41,26 @@ def status(settings: Settings) -> tuple[str, bool]:
     ), sound
 
 
-def _told(database: Path, current: str) -> str:
-    """What is published of a file, since when, in which shape, and how many versions can be restored."""
+def _published_version(database: Path, current: str) -> str:
+    """The published version of a file, its schema version and age, and how many versions can be restored."""
     kept = {path.stem: path for path in warehouse.versions(database)}
-    made = kept.get(current, database)
-    when = f"{datetime.fromtimestamp(made.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC" if made.exists() else "once"
+    file = kept.get(current, database)
+    when = f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC" if file.exists() else "once"
     try:
         with warehouse.read(database) as con:
-            shape = f"schema version {stored_version(con)}, "
+            schema_version = f"schema version {stored_version(con)}, "
     except (warehouse.DamagedWarehouseError, duckdb.Error):
-        shape = ""
-    return f"{current}, {shape}published {when}, {len(kept)} versions can be restored"
+        schema_version = ""
+    return f"{current}, {schema_version}published {when}, {len(kept)} versions can be restored"
 
 
 def restore(settings: Settings, name: str | None) -> str:
-    """Publish an earlier version again, and say which.
+    """Publish an earlier version again; returns a sentence that names it.
 
     Args:
         settings: Of the warehouse.
-        name: The version; default: the one before what the pipeline's file shows, of those that this release reads.
+        name: The version, such as `grupa-00000012` or `roadmap-00000003`; default: the newest earlier version of
+            `grupa.duckdb` that this release can read.
 
     Raises:
         NoWarehouseError: There is no such version.
@@ -85,8 +83,8 @@ def restore(settings: Settings, name: str | None) -> str:
 def _before(database: Path) -> str:
     """The newest version that is older than what is published and that this release can read.
 
-    What is published may be an earlier version that was restored: then it is as old as the first that holds the same, so that
-    restoring again goes further back.
+    A published version that was restored counts as old as the first version with the same content, so that restoring again
+    goes further back.
 
     Raises:
         NoWarehouseError: There is none.
@@ -105,7 +103,7 @@ def _before(database: Path) -> str:
 
 
 def _require_readable(path: Path) -> None:
-    """Refuse a version of the pipeline's file that this release cannot read.
+    """Check that this release can read a version of the pipeline's file.
 
     Raises:
         NewerFileError: A later release of Grupa wrote it.
@@ -120,7 +118,7 @@ def _require_readable(path: Path) -> None:
 
 
 def _faults(database: Path) -> list[str]:
-    """What is wrong with a published file: it does not open, is not what was published, or lacks a Parquet file it names."""
+    """What is wrong with a published file: it does not open, was changed, or names a Parquet file that is missing or damaged."""
     if not database.exists():
         return [
             f"{database.name} is missing; the next run (or save of a plan) shows {warehouse.version(database)} again"
@@ -136,7 +134,7 @@ def _faults(database: Path) -> list[str]:
             if "published_files" not in tables:
                 return []
             named = con.execute("SELECT path, rows FROM published_files WHERE path IS NOT NULL").fetchall()
-            if is_elsewhere(database):
+            if was_moved(database):
                 return [
                     "the folder was moved or copied; the next run, or `grupa restore VERSION`, shows its files here"
                 ]
@@ -146,14 +144,14 @@ def _faults(database: Path) -> list[str]:
 
 
 def _file_fault(path: Path, rows: int) -> str | None:
-    """What is wrong with a Parquet file, by its own account of itself."""
+    """What is wrong with a Parquet file; None when its metadata can be read and has the number of rows."""
     try:
-        found = pq.read_metadata(path).num_rows
+        stored = pq.read_metadata(path).num_rows
     except FileNotFoundError:
         return f"{path} is missing"
     except (OSError, pa.ArrowInvalid) as error:
         return f"{path} does not open ({error})"
-    return None if found == rows else f"{path} holds {found} rows, not {rows}"
+    return None if stored == rows else f"{path} holds {stored} rows, not {rows}"
 
 
 def _contents(publication: Publication) -> list[str]:
@@ -165,7 +163,7 @@ def _contents(publication: Publication) -> list[str]:
     newest = publication.query("SELECT * FROM segmentations ORDER BY snapshot_date DESC LIMIT 1").to_pylist()
     return lines + [
         f"Newest snapshot {row['snapshot_date']}: {row['status']}, {row['users']:,} users, {row['cluster_count']} clusters, "
-        f"made {row['created_at']:%Y-%m-%d %H:%M} UTC"
+        f"computed {row['created_at']:%Y-%m-%d %H:%M} UTC"
         for row in newest
     ]
 

@@ -1,12 +1,13 @@
-"""From tables to the thinking rooms and back: what an asset calls to make its tables for the days of its run.
+"""Computes the tables of an asset for the days of a run; the computations themselves are in the pure packages.
 
-Each function makes the days in order, since a day's clusters are matched to those of the days before it, and gives back
-`{table name: {snapshot date: rows}}`. No Dagster; what is thought is thought in the rooms.
+Each function computes the days in order, since the clusters of a day are matched to those of the days before it, and returns
+the rows of several tables by name and day (`AssetTables`). Knows no Dagster.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -27,28 +28,29 @@ from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window, placing
-from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, conform, content_key
+from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key
 from grupa_pipeline.tables import Table
+from grupa_pipeline.vocabulary.enums import FeatureRole, UnassignedReason
 
 AssetTables = dict[str, dict[date, pa.Table]]
-RowsByDay = Mapping[date, pa.Table]
+"""Rows of the tables of one asset, by table name and snapshot."""
 
 
 def make_features(context: SnapshotContext, days: Iterable[date]) -> AssetTables:
     """`user_features` and `feature_catalog` of each day, from the events in its window."""
-    made: AssetTables = {}
+    rows: AssetTables = {}
     keep_actions: Sequence[str] | None = None
     for day in sorted(days):
         if keep_actions is None:
             keep_actions = history.actions_before(context.publication, day)
-        found = window_features(context, day, keep_actions)
-        keep_actions = history.action_columns(found.catalog)
-        users_with = privacy.count_users(_by_user(found.features))
+        measured = window_features(context, day, keep_actions)
+        keep_actions = history.action_columns(measured.catalog)
+        users_with = privacy.count_users(_by_user(measured.features))
         catalog = privacy.screen_catalog(
-            found.catalog.to_pandas(), users_with=users_with, min_group=context.settings.min_group
+            measured.catalog.to_pandas(), users_with=users_with, min_group=context.settings.min_group
         )
-        _add(made, day, {tables.USER_FEATURES: found.features, tables.FEATURE_CATALOG: catalog})
-    return made
+        _add(rows, day, {tables.USER_FEATURES: measured.features, tables.FEATURE_CATALOG: catalog})
+    return rows
 
 
 def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[str] = ()) -> FeatureSet:
@@ -68,46 +70,68 @@ def window_features(context: SnapshotContext, day: date, keep_actions: Sequence[
 
 
 def make_segmentation(context: SnapshotContext, features: RowsByDay, catalogs: RowsByDay) -> AssetTables:
-    """Everything that one segmentation gives: its status, grid, map, labels, identities and transitions, for each day."""
-    made: AssetTables = {}
-    publication = context.publication
-    issued = history.issued_ids(publication)
-    in_run: dict[date, tuple[Snapshot, dict[str, Any]]] = {}
+    """All tables of the segmentation of each day: its status, grid, map, labels, identities and transitions."""
+    rows: AssetTables = {}
+    issued = history.issued_ids(context.publication)
+    in_run: dict[date, _SegmentedDay] = {}
     for day in sorted(features):
         catalog, users = catalogs[day].to_pandas(), _by_user(features[day])
-        before = {found.snapshot_date: found for found in history.published_before(publication, day)}
-        horizon = day - timedelta(days=history.HISTORY_DAYS)
-        before |= {earlier: snapshot for earlier, (snapshot, _) in in_run.items() if earlier >= horizon}
-        last = max(before, default=None)
         clustering = users[_clustering_columns(users, catalog)]
-        made_from = history.clustering_sha256(clustering, context.settings.seed)
-        segmentation = segment(
-            clustering,
-            seed=context.settings.seed,
-            snapshot_date=day,
-            history=[before[earlier] for earlier in sorted(before)],
-            issued_ids=issued,
-            reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), made_from),
-            previous_parameters=in_run[last][1] if last in in_run else history.parameters_of(publication, last),
-            placing=placing(context),
-        )
+        clustering_sha256 = history.clustering_sha256(clustering, context.settings.seed)
+        segmentation = _segment(context, day, clustering, clustering_sha256, issued, in_run)
         issued |= set(segmentation.identities["cluster_id"])
-        rows = _segmentation_tables(context, day, segmentation, made_from, _users_in_window(context, day))
-        labels = rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
-        in_run[day] = (Snapshot(day, labels, segmentation.embedding, segmentation.identities), segmentation.parameters)
-        _add(made, day, rows)
-    return made
+        day_rows = _segmentation_tables(context, day, segmentation, clustering_sha256, _users_in_window(context, day))
+        labels = day_rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
+        snapshot = Snapshot(day, labels, segmentation.embedding, segmentation.identities)
+        in_run[day] = _SegmentedDay(snapshot, segmentation.parameters)
+        _add(rows, day, day_rows)
+    return rows
+
+
+@dataclass(frozen=True)
+class _SegmentedDay:
+    """A day that this run has segmented already, and its parameters."""
+
+    snapshot: Snapshot
+    parameters: dict[str, Any]
+
+
+def _segment(
+    context: SnapshotContext,
+    day: date,
+    clustering: pd.DataFrame,
+    clustering_sha256: str,
+    issued: set[str],
+    in_run: Mapping[date, _SegmentedDay],
+) -> Segmentation:
+    """Segment one day, which continues the published snapshots before it and those of this run (`in_run`)."""
+    publication = context.publication
+    before = {snapshot.snapshot_date: snapshot for snapshot in history.published_before(publication, day)}
+    horizon = day - timedelta(days=history.HISTORY_DAYS)
+    before |= {earlier: segmented.snapshot for earlier, segmented in in_run.items() if earlier >= horizon}
+    last = max(before, default=None)
+    previous = in_run[last].parameters if last and last in in_run else history.parameters_of(publication, last)
+    return segment(
+        clustering,
+        seed=context.settings.seed,
+        snapshot_date=day,
+        history=[before[earlier] for earlier in sorted(before)],
+        issued_ids=issued,
+        reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), clustering_sha256),
+        previous_parameters=previous,
+        placing=placing(context),
+    )
 
 
 def make_evidence(features: RowsByDay, catalogs: RowsByDay, labels: RowsByDay) -> AssetTables:
     """`cluster_evidence` of each day."""
-    made: AssetTables = {}
+    rows: AssetTables = {}
     for day in sorted(features):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
         columns = users[[name for name in catalog["feature"] if name in users]]
-        _add(made, day, {tables.CLUSTER_EVIDENCE: measure_evidence(columns, assigned, catalog)})
-    return made
+        _add(rows, day, {tables.CLUSTER_EVIDENCE: measure_evidence(columns, assigned, catalog)})
+    return rows
 
 
 def make_insights(
@@ -120,8 +144,8 @@ def make_insights(
     *,
     base_url: str | None = None,
 ) -> tuple[AssetTables, list[str]]:
-    """`clusters`, `cluster_insights` and `llm_calls` of each day, and what a person should know of how they were written."""
-    made: AssetTables = {}
+    """`clusters`, `cluster_insights` and `llm_calls` of each day, and warnings about how the texts were written."""
+    rows: AssetTables = {}
     warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
     before: pd.DataFrame | None = None
     for day in sorted(evidence):
@@ -142,7 +166,7 @@ def make_insights(
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings
         _add(
-            made,
+            rows,
             day,
             {
                 tables.CLUSTERS: before,
@@ -150,7 +174,7 @@ def make_insights(
                 tables.LLM_CALLS: insights.calls,
             },
         )
-    return made, warnings
+    return rows, warnings
 
 
 def _describe(
@@ -167,12 +191,12 @@ def _describe(
 
 
 def _by_user(features: pa.Table) -> pd.DataFrame:
-    """`features` by user_id; columns share the table's memory where they can, for a million users take 0.7 GB."""
+    """`features` with index user_id; columns share the table's memory where they can: a million users take 0.7 GB."""
     return features.to_pandas(split_blocks=True).set_index("user_id")
 
 
 def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]:
-    return [name for name in catalog.loc[catalog["role"] == "clustering", "feature"] if name in users]
+    return [name for name in catalog.loc[catalog["role"] == FeatureRole.CLUSTERING, "feature"] if name in users]
 
 
 def _segmentation_tables(
@@ -181,9 +205,9 @@ def _segmentation_tables(
     """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
     users = segmentation.users.reindex(counts.index.rename("user_id"))
     few = users["probability"].isna()
-    users.loc[few, ["probability", "unassigned_reason"]] = (0.0, "too_few_events")
+    users.loc[few, ["probability", "unassigned_reason"]] = (0.0, UnassignedReason.TOO_FEW_EVENTS.value)
     start, end = context.window(day)
-    given = {"window_days": context.settings.window_days, "clustering_sha256": clustering_sha256}
+    inputs = {"window_days": context.settings.window_days, "clustering_sha256": clustering_sha256}
     summary = {
         "status": segmentation.status,
         "reason": segmentation.reason,
@@ -196,7 +220,7 @@ def _segmentation_tables(
         "dbcv": segmentation.dbcv,
         "stability": segmentation.stability,
         "null_p_value": segmentation.null_p_value,
-        "parameters": json.dumps(segmentation.parameters | given, sort_keys=True),
+        "parameters": json.dumps(segmentation.parameters | inputs, sort_keys=True),
         "seed": context.settings.seed,
         "input_sha256": context.input_sha256(day),
         "code_version": version("grupa"),
@@ -205,7 +229,7 @@ def _segmentation_tables(
     return {
         tables.SEGMENTATIONS: pd.DataFrame([summary]),
         tables.SEGMENTATION_CANDIDATES: segmentation.candidates.assign(
-            parameters=[json.dumps(tried, sort_keys=True) for tried in segmentation.candidates["parameters"]]
+            parameters=[json.dumps(values, sort_keys=True) for values in segmentation.candidates["parameters"]]
         ),
         tables.USER_EMBEDDINGS: segmentation.embedding.rename_axis("user_id").reset_index(),
         tables.USER_CLUSTERS: users.reset_index(),
@@ -227,22 +251,22 @@ def _users_in_window(context: SnapshotContext, day: date) -> pd.Series:
             min_events=context.settings.min_events,
             cache=aggregate_cache(context, engine),
         )
-        counted = window.count_users()
-    return counted.to_pandas().set_index("user_id")["events"]
+        counts = window.count_users()
+    return counts.to_pandas().set_index("user_id")["events"]
 
 
-def _add(made: AssetTables, day: date, rows: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
-    """Add one day's tables of one asset, marked as made together: they are shown together or not at all."""
-    conformed = {table: conform(table, _with_snapshot(table, day, given)) for table, given in rows.items()}
-    keys = {table: content_key(found) for table, found in conformed.items()}
-    together = hashlib.sha256("".join(key for table, key in keys.items() if table is not tables.LLM_CALLS).encode())
-    for table, found in conformed.items():
-        marks = {BATCH_KEY: together.hexdigest(), CONTENT_KEY: keys[table]}
-        made.setdefault(table.name, {})[day] = found.replace_schema_metadata(marks)
+def _add(rows: AssetTables, day: date, new: Mapping[Table, pa.Table | pd.DataFrame]) -> None:
+    """Add one day's tables of one asset to `rows`, marked with a common batch key: they are published together."""
+    conformed = {table: conform(table, _with_snapshot(table, day, data)) for table, data in new.items()}
+    keys = {table: content_key(data) for table, data in conformed.items()}
+    batch = hashlib.sha256("".join(key for table, key in keys.items() if table is not tables.LLM_CALLS).encode())
+    for table, data in conformed.items():
+        metadata = {BATCH_KEY: batch.hexdigest(), CONTENT_KEY: keys[table]}
+        rows.setdefault(table.name, {})[day] = data.replace_schema_metadata(metadata)
 
 
-def _with_snapshot(table: Table, day: date, rows: pa.Table | pd.DataFrame) -> pa.Table:
-    found = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
-    if table.snapshot_column == "snapshot_date" and "snapshot_date" not in found.column_names:
-        found = found.append_column("snapshot_date", pa.repeat(pa.scalar(day), found.num_rows))
-    return found
+def _with_snapshot(table: Table, day: date, data: pa.Table | pd.DataFrame) -> pa.Table:
+    rows = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
+    if table.snapshot_column == "snapshot_date" and "snapshot_date" not in rows.column_names:
+        rows = rows.append_column("snapshot_date", pa.repeat(pa.scalar(day), rows.num_rows))
+    return rows

@@ -1,4 +1,4 @@
-"""What every table of a run is made with: the settings, the warehouse and the roles. Knows no Dagster."""
+"""The context in which every table of a run is computed: settings, warehouse and roles. Knows no Dagster."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,11 @@ class SnapshotContext:
     """The settings of a run and what follows from them.
 
     Attributes:
-        settings: Those that shape a snapshot, and the warehouse's folder.
+        settings: Settings of the snapshots, and the warehouse's folder.
+
+    Example:
+        >>> SnapshotContext(Settings(window_days=30)).window(date(2025, 6, 30))
+        (datetime.datetime(2025, 6, 1, 0, 0), datetime.datetime(2025, 7, 1, 0, 0))
     """
 
     settings: Settings
@@ -26,7 +30,7 @@ class SnapshotContext:
 
     @property
     def on_spark(self) -> bool:
-        """Whether a Spark cluster runs the heavy computations; else DuckDB does, in this process."""
+        """Whether a Spark cluster runs the heavy computations, and not DuckDB in this process."""
         return self.settings.engine != DUCKDB
 
     def roles(self) -> Roles:
@@ -43,7 +47,7 @@ class SnapshotContext:
         return end - timedelta(days=self.settings.window_days), end
 
     def input_sha256(self, snapshot: date) -> str:
-        """Hash of all that a snapshot is made from, but for the snapshots before it."""
+        """Hash of all that a snapshot is computed from, except the snapshots before it."""
         start, end = self.window(snapshot)
         events = self.publication.events_key(start.date(), end.date())
         settings = self.settings

@@ -1,6 +1,6 @@
-"""Which engine computes a run: DuckDB in this process, or the Spark cluster that GRUPA_ENGINE names.
+"""The engine that computes a run: DuckDB in this process, or the Spark cluster that GRUPA_ENGINE names.
 
-What is computed is the same on both and defined elsewhere; how a Spark session comes about is in `spark.py`.
+Both compute the same, which is defined elsewhere. Sessions on Spark are opened in `spark_session.py`.
 """
 
 import os
@@ -17,17 +17,22 @@ from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
 from grupa_pipeline.segmentation.assignment import Placing, place
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache, folder
+from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache, cache_folder
 from grupa_pipeline.storage.key_dictionary import ParquetKeyDictionary
 from grupa_pipeline.storage.schema import show_files
 
 MEMORY_LIMIT = 700
-"""Megabytes that DuckDB may use for features before it spills to disk, beside the warehouse. What cannot spill may have more."""
+"""Megabytes that DuckDB may use for features before it spills to disk; what cannot spill may use more."""
 
 
 @contextmanager
 def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
-    """An engine that sees the events in the window of `day` as the table `events`."""
+    """An engine with the events in the window of `day` as the table `events`.
+
+    Raises:
+        SparkUnavailableError: A Spark cluster was asked for, and there is none.
+        SparkFailedError: What was computed on it failed.
+    """
     start, end = context.window(day)
     files = context.publication.event_files(start.date(), end.date())
     if context.on_spark:
@@ -39,20 +44,22 @@ def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
     else:
         with _duckdb(context) as con:
             show_files(con, tables.EVENTS, files)
-            with DuckDBEngine(con, _more_memory(), ParquetKeyDictionary(folder(context.publication.folder))) as engine:
+            with DuckDBEngine(
+                con, _more_memory(), ParquetKeyDictionary(cache_folder(context.publication.folder))
+            ) as engine:
                 yield engine
 
 
 @contextmanager
 def _duckdb(context: SnapshotContext) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A session within `MEMORY_LIMIT`, which spills to disk beside the tables."""
+    """A DuckDB session within `MEMORY_LIMIT`, which spills to a folder of the warehouse."""
     with (
         tempfile.TemporaryDirectory(dir=context.settings.warehouse, prefix=".features-") as spill,
         duckdb.connect(
             config={
                 "memory_limit": f"{MEMORY_LIMIT}MB",
                 "temp_directory": spill,
-                "preserve_insertion_order": "false",  # no result hangs on it, and keeping it takes memory
+                "preserve_insertion_order": "false",  # no result depends on it, and it takes memory
             }
         ) as con,
     ):
@@ -60,7 +67,7 @@ def _duckdb(context: SnapshotContext) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _more_memory() -> Iterator[str]:
-    """Limits twice as large each, up to what the machine has."""
+    """Memory limits, each twice the one before, up to the memory of the machine."""
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
     limit = 2 * MEMORY_LIMIT
     while limit < installed:
@@ -69,7 +76,7 @@ def _more_memory() -> Iterator[str]:
 
 
 def aggregate_cache(context: SnapshotContext, engine: Engine) -> ParquetAggregateCache | None:
-    """The cache of aggregates for `engine`; None on a Spark cluster, which computes all of them in each run."""
+    """The cache of day aggregates for `engine`; None on a Spark cluster, which computes everything each time."""
     if not isinstance(engine, DuckDBEngine) or engine.key_dictionary is None:
         return None
     return ParquetAggregateCache(
@@ -78,5 +85,5 @@ def aggregate_cache(context: SnapshotContext, engine: Engine) -> ParquetAggregat
 
 
 def placing(context: SnapshotContext) -> Placing:
-    """What places users among landmarks: `place` here, or the same function on the workers of a cluster."""
+    """The function that places users among landmarks: `place`, here or on the workers of a Spark cluster."""
     return partial(spark_session.place_on_spark, context.settings.engine) if context.on_spark else place

@@ -1,6 +1,6 @@
-"""What came before a day: the snapshots, ids, choices and texts that its own snapshot carries on from.
+"""History of a day: the earlier snapshots, cluster ids, parameters and texts that its snapshot continues.
 
-Only earlier days count, never a snapshot's own former version, but for the ids that it issued to equal clusters.
+Only earlier days count, never a snapshot's own former version, except for the ids that it issued to equal clusters.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 HISTORY_DAYS = 14
-"""Days before a snapshot in which its clusters' predecessors are looked for."""
+"""Number of days before a snapshot in which predecessors of its clusters are searched."""
 
 
 def published_before(publication: Publication, day: date) -> list[Snapshot]:
-    """The published snapshots of the days before `day` that still hold their users, oldest first; the last one with its map."""
+    """The published snapshots before `day` that still have their users, oldest first; the last one with its map."""
     days = publication.query(
         "SELECT DISTINCT day FROM published_files WHERE table_name = 'user_clusters' AND day >= ? AND day < ? ORDER BY day",
         [day - timedelta(days=HISTORY_DAYS), day],
@@ -36,8 +36,8 @@ def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> Sn
     states = publication.states(day)
 
     def rows(table: Table) -> pd.DataFrame:
-        found = states[table.name]
-        loaded = pq.read_table(found.path) if found.path else publication.load_published(table, day)
+        path = states[table.name].path
+        loaded = pq.read_table(path) if path else publication.load_published(table, day)
         return loaded.drop_columns("snapshot_date").to_pandas()
 
     labels = rows(tables.USER_CLUSTERS).set_index("user_id")["cluster_id"]
@@ -47,58 +47,60 @@ def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> Sn
 
 def issued_ids(publication: Publication) -> set[str]:
     """Every cluster id that any published snapshot ever issued."""
-    found = publication.query("SELECT DISTINCT cluster_id FROM cluster_identities").to_pydict()
-    return set(found.get("cluster_id", []))
+    rows = publication.query("SELECT DISTINCT cluster_id FROM cluster_identities").to_pydict()
+    return set(rows.get("cluster_id", []))
 
 
 def clustering_sha256(features: pd.DataFrame, seed: int) -> str:
-    """Fingerprint of what clusters are made from: `features` (index user_id, clustering columns alone), sorted, and the seed.
+    """Hash of what clusters are computed from: `features` (index user_id, clustering columns only), sorted, and the seed.
 
     Outcome events change `SnapshotContext.input_sha256` and not this.
     """
     sorted_features = features.reindex(columns=sorted(features.columns)).sort_index()
-    found = hashlib.sha256(repr((list(sorted_features.columns), seed)).encode())
-    found.update(pd.util.hash_pandas_object(sorted_features).to_numpy().tobytes())
-    return found.hexdigest()
+    digest = hashlib.sha256(repr((list(sorted_features.columns), seed)).encode())
+    digest.update(pd.util.hash_pandas_object(sorted_features).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def reissue_ids(publication: Publication, day: date, input_sha256: str, clustering_sha256: str) -> list[str]:
-    """Ids that the same snapshot issued before from equal events, or from others that make the same clusters.
+    """Ids that this snapshot issued before, from equal events or from others that result in the same clusters.
 
-    So making it again gives equal tables, and no label changes with outcome events alone.
+    So computing it again gives equal tables, and no label changes when only outcome events do.
     """
-    found = publication.query(
+    rows = publication.query(
         """SELECT cluster_id FROM cluster_identities JOIN segmentations USING (snapshot_date)
            WHERE snapshot_date = ? AND first_seen = snapshot_date AND code_version = ?
              AND (input_sha256 = ? OR parameters ->> 'clustering_sha256' = ?)
            ORDER BY len(cluster_id), cluster_id""",
         [day, version("grupa"), input_sha256, clustering_sha256],
     ).to_pydict()
-    return found.get("cluster_id", [])
+    ids: list[str] = rows.get("cluster_id", [])
+    return ids
 
 
 def parameters_of(publication: Publication, day: date | None) -> dict[str, Any] | None:
-    """The parameters of a published snapshot: its choice, and the null distribution that may serve on."""
+    """The parameters of a published snapshot: the chosen candidate, and the null distribution that may be reused."""
     if day is None:
         return None
-    found = publication.query("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
-    return json.loads(found[0]["parameters"])
+    rows = publication.query("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
+    parameters: dict[str, Any] = json.loads(rows[0]["parameters"])
+    return parameters
 
 
 def clusters_before(publication: Publication, day: date) -> pd.DataFrame | None:
     """Rows of `clusters` of the last snapshot before `day`."""
-    found = publication.query(
+    rows = publication.query(
         """SELECT * FROM clusters WHERE snapshot_date = (SELECT max(snapshot_date) FROM clusters
            WHERE snapshot_date >= ? AND snapshot_date < ?)""",
         [day - timedelta(days=HISTORY_DAYS), day],
     )
-    return found.to_pandas() if found.num_rows else None
+    return rows.to_pandas() if rows.num_rows else None
 
 
 def clusters_of(publication: Publication, day: date) -> pd.DataFrame | None:
-    """Rows of `clusters` that `day` itself was published with before."""
-    found = publication.query("SELECT * FROM clusters WHERE snapshot_date = ?", [day])
-    return found.to_pandas() if found.num_rows else None
+    """Rows of `clusters` of the former version of `day` itself."""
+    rows = publication.query("SELECT * FROM clusters WHERE snapshot_date = ?", [day])
+    return rows.to_pandas() if rows.num_rows else None
 
 
 def action_columns(catalog: pa.Table) -> list[str]:

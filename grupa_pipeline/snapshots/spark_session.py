@@ -1,7 +1,7 @@
-"""Apache Spark as the engine of a run: its session, what a person is told when there is none, and placing users on it.
+"""Apache Spark as the engine of a run: its session, clear errors when there is none, and placing users on it.
 
 The only module that starts a session. pyspark is an optional extra and imported only where Spark was asked for. What is
-computed is defined elsewhere: features in `features/`, placing in `segmentation/placing.py`.
+computed is defined elsewhere: features in `features/`, placing users in `segmentation/assignment.py`.
 """
 
 import importlib.util
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _PORTS = {"spark": 7077, "sc": 15002}
-_ANSWER_SECONDS = 5
+_CONNECT_SECONDS = 5
 
 
 class SparkUnavailableError(RuntimeError):
-    """There is no Spark to compute on; the message is a sentence that says what to do."""
+    """There is no Spark to compute on; the message says what to do."""
 
 
 class SparkFailedError(RuntimeError):
-    """Spark gave up on what it was asked to compute; the message is one line of what it said."""
+    """A computation on Spark failed; the message is the first line of Spark's own."""
 
 
 def check_available(address: str) -> None:
-    """Find out at once whether a session on `address` can be had, rather than after the minutes that Spark tries.
+    """Check at once whether a session on `address` can be opened; Spark itself would try for minutes.
 
     Raises:
-        SparkUnavailableError: pyspark or Java is missing, or nobody answers there.
+        SparkUnavailableError: pyspark or Java is missing, or nothing answers there.
     """
     if importlib.util.find_spec("pyspark") is None:
         raise SparkUnavailableError(
@@ -56,13 +56,13 @@ def check_available(address: str) -> None:
     for server in servers.split(","):
         url = urlsplit(f"//{server}")
         try:
-            socket.create_connection((url.hostname or "", url.port or _PORTS[scheme]), _ANSWER_SECONDS).close()
+            socket.create_connection((url.hostname or "", url.port or _PORTS[scheme]), _CONNECT_SECONDS).close()
         except (OSError, ValueError) as error:  # a port beyond 65535 is a ValueError
             problem = error
         else:
             return
     raise SparkUnavailableError(
-        f"No Spark answers at {address} ({problem}); start it or mend GRUPA_ENGINE "
+        f"No Spark answers at {address} ({problem}); start it or correct GRUPA_ENGINE "
         "(GRUPA_ENGINE=duckdb computes on this machine)."
     )
 
@@ -73,7 +73,12 @@ def session(address: str) -> Iterator["SparkSession"]:
 
     Raises:
         SparkUnavailableError: See `check_available`.
-        SparkFailedError: What was computed within failed.
+        SparkFailedError: What was computed within the block failed.
+
+    Example:
+        >>> with session("spark://localhost:7077") as spark:
+        ...     spark.range(3).count()
+        3
     """
     check_available(address)
     from py4j.protocol import Py4JError
@@ -81,23 +86,24 @@ def session(address: str) -> Iterator["SparkSession"]:
     from pyspark.sql import SparkSession
 
     try:
-        where = SparkSession.builder.appName("grupa")
-        where = where.remote(address) if address.startswith("sc:") else where.master(address).config(map=_OWN_SETTINGS)
-        yield where.getOrCreate()
+        builder = SparkSession.builder.appName("grupa")
+        is_connect = address.startswith("sc:")
+        builder = builder.remote(address) if is_connect else builder.master(address).config(map=_OWN_SETTINGS)
+        yield builder.getOrCreate()
     except (PySparkException, Py4JError) as error:
-        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise SparkFailedError(f"Spark at {address} failed: {told.strip()}") from error
+        message = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise SparkFailedError(f"Spark at {address} failed: {message.strip()}") from error
 
 
 _OWN_SETTINGS: dict[str, bool | float | int | str | None] = {
-    "spark.ui.enabled": "false",  # a page of every query, for everyone on the network and without a password
+    "spark.ui.enabled": "false",  # it shows every query to the whole network, without a password
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.maxResultSize": "0",  # a row a user comes back, which for a million users is beyond the default
+    "spark.driver.maxResultSize": "0",  # one row a user is returned: for a million users more than the default
 }
 
 
 def stop() -> None:
-    """End this process's session, where there is one, so that its cores are free for others."""
+    """Stop this process's session, where there is one, so that its cores are free for others."""
     if "pyspark" not in sys.modules:
         return
     from pyspark.sql import SparkSession
@@ -116,7 +122,7 @@ def place_on_spark(
     xy: np.ndarray,
     neighbors: int,
 ) -> Placed:
-    """`place`, of all rows that are no landmarks, batch by batch on the cluster at `address`."""
+    """`place` for all rows that are no landmarks, batch by batch on the cluster at `address`."""
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     known = rows[landmarks]
     among = partial(place, landmarks=np.arange(len(known)), axes=axes, fit=fit, xy=xy, neighbors=neighbors)
@@ -127,10 +133,10 @@ def place_on_spark(
         batch = partial(_place_batches, known=known, among=among)
         sent = pa.table([others, *rows[others].T], names=["row", *(f"c{n}" for n in range(rows.shape[1]))])
         with session(address) as spark:
-            found = spark.createDataFrame(sent).mapInArrow(batch, _PLACED).toArrow()
-        at = found["row"].to_numpy()
-        labels[at], strengths[at] = found["label"].to_numpy(), found["strength"].to_numpy()
-        places[at] = np.column_stack([found["x"].to_numpy(), found["y"].to_numpy()])
+            result = spark.createDataFrame(sent).mapInArrow(batch, _PLACED).toArrow()
+        at = result["row"].to_numpy()
+        labels[at], strengths[at] = result["label"].to_numpy(), result["strength"].to_numpy()
+        places[at] = np.column_stack([result["x"].to_numpy(), result["y"].to_numpy()])
     return Placed(labels, strengths, places)
 
 
@@ -140,7 +146,7 @@ _PLACED = "row BIGINT, label BIGINT, strength DOUBLE, x DOUBLE, y DOUBLE"
 def _place_batches(
     batches: Iterator[pa.RecordBatch], *, known: np.ndarray, among: Callable[[np.ndarray], Placed]
 ) -> Iterator[pa.RecordBatch]:
-    """Runs on a worker: `place` of each batch (row, c0, c1, ...) behind the landmarks `known`, as `among` has it."""
+    """Runs on a worker: calls `among` for each batch (row, c0, c1, ...), appended to the landmarks `known`."""
     from threadpoolctl import threadpool_limits
 
     for batch in batches:

@@ -1,8 +1,8 @@
-"""Where sums over days are kept between runs: Parquet files beside the tables, which may go at any time.
+"""Cache of day aggregates between runs: Parquet files in the warehouse, which may be deleted at any time.
 
-A file's name is the fingerprint of all that its rows come from: the events of its days, the roles and the code. So nothing
-on the shelf is ever out of date: what has changed has another name, and what is no longer asked for goes after a while.
-What is summed up is the features' business.
+A file's name is the hash of all that its rows depend on: the events of its days, the roles and the code. So no file is ever
+out of date: what has changed has another name. Aggregates not read for 35 days are deleted. What is aggregated is defined in
+`aggregates/` and `features/`.
 """
 
 import hashlib
@@ -21,24 +21,24 @@ from grupa_pipeline.aggregates.day_aggregates import DayRange
 from grupa_pipeline.aggregates.engine import KeyDictionary
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.key_dictionary import written_in
+from grupa_pipeline.storage.key_dictionary import read_parquet_metadata
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import PUBLISHED_FILES
 
-_GENERATION = "grupa_edition"
+_GENERATION = "grupa_generation"
 KEEP_DAYS = 35
-"""Days after which a sum goes that no run has asked for."""
+"""Days after which an aggregate that no run has read is deleted."""
 
 
 @dataclass
 class ParquetAggregateCache:
-    """The aggregates that a DuckDB connection may read and add to.
+    """The cached aggregates that a DuckDB connection may read and add to.
 
     Attributes:
         publication: The warehouse and its events.
-        roles_sha256: Fingerprint of the roles in force.
+        roles_sha256: Hash of the roles in force.
         con: The engine's connection.
-        key_dictionary: What the numbers in the aggregates stand for.
+        key_dictionary: The dictionary of the user and action keys in the aggregates.
     """
 
     publication: Publication
@@ -56,65 +56,68 @@ class ParquetAggregateCache:
         return {row["day"]: tuple(row["keys"]) for row in rows}
 
     def with_events(self, ranges: Sequence[DayRange]) -> list[DayRange]:
-        """The `ranges` that hold at least one event."""
+        """Those of `ranges` that hold any event."""
         return [day_range for day_range in ranges if self._events(day_range)]
 
     def holds(self, name: str, day_range: DayRange) -> bool:
-        """Whether the aggregate `name` of `day_range` is there; one that cannot be read, as after a broken disk, is not."""
-        return written_in(self._path(name, day_range), _GENERATION) in self.key_dictionary.generations
+        """Whether the aggregate `name` over `day_range` is cached; a file that cannot be read counts as missing."""
+        return read_parquet_metadata(self._path(name, day_range), _GENERATION) in self.key_dictionary.generations
 
     def show(self, name: str, ranges: Sequence[DayRange]) -> str:
-        """A view of the aggregate `name` of `ranges`."""
+        """Name of a view of the aggregate `name` over `ranges`, all of which are cached."""
         paths = [self._path(name, day_range) for day_range in ranges]
         for path in paths:
-            os.utime(path)
+            os.utime(path)  # `clear` goes by the time of the last read
         view, files = f"sums_{name}", ", ".join(map(exactly, paths))
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}])")
         return view
 
     def put(self, name: str, day_range: DayRange, table: str, number: int) -> None:
-        """Keep the rows of `table` whose column `day_range` is `number`, without that column."""
+        """Cache the rows of `table` whose column `day_range` is `number`, without that column."""
         path = self._path(name, day_range)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}")
+        generation = quoted(self.key_dictionary.generations[-1])
         self.con.execute(
             f"""COPY (SELECT * EXCLUDE (day_range) FROM {table} WHERE day_range = {number}) TO {quoted(str(draft))}
-                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_GENERATION}: {quoted(self.key_dictionary.generations[-1])}}})"""
+                (FORMAT parquet, COMPRESSION lz4, KV_METADATA {{{_GENERATION}: {generation}}})"""
         )
         warehouse.sync(draft)
         os.replace(draft, path)
 
     def _events(self, day_range: DayRange) -> list[tuple[date, tuple[str, ...]]]:
-        """What the events of a piece are known by: the days that have any, in order, and the keys of their content."""
+        """The days of a range that have events, in order, each with the content keys of its events."""
         days = (day_range.start.date() + timedelta(days=n) for n in range((day_range.end - day_range.start).days))
         return [(day, self._keys[day]) for day in days if day in self._keys]
 
     def _path(self, name: str, day_range: DayRange) -> Path:
-        made_from = (name, day_range, self._events(day_range), self.roles_sha256, _code())
-        return folder(self.publication.folder) / f"{hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]}.parquet"
+        inputs = (name, day_range, self._events(day_range), self.roles_sha256, _code_sha256())
+        digest = hashlib.sha256(repr(inputs).encode()).hexdigest()
+        return cache_folder(self.publication.folder) / f"{digest[:32]}.parquet"
 
 
-def folder(house: Path) -> Path:
-    """Where the sums of a warehouse are kept."""
-    return house / "sums"
+def cache_folder(warehouse_folder: Path) -> Path:
+    """The folder of a warehouse's cached aggregates and their key dictionary."""
+    return warehouse_folder / "sums"
 
 
-def clear(house: Path, keep_days: float = KEEP_DAYS) -> None:
-    """Remove what no run has asked for in `keep_days`, and what killed ones left half written; 0 removes all."""
+def clear(warehouse_folder: Path, keep_days: float = KEEP_DAYS) -> None:
+    """Delete aggregates that no run has read for `keep_days` (0: all), and files that killed processes left half written."""
     oldest = time.time() - keep_days * 86_400
-    for path in folder(house).glob("*.parquet"):
-        if not keep_days or path.stat().st_mtime <= oldest:  # a clock that was set back makes files of tomorrow
+    for path in cache_folder(warehouse_folder).glob("*.parquet"):
+        if not keep_days or path.stat().st_mtime <= oldest:  # a clock that was set back gives files times in the future
             path.unlink()
-    for draft in folder(house).glob(".*.parquet"):
+    for draft in cache_folder(warehouse_folder).glob(".*.parquet"):
         draft.unlink()
 
 
 @cache
-def _code() -> str:
+def _code_sha256() -> str:
     """Hash of the code that an aggregate depends on, so that one computed by other code is never used.
 
     `aggregates` and `features` compute them, `event_catalog` decides which actions are aggregated, and all use `vocabulary`.
     """
     packages = (aggregates, event_catalog, features, vocabulary)
-    files = sorted(Path(path) for package in packages for root in package.__path__ for path in Path(root).glob("*.py"))
+    folders = [folder for package in packages for folder in package.__path__]
+    files = sorted(path for folder in folders for path in Path(folder).glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

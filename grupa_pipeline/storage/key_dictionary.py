@@ -1,7 +1,7 @@
-"""Which numbers stand for which users and actions in the sums on the shelf: one Parquet file beside them, which only grows.
+"""Dictionary of the integer keys that stand for users and actions in cached aggregates: one Parquet file, which only grows.
 
-Each time it grows it gets another generation, and it names all that it went through. A sum says with which generation it was
-made: one that the file does not name, as after a loss or a copy brought back from elsewhere, makes the sum worthless.
+Each time it grows it becomes a new generation, and it lists all its generations. An aggregate names the generation it was
+computed with; when the file does not list that one, as after a loss or a restored copy, the aggregate is not used.
 """
 
 import json
@@ -23,24 +23,24 @@ from grupa_pipeline.storage import warehouse
 
 NAME = "keys.parquet"
 KEEP_DAYS = 200
-"""Days after which the numbers begin anew, so that the file does not grow with users who are long gone."""
-_GENERATIONS = "grupa_editions"
+"""Days after which the keys are assigned anew, so that the file does not grow with users who are long gone."""
+_GENERATIONS = "grupa_generations"
 
 
 @dataclass
 class ParquetKeyDictionary:
-    """The register of the sums in `folder`."""
+    """The key dictionary of the aggregates in `folder`."""
 
     folder: Path
 
     @cached_property
     def generations(self) -> list[str]:
         """All generations up to the present one, the oldest first; none where there is no file that can be read."""
-        generations: list[str] = json.loads(written_in(self._path, _GENERATIONS) or "[]")
+        generations: list[str] = json.loads(read_parquet_metadata(self._path, _GENERATIONS) or "[]")
         return generations if generations and _age(generations[0]) < KEEP_DAYS else []
 
     def recall(self, con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
-        """Fill the `tables`, one for each of `KEYS`, with the numbers of earlier runs."""
+        """Fill the `tables`, one for each of `KEYS`, with the keys of earlier runs."""
         if not self.generations:
             return
         try:
@@ -48,13 +48,13 @@ class ParquetKeyDictionary:
                 rows = f"SELECT text, key FROM read_parquet({exactly(self._path)}) WHERE kind = {quoted(key)}"
                 con.execute(f"INSERT INTO {table} {rows}")
             os.utime(self._path)
-        except (duckdb.Error, OSError):  # a broken disk: what was numbered is summed up again
+        except (duckdb.Error, OSError):  # a damaged file: the aggregates are computed again
             self.generations = []
             for table in tables.values():
                 con.execute(f"DELETE FROM {table}")
 
     def note(self, con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
-        """Keep what the `tables` hold, as a new generation."""
+        """Save the keys in `tables` as a new generation."""
         generations = [*self.generations, f"{int(time.time())}-{uuid.uuid4().hex}"]
         kinds = (
             f"SELECT {quoted(key)} AS kind, {KEYS[key]} AS text, {key} AS key FROM {table}"
@@ -75,15 +75,15 @@ class ParquetKeyDictionary:
         return self.folder / NAME
 
 
-def written_in(path: Path, name: str) -> str | None:
-    """What stands under `name` in the metadata of a Parquet file; None where that or the file is lost or damaged."""
+def read_parquet_metadata(path: Path, key: str) -> str | None:
+    """Value of `key` in the metadata of a Parquet file; None where that or the file is missing or damaged."""
     try:
-        told = pq.read_metadata(path).metadata or {}
+        metadata = pq.read_metadata(path).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return None
-    return told[name.encode()].decode() if name.encode() in told else None
+    return metadata[key.encode()].decode() if key.encode() in metadata else None
 
 
 def _age(generation: str) -> float:
-    """Days since an generation was made."""
+    """Days since a generation was written."""
     return (time.time() - int(generation.split("-", maxsplit=1)[0])) / 86_400

@@ -1,4 +1,4 @@
-"""Puts a published file right that is of another folder or an older schema version, and refuses one of a later release."""
+"""Repairs a published file that was moved or has an older schema version, and refuses one that a later release wrote."""
 
 import logging
 from pathlib import Path
@@ -13,10 +13,10 @@ logger = logging.getLogger("grupa")
 
 
 def repair_publication(publication: Publication) -> None:
-    """Publish again when what is published is of another folder or an older shape, or its link is gone.
+    """Publish again when the views name files of another folder, the schema is older, or the link is gone.
 
-    Views can hold absolute paths alone. To be called by whoever works on the warehouse alone. Does nothing when all is well, or
-    nothing is published.
+    Views can hold absolute paths only, so they are rewritten after a move. Requires the run lock. Does nothing when there is
+    nothing to repair, or nothing is published.
 
     Raises:
         NewerFileError: A later release of Grupa wrote the file.
@@ -26,28 +26,27 @@ def repair_publication(publication: Publication) -> None:
     with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
         schema.ensure_tables(con)
         schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
-    logger.info(
-        "The tables have schema version %d and show the files of %s.", schema.CURRENT.version, publication.folder
-    )
+    version, folder = schema.CURRENT.version, publication.folder
+    logger.info("The tables have schema version %d and show the files of %s.", version, folder)
 
 
 def repair(settings: Settings) -> None:
-    """`repair_publication` for who only reads: waits for a run that is at work only where there is something to mend.
+    """`repair_publication` for those who only read: takes the run lock only where there is something to repair.
 
     Raises:
         DamagedWarehouseError: What is published does not open.
         NewerFileError: A later release of Grupa wrote it.
     """
     if _needs_repair(settings.warehouse / warehouse.PIPELINE_FILE):
-        with run_lock.hold_run_lock(settings.warehouse, purpose="mending"):
+        with run_lock.hold_run_lock(settings.warehouse, purpose="repairing the tables"):
             repair_publication(Publication(settings.warehouse))
 
 
 def require_readable_schema(settings: Settings) -> None:
-    """Say so before any work when a later release of Grupa wrote what is published.
+    """Check before any work that this release can read what is published.
 
     Raises:
-        NewerFileError: It did.
+        NewerFileError: A later release of Grupa wrote it.
     """
     database = settings.warehouse / warehouse.PIPELINE_FILE
     if warehouse.version(database):
@@ -60,11 +59,11 @@ def _needs_repair(database: Path) -> bool:
         return False
     with warehouse.read(database) as con:
         current = is_current(con, schema.CURRENT)
-    return not current or not database.exists() or is_elsewhere(database)
+    return not current or not database.exists() or was_moved(database)
 
 
-def is_elsewhere(database: Path) -> bool:
-    """Whether the views show the files of another folder: the warehouse was moved or copied."""
+def was_moved(database: Path) -> bool:
+    """Whether the views name the files of another folder: the warehouse was moved or copied."""
     with warehouse.read(database) as con:
         folder = schema.shown_folder(con, PIPELINE_TABLES)
     return folder is not None and not (folder.exists() and folder.samefile(database.parent))

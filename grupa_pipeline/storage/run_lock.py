@@ -1,7 +1,7 @@
-"""One at a time: the lock that keeps runs, restores and takings back of one warehouse apart.
+"""The run lock of a warehouse: one run, restore, withdrawal or erasure at a time.
 
-Whoever holds it knows that nobody else is at work, so it first clears what killed ones left. Publishing has locks of its own
-(`warehouse.py`), which are held for moments only.
+Whoever holds it knows that nobody else is at work, so it first removes what killed processes left. Publishing has locks of
+its own (`warehouse.py`), which are held for moments only.
 """
 
 import shutil
@@ -12,21 +12,29 @@ from pathlib import Path
 from grupa_pipeline.storage import aggregate_cache, staging, warehouse
 
 SCRATCH_PREFIXES = (".ingest-", ".forget-", ".features-")
-"""How folders begin that are there only while somebody works."""
+"""Prefixes of the temporary folders of a warehouse."""
 
 
 @contextmanager
 def hold_run_lock(
-    folder: Path, *, purpose: str, waiting: Callable[[str], None] | None = None, keep_staged_days: int = 7
+    folder: Path, *, purpose: str, on_wait: Callable[[str], None] | None = None, keep_staged_days: int = 7
 ) -> Iterator[None]:
-    """Be the only one who works on the warehouse `folder`; `waiting` is told who holds it when this has to wait.
+    """Hold the run lock of the warehouse `folder`, and clean up first.
 
-    Staged tables that nobody completed for `keep_staged_days` go.
+    Args:
+        folder: The warehouse.
+        purpose: What for, in words that those who wait read.
+        on_wait: Called once with a description of the holder when the lock is taken and this call has to wait.
+        keep_staged_days: Staged snapshots that were not touched for so many days are deleted.
+
+    Example:
+        >>> with hold_run_lock(Path("warehouse"), purpose="grupa restore"):
+        ...     ...
     """
-    with warehouse.lock(folder / ".run.lock", purpose=purpose, waiting=waiting):
+    with warehouse.lock(folder / ".run.lock", purpose=purpose, on_wait=on_wait):
         for prefix in SCRATCH_PREFIXES:
-            for left in folder.glob(f"{prefix}*"):
-                shutil.rmtree(left)
+            for scratch in folder.glob(f"{prefix}*"):
+                shutil.rmtree(scratch)
         staging.clear(folder, keep_staged_days)
         aggregate_cache.clear(folder)
         yield

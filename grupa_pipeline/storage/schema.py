@@ -1,6 +1,6 @@
-"""DuckDB's side of `tables.py`: create the tables with their comments, and point views at Parquet files.
+"""The DuckDB side of `tables.py`: creates the tables with their comments, and views of Parquet files.
 
-Also the shape of the pipeline's file and the steps to it from older ones. Nothing here decides what is in a table.
+Also the schema version of the pipeline's file, with the migration steps from older ones. Writes no rows.
 """
 
 import re
@@ -14,19 +14,20 @@ from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
 from grupa_pipeline.tables import CLUSTERS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
+from grupa_pipeline.vocabulary.enums import TableStorage
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the pipeline's tables in the file behind `con` when it is empty, and bring an older file to today's shape.
+    """Create the pipeline's tables in the file behind `con` when it is empty, and migrate an older file.
 
     Raises:
-        NewerFileError: A later version of grupa wrote the file.
+        NewerFileError: A later release of Grupa wrote the file.
     """
     migrate(con, CURRENT)
 
 
 def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
-    """Make the view `table` show the rows of the Parquet `files` (absolute paths, which is all that a view can hold)."""
+    """Create the view `table` over the rows of the Parquet `files` (absolute paths: a view can hold no others)."""
     typed = ", ".join(f'"{column.name}"::{column.type} AS "{column.name}"' for column in table.columns)
     if files:
         names = ", ".join(map(exactly, files))
@@ -41,9 +42,9 @@ def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Pat
 
 
 def show_published_files(con: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table]) -> None:
-    """Point the views of `tables` at the files named in `published_files`, under the warehouse `folder`."""
+    """Create the views of `tables` over the files that `published_files` names, under the warehouse `folder`."""
     for table in tables:
-        if table.storage == "parquet":
+        if table.storage is TableStorage.PARQUET:
             rows = con.execute(
                 f"SELECT path FROM {PUBLISHED_FILES.name} WHERE table_name = ? AND path IS NOT NULL ORDER BY day, path",
                 [table.name],
@@ -52,37 +53,39 @@ def show_published_files(con: duckdb.DuckDBPyConnection, folder: Path, tables: S
 
 
 def shown_folder(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Path | None:
-    """The warehouse whose files the views show; None where they show none. Not the file's own after a move or a copy."""
-    views = [table.name for table in tables if table.storage == "parquet"]
+    """The warehouse whose files the views read, which after a move or copy is the former one; None where they read none."""
+    views = [table.name for table in tables if table.storage is TableStorage.PARQUET]
     for (text,) in con.execute("SELECT sql FROM duckdb_views() WHERE list_contains(?, view_name)", [views]).fetchall():
-        found = re.search(r"'((?:[^']|'')*)/data/", text)
-        if found:
-            return from_pattern(found[1].replace("''", "'"))
+        match = re.search(r"'((?:[^']|'')*)/data/", text)
+        if match:
+            return from_pattern(match[1].replace("''", "'"))
     return None
 
 
 def rebuild(con: duckdb.DuckDBPyConnection, table: Table, **filled: str) -> None:
-    """For a step to a later shape: make `table` as it is today and keep its rows, each column under its name.
+    """For a migration step: create `table` as it is today and keep its rows, each column under its name.
 
-    A column that was not there is NULL, or what `filled` says, an SQL expression over the columns before. Views show no files
-    until they are shown again.
+    Args:
+        con: The open file.
+        table: The table to rebuild. A view is created without files, until `show_published_files`.
+        filled: SQL expressions over the former columns, by the column to fill; other new columns are NULL.
     """
-    if table.storage == "parquet":
+    if table.storage is TableStorage.PARQUET:
         show_files(con, table, [])
         return
     before = f"{table.name}_before"
     present = _columns_of(con, table.name)
     con.execute(f"ALTER TABLE {table.name} RENAME TO {before}")
     _create_table(con, table)
-    kept = [f'"{name}"' for name in table.column_names if name in present and name not in filled]
-    made = [f'{expression} AS "{name}"' for name, expression in filled.items()]
-    con.execute(f"INSERT INTO {table.name} BY NAME SELECT {', '.join(kept + made)} FROM {before}")
+    copied = [f'"{name}"' for name in table.column_names if name in present and name not in filled]
+    computed = [f'{expression} AS "{name}"' for name, expression in filled.items()]
+    con.execute(f"INSERT INTO {table.name} BY NAME SELECT {', '.join(copied + computed)} FROM {before}")
     con.execute(f"DROP TABLE {before}")
 
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:
     for table in PIPELINE_TABLES:
-        if table.storage == "rows":
+        if table.storage is TableStorage.ROWS:
             _create_table(con, table)
         else:
             show_files(con, table, [])
@@ -113,5 +116,5 @@ def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
 
 
 CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2,))
-"""Today's shape. Who changes tables.py adds a step here, most often a `rebuild` of what changed, and freezes the new shape:
-`python -m tests.grupa_pipeline.storage.released` writes it, and a test compares."""
+"""Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
+frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

@@ -1,7 +1,7 @@
-"""What assets have made and nobody sees yet: a snapshot's tables, staged as Parquet files until all of them agree.
+"""Staging: a snapshot's tables as Parquet files that nobody sees until all of them agree.
 
-Each staged table carries the key of its content and the keys of the tables it was made from. A snapshot's tables agree when
-each was made from the others as they are now, staged or published. Holds no DuckDB connection; publishes nothing.
+Each staged table has the key of its content and the keys of the tables it was computed from. A snapshot's tables agree when
+each was computed from the others as they are now, staged or published. Holds no DuckDB connection; publishes nothing.
 """
 
 import hashlib
@@ -13,13 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+RowsByDay = Mapping[date, pa.Table]
+"""Rows of one table by the snapshot that they belong to."""
 
 _ARROW_TYPES = {
     "VARCHAR": pa.string(),
@@ -31,22 +37,30 @@ _ARROW_TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
 }
-BATCH_KEY = b"made_together"
-"""Key in a table's Arrow metadata: what one asset made at once carries the same value, and is shown together or not at all."""
+BATCH_KEY = b"batch_key"
+"""Key in a table's Arrow metadata: tables that one asset computed together have the same value, and are published together."""
 
 CONTENT_KEY = b"content_key"
-"""Key in a table's Arrow metadata: its content key, set by who made the rows and hands them over as they are."""
+"""Key in a table's Arrow metadata: its content key, where the rows are conformed already."""
 
-_CHANGES_WITH_EVERY_MAKING = ("latency_ms", "call_id", "created_at")
+_VOLATILE_COLUMNS = ("latency_ms", "call_id", "created_at")
+"""Columns that differ each time that a table is computed."""
 
 
 class WrongTableError(TypeError):
-    """An asset returned rows that are not of its table's columns."""
+    """An asset returned rows that do not have its table's columns."""
 
 
 @dataclass(frozen=True)
 class TableState:
-    """One table of one snapshot: the key of its content, and the keys of what it was made from."""
+    """One table of one snapshot.
+
+    Attributes:
+        content_key: Key of its rows.
+        inputs: Content keys of the tables it was computed from, by name.
+        rows: Number of rows.
+        path: Parquet file of its rows; None where they are in the DuckDB file only.
+    """
 
     content_key: str
     inputs: Mapping[str, str]
@@ -54,12 +68,12 @@ class TableState:
     path: Path | None = None
 
     def same_as(self, other: "TableState | None") -> bool:
-        """Whether both hold the same content made from the same inputs."""
+        """Whether both have the same content, computed from the same inputs."""
         return other is not None and (self.content_key, dict(self.inputs)) == (other.content_key, dict(other.inputs))
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:
-    """`rows` with the columns and types of `table`, in key order; further columns follow.
+    """`rows` with the columns and types of `table`, in key order; the further DOUBLE columns of an open-ended table follow.
 
     Raises:
         WrongTableError: A column is missing, or does not have the type of the contract.
@@ -81,23 +95,23 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def _in_key_order(rows: pa.Table, table: Table) -> pa.Table:
-    """`rows` sorted by their key; as they are, not copied, where they stand in that order already."""
+    """`rows` sorted by their key; not copied where they are sorted already."""
     order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.key]).to_numpy()
     return rows if bool((order[1:] > order[:-1]).all()) else rows.take(order)
 
 
 def content_key(rows: pa.Table) -> str:
-    """SHA-256 of `rows` (in key order), the columns that change with every making left out."""
-    kept = [name for name in rows.column_names if name not in _CHANGES_WITH_EVERY_MAKING]
-    sink, rows = _Digest(), rows.select(kept)
+    """SHA-256 of `rows` (in key order) without the volatile columns."""
+    names = [name for name in rows.column_names if name not in _VOLATILE_COLUMNS]
+    sink, rows = _Digest(), rows.select(names)
     if any(column.num_chunks > 1 for column in rows.columns):
-        rows = rows.combine_chunks()  # the key must not depend on how the rows lie in memory
+        rows = rows.combine_chunks()  # the key must not depend on how the rows are chunked
     pq.write_table(rows, sink, compression="none", store_schema=False)
     return sink.sha256.hexdigest()
 
 
 class _Digest(io.RawIOBase):
-    """A file that keeps nothing of what is written to it but its SHA-256."""
+    """A file that only hashes what is written to it."""
 
     def __init__(self) -> None:
         self.sha256 = hashlib.sha256()
@@ -105,41 +119,46 @@ class _Digest(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        return len(data)
+    def write(self, data: "ReadableBuffer") -> int:
+        view = memoryview(data)
+        self.sha256.update(view)
+        return view.nbytes
 
 
 def stage(folder: Path, table: Table, snapshot: date, rows: pa.Table, inputs: Mapping[str, str]) -> TableState:
-    """Write `rows` of `table` for `snapshot` into the staging folder of the warehouse `folder`, atomically."""
+    """Write `rows` of `table` for `snapshot` into the staging folder of the warehouse `folder`, atomically.
+
+    Raises:
+        WrongTableError: The rows do not have the table's columns.
+    """
     known = (rows.schema.metadata or {}).get(CONTENT_KEY)
     rows = conform(table, rows)
     key = known.decode() if known else content_key(rows)
     home = _home(folder, snapshot)
     home.mkdir(parents=True, exist_ok=True)
     state = TableState(key, dict(inputs), rows.num_rows, home / f"{table.name}.parquet")
-    noted = {"content_key": state.content_key, "inputs": state.inputs, "rows": state.rows}
-    note = home / f"{table.name}.json"
-    note.unlink(missing_ok=True)  # a note of former rows must not speak of these, should this be killed in between
+    description = {"content_key": state.content_key, "inputs": state.inputs, "rows": state.rows}
+    sidecar = home / f"{table.name}.json"
+    sidecar.unlink(missing_ok=True)  # if this process is killed in between, no sidecar may describe the former rows
     _replace(home / f"{table.name}.parquet", lambda path: pq.write_table(rows, path, compression="zstd"))
-    _replace(note, lambda path: path.write_text(json.dumps(noted)))
+    _replace(sidecar, lambda path: path.write_text(json.dumps(description)))
     return state
 
 
 def staged(folder: Path, snapshot: date) -> dict[str, TableState]:
-    """What is staged for `snapshot`, by table name."""
+    """States of the staged tables of `snapshot`, by table name."""
     states = {}
     for table in SNAPSHOT_TABLES:
-        note = _home(folder, snapshot) / f"{table.name}.json"
-        if note.exists():
-            states[table.name] = TableState(**json.loads(note.read_text()), path=note.with_suffix(".parquet"))
+        sidecar = _home(folder, snapshot) / f"{table.name}.json"
+        if sidecar.exists():
+            states[table.name] = TableState(**json.loads(sidecar.read_text()), path=sidecar.with_suffix(".parquet"))
     return states
 
 
 def discard(folder: Path, snapshot: date) -> None:
-    """Forget what is staged for `snapshot`: it has been published."""
+    """Delete the staged tables of `snapshot`."""
     home = _home(folder, snapshot)
-    # A note goes before its rows, so that a note never speaks of rows that are not there.
+    # Sidecars first, so that none is left without its rows.
     for path in sorted(home.glob("*.json")) + sorted(home.glob("*.parquet")):
         path.unlink()
     if home.exists() and not any(home.iterdir()):
@@ -147,7 +166,7 @@ def discard(folder: Path, snapshot: date) -> None:
 
 
 def clear(folder: Path, keep_days: int) -> None:
-    """Remove what killed runs left half written, and staged days that nobody touched for `keep_days`."""
+    """Delete files that killed runs left half written, and staged snapshots that were not touched for `keep_days`."""
     oldest = time.time() - keep_days * 86_400
     for home in (folder / "staging").glob("*-*-*"):
         for draft in home.glob(".*"):
@@ -157,15 +176,15 @@ def clear(folder: Path, keep_days: int) -> None:
 
 
 def disagreements(states: Mapping[str, TableState]) -> list[str]:
-    """Why the tables of a snapshot cannot be shown together, in words; empty when they agree."""
-    reasons = [f"{table.name} has not been made" for table in SNAPSHOT_TABLES if table.name not in states]
+    """Why the tables of a snapshot cannot be published together, a phrase each; empty when they agree."""
+    reasons = [f"{table.name} has not been computed" for table in SNAPSHOT_TABLES if table.name not in states]
     outside: dict[str, set[str]] = {}
     for name, state in states.items():
         for source, key in state.inputs.items():
             if source not in states:
                 outside.setdefault(source, set()).add(key)
             elif states[source].content_key != key:
-                reasons.append(f"{name} was made from another {source}")
+                reasons.append(f"{name} was computed from another {source}")
     reasons += [f"its tables come from different {source}" for source, keys in outside.items() if len(keys) > 1]
     return reasons
 

@@ -1,7 +1,4 @@
-"""Writes `docs/tables.md` from the contract in `tables.py`: `make docs`, or `python -m grupa_pipeline.storage.tables_doc FILE`.
-
-Only the page's wording belongs here; what a table is belongs in `tables.py`.
-"""
+"""Writes `docs/tables.md` from `tables.py`: `make docs`, or `python -m grupa_pipeline.storage.tables_doc FILE`."""
 
 import sys
 from pathlib import Path
@@ -10,9 +7,9 @@ from grupa_pipeline.tables import PIPELINE_TABLES, ROADMAP_TABLES, Table
 
 _INTRODUCTION = """# Tables
 
-Made from `grupa_pipeline/tables.py` by `make docs`; change it there. The same comments are in the database
+Generated from `grupa_pipeline/tables.py` by `make docs`; edit that file instead. The same comments are in the database
 (`SELECT * FROM duckdb_columns()`). All timestamps are UTC. Open the files read-only, from any folder and for as long as
-you like: a run never waits for you, and you never see half a snapshot.
+you like: a run never waits for a reader, and a reader never sees half a snapshot.
 """
 
 

@@ -1,8 +1,8 @@
 """The DuckDB files: `read()` the published version of one, `publish()` the next.
 
-A published version is never changed. `grupa.duckdb` is a link to the newest one in `published/`, which is what people open;
-the house itself reads and builds on its own copy in `versions/`, so a client that holds, locks or (as root) changes the
-published file stops nobody. Knows nothing of tables, Dagster or pandas.
+A published version is never changed. `grupa.duckdb` is a link to the newest one in `published/`, which is what clients open.
+Grupa itself reads and builds on its own copy in `versions/`, so a client that holds, locks or (as root) changes the published
+file blocks nobody. Knows nothing of tables, Dagster or pandas.
 """
 
 import fcntl
@@ -20,7 +20,9 @@ PIPELINE_FILE = "grupa.duckdb"
 ROADMAP_FILE = "roadmap.duckdb"
 
 _KEEP_NEWEST = 5
-_KEEP_SHOWN = 3
+"""Versions that are kept whatever their age."""
+_KEEP_PUBLISHED = 3
+"""Copies in `published/`: clients that are just opening the file may have read the link before it was swapped."""
 
 
 class NoWarehouseError(FileNotFoundError):
@@ -34,7 +36,7 @@ class DamagedWarehouseError(RuntimeError):
 def version(database: Path) -> str | None:
     """Name of the published version of `database`, such as `grupa-00000012`; None when there is none.
 
-    Where somebody removed the link, it is the newest version that is kept; the next publishing makes the link again.
+    Where the link was removed, it is the newest kept version; the next publishing creates the link again.
     """
     if database.is_symlink():
         return Path(os.readlink(database)).stem
@@ -44,7 +46,7 @@ def version(database: Path) -> str | None:
 
 
 def versions(database: Path) -> list[Path]:
-    """The house's own copies of `database` that can be restored, oldest first."""
+    """Grupa's own copies of `database` that can be restored, oldest first."""
     pattern = re.compile(re.escape(database.stem) + r"-\d{8}\.duckdb")
     folder = database.parent / "versions"
     return sorted(path for path in folder.glob("*.duckdb") if pattern.fullmatch(path.name))
@@ -52,11 +54,16 @@ def versions(database: Path) -> list[Path]:
 
 @contextmanager
 def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the published version of `database` read-only; later publishing does not disturb it.
+    """Open the published version of `database` read-only; later publishing does not change it.
 
     Raises:
         NoWarehouseError: Nothing has been published there.
         DamagedWarehouseError: It is there but does not open.
+
+    Example:
+        >>> with read(Path("warehouse/grupa.duckdb")) as con:
+        ...     con.sql("SELECT count(*) FROM events").fetchall()
+        [(120534,)]
     """
     path = _own_copy(database)
     if path is None:
@@ -73,7 +80,7 @@ def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def keep_open(database: Path) -> Iterator[None]:
-    """Make each `read` of what is published now cheap meanwhile: a version that is open in a process is opened once."""
+    """Keep the published version open, so that each `read` of it is cheap: DuckDB opens a file once a process."""
     if version(database) is None:
         yield
         return
@@ -83,17 +90,24 @@ def keep_open(database: Path) -> Iterator[None]:
 
 @contextmanager
 def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Make the next version of `database`: yield a connection to a copy inside a transaction, then swap it in.
+    """Write the next version of `database`: yields a connection to a copy, in a transaction, and swaps the copy in at the end.
 
-    Writers of one database wait for each other. On an exception nothing is published. Versions older than `keep_days` go,
-    but for the newest few; of each day within them the last one stays. `rewrite` writes the file anew, so that nothing
-    that was deleted stands on in blocks that are free.
+    Writers of one database wait for each other. On an exception nothing is published.
+
+    Args:
+        database: The link that clients open.
+        keep_days: Of each of the last so many days the last version is kept, and of older ones only the newest few.
+        rewrite: Whether to write the file anew, so that no deleted row remains in free blocks.
+
+    Example:
+        >>> with publish(Path("warehouse/grupa.duckdb")) as con:
+        ...     con.execute("DELETE FROM rejected_rows")
     """
     own = database.parent / "versions"
     own.mkdir(parents=True, exist_ok=True)
     with lock(database.with_name(f".{database.stem}.lock"), purpose=f"publishing {database.name}"):
         base = _own_copy(database)
-        _clear_left_overs(database, base)
+        _delete_unpublished(database, base)
         draft = own / f".{database.stem}-draft"
         try:
             if base is not None:
@@ -104,16 +118,16 @@ def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Ite
                 con.commit()
                 con.execute("CHECKPOINT")
                 if rewrite:
-                    _write_anew(con, draft)
+                    _rewrite_file(con, draft)
             sync(draft)
-            made = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
-            os.replace(draft, made)
+            new = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
+            os.replace(draft, new)
         except BaseException:
             draft.unlink(missing_ok=True)
             draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
             raise
-        _show(database, made)
-        _thin(database, keep_days)
+        _swap_in(database, new)
+        _delete_old_versions(database, keep_days)
 
 
 def restore(database: Path, name: str) -> None:
@@ -121,45 +135,51 @@ def restore(database: Path, name: str) -> None:
 
     Raises:
         NoWarehouseError: There is no kept version of that name.
+
+    Example:
+        >>> restore(Path("warehouse/grupa.duckdb"), "grupa-00000012")
     """
     own = database.parent / "versions"
     source = own / f"{name}.duckdb"
     if source not in versions(database):
         raise NoWarehouseError(f"{source.name} is not among the kept versions of {database.name}.")
     with lock(database.with_name(f".{database.stem}.lock"), purpose=f"restoring {database.name}"):
-        made = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
+        new = own / f"{database.stem}-{_next_number(database):08d}.duckdb"
         draft = own / f".{database.stem}-draft"
         shutil.copyfile(source, draft)
         sync(draft)
-        os.replace(draft, made)
-        _show(database, made)
+        os.replace(draft, new)
+        _swap_in(database, new)
 
 
 def keep_only_published(database: Path) -> list[str]:
-    """Remove every version of `database` but the published one; returns the names of those that could be restored."""
+    """Delete every version of `database` except the published one; returns the names of those that could be restored."""
     with lock(database.with_name(f".{database.stem}.lock"), purpose=f"removing versions of {database.name}"):
         current = version(database)
-        gone = [path for path in versions(database) if path.stem != current]
-        shown = [path for path in (database.parent / "published").glob(f"{database.stem}-*") if path.stem != current]
-        for path in gone + shown:
+        old = [path for path in versions(database) if path.stem != current]
+        copies = [path for path in (database.parent / "published").glob(f"{database.stem}-*") if path.stem != current]
+        for path in old + copies:
             path.unlink()
-        return [path.stem for path in gone]
+        return [path.stem for path in old]
 
 
 @contextmanager
-def lock(path: Path, *, purpose: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock between processes and threads; the kernel frees it when its holder dies.
 
-    `waiting` is called once, with who holds it, when the lock is taken and this call has to wait.
+    Args:
+        path: The lock file; it is created, and holds a description of the holder.
+        purpose: What for, as part of that description.
+        on_wait: Called once with the description of the holder when the lock is taken and this call has to wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if waiting:
+            if on_wait:
                 file.seek(0)
-                waiting(file.read().strip() or "another process")
+                on_wait(file.read().strip() or "another process")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(f"process {os.getpid()} ({purpose}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
@@ -171,7 +191,7 @@ def lock(path: Path, *, purpose: str, waiting: Callable[[str], None] | None = No
 
 
 def _own_copy(database: Path) -> Path | None:
-    """The file behind the published version; a plain file that somebody put in the link's place is taken as it is."""
+    """Grupa's own copy of the published version; a plain file in place of the link is used as it is."""
     published = version(database)
     if published is None or (database.exists() and not database.is_symlink()):
         return database if published else None
@@ -181,8 +201,8 @@ def _own_copy(database: Path) -> Path | None:
     return own
 
 
-def _write_anew(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
-    """Replace the file behind `con` by a fresh one of the same tables, views and comments."""
+def _rewrite_file(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
+    """Replace the file behind `con` by a new one with the same tables, views and comments."""
     fresh = draft.with_name(f"{draft.name}-anew")
     name = con.execute("SELECT current_database()").fetchall()[0][0]
     con.execute(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS fresh")
@@ -191,14 +211,14 @@ def _write_anew(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
     os.replace(fresh, draft)
 
 
-def _clear_left_overs(database: Path, base: Path | None) -> None:
-    """Remove what a writer left that died before its version was shown: nobody was told of it."""
+def _delete_unpublished(database: Path, base: Path | None) -> None:
+    """Delete what a killed writer left: its draft, and a version that it had not published yet."""
     for draft in (database.parent / "versions").glob(f".{database.stem}-*"):
         draft.unlink()
     kept = versions(database)
     if base in kept:
-        for unshown in kept[kept.index(base) + 1 :]:
-            unshown.unlink()
+        for unpublished in kept[kept.index(base) + 1 :]:
+            unpublished.unlink()
 
 
 def _next_number(database: Path) -> int:
@@ -206,43 +226,43 @@ def _next_number(database: Path) -> int:
     return max(numbers, default=0) + 1
 
 
-def _show(database: Path, made: Path) -> None:
-    """Copy the finished version to where people open it, and swap the link to it in one step."""
-    shown = database.parent / "published"
-    shown.mkdir(exist_ok=True)
-    copy = shown / made.name
-    draft = shown / f".{made.name}"
-    shutil.copyfile(made, draft)
+def _swap_in(database: Path, new: Path) -> None:
+    """Copy the version `new` to where clients open it, and swap the link to it atomically."""
+    published = database.parent / "published"
+    published.mkdir(exist_ok=True)
+    copy = published / new.name
+    draft = published / f".{new.name}"
+    shutil.copyfile(new, draft)
     draft.chmod(0o444)
     sync(draft)
     os.replace(draft, copy)
-    for folder in (made.parent, shown):
+    for folder in (new.parent, published):
         sync(folder)
     link = database.with_name(f".{database.name}.link")
     link.unlink(missing_ok=True)
     link.symlink_to(Path("published") / copy.name)
     os.replace(link, database)
     sync(database.parent)
-    # A client that has an old one open keeps it until it closes it; a few stay for those who are just opening theirs.
-    for old in sorted(shown.glob(f"*{database.stem}-*"), key=lambda path: path.name.lstrip("."))[:-_KEEP_SHOWN]:
+    # A client that has an old copy open keeps it until it closes it.
+    for old in sorted(published.glob(f"*{database.stem}-*"), key=lambda path: path.name.lstrip("."))[:-_KEEP_PUBLISHED]:
         old.unlink()
 
 
-def _thin(database: Path, keep_days: int) -> None:
-    """Remove old versions but the newest few and the last one of each kept day."""
+def _delete_old_versions(database: Path, keep_days: int) -> None:
+    """Delete old versions, except the newest few and the last one of each of the last `keep_days` days."""
     kept = versions(database)
     oldest_day = datetime.now(UTC) - timedelta(days=keep_days)
     last_of_day = {}
     for path in kept:
-        made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        if made_at >= oldest_day:
-            last_of_day[made_at.date()] = path
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if written_at >= oldest_day:
+            last_of_day[written_at.date()] = path
     for path in set(kept[:-_KEEP_NEWEST]) - set(last_of_day.values()):
         path.unlink()
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder, whatever becomes of the machine's power."""
+    """Sync a file's content, or the names in a folder, to disk, so that they survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

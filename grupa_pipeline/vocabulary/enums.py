@@ -46,6 +46,30 @@ class FeatureRole(StrEnum):
     """Describes clusters and is not used for clustering."""
 
 
+class InboxPhase(StrEnum):
+    """State of the inbox sensor: the cursor that it leaves with Dagster at each tick."""
+
+    IDLE = "idle"
+    """No log was ingested since the last snapshot run was requested."""
+    INGESTING = "ingesting"
+    """An ingest run was requested; when it has ended, a snapshot is due."""
+    NO_EVENTS = "no_events"
+    """Logs were ingested, and no event has ever been accepted."""
+    UP_TO_DATE = "up_to_date"
+    """Logs were ingested, and the snapshot of the last day of the events was made from the same input."""
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> "InboxPhase":
+        """The phase that a cursor names; IDLE where there is none.
+
+        Grupa 0.1.0 wrote the cursor `taken in` while it ingested. So what names no phase is read as INGESTING: at worst the
+        sensor checks once too often whether a snapshot is due.
+        """
+        if not cursor:
+            return cls.IDLE
+        return next((phase for phase in cls if phase == cursor), cls.INGESTING)
+
+
 class InsightKind(StrEnum):
     """What an insight is."""
 
@@ -58,6 +82,13 @@ class InsightSource(StrEnum):
 
     LLM = "llm"
     RULES = "rules"
+
+
+class JobName(StrEnum):
+    """Dagster's jobs; runs are found by these names."""
+
+    INGEST = "ingest_job"
+    SNAPSHOT = "snapshot_job"
 
 
 class Measure(StrEnum):
@@ -82,6 +113,29 @@ class MetricKind(StrEnum):
     """Mean of a number per user."""
     RATIO = "ratio"
     """Sum of one number per user over the sum of another."""
+
+
+class PipelineStage(StrEnum):
+    """What the pipeline does, in order. INGEST to INSIGHTS are named as the step of a Dagster run that does it."""
+
+    INBOX = "inbox"
+    INGEST = "ingest"
+    FEATURES = "features"
+    SEGMENTATION = "segmentation"
+    EVIDENCE = "cluster_evidence"
+    INSIGHTS = "insights"
+    PUBLISHED = "published"
+
+
+class PipelineState(StrEnum):
+    """Whether the pipeline works, waits or has ended."""
+
+    IDLE = "idle"
+    """Nothing has ever been processed."""
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class PlanStatus(StrEnum):
@@ -109,6 +163,15 @@ class Role(StrEnum):
     """An outcome that it does not want."""
 
 
+class RunState(StrEnum):
+    """How far one Dagster run is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class SegmentationStatus(StrEnum):
     """How far the clusters of a snapshot can be relied on."""
 
@@ -117,6 +180,15 @@ class SegmentationStatus(StrEnum):
     """No better than data without structure: clusters only describe."""
     TOO_FEW_USERS = "too_few_users"
     """Not segmented."""
+
+
+class TableStorage(StrEnum):
+    """Where the rows of a table are."""
+
+    ROWS = "rows"
+    """In the DuckDB file."""
+    PARQUET = "parquet"
+    """In immutable Parquet files, which a view of the DuckDB file reads."""
 
 
 class TransitionKind(StrEnum):

@@ -54,7 +54,7 @@ def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
         con.execute("UPDATE published_files SET content_key = 'another' WHERE table_name = 'user_features'")
     with invariants.opened(publication.database) as con:
         found = invariants.mixed_snapshots(con)
-    assert any("segmentations was made from another user_features" in fault for fault in found)
+    assert any("segmentations was computed from another user_features" in fault for fault in found)
 
 
 def test_a_plan_that_is_lost_is_seen(tmp_path: Path) -> None:

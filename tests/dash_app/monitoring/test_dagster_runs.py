@@ -5,11 +5,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
 from dagster._daemon.types import DaemonHeartbeat
 
-from dash_app.monitoring.dagster_runs import DagsterRuns
+from dash_app.monitoring.dagster_runs import DagsterRuns, DagsterStatus, SkippedTick
+from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.instance import dagster_instance
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.enums import InboxPhase, JobName, PipelineStage, RunState
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -39,9 +44,8 @@ def ingest_job() -> None:
     ingest()
 
 
-def test_where_dagster_never_ran_nothing_is_done_and_nothing_made(settings: Settings) -> None:
-    found = DagsterRuns(settings.dagster_home).now()
-    assert (found.alive, found.ingest, found.snapshot) == (False, None, None)
+def test_where_dagster_never_ran_the_status_is_empty_and_nothing_is_created(settings: Settings) -> None:
+    assert DagsterRuns(settings.dagster_home).now() == DagsterStatus()
     assert not settings.dagster_home.exists()
 
 
@@ -51,16 +55,47 @@ def test_the_last_runs_with_their_steps_and_failures(settings: Settings) -> None
         snapshot_job.execute_in_process(
             instance=instance, run_config=QUIET, raise_on_error=False, tags={"dagster/partition": "2025-06-29"}
         )
-    found = DagsterRuns(settings.dagster_home).now()
-    assert found.ingest is not None and found.ingest.status == "done" and "ingest" in found.ingest.step_times
-    assert found.ingest.ended is not None and found.ingest.ended >= found.ingest.created
-    assert found.snapshot is not None
-    assert (found.snapshot.status, found.snapshot.failed_step, found.snapshot.day) == (
-        "failed",
-        "segmentation",
+    status = DagsterRuns(settings.dagster_home).now()
+    ingested, failed = status.ingest, status.snapshot
+    assert ingested is not None and ingested.state is RunState.DONE and PipelineStage.INGEST in ingested.step_times
+    assert ingested.ended is not None and ingested.ended >= ingested.created
+    assert failed is not None
+    assert (failed.state, failed.failed_step, failed.day) == (
+        RunState.FAILED,
+        PipelineStage.SEGMENTATION,
         "2025-06-29",
     )
-    assert "the disk is full" in (found.snapshot.problem or "")
+    assert "the disk is full" in (failed.problem or "")
+
+
+@pytest.mark.parametrize("phase", list(InboxPhase))
+def test_the_last_tick_of_the_sensor_is_read_with_its_phase(settings: Settings, phase: InboxPhase) -> None:
+    sensor = build_defs(settings).resolve_sensor_def("inbox_sensor")
+    with dagster_instance(settings) as instance:
+        origin = RemoteInstigatorOrigin(
+            RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("grupa"), "grupa"),
+            sensor.name,
+        )
+        state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING)
+        instance.add_instigator_state(state)
+        tick = TickData(
+            state.instigator_origin_id,
+            sensor.name,
+            InstigatorType.SENSOR,
+            TickStatus.SKIPPED,
+            timestamp=121.0,
+            selector_id=state.selector_id,
+            skip_reason="whatever it says",
+            cursor=phase.value,
+        )
+        instance.create_tick(tick)
+    assert DagsterRuns(settings.dagster_home).now().skipped == SkippedTick(121.0, phase)
+
+
+def test_the_app_and_dagster_name_jobs_and_steps_alike(settings: Settings) -> None:
+    defs = build_defs(settings)
+    steps = {node.name for job in JobName for node in defs.resolve_job_def(job.value).nodes}
+    assert set(list(PipelineStage)[1:6]) <= steps
 
 
 @pytest.mark.parametrize(("age", "alive"), [(5, True), (600, False)])

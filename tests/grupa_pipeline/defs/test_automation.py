@@ -1,3 +1,5 @@
+"""The inbox sensor, the daily schedule, and when a snapshot is due."""
+
 import os
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
 from sample_data.generate import END, write_log
 from tests.grupa_pipeline.defs.test_pipeline import QUIET
 
@@ -30,10 +33,12 @@ def put(settings: Settings, name: str, users: int = 12) -> Path:
     return path
 
 
-def tick(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+def tick(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
     defs = build_defs(settings)
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    return defs.resolve_sensor_def("inbox_sensor")(context)
+    result = defs.resolve_sensor_def("inbox_sensor")(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
 
 
 def execute(settings: Settings, instance: dg.DagsterInstance, request: dg.RunRequest) -> None:
@@ -42,38 +47,51 @@ def execute(settings: Settings, instance: dg.DagsterInstance, request: dg.RunReq
 
 
 @pytest.mark.slow
-def test_a_file_in_the_inbox_is_taken_in_once_and_segmented(settings: Settings) -> None:
+def test_a_file_in_the_inbox_is_ingested_once_and_segmented(settings: Settings) -> None:
     path = put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:
         first = tick(settings, instance, None)
-        assert isinstance(first, dg.SensorResult)
         again = tick(settings, instance, first.cursor)
-        assert isinstance(again, dg.SensorResult)
         # Dagster starts no second run for a run key that it has seen.
         assert [r.run_key for r in first.run_requests or ()] == [r.run_key for r in again.run_requests or ()]
         execute(settings, instance, (first.run_requests or ())[0])
         assert not path.exists() and (settings.inbox / "done" / "log.csv").exists()
         second = tick(settings, instance, first.cursor)
-        assert isinstance(second, dg.SensorResult)
         [request] = second.run_requests or ()
         assert (request.job_name, request.partition_key) == ("snapshot_job", END.isoformat())
         execute(settings, instance, request)
-        assert isinstance(tick(settings, instance, second.cursor), dg.SkipReason)
+        third = tick(settings, instance, second.cursor)
+        assert third.skip_reason and third.cursor == InboxPhase.IDLE
     files = Publication(settings.warehouse).query("SELECT file_name FROM ingested_files").to_pylist()
     assert files == [{"file_name": "log.csv"}]
 
 
-def test_a_file_that_cannot_be_used_is_put_aside_with_the_reason(settings: Settings) -> None:
+def test_a_file_that_cannot_be_used_is_quarantined_with_the_reason(settings: Settings) -> None:
     bad = settings.inbox / "bad.csv"
     bad.write_text("a,b\n1,2\n")
     os.utime(bad, (0, 0))
     put(settings, "good.csv")
     with dg.DagsterInstance.ephemeral() as instance:
         result = tick(settings, instance, None)
-        assert isinstance(result, dg.SensorResult)
         execute(settings, instance, (result.run_requests or ())[0])
     assert "user_id" in (settings.inbox / "refused" / "bad.csv.why.txt").read_text()
     assert Publication(settings.warehouse).last_day() == END
+
+
+@pytest.mark.parametrize("cursor", [InboxPhase.INGESTING.value, "taken in"])  # the latter by Grupa 0.1.0
+def test_once_logs_are_ingested_the_cursor_says_why_no_snapshot_is_due(settings: Settings, cursor: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = tick(settings, instance, cursor)
+        assert (result.run_requests, result.cursor) == ([], InboxPhase.NO_EVENTS)
+        later = tick(settings, instance, result.cursor)
+        assert later.skip_reason and later.cursor == InboxPhase.NO_EVENTS
+
+
+def test_no_snapshot_is_due_while_logs_are_being_ingested(settings: Settings) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_run(dg.DagsterRun(JobName.INGEST.value, status=dg.DagsterRunStatus.STARTED))
+        result = tick(settings, instance, InboxPhase.INGESTING.value)
+    assert result.skip_reason and result.cursor == InboxPhase.INGESTING
 
 
 def test_a_file_that_is_still_arriving_waits(settings: Settings) -> None:
@@ -90,14 +108,15 @@ def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(setti
     schedule = defs.resolve_schedule_def("daily_resegmentation")
     with dg.DagsterInstance.ephemeral() as instance:
         empty = schedule(dg.build_schedule_context(instance=instance))
-        assert isinstance(empty, dg.SkipReason) and "No events" in str(empty.skip_message)
+        assert isinstance(empty, dg.SkipReason) and empty.skip_message
+        assert next_snapshot(SnapshotContext(settings)) is InboxPhase.NO_EVENTS
         put(settings, "log.csv")
         defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=QUIET)
         request = schedule(dg.build_schedule_context(instance=instance))
         assert isinstance(request, dg.RunRequest) and request.partition_key == END.isoformat()
         execute(settings, instance, request)
         done = schedule(dg.build_schedule_context(instance=instance))
-        assert isinstance(done, dg.SkipReason) and "segmented already" in str(done.skip_message)
+        assert isinstance(done, dg.SkipReason) and done.skip_message != empty.skip_message
 
 
 @pytest.mark.slow
@@ -108,7 +127,7 @@ def test_new_events_or_other_settings_are_another_input(settings: Settings) -> N
         first = next_snapshot(SnapshotContext(settings))
         assert isinstance(first, dg.RunRequest)
         execute(settings, instance, first)
-    assert isinstance(next_snapshot(SnapshotContext(settings)), dg.SkipReason)
+    assert next_snapshot(SnapshotContext(settings)) is InboxPhase.UP_TO_DATE
     other = SnapshotContext(Settings(warehouse=settings.warehouse, window_days=7))
     assert isinstance(next_snapshot(other), dg.RunRequest)
 

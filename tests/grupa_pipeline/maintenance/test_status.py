@@ -153,7 +153,7 @@ def test_a_version_that_does_not_open_stops_no_clearing_of_others(publication: P
     kept = publication.event_files()
     oldest = warehouse.versions(publication.database)[0]
     oldest.write_bytes(b"x" * 5000)
-    publication.clear_out()
+    publication.delete_unreferenced_files()
     assert all(path.exists() for path in kept)
 
 

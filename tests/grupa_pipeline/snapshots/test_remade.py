@@ -11,7 +11,8 @@ from grupa.cli.run import run
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.maintenance.withdrawal import withdraw
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.storage.publication import Publication, file_key
+from grupa_pipeline.storage.parquet_files import file_key
+from grupa_pipeline.storage.publication import Publication
 from sample_data.generate import END, write_log
 
 pytestmark = pytest.mark.slow

@@ -112,7 +112,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
 @pytest.mark.slow
 def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
     before = features(warehouse, 42)
-    for path in aggregate_cache.folder(warehouse.publication.folder).iterdir():
+    for path in aggregate_cache.cache_folder(warehouse.publication.folder).iterdir():
         path.write_bytes(path.read_bytes()[:100])
     assert features(warehouse, 42).equals(before)
 
@@ -122,7 +122,7 @@ def test_numbers_from_elsewhere_are_given_to_nobody(
     warehouse: SnapshotContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The register is lost, or an older one comes back, while sums lie there in which its numbers stand."""
-    path = aggregate_cache.folder(warehouse.publication.folder) / NAME
+    path = aggregate_cache.cache_folder(warehouse.publication.folder) / NAME
     features(warehouse, 42)
     older = path.read_bytes()
     taken_in(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
@@ -152,7 +152,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 def cache_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> ParquetAggregateCache:
     """A shelf whose register has one generation, whichever process asks."""
-    register = ParquetKeyDictionary(aggregate_cache.folder(warehouse.publication.folder))
+    register = ParquetKeyDictionary(aggregate_cache.cache_folder(warehouse.publication.folder))
     if not register.generations:
         with DuckDBEngine(con, key_dictionary=register) as engine:
             engine.assign_keys(engine.events("done"))
@@ -194,26 +194,26 @@ def test_other_roles_have_other_sums(warehouse: SnapshotContext, con: duckdb.Duc
 def test_who_is_forgotten_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     forget(Settings(warehouse=warehouse.publication.folder), "u3")
-    assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
+    assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
 def test_what_was_withdrawn_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
     withdraw(Settings(warehouse=warehouse.publication.folder), rows["file_sha256"][0].as_py())
-    assert list(aggregate_cache.folder(warehouse.publication.folder).iterdir()) == []
+    assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
 def test_sums_that_nobody_asks_for_go(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     kept, folder = cache_of(warehouse, con), warehouse.publication.folder
     kept.put("counts", TWO_DAYS, "made", 2)
-    (aggregate_cache.folder(folder) / ".half.parquet").touch()
+    (aggregate_cache.cache_folder(folder) / ".half.parquet").touch()
     aggregate_cache.clear(folder)
-    assert [path.name[0] != "." for path in aggregate_cache.folder(folder).iterdir()] == [
+    assert [path.name[0] != "." for path in aggregate_cache.cache_folder(folder).iterdir()] == [
         True,
         True,
     ]  # the sum and the register
-    for path in aggregate_cache.folder(folder).iterdir():
+    for path in aggregate_cache.cache_folder(folder).iterdir():
         os.utime(path, (time.time() + 3600,) * 2)  # the clock was set back
     aggregate_cache.clear(folder, keep_days=0)
     assert not kept.holds("counts", TWO_DAYS)

@@ -79,8 +79,8 @@ def test_tables_agree_only_when_each_was_made_from_the_others() -> None:
     assert staging.disagreements(agreeing()) == []
     states = agreeing()
     del states[CLUSTER_IDENTITIES.name]
-    assert "cluster_identities has not been made" in staging.disagreements(states)
+    assert "cluster_identities has not been computed" in staging.disagreements(states)
     states = agreeing() | {"user_features": TableState("another", {"events": "events key"}, 1)}
-    assert "user_clusters was made from another user_features" in staging.disagreements(states)
+    assert "user_clusters was computed from another user_features" in staging.disagreements(states)
     states = agreeing() | {"feature_catalog": TableState("key of feature_catalog", {"events": "later events"}, 1)}
     assert staging.disagreements(states) == ["its tables come from different events"]

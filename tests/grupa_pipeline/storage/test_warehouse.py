@@ -154,7 +154,7 @@ def test_the_lock_tells_who_holds_it(tmp_path: Path) -> None:
             holder.stdin.write(b"\n")  # type: ignore[union-attr]
             holder.stdin.flush()  # type: ignore[union-attr]
 
-        with warehouse.lock(path, purpose="ours", waiting=waiting):
+        with warehouse.lock(path, purpose="ours", on_wait=waiting):
             pass
     assert len(told) == 1
     assert f"process {holder.pid} (a long run" in told[0]
