@@ -1,4 +1,4 @@
-"""The set of requests that nobody may make, kind by kind, and a few honest ones beside them. Pure data; sends nothing."""
+"""Requests that the servers must refuse, by kind, and a few that they must serve. Pure data; sends nothing."""
 
 import json
 from collections.abc import Mapping
@@ -85,8 +85,8 @@ TRAVERSALS = (
 
 
 @dataclass(frozen=True)
-class Request:
-    """One request to `server` (`app` or `dagster`); what it lacks is filled in by the sender."""
+class RawRequest:
+    """One request to `server` (`app` or `dagster`); the sender adds the headers that it lacks."""
 
     kind: str
     server: str
@@ -96,57 +96,59 @@ class Request:
     body: bytes = b""
 
 
-def honest() -> list[Request]:
-    """What must pass."""
-    reads = [Request("honest", "app", path) for path in ("/", "/export/roadmap.json", "/assets/grupa.css", "/healthz")]
+def allowed_requests() -> list[RawRequest]:
+    """Requests that must be served."""
+    reads = [
+        RawRequest("allowed", "app", path) for path in ("/", "/export/roadmap.json", "/assets/grupa.css", "/healthz")
+    ]
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     return [
         *reads,
-        Request("honest", "app", "/roadmap", headers=link),
-        Request("honest", "dagster"),
-        Request("honest", "dagster", "/graphql", "POST", JSON, ASK),
+        RawRequest("allowed", "app", "/roadmap", headers=link),
+        RawRequest("allowed", "dagster"),
+        RawRequest("allowed", "dagster", "/graphql", "POST", JSON, ASK),
     ]
 
 
-def without_session(cookie: str) -> list[Request]:
-    """Requests with no session, and with ones that were made up or tampered with; `cookie` is a good one."""
+def without_session(cookie: str) -> list[RawRequest]:
+    """Requests with no session or a forged one; `cookie` is that of a valid session."""
     forged = _forged(cookie)
     writes = _writes()
     none = "without a session"
     return [
-        *(Request(none, "app", path) for path in APP_READS),
-        *(Request(none, "dagster", path) for path in DAGSTER_READS),
-        *(Request(none, *each) for each in writes),
-        Request(none, "dagster", "/graphql", headers=_websocket({})),
-        *(Request("with a forged session", "app", path, headers={"Cookie": each})
-          for each, path in product(forged, ("/", "/export/roadmap.json"))),
-        *(Request("with a forged session", "dagster", "/graphql", "POST", JSON | {"Cookie": each}, LAUNCH) for each in forged),
-        *(Request("with a header that only a proxy may set", "app", "/roadmap", headers={name: "kim"})
+        *(RawRequest(none, "app", path) for path in APP_READS),
+        *(RawRequest(none, "dagster", path) for path in DAGSTER_READS),
+        *(RawRequest(none, *write) for write in writes),
+        RawRequest(none, "dagster", "/graphql", headers=_websocket({})),
+        *(RawRequest("with a forged session", "app", path, headers={"Cookie": value})
+          for value, path in product(forged, ("/", "/export/roadmap.json"))),
+        *(RawRequest("with a forged session", "dagster", "/graphql", "POST", JSON | {"Cookie": value}, LAUNCH) for value in forged),
+        *(RawRequest("with a header that only a proxy may set", "app", "/roadmap", headers={name: "kim"})
           for name in ("X-Forwarded-User", "X-Remote-User", "Remote-User", "X-Forwarded-For", "Authorization")),
     ]  # fmt: skip
 
 
-def forbidden(ports: Mapping[str, int]) -> list[Request]:
-    """What is refused whoever asks."""
+def forbidden_requests(ports: Mapping[str, int]) -> list[RawRequest]:
+    """Requests that are refused whatever the session."""
     app_targets = [("app", "/"), ("app", "/export/users.csv"), ("dagster", "/"), ("dagster", "/graphql")]
     return [
-        *(Request("with a foreign Host", server, path, headers={"Host": host.format(port=ports[server])})
+        *(RawRequest("with a foreign Host", server, path, headers={"Host": host.format(port=ports[server])})
           for (server, path), host in product(app_targets, FOREIGN_HOSTS)),
-        *(Request("cross-site", server, path, headers=sent) for (server, path), sent in product(app_targets, CROSS_SITE)),
-        *(Request("cross-site", server, path, method, {**kind, **sent}, body)
+        *(RawRequest("cross-site", server, path, headers=sent) for (server, path), sent in product(app_targets, CROSS_SITE)),
+        *(RawRequest("cross-site", server, path, method, {**kind, **sent}, body)
           for (server, path, method, kind, body), sent in product(_writes(), CROSS_SITE)),
-        *(Request("cross-site", "dagster", "/graphql", headers=_websocket(sent)) for sent in CROSS_SITE),
-        *(Request("path-traversing", server, path) for server, path in product(("app", "dagster"), TRAVERSALS)),
+        *(RawRequest("cross-site", "dagster", "/graphql", headers=_websocket(sent)) for sent in CROSS_SITE),
+        *(RawRequest("path-traversing", server, path) for server, path in product(("app", "dagster"), TRAVERSALS)),
         *_over_size(),
         *_not_as_json(),
     ]  # fmt: skip
 
 
 def _writes() -> list[tuple[str, str, str, Mapping[str, str], bytes]]:
-    told = b'{"name": "log.csv", "size": 10}'
+    announcement = b'{"name": "log.csv", "size": 10}'
     return [
         ("app", "/_dash-update-component", "POST", JSON, b"{}"),
-        ("app", "/uploads", "POST", JSON, told),
+        ("app", "/uploads", "POST", JSON, announcement),
         ("app", "/uploads/x", "PUT", {"Content-Type": "text/csv"}, b"a,b"),
         ("dagster", "/graphql", "POST", JSON, LAUNCH),
         ("dagster", "/report_asset_materialization/clusters", "POST", JSON, b"{}"),
@@ -159,7 +161,7 @@ def _forged(cookie: str) -> list[str]:
     values = ["", "kim", "..", payload, f"{payload}.{stamp}", f"{payload}.{stamp}.", f"{payload}.{stamp}.{signature[::-1]}",
               f"x{payload}.{stamp}.{signature}", f"{payload}.{stamp[::-1]}.{signature}", value + "x", value[:-2], value * 2,
               "eyJ1c2VyIjoia2ltIn0." + stamp + "." + signature, "%00", "null"]  # fmt: skip
-    return [*(f"{name}={each}" for each in values), f"session={value}", f"{name}_={value}"]
+    return [*(f"{name}={forged}" for forged in values), f"session={value}", f"{name}_={value}"]
 
 
 def _websocket(sent: Mapping[str, str]) -> dict[str, str]:
@@ -167,31 +169,31 @@ def _websocket(sent: Mapping[str, str]) -> dict[str, str]:
     return {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Protocol": "graphql-ws"} | key | dict(sent)
 
 
-def _over_size() -> list[Request]:
+def _over_size() -> list[RawRequest]:
     kind, large = "over-size", b" " * LARGE
     chunked = {"Transfer-Encoding": "chunked"}
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (LARGE, large)
     huge = json.dumps({"name": "log.csv", "size": 10**15}).encode()
     return [
-        Request(kind, "app", "/_dash-update-component", "POST", JSON, large),
-        Request(kind, "app", "/_dash-update-component", "POST", JSON | chunked, chunks),
-        Request(kind, "app", "/uploads", "POST", JSON, large),
-        Request(kind, "app", "/uploads", "POST", JSON | chunked, chunks),
-        Request(kind, "app", "/uploads", "POST", JSON, huge),
-        Request(kind, "app", "/uploads/x", "PUT", {"Content-Length": str(10**15)}, b"x"),
-        Request(kind, "app", "/", "GET", {}, large),
-        Request(kind, "dagster", "/graphql", "POST", JSON, large),
-        Request(kind, "dagster", "/graphql", "POST", JSON | chunked, chunks),
-        Request(kind, "dagster", "/graphql", "POST", JSON | {"Content-Length": "-1"}, ASK),
-        *(Request(kind, server, "/" + "x" * 200_000) for server in ("app", "dagster")),
-        *(Request(kind, server, headers={"X-Large": "x" * 200_000}) for server in ("app", "dagster")),
+        RawRequest(kind, "app", "/_dash-update-component", "POST", JSON, large),
+        RawRequest(kind, "app", "/_dash-update-component", "POST", JSON | chunked, chunks),
+        RawRequest(kind, "app", "/uploads", "POST", JSON, large),
+        RawRequest(kind, "app", "/uploads", "POST", JSON | chunked, chunks),
+        RawRequest(kind, "app", "/uploads", "POST", JSON, huge),
+        RawRequest(kind, "app", "/uploads/x", "PUT", {"Content-Length": str(10**15)}, b"x"),
+        RawRequest(kind, "app", "/", "GET", {}, large),
+        RawRequest(kind, "dagster", "/graphql", "POST", JSON, large),
+        RawRequest(kind, "dagster", "/graphql", "POST", JSON | chunked, chunks),
+        RawRequest(kind, "dagster", "/graphql", "POST", JSON | {"Content-Length": "-1"}, ASK),
+        *(RawRequest(kind, server, "/" + "x" * 200_000) for server in ("app", "dagster")),
+        *(RawRequest(kind, server, headers={"X-Large": "x" * 200_000}) for server in ("app", "dagster")),
     ]
 
 
-def _not_as_json() -> list[Request]:
+def _not_as_json() -> list[RawRequest]:
     kind = "GraphQL other than by POST of JSON"
     query = "?query=mutation%7BreloadWorkspace%7B__typename%7D%7D"
-    reads = [Request(kind, "dagster", f"{path}{query}", method)
+    reads = [RawRequest(kind, "dagster", f"{path}{query}", method)
              for path, method in product(("/graphql", "/graphql/", "/%67raphql", "//graphql"), ("GET", "HEAD"))]  # fmt: skip
     types = (
         "text/plain",
@@ -200,4 +202,7 @@ def _not_as_json() -> list[Request]:
         "application/graphql",
         "",
     )
-    return reads + [Request(kind, "dagster", "/graphql", "POST", {"Content-Type": each}, LAUNCH) for each in types]
+    return reads + [
+        RawRequest(kind, "dagster", "/graphql", "POST", {"Content-Type": kind_of_body}, LAUNCH)
+        for kind_of_body in types
+    ]

@@ -1,4 +1,4 @@
-"""Many at once: readers polling, a session left open, a run publishing in a loop, clients saving plans."""
+"""Concurrent use: readers polling, a session held open, a run publishing in a loop, clients saving plans."""
 
 import time
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from grupa_pipeline.storage import warehouse
 
 READERS, CLIENTS = 8, 4
 PAUSE_SECONDS = 0.1
-"""A reader's between two looks."""
+"""Pause of a reader between two queries."""
 
 
 @dataclass
-class Found:
-    """What happened; `faults` holds a line each: errors, stale or mixed snapshots, lost plans."""
+class ConcurrencyResults:
+    """Numbers of reads, runs and saves; `faults` holds a line each: errors, stale or mixed snapshots, lost plans."""
 
     reads: int
     publishes: int
@@ -30,9 +30,10 @@ class Found:
     faults: list[str]
 
 
-def read_on(folder: Path, acknowledged: "Synchronized[int]", stop: Event, told: Connection) -> None:
-    """Look again and again, as an analyst's client does; what was acknowledged before a look began must be in it."""
-    reads, faults = 0, []
+def read_on(folder: Path, acknowledged: "Synchronized[int]", stop: Event, results: Connection) -> None:
+    """Query again and again, as an analyst's client does; what was acknowledged before a query must be in its result."""
+    reads = 0
+    faults: list[str] = []
     while not stop.is_set():
         least = acknowledged.value
         try:
@@ -44,70 +45,72 @@ def read_on(folder: Path, acknowledged: "Synchronized[int]", stop: Event, told: 
             faults.append(f"reader: {error}".splitlines()[0])
         reads += 1
         time.sleep(PAUSE_SECONDS)
-    told.send((reads, faults))
+    results.send((reads, faults))
 
 
-def run_on(folder: Path, logs: Path, acknowledged: "Synchronized[int]", stop: Event, told: Connection) -> None:
-    """Take a new log in and segment, again and again."""
-    faults, number = [], acknowledged.value
+def run_on(folder: Path, logs: Path, acknowledged: "Synchronized[int]", stop: Event, results: Connection) -> None:
+    """Ingest a new log and segment, again and again."""
+    faults: list[str] = []
+    number = acknowledged.value
     while not stop.is_set():
-        said = workers.run_here(folder, workers.small_log(logs, number))
+        result = workers.run_here(folder, workers.small_log(logs, number))
         number += 1
-        if said == "done":
+        if result.succeeded:
             acknowledged.value += 1
         else:
-            faults.append(f"run: {said}")
-    told.send((acknowledged.value, faults))
+            faults.append(f"run: {result}")
+    results.send((acknowledged.value, faults))
 
 
-def save_on(folder: Path, who: str, stop: Event, told: Connection) -> None:
-    """Save plans; what was acknowledged is sent when it ends."""
-    ours = _Kept()
+def save_on(folder: Path, who: str, stop: Event, results: Connection) -> None:
+    """Save plans until `stop`; sends the acknowledged saves at the end."""
+    saves = _ListSink()
     try:
-        workers.save_plans(folder, who, ours, lambda: not stop.is_set())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the harness tells it
-        told.send((ours.said[1:], [f"client: {error}".splitlines()[0]]))
+        workers.save_plans(folder, who, saves, lambda: not stop.is_set())
+    except Exception as error:  # noqa: BLE001 - every error is a result
+        results.send((saves.messages[1:], [f"client: {error}".splitlines()[0]]))
     else:
-        told.send((ours.said[1:], []))
+        results.send((saves.messages[1:], []))
 
 
-def crowd(context: ForkServerContext, folder: Path, seconds: float) -> Found:
-    """Let them all work on one warehouse for `seconds`; what was found."""
-    house = folder / "warehouse"
-    workers.attempt(context, house, workers.small_log(folder, 0))
-    Roadmap(house).ensure()
+def work_concurrently(context: ForkServerContext, folder: Path, seconds: float) -> ConcurrencyResults:
+    """Let all of them work on one warehouse for `seconds`."""
+    shared = folder / "warehouse"
+    workers.attempt(context, shared, workers.small_log(folder, 0))
+    Roadmap(shared).ensure()
     acknowledged, stop = context.Value("i", 1), context.Event()
-    held = invariants.opened(house / warehouse.PIPELINE_FILE)
+    held = invariants.opened(shared / warehouse.PIPELINE_FILE)
     before = held.execute("SELECT count(*), sum(hash(user_id)) FROM events").fetchall()
-    jobs: list[tuple[Callable[..., None], tuple[object, ...]]] = [(run_on, (house, folder, acknowledged, stop))]
-    jobs += [(read_on, (house, acknowledged, stop))] * READERS
-    jobs += [(save_on, (house, f"client-{number}", stop)) for number in range(CLIENTS)]
+    jobs: list[tuple[Callable[..., None], tuple[object, ...]]] = [(run_on, (shared, folder, acknowledged, stop))]
+    jobs += [(read_on, (shared, acknowledged, stop))] * READERS
+    jobs += [(save_on, (shared, f"client-{number}", stop)) for number in range(CLIENTS)]
     started = []
-    for work, given in jobs:
+    for work, arguments in jobs:
         ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(*given, theirs))
+        process = context.Process(target=work, args=(*arguments, theirs))
         process.start()
         theirs.close()
         started.append((process, ours))
     time.sleep(seconds)
     stop.set()
-    said = [ours.recv() for _, ours in started]
+    messages = [ours.recv() for _, ours in started]
     for process, _ in started:
         process.join()
     after = held.execute("SELECT count(*), sum(hash(user_id)) FROM events").fetchall()
     held.close()
-    faults = [fault for _, found in said for fault in found]
+    faults = [fault for _, lines in messages for fault in lines]
     faults += [] if before == after else ["the session that was held open saw another version"]
-    saves = [save for done, _ in said[1 + READERS :] for save in done]
-    faults += [f"plan: {why}" for why in invariants.plan_faults(house, saves)]
-    return Found(sum(done for done, _ in said[1 : 1 + READERS]), said[0][0] - 1, len(saves), faults)
+    saves = [save for done, _ in messages[1 + READERS :] for save in done]
+    faults += [f"plan: {why}" for why in invariants.plan_faults(shared, saves)]
+    reads = sum(done for done, _ in messages[1 : 1 + READERS])
+    return ConcurrencyResults(reads, messages[0][0] - 1, len(saves), faults)
 
 
-class _Kept:
-    """Stands for a connection: keeps what it is told."""
+class _ListSink:
+    """A sink that collects messages in a list."""
 
     def __init__(self) -> None:
-        self.said: list[object] = []
+        self.messages: list[object] = []
 
-    def send(self, what: object) -> None:
-        self.said.append(what)
+    def send(self, message: object, /) -> None:
+        self.messages.append(message)

@@ -1,4 +1,4 @@
-"""Fuzz the ingest: files made by breaking a good log, and what became of each: taken in, refused in a sentence, a traceback."""
+"""Fuzzing of ingestion: logs with random damage are ingested, refused in a sentence, or cause a traceback."""
 
 import gzip
 import random
@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from grupa_pipeline.ingest.ingest import ingest_files
 
 NOW = datetime(2025, 6, 1)
 STAMPS = ("2025-01-{d:02}T{h:02}:00:00Z", "2025-01-{d:02} {h:02}:00", "{d}/{h}/25 10:00", "17356{h:02}{d:03}", "x", "")
-PIECES = (
+FRAGMENTS = (
     b'"',
     b'""',
     b",",
@@ -47,7 +48,7 @@ def good_log(rng: random.Random) -> bytes:
 
 def insert(rng: random.Random, log: bytes) -> bytes:
     at = rng.randint(0, len(log))
-    return log[:at] + rng.choice(PIECES) * rng.choice((1, 1, 1, 50)) + log[at:]
+    return log[:at] + rng.choice(FRAGMENTS) * rng.choice((1, 1, 1, 50)) + log[at:]
 
 
 def delete(rng: random.Random, log: bytes) -> bytes:
@@ -114,24 +115,34 @@ def broken_log(rng: random.Random) -> bytes:
     return log
 
 
-def outcome(path: Path, out: Path) -> tuple[str, int]:
-    """What became of the file, and its unaccounted rows."""
+class FileOutcome(StrEnum):
+    """What ingestion did with a file."""
+
+    INGESTED = "ingested"
+    REFUSED = "refused"
+    REFUSED_AT_LENGTH = "refused in more than a sentence"
+    TRACEBACK = "traceback"
+
+
+def outcome(path: Path, out: Path) -> tuple[FileOutcome, int]:
+    """What ingestion did with the file, and its unaccounted rows."""
     try:
         [file] = ingest_files([path], out, known=lambda day: [], known_sha256=frozenset(), now=NOW)
     except UnusableFileError as refusal:
-        return ("refused" if "\n" not in str(refusal) else "refused in more than a sentence"), 0
+        return FileOutcome.REFUSED_AT_LENGTH if "\n" in str(refusal) else FileOutcome.REFUSED, 0
     except Exception:  # noqa: BLE001 - a traceback is what is being counted
         traceback.print_exc()
-        return "traceback", 0
+        return FileOutcome.TRACEBACK, 0
     events = sum(pq.read_metadata(events).num_rows for events in file.event_files.values())
     listed = sum(reason in REASONS for reason in file.rejected["reason"].to_pylist())
-    return "taken in", abs(file.rows_read - events - listed - file.rows_duplicate)
+    return FileOutcome.INGESTED, abs(file.rows_read - events - listed - file.rows_duplicate)
 
 
-def fuzz(files: int, seed: int) -> tuple[Counter[str], int, list[str]]:
-    """Break so many logs and take them in: what became of them, unaccounted rows, and a line for each that was not well."""
-    outcomes: Counter[str] = Counter()
-    unaccounted, faults = 0, []
+def fuzz(files: int, seed: int) -> tuple[Counter[FileOutcome], int, list[str]]:
+    """Damage and ingest so many logs: number of files by outcome, unaccounted rows, and a line for each fault."""
+    outcomes: Counter[FileOutcome] = Counter()
+    unaccounted = 0
+    faults: list[str] = []
     for number in range(files):
         rng = random.Random(f"{seed}-{number}")
         with tempfile.TemporaryDirectory() as folder:
@@ -140,6 +151,6 @@ def fuzz(files: int, seed: int) -> tuple[Counter[str], int, list[str]]:
             kind, rows = outcome(path, Path(folder) / "out")
         outcomes[kind] += 1
         unaccounted += rows
-        if kind not in ("taken in", "refused") or rows:
+        if kind not in (FileOutcome.INGESTED, FileOutcome.REFUSED) or rows:
             faults.append(f"file {number} of seed {seed}: {kind}, {rows} rows unaccounted for")
     return outcomes, unaccounted, faults

@@ -1,4 +1,4 @@
-"""What must hold of a warehouse whatever happened to it: it opens, nothing acknowledged is missing, no snapshot is mixed."""
+"""Invariants of a warehouse: it opens, nothing acknowledged is missing, no snapshot is mixed."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from grupa_pipeline.storage.staging import TableState
 
 
 def opened(database: Path) -> duckdb.DuckDBPyConnection:
-    """A connection as an analyst's client has it: the file behind the link, read-only."""
+    """A connection like that of an analyst's client: the file behind the link, read-only."""
     return duckdb.connect(os.path.realpath(database), read_only=True)
 
 
 def mixed_snapshots(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Snapshots whose tables were not made from each other, or whose counts do not fit their rows."""
+    """Snapshots whose tables were not computed from each other, or whose counts differ from their rows, a line each."""
     states: dict[object, dict[str, TableState]] = {}
     for name, day, key, rows, inputs in con.execute(
         "SELECT table_name, day, content_key, rows, inputs FROM published_files WHERE table_name <> 'events'"
     ).fetchall():
         states.setdefault(day, {})[name] = TableState(key, json.loads(inputs), rows)
-    faults = [f"{day}: {why}" for day, found in states.items() for why in staging.disagreements(found)]
+    faults = [f"{day}: {why}" for day, tables in states.items() for why in staging.disagreements(tables)]
     faults += [
         f"{day}: {users} users, {listed} listed"
         for day, users, listed in con.execute(
@@ -36,7 +36,7 @@ def mixed_snapshots(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def lost_rows(con: duckdb.DuckDBPyConnection, acknowledged: Iterable[str]) -> list[str]:
-    """Files (SHA-256) that were acknowledged and are not there, and files whose rows are not those that were counted."""
+    """Acknowledged files (SHA-256) that are missing, and files whose rows differ from their counts, a line each."""
     counted = con.execute(
         """SELECT f.file_sha256, f.rows_accepted, f.rows_rejected,
                   (SELECT count(*) FROM events e WHERE e.file_sha256 = f.file_sha256),
@@ -51,8 +51,9 @@ def lost_rows(con: duckdb.DuckDBPyConnection, acknowledged: Iterable[str]) -> li
 
 
 def pipeline_faults(folder: Path, acknowledged: Iterable[str]) -> list[str]:
-    """What is wrong with `grupa.duckdb`, the published file and the house's own copy; empty when nothing is."""
-    database, faults = folder / warehouse.PIPELINE_FILE, []
+    """What is wrong with `grupa.duckdb`, the published file and Grupa's own copy, a line each."""
+    database = folder / warehouse.PIPELINE_FILE
+    faults: list[str] = []
     if warehouse.version(database) is None:
         return ["nothing is published"] if set(acknowledged) else []
     try:
@@ -66,7 +67,7 @@ def pipeline_faults(folder: Path, acknowledged: Iterable[str]) -> list[str]:
 
 
 def plan_faults(folder: Path, acknowledged: Iterable[tuple[str, int]]) -> list[str]:
-    """Acknowledged saves (plan, revision) that are not in the roadmap; or that it does not open."""
+    """Acknowledged saves (plan, revision) that are not in the roadmap, a line each; or that it does not open."""
     database = folder / warehouse.ROADMAP_FILE
     try:
         with opened(database) as con:

@@ -1,4 +1,4 @@
-"""What publishing a day costs beside the run that makes it, with 30 snapshots of 10,000 users kept."""
+"""Cost of publishing a day as a share of the run that computes it, with 30 snapshots of 10,000 users kept."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,12 +20,11 @@ USERS, SNAPSHOTS = 10_000, 30
 
 
 def measure(folder: Path, users: int = USERS) -> tuple[float, float]:
-    """Seconds that publishing took of a run on `users` users, and seconds of that run."""
-    house = folder / "warehouse"
-    settings = Settings(warehouse=house)
+    """Seconds spent publishing in a run on `users` users, and seconds of that run."""
+    settings = Settings(warehouse=folder / "warehouse")
     write_log(folder / "few.csv", users=200)
     run(settings, [folder / "few.csv"])
-    _keep_snapshots(Publication(house), users)
+    _publish_past_snapshots(Publication(settings.warehouse), users)
     write_log(folder / "log.csv", users=users, seed=7)
     spent: list[float] = []
     for name in ("publish_events", "publish_agreeing"):
@@ -35,20 +34,20 @@ def measure(folder: Path, users: int = USERS) -> tuple[float, float]:
     return sum(spent), time.monotonic() - began
 
 
-def _keep_snapshots(publication: Publication, users: int) -> None:
-    """Publish the snapshot of `END` again for the days before it, its per-user tables drawn out to `users` users."""
-    made = {table: publication.load_published(table, END) for table in SNAPSHOT_TABLES}
+def _publish_past_snapshots(publication: Publication, users: int) -> None:
+    """Publish the snapshot of `END` again for the days before it, its per-user tables resampled to `users` users."""
+    rows = {table: publication.load_published(table, END) for table in SNAPSHOT_TABLES}
     states = publication.states(END)
     rng = np.random.default_rng(1)
     for day in (END - timedelta(days=SNAPSHOTS - n) for n in range(SNAPSHOTS)):
-        drawn = {table: _of_day(table, made[table], day, users, rng) for table in SNAPSHOT_TABLES}
+        drawn = {table: _of_day(table, rows[table], day, users, rng) for table in SNAPSHOT_TABLES}
         publish_drawn(publication, day, drawn, states)
 
 
 def publish_drawn(
     publication: Publication, day: date, drawn: Mapping[Table, pa.Table], states: Mapping[str, staging.TableState]
 ) -> None:
-    """Publish made-up tables of a day as if each had been made from the others, as those in `states` were."""
+    """Publish resampled tables of a day as if each had been computed from the others, as those in `states` were."""
     keys = {table.name: staging.content_key(staging.conform(table, rows)) for table, rows in drawn.items()}
     for table, rows in drawn.items():
         inputs = {name: keys.get(name, key) for name, key in states[table.name].inputs.items()}
@@ -70,10 +69,10 @@ def _of_day(table: Table, rows: pa.Table, day: date, users: int, rng: np.random.
 
 
 def _timed(work: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
-    def timed(*given: Any, **named: Any) -> Any:
+    def timed(*args: Any, **kwargs: Any) -> Any:
         began = time.monotonic()
         try:
-            return work(*given, **named)
+            return work(*args, **kwargs)
         finally:
             spent.append(time.monotonic() - began)
 

@@ -1,4 +1,4 @@
-"""kill -9 at random instants of `grupa run`; after each: what was acknowledged is there, and the next run succeeds."""
+"""kill -9 at random instants of `grupa run`: after each, all acknowledged rows are there and the next run succeeds."""
 
 import random
 import shutil
@@ -9,106 +9,118 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from benchmarks.reliability import invariants, workers
-from benchmarks.reliability.kills import FRESH_EVERY, Tally
+from benchmarks.reliability.kills import FRESH_EVERY, KillResults, KillStage
+from benchmarks.reliability.workers import RunResult
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse as files
 from grupa_pipeline.storage.repair import repair
 
 MANY_EVERY, AIMED_EVERY = 20, 4
-"""One run in so many has users enough to look for groups; one in so many is killed while it publishes."""
+"""One run in 20 has users enough for clusters; one in 4 is killed while it publishes."""
 
 PUBLISHING_SECONDS = 0.2
-"""About as long as a version is being made, once its draft is seen, on a machine with other work."""
+"""About how long a version is being written once its draft is there, on a busy machine."""
 
 
 @dataclass
-class House:
-    """A warehouse, and the logs (SHA-256) that were acknowledged to be in it."""
+class TargetWarehouse:
+    """A warehouse whose runs are killed, and the logs (SHA-256) that it has acknowledged."""
 
     folder: Path
     known: list[str] = field(default_factory=list)
 
-    def copy(self, folder: Path) -> "House":
+    def copy(self, folder: Path) -> "TargetWarehouse":
         shutil.copytree(self.folder, folder, symlinks=True)
         repair(Settings(warehouse=folder))
-        return House(folder, list(self.known))
+        return TargetWarehouse(folder, list(self.known))
 
 
 @dataclass
-class Start:
-    """A warehouse to begin with, and how long a whole run takes, by the number of users in a log."""
+class Baseline:
+    """A warehouse to copy, and seconds of a complete run by the number of users in its log."""
 
-    house: House
+    target: TargetWarehouse
     lengths: dict[int, float]
 
 
-def make_start(context: ForkServerContext, folder: Path) -> tuple[Start, Tally]:
-    """Take two logs of each size in; the second of each is as long as the runs to come."""
-    tally, base, lengths = Tally(), House(folder / "base"), dict.fromkeys((workers.MANY_USERS, workers.USERS), 0.0)
+def make_baseline(context: ForkServerContext, folder: Path) -> tuple[Baseline, KillResults]:
+    """Ingest two logs of each size; the second run of each takes as long as the runs to come."""
+    results, base, lengths = (
+        KillResults(),
+        TargetWarehouse(folder / "base"),
+        dict.fromkeys((workers.MANY_USERS, workers.USERS), 0.0),
+    )
     for users in (*lengths, *lengths):
-        lengths[users] = _whole_run(context, tally, base, workers.small_log(folder, len(base.known), users))
-    return Start(base, lengths), tally
+        lengths[users] = _complete_run(context, results, base, workers.small_log(folder, len(base.known), users))
+    return Baseline(base, lengths), results
 
 
 def kill_runs(
-    context: ForkServerContext, start: Start, folder: Path, kills: int, rng: random.Random, until: float = float("inf")
-) -> Tally:
-    """Kill `kills` runs, at instants drawn evenly from the length of the last whole run, one in four as it publishes.
+    context: ForkServerContext,
+    baseline: Baseline,
+    folder: Path,
+    kills: int,
+    rng: random.Random,
+    until: float = float("inf"),
+) -> KillResults:
+    """Kill `kills` runs at instants drawn uniformly from the duration of the last complete run, one in four as it publishes.
 
-    Stops early, after a whole kill, once the monotonic clock passes `until`.
+    Stops early once the monotonic clock passes `until`.
     """
-    tally, base, lengths = Tally(), start.house, dict(start.lengths)
-    house, number = base.copy(folder / "runs-0"), 0
-    while tally.kills < kills and time.monotonic() < until:
+    results, base, lengths = KillResults(), baseline.target, dict(baseline.lengths)
+    target, number = base.copy(folder / "runs-0"), 0
+    while results.kills < kills and time.monotonic() < until:
         number += 1
         if number % FRESH_EVERY == 0:
-            shutil.rmtree(house.folder)
-            house = base.copy(folder / f"runs-{number}")
+            shutil.rmtree(target.folder)
+            target = base.copy(folder / f"runs-{number}")
         users = workers.MANY_USERS if number % MANY_EVERY == 0 else workers.USERS
         log = workers.small_log(folder, 100 + number, users)
-        before = files.version(house.folder / files.PIPELINE_FILE)
+        before = files.version(target.folder / files.PIPELINE_FILE)
         instant = rng.uniform(0, lengths[users]) if number % AIMED_EVERY else None
-        if said := _run_and_kill(context, house.folder, log, instant, rng):
-            tally.failures += [] if said == "done" else [f"a run that was to be killed: {said}"]
-            house.known.append(workers.sha256_of(log))
+        if result := _run_and_kill(context, target.folder, log, instant, rng):
+            results.failures += [] if result.succeeded else [f"a run that was to be killed: {result}"]
+            target.known.append(workers.sha256_of(log))
             continue
-        tally.kills += 1
-        tally.stages[_stage(house.folder, before)] += 1
-        tally.faults += [f"kill {tally.kills}: {why}" for why in invariants.pipeline_faults(house.folder, house.known)]
-        lengths[users] = _whole_run(context, tally, house, log)
-    return tally
+        results.kills += 1
+        results.stages[_stage(target.folder, before)] += 1
+        results.faults += [
+            f"kill {results.kills}: {why}" for why in invariants.pipeline_faults(target.folder, target.known)
+        ]
+        lengths[users] = _complete_run(context, results, target, log)
+    return results
 
 
 def _run_and_kill(
-    context: ForkServerContext, house: Path, log: Path, instant: float | None, rng: random.Random
-) -> str | None:
-    """Start a run and kill it after `instant` seconds (None: as it publishes); what it said if it ended before."""
-    with workers.started(context, house, log) as told:
+    context: ForkServerContext, folder: Path, log: Path, instant: float | None, rng: random.Random
+) -> RunResult | None:
+    """Start a run and kill it after `instant` seconds (None: as it publishes); returns its result if it ended before."""
+    with workers.started(context, folder, log) as connection:
         if instant is None:
-            _wait_for_publishing(house, told, rng.choice((1, 2)))
+            _wait_for_publishing(folder, connection, rng.choice((1, 2)))
             instant = rng.uniform(0, PUBLISHING_SECONDS)
-        return workers.last_word(told) if told.poll(instant) else None
+        return workers.final_result(connection) if connection.poll(instant) else None
 
 
-def _whole_run(context: ForkServerContext, tally: Tally, house: House, log: Path) -> float:
-    """Run to the end, look, and note what was wrong; seconds that it took."""
+def _complete_run(context: ForkServerContext, results: KillResults, target: TargetWarehouse, log: Path) -> float:
+    """Run to the end, check, and record what is wrong; returns the seconds it took."""
     began = time.monotonic()
-    said = workers.attempt(context, house.folder, log)
+    result = workers.attempt(context, target.folder, log)
     seconds = time.monotonic() - began
-    if said != "done":
-        tally.failures.append(f"the run after kill {tally.kills}: {said}")
-    house.known.append(workers.sha256_of(log))
-    tally.faults += [
-        f"after kill {tally.kills}: {why}" for why in invariants.pipeline_faults(house.folder, house.known)
+    if not result.succeeded:
+        results.failures.append(f"the run after kill {results.kills}: {result}")
+    target.known.append(workers.sha256_of(log))
+    results.faults += [
+        f"after kill {results.kills}: {why}" for why in invariants.pipeline_faults(target.folder, target.known)
     ]
     return seconds
 
 
-def _wait_for_publishing(folder: Path, told: Connection, nth: int) -> None:
-    """Wait until the run publishes for the `nth` time, or ended: events are the first time, a snapshot's tables the second."""
+def _wait_for_publishing(folder: Path, connection: Connection, nth: int) -> None:
+    """Wait until the run publishes for the `nth` time (1: events, 2: the snapshot's tables), or has ended."""
     draft, seen = folder / "versions" / f".{Path(files.PIPELINE_FILE).stem}-draft", 0
     was_there = False
-    while not told.poll(0.001):
+    while not connection.poll(0.001):
         is_there = draft.exists()
         seen += is_there and not was_there
         if seen == nth:
@@ -116,14 +128,14 @@ def _wait_for_publishing(folder: Path, told: Connection, nth: int) -> None:
         was_there = is_there
 
 
-def _stage(folder: Path, before: str | None) -> str:
-    """How far a killed run had come, by what it left; `before` is the version that was published when it began."""
+def _stage(folder: Path, before: str | None) -> KillStage:
+    """How far a killed run had come; `before` is the version that was published when it began."""
     database = folder / files.PIPELINE_FILE
     kept = [path.stem for path in files.versions(database)]
-    shown = str(files.version(database))
-    if kept[-1] != shown or list((folder / "versions").glob(f".{database.stem}-draft*")):
-        return "while publishing"
+    current = str(files.version(database))
+    if kept[-1] != current or list((folder / "versions").glob(f".{database.stem}-draft*")):
+        return KillStage.PUBLISHING
     if list((folder / "staging").glob("*/*.parquet")):
-        return "with tables staged"
-    published = sum(1 for name in kept if str(before) < name <= shown)
-    return ("before its events were shown", "after its events were shown", "after its snapshot was shown")[published]
+        return KillStage.STAGED
+    published = sum(1 for name in kept if str(before) < name <= current)
+    return (KillStage.BEFORE_EVENTS, KillStage.AFTER_EVENTS, KillStage.AFTER_SNAPSHOT)[published]

@@ -1,7 +1,7 @@
-"""Requests that nobody may make, sent to a real `grupa serve` on loopback; counts how many of each kind got through.
+"""Sends requests that must be refused to a real `grupa serve` on loopback, and counts how many of each kind were served.
 
-It serves twice: with a file of users, then without. Every kind but the first two is sent with a good session, so that it is not
-the missing session that stops it; honest requests must pass, so that it is not a server that refuses everything.
+It serves twice: with a file of users, then without. Every kind but the first two is sent with a valid session, so that it is
+not refused for the lack of one; allowed requests must be served, so that a server that refuses everything does not pass.
 """
 
 import os
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.reliability.attack_requests import Request, forbidden, honest, without_session
+from benchmarks.reliability.attack_requests import RawRequest, allowed_requests, forbidden_requests, without_session
 from grupa_pipeline.auth.accounts import set_password
 from tests.dash_app.synthetic import write_warehouse
 
@@ -25,21 +25,21 @@ ANSWER_SECONDS, START_SECONDS = 30, 180
 
 
 @dataclass
-class Count:
-    """What became of the requests of one kind."""
+class RequestCounts:
+    """Requests of one kind: how many were sent, and those that were served, a line each."""
 
     sent: int = 0
-    through: list[str] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
 
 
-def send(port: int, request: Request, host: str) -> int:
-    """The status that answers a request sent byte by byte as it stands; 0 when the server closed without a word."""
+def send(port: int, request: RawRequest, host: str) -> int:
+    """Status of the response to a request that is sent byte by byte as it is; 0 when the server closed the connection."""
     named = {"Host": host, "Connection": "close"} | dict(request.headers)
     if request.body and "Transfer-Encoding" not in named:
         named.setdefault("Content-Length", str(len(request.body)))
     lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
     with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as wire:
-        # It may be refused before it is all sent; the answer is there nevertheless.
+        # It may be refused before it is sent completely; the response is there nevertheless.
         with suppress(BrokenPipeError, ConnectionResetError):
             wire.sendall("\r\n".join([*lines, "", ""]).encode() + request.body)
         try:
@@ -84,31 +84,33 @@ def sign_in(port: int, host: str) -> str:
             answer += block
     cookie = re.search(rb"grupa_session=[^;]+", answer)
     if cookie is None:
-        raise RuntimeError(f"nobody was signed in: {answer[:200]!r}")
+        raise RuntimeError(f"signing in failed: {answer[:200]!r}")
     return cookie.group().decode()
 
 
-def attack(ports: Mapping[str, int], users: bool) -> tuple[dict[str, Count], list[str]]:
-    """Send everything; counts by kind, and honest requests that did not pass."""
+def attack(ports: Mapping[str, int], users: bool) -> tuple[dict[str, RequestCounts], list[str]]:
+    """Send everything; returns counts by kind, and allowed requests that were refused."""
     hosts = {server: f"127.0.0.1:{port}" for server, port in ports.items()}
     cookie = sign_in(ports["app"], hosts["app"]) if users else ""
-    counts: dict[str, Count] = {}
-    stopped = [
-        f"{each.server} {each.method} {each.path}"
-        for each in honest()
-        if send(ports[each.server], _with_cookie(each, cookie), hosts[each.server]) != 200
+    counts: dict[str, RequestCounts] = {}
+    refused = [
+        f"{request.server} {request.method} {request.path}"
+        for request in allowed_requests()
+        if send(ports[request.server], _with_cookie(request, cookie), hosts[request.server]) != 200
     ]
-    requests = [_with_cookie(each, cookie) for each in forbidden(ports)]
-    for each in [*(without_session(cookie) if users else []), *requests]:
-        status = send(ports[each.server], each, hosts[each.server])
-        count = counts.setdefault(each.kind, Count())
+    requests = [_with_cookie(request, cookie) for request in forbidden_requests(ports)]
+    for request in [*(without_session(cookie) if users else []), *requests]:
+        status = send(ports[request.server], request, hosts[request.server])
+        count = counts.setdefault(request.kind, RequestCounts())
         count.sent += 1
         if status and not 400 <= status < 500:
-            count.through.append(f"{status} {each.server} {each.method} {each.path[:80]} {dict(each.headers)}"[:300])
-    return counts, stopped
+            count.served.append(
+                f"{status} {request.server} {request.method} {request.path[:80]} {dict(request.headers)}"[:300]
+            )
+    return counts, refused
 
 
-def _with_cookie(request: Request, cookie: str) -> Request:
+def _with_cookie(request: RawRequest, cookie: str) -> RawRequest:
     return replace(request, headers={"Cookie": cookie} | dict(request.headers)) if cookie else request
 
 

@@ -1,7 +1,7 @@
-"""What the processes of the harness do: runs, plan saves.
+"""Worker processes of the benchmarks: runs and plan saves.
 
-Each is forked from a server that has imported what a run needs and done nothing else; from there on a run goes the way of the
-command line, from `cli.main` on, in a process group of its own.
+Each is forked from a server process that has imported what a run needs and done nothing else. A run then calls the command
+line's `main`, in a process group of its own.
 """
 
 import hashlib
@@ -11,10 +11,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from dash_app.roadmap.store import Roadmap
 from grupa.cli.main import main
@@ -23,23 +24,23 @@ from sample_data.generate import write_log
 from tests.dash_app.planning.plans import a_plan
 
 USERS, DAYS = 12, 14
-"""Of one log: so few users make a run short, with every asset and check in it."""
+"""Of one log: with so few users a run is short, with every asset and check in it."""
 
 MANY_USERS = 80
-"""Enough that a run looks for groups, in worker processes too."""
+"""Enough users for a run to search for clusters, in worker processes too."""
 
 _IMPORTED = ("umap", "hdbscan", "ibis.backends.duckdb", "dagster", "grupa.cli.run", "sklearn.decomposition")
 
 
 def clean_processes() -> ForkServerContext:
-    """Processes that start within moments, with what a run imports but no thread, file or lock of anybody's."""
+    """Context of processes that start quickly: with the imports of a run, but no thread, file or lock of another process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *_IMPORTED])
     return context
 
 
 def small_log(folder: Path, number: int, users: int = USERS) -> Path:
-    """A log of a dozen users; every number is another one."""
+    """A log of a dozen users, which differs for every `number`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"log-{number}-{users}.csv"
     if not path.exists():
@@ -52,34 +53,50 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def run_once(warehouse: Path, log: Path | None, told: Connection) -> None:
-    """`grupa run` in a process group of its own: says that it starts, and `done` when it is acknowledged; else why it failed."""
+@dataclass(frozen=True)
+class RunResult:
+    """How a `grupa run` ended: `exit_status` is None when it raised or died; `message` is the error."""
+
+    exit_status: int | None
+    message: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run was acknowledged."""
+        return self.exit_status == 0
+
+    def __str__(self) -> str:
+        return f"exit status {self.exit_status}: {self.message}"
+
+
+def run_once(warehouse: Path, log: Path | None, connection: Connection) -> None:
+    """`grupa run` in a process group of its own; sends a start message, and a `RunResult` at the end."""
     os.setsid()
-    told.send("start")
-    told.send(run_here(warehouse, log))
+    connection.send("start")
+    connection.send(run_here(warehouse, log))
     release_workers()  # as the command line does when it ends; a process that was forked does not
 
 
-def run_here(warehouse: Path, log: Path | None) -> str:
-    """`grupa run` in this process, without the settings of whoever measures: `done`, or what it printed last and its status."""
+def run_here(warehouse: Path, log: Path | None) -> RunResult:
+    """`grupa run` in this process, without the caller's GRUPA_ and DAGSTER_ variables."""
     for name in [name for name in os.environ if name.startswith(("GRUPA_", "DAGSTER_"))]:
         del os.environ[name]
     os.environ["GRUPA_LLM"] = "none"
-    printed = _printing_to_memory()
+    stderr = _redirect_stderr_to_memory()
     try:
         status = main(["run", *([str(log)] if log else []), "--warehouse", str(warehouse)])
-    except Exception as error:  # noqa: BLE001 - at a terminal this were a traceback; the harness tells it
-        return f"traceback: {type(error).__name__}: {error}".splitlines()[0]
+    except Exception as error:  # noqa: BLE001 - the command line would print a traceback
+        return RunResult(None, f"traceback: {type(error).__name__}: {error}".splitlines()[0])
     finally:
-        said = os.pread(printed, 1 << 20, 0).decode(errors="replace")
-        os.close(printed)
-    told = [line for line in said.splitlines() if line.startswith("grupa: ")]
-    return "done" if status == 0 else f"exit {status}: {told[-1] if told else ''}"
+        output = os.pread(stderr, 1 << 20, 0).decode(errors="replace")
+        os.close(stderr)
+    messages = [line for line in output.splitlines() if line.startswith("grupa: ")]
+    return RunResult(status, messages[-1] if messages and status else "")
 
 
 @contextmanager
 def started(context: ForkServerContext, warehouse: Path, log: Path | None) -> Iterator[Connection]:
-    """A run that has begun, through the connection that hears it; kill -9 for it and all that it started, at the end."""
+    """A run that has begun; yields the connection to it, and kills it and all processes it started at the end (kill -9)."""
     ours, theirs = context.Pipe()
     process = context.Process(target=run_once, args=(warehouse, log, theirs))
     process.start()
@@ -95,54 +112,54 @@ def started(context: ForkServerContext, warehouse: Path, log: Path | None) -> It
         process.join()
 
 
-def last_word(told: Connection) -> str:
-    """What a run said in the end; waits for it."""
-    said: Any = "it ended without a word"
+def final_result(connection: Connection) -> RunResult:
+    """Result of a run; waits for its end."""
+    result = RunResult(None, "it ended without a result")
     with suppress(EOFError):
         while True:
-            said = told.recv()
-    return str(said)
+            result = connection.recv()
+    return result
 
 
-class Told(Protocol):
-    """Whom a worker tells what it did."""
+class MessageSink(Protocol):
+    """Receives the messages of a worker."""
 
-    def send(self, what: Any, /) -> None:
-        """Say one thing."""
+    def send(self, message: object, /) -> None:
+        """Receive one message."""
 
 
-def save_plans(warehouse: Path, who: str, told: Told, keep_on: Callable[[], bool] = lambda: True) -> None:
-    """Add a plan, then revise it four times, and again; says each save that was acknowledged."""
+def save_plans(warehouse: Path, who: str, sink: MessageSink, keep_on: Callable[[], bool] = lambda: True) -> None:
+    """Add plans and revise each four times, while `keep_on`; sends (plan, revision) of each acknowledged save."""
     _quiet()
     roadmap = Roadmap(warehouse)
     roadmap.ensure()
-    told.send("start")
+    sink.send("start")
     number = 0
     while keep_on():
         number += 1
         plan = roadmap.add(a_plan(plan_id=f"{who}-{number}", owner=who), who)
-        told.send((plan.plan_id, plan.revision))
+        sink.send((plan.plan_id, plan.revision))
         for _ in range(4):
             plan = roadmap.save(plan, plan.revision, who)
-            told.send((plan.plan_id, plan.revision))
+            sink.send((plan.plan_id, plan.revision))
 
 
-def attempt(context: ForkServerContext, warehouse: Path, log: Path | None) -> str:
-    """Run to the end in a process of its own; `done`, or why not."""
-    with started(context, warehouse, log) as told:
-        return last_word(told)
+def attempt(context: ForkServerContext, warehouse: Path, log: Path | None) -> RunResult:
+    """Run to the end in a process of its own."""
+    with started(context, warehouse, log) as connection:
+        return final_result(connection)
 
 
-def _printing_to_memory() -> int:
-    """Send what is printed on stderr to a file in memory, and what goes to stdout nowhere; the file."""
+def _redirect_stderr_to_memory() -> int:
+    """Redirect stderr to a file in memory, and discard stdout; returns the descriptor of the file."""
     _quiet()
-    printed = os.memfd_create("stderr")
-    os.dup2(printed, 2)
-    return printed
+    descriptor = os.memfd_create("stderr")
+    os.dup2(descriptor, 2)
+    return descriptor
 
 
 def _quiet() -> None:
-    """Progress and tracebacks of many processes are not the harness's output."""
+    """Discard stdout and stderr: the output of many processes is not that of the benchmark."""
     sys.stdout.flush()
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)

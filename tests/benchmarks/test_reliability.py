@@ -1,4 +1,4 @@
-"""The harness must see what it is there to see."""
+"""The invariants of the reliability benchmarks detect faults."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def faults(publication: Publication) -> list[str]:
 
 
 @pytest.mark.parametrize("loss", ["published_files", "rejected_rows"])
-def test_rows_that_are_lost_are_seen(publication: Publication, loss: str) -> None:
+def test_lost_rows_are_detected(publication: Publication, loss: str) -> None:
     assert faults(publication) == []
     with warehouse.publish(publication.database) as con:
         con.execute(f"DELETE FROM {loss}")
@@ -35,19 +35,19 @@ def test_rows_that_are_lost_are_seen(publication: Publication, loss: str) -> Non
     assert len(faults(publication)) == 1
 
 
-def test_a_file_that_was_acknowledged_and_is_gone_is_seen(publication: Publication) -> None:
+def test_a_lost_file_is_detected(publication: Publication) -> None:
     assert invariants.pipeline_faults(publication.folder, ["0" * 64]) == ["file 00000000 is gone"]
     assert invariants.pipeline_faults(publication.folder / "nothing", ["0" * 64]) == ["nothing is published"]
 
 
-def test_a_published_file_that_does_not_open_is_seen(publication: Publication) -> None:
+def test_a_damaged_published_file_is_detected(publication: Publication) -> None:
     shown = publication.database.resolve()
     shown.chmod(0o644)
     shown.write_bytes(b"x" * 5000)
     assert "does not open" in invariants.pipeline_faults(publication.folder, [])[0]
 
 
-def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
+def test_a_mixed_snapshot_is_detected(sample_copy: Path) -> None:
     publication = Publication(sample_copy)
     with warehouse.publish(publication.database) as con:
         schema.show_published_files(con, sample_copy, PIPELINE_TABLES)
@@ -57,7 +57,7 @@ def test_a_snapshot_of_two_makings_is_seen(sample_copy: Path) -> None:
     assert any("segmentations was computed from another user_features" in fault for fault in found)
 
 
-def test_a_plan_that_is_lost_is_seen(tmp_path: Path) -> None:
+def test_a_lost_plan_is_detected(tmp_path: Path) -> None:
     roadmap = Roadmap(tmp_path)
     roadmap.ensure()
     plan = roadmap.add(a_plan(), "ann")

@@ -1,4 +1,4 @@
-"""What tests of taking things back share: logs of a few lines, and what is held of them."""
+"""Logs of a few lines, and the events of a warehouse, for tests."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,6 @@ def log(path: Path, *lines: str, header: str = "user_id,timestamp,action") -> Pa
 
 
 def held(publication: Publication) -> set[tuple[str, str]]:
-    """Users and actions of the events that are held."""
+    """Users and actions of the events in the warehouse."""
     rows = publication.query("SELECT user_id, action FROM events").to_pylist()
     return {(row["user_id"], row["action"]) for row in rows}

@@ -11,11 +11,11 @@ from grupa_pipeline.settings import SettingError, Settings
 
 
 class Hook(HTTPServer):
-    """A webhook that keeps what it is told and answers with `status`."""
+    """A webhook that collects messages and responds with `status`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.told: list[dict] = []
+        self.messages: list[dict] = []
         self.status = 200
         self.address = f"http://127.0.0.1:{self.server_port}/a-secret"
 
@@ -24,7 +24,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Hook
 
     def do_POST(self) -> None:
-        self.server.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -70,49 +70,49 @@ def there() -> dg.AssetCheckResult:
 def tick(hook: Hook, instance: dg.DagsterInstance, asset: dg.AssetsDefinition, checks: list) -> None:
     """Materialise `asset`, and have both sensors look at the run, as the daemon does."""
     result = dg.materialize([asset, *checks], instance=instance, raise_on_error=False)
-    tell_runs, tell_checks = alert_sensors.webhook_sensors(Settings(webhook=hook.address))
+    report_runs, report_checks = alert_sensors.webhook_sensors(Settings(webhook=hook.address))
     event = result.get_run_failure_event() if not result.success else result.get_run_success_event()
     context = dg.build_run_status_sensor_context(
         sensor_name="s", dagster_instance=instance, dagster_run=result.dagster_run, dagster_event=event
     )
     if result.success:
-        tell_checks(context)
+        report_checks(context)
     else:
-        tell_runs(context.for_run_failure())
+        report_runs(context.for_run_failure())
 
 
-def test_a_failed_check_of_a_run_that_succeeded_is_told(hook: Hook) -> None:
+def test_a_failed_check_of_a_run_that_succeeded_is_reported(hook: Hook) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         tick(hook, instance, rows, [enough, there])
-    [told] = hook.told
-    assert told["checks"] == [
+    [message] = hook.messages
+    assert message["checks"] == [
         {"asset": "rows", "check": "enough", "severity": "WARN", "found": "one row is not enough"}
     ]
-    assert told["failed"] is False and "one row is not enough" in told["text"]
+    assert message["failed"] is False and "one row is not enough" in message["text"]
 
 
-def test_a_run_of_which_all_checks_hold_tells_nobody(hook: Hook) -> None:
+def test_a_run_whose_checks_all_pass_is_not_reported(hook: Hook) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         tick(hook, instance, rows, [there])
-    assert hook.told == []
+    assert hook.messages == []
 
 
 @pytest.mark.parametrize(("asset", "reason"), [(broken, "the disk is full"), (surprised, "No space left on device")])
-def test_a_failed_run_is_told_with_its_reason(hook: Hook, asset: dg.AssetsDefinition, reason: str) -> None:
+def test_a_failed_run_is_reported_with_its_reason(hook: Hook, asset: dg.AssetsDefinition, reason: str) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         tick(hook, instance, asset, [])
-    [told] = hook.told
-    assert told["failed"] is True and reason in told["reason"]
-    assert "Traceback" not in told["text"] and hook.address not in json.dumps(told)
+    [message] = hook.messages
+    assert message["failed"] is True and reason in message["reason"]
+    assert "Traceback" not in message["text"] and hook.address not in json.dumps(message)
 
 
-def test_a_webhook_that_does_not_answer_is_told_without_its_address(hook: Hook) -> None:
+def test_the_error_of_an_unreachable_webhook_does_not_hold_its_address(hook: Hook) -> None:
     hook.status = 500
     with pytest.raises(alert_sensors.WebhookError, match="status 500") as caught:
-        alert_sensors.tell(hook.address, {})
+        alert_sensors.post(hook.address, {})
     assert "a-secret" not in str(caught.value)
     with pytest.raises(alert_sensors.WebhookError, match="could not be reached"):
-        alert_sensors.tell("http://127.0.0.1:1/a-secret", {})
+        alert_sensors.post("http://127.0.0.1:1/a-secret", {})
 
 
 def test_without_a_webhook_there_is_no_sensor_and_a_wrong_one_is_refused() -> None:

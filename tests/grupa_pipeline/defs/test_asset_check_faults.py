@@ -33,10 +33,10 @@ def asked(
 ) -> dg.AssetCheckResult:
     """What the check says of the warehouse in `folder`, and of its snapshot of `day`."""
     function: Any = check.node_def.compute_fn.decorated_fn  # type: ignore[attr-defined]
-    house = WarehouseResource(folder=str(folder), **settings)
+    resource = WarehouseResource(folder=str(folder), **settings)
     if day is None:
-        return function(house)
-    return function(SimpleNamespace(run=SimpleNamespace(tags={"dagster/partition": day.isoformat()})), house)
+        return function(resource)
+    return function(SimpleNamespace(run=SimpleNamespace(tags={"dagster/partition": day.isoformat()})), resource)
 
 
 def spoil(folder: Path, table: Table, day: date, change: Callable[[list[dict]], object]) -> None:
@@ -97,7 +97,7 @@ def by_rules(rows: list[dict]) -> None:
         (asset_checks.insight_source, tables.CLUSTERS, by_rules, WARN),
     ],
 )
-def test_a_snapshot_that_is_wrong_is_told(
+def test_an_inconsistent_snapshot_fails_its_checks(
     sample_copy: Path, day: date, check: Any, table: Table, change: Any, severity: dg.AssetCheckSeverity
 ) -> None:
     assert asked(check, sample_copy, day).passed
@@ -107,7 +107,7 @@ def test_a_snapshot_that_is_wrong_is_told(
     assert found.description != "holds"
 
 
-def test_a_feature_that_moved_since_the_snapshot_before_is_told(sample_copy: Path, day: date) -> None:
+def test_a_feature_that_drifted_since_the_previous_snapshot_is_a_warning(sample_copy: Path, day: date) -> None:
     after, publication = day + timedelta(days=1), Publication(sample_copy)
     rows = publication.load_published(tables.USER_FEATURES, day)
     staging.stage(sample_copy, tables.USER_FEATURES, after, rows, {})
@@ -119,7 +119,7 @@ def test_a_feature_that_moved_since_the_snapshot_before_is_told(sample_copy: Pat
     assert (found.passed, found.severity) == (False, WARN) and "sessions_per_week" in (found.description or "")
 
 
-def test_what_a_model_cost_is_told_and_calls_that_went_wrong(sample_copy: Path, day: date) -> None:
+def test_the_cost_of_a_model_is_shown_and_failed_calls_are_a_warning(sample_copy: Path, day: date) -> None:
     schema = Publication(sample_copy).load_published(tables.LLM_CALLS, day).schema
     call = dict.fromkeys(schema.names) | {
         "call_id": "a", "snapshot_date": day, "cluster_id": "C01", "model": "m", "input_tokens": 40, "output_tokens": 2,
@@ -134,12 +134,12 @@ def test_what_a_model_cost_is_told_and_calls_that_went_wrong(sample_copy: Path, 
     assert not found.passed and "quota" in (found.description or "")
 
 
-def test_a_model_that_was_asked_for_and_not_had_is_told(sample_copy: Path, day: date) -> None:
+def test_a_configured_model_that_was_not_used_is_a_warning(sample_copy: Path, day: date) -> None:
     assert not asked(asset_checks.insight_source, sample_copy, day, llm_warning="holds no key").passed
 
 
-def test_logs_that_are_old_or_mostly_rejected_or_do_not_add_up_are_told(tmp_path: Path) -> None:
-    publication, now = Publication(tmp_path / "house"), datetime.now(UTC).replace(tzinfo=None)
+def test_logs_that_are_old_mostly_rejected_or_do_not_add_up_fail_their_checks(tmp_path: Path) -> None:
+    publication, now = Publication(tmp_path / "resource"), datetime.now(UTC).replace(tzinfo=None)
     fresh = log(tmp_path / "a.csv", *(f"u{n},{now - timedelta(hours=n + 1):%Y-%m-%dT%H:%M:%S},login" for n in range(5)))
     ingest_logs(publication, [fresh], None, now)
     of_logs = (asset_checks.rejected_share, asset_checks.rows_add_up, asset_checks.freshness)
@@ -152,14 +152,14 @@ def test_logs_that_are_old_or_mostly_rejected_or_do_not_add_up_are_told(tmp_path
     assert not asked(asset_checks.rows_add_up, publication.folder).passed
 
 
-def test_an_old_log_is_told(tmp_path: Path) -> None:
-    publication = Publication(tmp_path / "house")
+def test_an_old_log_is_a_warning(tmp_path: Path) -> None:
+    publication = Publication(tmp_path / "resource")
     ingest_logs(publication, [log(tmp_path / "a.csv", "u,2025-06-01T10:00:00,login")], None, datetime(2025, 7, 1))
     found = asked(asset_checks.freshness, publication.folder)
     assert (found.passed, found.severity) == (False, WARN) and "2025-06-01" in (found.description or "")
 
 
-def test_a_column_that_is_missing_is_told(sample_copy: Path, day: date) -> None:
+def test_a_missing_column_fails_its_check(sample_copy: Path, day: date) -> None:
     rows = Publication(sample_copy).load_published(tables.CLUSTERS, day)
     of = ("clusters", "schema")
     assert asset_checks._columns_are_there(tables.CLUSTERS, {day: rows}, of).passed

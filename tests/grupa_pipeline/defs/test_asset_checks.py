@@ -37,11 +37,10 @@ def test_each_table_has_its_checks_and_they_hold(sample_copy: Path, sample_run: 
     assert found["user_features", "schema"].metadata["further_columns"].value
 
 
-def test_a_row_that_stands_twice_is_told_and_blocks(sample_copy: Path, sample_run: tuple[Path, Summary]) -> None:
+def test_a_duplicate_row_fails_a_blocking_check(sample_copy: Path, sample_run: tuple[Path, Summary]) -> None:
     day, publication = sample_run[1].snapshot_date, Publication(sample_copy)
     rows = publication.load(tables.CLUSTERS, day)
     staging.stage(sample_copy, tables.CLUSTERS, day, pa.concat_tables([rows, rows.slice(0, 1)]), {})
     found = evaluated(sample_copy, day)
     assert not found["clusters", "keys_are_unique"].passed and found["clusters", "keys_are_unique"].blocking
-    assert "stands twice" in str(found["clusters", "keys_are_unique"].description)
     assert found["cluster_insights", "keys_are_unique"].passed

@@ -32,7 +32,7 @@ def test_the_grid_is_a_table_in_markdown_in_its_order_with_the_chosen_one_marked
     assert chosen.endswith("| **passed** |")
 
 
-def test_the_outcome_is_said_with_its_reason_and_the_chosen_candidate() -> None:
+def test_the_outcome_has_its_reason_and_the_chosen_candidate() -> None:
     assert outcome_metadata(outcome(), GRID) == {
         "status": "ok",
         "reason": "",
@@ -43,7 +43,7 @@ def test_the_outcome_is_said_with_its_reason_and_the_chosen_candidate() -> None:
     assert (weak["status"], weak["reason"]) == ("weak_structure", "No clearer than chance.")
 
 
-def test_nothing_tried_is_said() -> None:
+def test_an_empty_grid_has_a_sentence() -> None:
     none = outcome_metadata(outcome(status="too_few_users", reason="Only 12.", null_p_value=None), GRID.slice(0, 0))
     assert (none["chosen_candidate"], none["null_p_value"]) == ("", None)
     assert grid_metadata(GRID.slice(0, 0))["grid"].value.startswith("Nothing was tried")

@@ -15,7 +15,7 @@ from grupa_pipeline.settings import Settings
 NORMAL, FULL = 1, 2
 
 
-def test_notes_are_synced_at_checkpoints_and_only_while_it_is_open(tmp_path: Path) -> None:
+def test_events_are_synced_at_checkpoints_only_while_the_instance_is_open(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'notes.db'}", poolclass=NullPool)
     with dagster_instance(Settings(warehouse=tmp_path)):
         with engine.begin() as con:
@@ -27,7 +27,7 @@ def test_notes_are_synced_at_checkpoints_and_only_while_it_is_open(tmp_path: Pat
         assert con.execute(text("PRAGMA synchronous")).scalar() == FULL
 
 
-def test_what_was_noted_is_there_for_others_at_once(tmp_path: Path) -> None:
+def test_events_are_visible_to_other_processes_at_once(tmp_path: Path) -> None:
     @dg.op
     def nothing() -> None:
         pass
@@ -59,7 +59,7 @@ def test_processes_that_start_at_once_share_one_set_of_tables(tmp_path: Path) ->
         assert instance.get_runs() == []
 
 
-def test_a_dagster_yaml_of_ones_own_stays(tmp_path: Path) -> None:
+def test_an_existing_dagster_yaml_is_kept(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path)
     settings.dagster_home.mkdir(parents=True)
     own = settings.dagster_home / "dagster.yaml"

@@ -84,7 +84,7 @@ def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
     assert Publication(made.warehouse).query("SELECT * FROM ingested_files").to_pylist() == before
 
 
-def test_a_backfill_makes_the_tables_of_as_many_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:
+def test_a_backfill_equals_single_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path)
     first, *_, last = last_days(3)
     tags = {
@@ -132,7 +132,7 @@ def test_dagster_shows_how_the_clusters_were_chosen(made: Settings) -> None:
     assert told.metadata["visible"].value is True
 
 
-def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:
+def test_each_asset_can_be_materialised_alone_with_the_same_rows(made: Settings) -> None:
     before = {table.name: rows(made, table) for table in SNAPSHOT_TABLES}
     version = (made.warehouse / "grupa.duckdb").resolve()
     for table in SNAPSHOT_TABLES:
@@ -143,7 +143,7 @@ def test_each_asset_can_be_made_alone_and_is_the_same(made: Settings) -> None:
     assert not staging.staged(made.warehouse, END)
 
 
-def test_a_snapshot_made_again_in_part_has_the_catalog_that_it_was_made_with(tmp_path: Path) -> None:
+def test_a_snapshot_materialised_again_in_part_uses_its_own_catalog(tmp_path: Path) -> None:
     first, then = date(2025, 6, 1), date(2025, 6, 10)
     proposing = [
         f"user{n},{first} {hour:02}:00,{action}"
@@ -193,7 +193,7 @@ def few(few_once: Path, tmp_path: Path) -> tuple[Settings, Path]:
     return settings, tmp_path / "few.csv"
 
 
-def test_one_asset_made_from_new_events_waits_until_the_others_follow(few: tuple[Settings, Path]) -> None:
+def test_an_asset_computed_from_new_events_is_published_with_the_others(few: tuple[Settings, Path]) -> None:
     settings, log = few
     shown = rows(settings, PIPELINE_TABLES[5])
     more = log.with_name("more.csv")
@@ -212,7 +212,7 @@ def test_one_asset_made_from_new_events_waits_until_the_others_follow(few: tuple
     assert not staging.staged(settings.warehouse, END)
 
 
-def test_a_snapshot_sees_its_window_alone(few: tuple[Settings, Path]) -> None:
+def test_a_snapshot_sees_only_its_window(few: tuple[Settings, Path]) -> None:
     settings, _ = few
     summary = run(Settings(warehouse=settings.warehouse, window_days=2), as_of=END)
     found = rows(settings, PIPELINE_TABLES[3])[0]
@@ -254,14 +254,14 @@ def test_input_that_cannot_be_used_changes_nothing(
     assert (settings.warehouse / "grupa.duckdb").resolve() == version
 
 
-def test_nothing_to_segment_and_impossible_days_are_told(tmp_path: Path, few: tuple[Settings, Path]) -> None:
+def test_an_empty_warehouse_and_impossible_days_are_refused(tmp_path: Path, few: tuple[Settings, Path]) -> None:
     with pytest.raises(UnusableInputError, match="no events yet"):
         run(Settings(warehouse=tmp_path / "new"))
     with pytest.raises(UnusableInputError, match="--as-of 1969-12-31"):
         run(few[0], as_of=date(1969, 12, 31))
 
 
-def test_a_step_that_breaks_is_told_in_a_sentence(few: tuple[Settings, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_step_is_reported_in_a_sentence(few: tuple[Settings, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> pa.Table:
         raise OSError(28, "No space left on device")
 
@@ -270,7 +270,7 @@ def test_a_step_that_breaks_is_told_in_a_sentence(few: tuple[Settings, Path], mo
         run(few[0])
 
 
-def test_much_that_is_rejected_is_a_warning(few: tuple[Settings, Path], tmp_path: Path) -> None:
+def test_many_rejected_rows_are_a_warning(few: tuple[Settings, Path], tmp_path: Path) -> None:
     messy = tmp_path / "messy.csv"
     messy.write_text("user_id,timestamp,action\na,2025-06-01 10:00:00,login\n,2025-06-01 10:00:00,login\n")
     summary = run(few[0], [messy])

@@ -72,16 +72,18 @@ def test_no_file_holds_them_afterwards_older_versions_included(publication: Publ
     extra = log(publication.folder.with_name("more.csv"), "eve-1,2025-06-01T12:00:00,login")
     ingest_logs(publication, [extra], None, NOW)
     assert bytes_with(publication.folder, "ann-7")
-    told = forget(Settings(warehouse=publication.folder), "ann-7")
+    report = forget(Settings(warehouse=publication.folder), "ann-7")
     assert not bytes_with(publication.folder, "ann-7")
     assert len(warehouse.versions(publication.database)) == 1
-    assert "older versions" in told
+    assert "older versions" in report
     with duckdb.connect(str(publication.database.resolve()), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM events").fetchone() == (2,)
         assert con.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'events'").fetchone() != (None,)
 
 
-def test_somebody_whom_nothing_is_of_is_told(publication: Publication, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_person_is_an_error_and_nothing_changes(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = publication.database.resolve()
     with pytest.raises(UnknownPersonError, match="zoe"):
         forget(Settings(warehouse=publication.folder), "zoe")
@@ -90,17 +92,17 @@ def test_somebody_whom_nothing_is_of_is_told(publication: Publication, capsys: p
     assert publication.database.resolve() == before
 
 
-def test_logs_that_were_put_aside_are_named_and_left(publication: Publication) -> None:
+def test_original_logs_that_hold_the_person_are_named_and_not_changed(publication: Publication) -> None:
     done = publication.folder / "inbox" / "done"
     done.mkdir(parents=True)
     with gzip.open(done / "log.csv.gz", "wt") as file:
         file.write(f"{HEADER}\nann-7,2025-06-01T10:00:00,login,\n")
     log(done / "other.csv", "ann-77,2025-06-01T10:00:00,login,", header=HEADER)
-    told = forget(Settings(warehouse=publication.folder), "ann-7")
-    assert "inbox/done/log.csv.gz" in told and "other.csv" not in told
+    report = forget(Settings(warehouse=publication.folder), "ann-7")
+    assert "inbox/done/log.csv.gz" in report and "other.csv" not in report
 
 
-def test_what_is_staged_is_dropped(publication: Publication) -> None:
+def test_staged_snapshots_are_dropped(publication: Publication) -> None:
     rows = pq.read_table(publication.event_files()[0])["user_id"].to_pylist()
     day = NOW.date()
     made = {name: [None] * len(rows) for name in USER_CLUSTERS.column_names} | {"user_id": rows, "snapshot_date": [day]}
@@ -129,7 +131,7 @@ def test_a_snapshot_counts_without_them_and_stays_whole(sample_copy: Path) -> No
     assert not staging.disagreements(publication.states(after["snapshot_date"]))
 
 
-def test_a_killed_erasure_is_finished_by_doing_it_again(
+def test_an_interrupted_erasure_is_finished_by_running_it_again(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(_: Path) -> list[str]:
@@ -145,7 +147,7 @@ def test_a_killed_erasure_is_finished_by_doing_it_again(
     assert not bytes_with(publication.folder, "bob-9")
 
 
-def test_what_may_remain_in_events_of_others_is_told_where_it_does(tmp_path: Path) -> None:
+def test_ambiguous_mentions_in_events_of_others_are_reported(tmp_path: Path) -> None:
     publication = Publication(tmp_path / "warehouse")
     path = log(
         tmp_path / "log.csv",
@@ -157,12 +159,12 @@ def test_what_may_remain_in_events_of_others_is_told_where_it_does(tmp_path: Pat
     )
     ingest_logs(publication, [path], None, NOW)
     settings = Settings(warehouse=publication.folder)
-    told = forget(settings, "42")
-    assert "What may remain: '42' stands in the actions of 1 events and in the metadata of 2 events of others" in told
+    report = forget(settings, "42")
+    assert "What may remain: '42' stands in the actions of 1 events and in the metadata of 2 events of others" in report
     assert "may remain" not in forget(settings, "eve-1")
 
 
-def test_sums_that_were_made_meanwhile_go_too(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aggregates_cached_meanwhile_are_deleted_too(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = publication.folder / "sums"
     sums.mkdir()
 

@@ -41,12 +41,12 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     assert held(odd) == {("user-0", "login")}
 
 
-def test_a_sound_warehouse_says_what_is_there(publication: Publication) -> None:
+def test_a_sound_warehouse_is_summarised(publication: Publication) -> None:
     text, sound = state(publication)
     assert sound and "2 events from 2 files, 0 snapshots" in text
 
 
-def test_a_moved_folder_is_told_and_mended(publication: Publication) -> None:
+def test_a_moved_folder_is_reported_and_repaired(publication: Publication) -> None:
     there = moved(publication)
     text, sound = state(there)
     assert not sound and "was moved or copied" in text
@@ -66,7 +66,7 @@ def test_a_copy_does_not_show_the_rows_of_what_it_was_copied_from(publication: P
     assert state(publication)[1]
 
 
-def test_a_link_that_somebody_removed_is_made_again(publication: Publication) -> None:
+def test_a_removed_link_is_created_again(publication: Publication) -> None:
     publication.database.unlink()
     assert "is missing" in state(publication)[0]
     repair(Settings(warehouse=publication.folder))
@@ -74,11 +74,11 @@ def test_a_link_that_somebody_removed_is_made_again(publication: Publication) ->
 
 
 @pytest.mark.parametrize("which", ["published", "versions"])
-def test_a_file_that_somebody_spoilt_is_told_and_restored(publication: Publication, which: str) -> None:
+def test_a_damaged_file_is_reported_and_restored(publication: Publication, which: str) -> None:
     name = warehouse.version(publication.database)
-    spoilt = publication.folder / which / f"{name}.duckdb"
-    spoilt.chmod(0o644)
-    spoilt.write_bytes(b"x" * 5000)
+    damaged = publication.folder / which / f"{name}.duckdb"
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"x" * 5000)
     text, sound = state(publication)
     assert not sound and (f"grupa restore {name}" if which == "published" else "does not open") in text
     restore(Settings(warehouse=publication.folder), name if which == "published" else None)
@@ -86,7 +86,7 @@ def test_a_file_that_somebody_spoilt_is_told_and_restored(publication: Publicati
     assert len(held(publication)) == (2 if which == "published" else 1)
 
 
-def test_after_a_downgrade_the_last_version_that_can_be_read_comes_back(publication: Publication) -> None:
+def test_after_a_downgrade_the_last_readable_version_is_restored(publication: Publication) -> None:
     readable = warehouse.version(publication.database)
     for _ in range(2):
         with warehouse.publish(publication.database) as con:
@@ -96,9 +96,9 @@ def test_after_a_downgrade_the_last_version_that_can_be_read_comes_back(publicat
     with pytest.raises(NewerFileError):
         restore(settings, newer)
     assert warehouse.version(publication.database) == newer, "nothing was published"
-    spoilt = publication.folder / "versions" / f"{newer}.duckdb"
-    spoilt.chmod(0o644)
-    spoilt.write_bytes(b"x" * 5000)
+    damaged = publication.folder / "versions" / f"{newer}.duckdb"
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"x" * 5000)
     with pytest.raises(warehouse.DamagedWarehouseError, match="another version"):
         restore(settings, newer)
     assert restore(settings, None).startswith(readable)
@@ -126,14 +126,14 @@ def test_a_folder_without_a_warehouse_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1 and no more", b""])
-def test_a_parquet_file_that_is_gone_or_spoilt_is_told(publication: Publication, content: bytes | None) -> None:
+def test_a_missing_or_damaged_parquet_file_is_reported(publication: Publication, content: bytes | None) -> None:
     path = publication.event_files()[0]
     path.unlink() if content is None else path.write_bytes(content)
     text, sound = state(publication)
     assert not sound and str(path) in text
 
 
-def test_what_killed_runs_left_goes_with_the_next_one(publication: Publication) -> None:
+def test_the_next_run_deletes_what_killed_runs_left(publication: Publication) -> None:
     left = publication.folder / ".ingest-killed"
     left.mkdir()
     (left / "half.parquet").write_bytes(b"x")
@@ -149,7 +149,7 @@ def test_what_killed_runs_left_goes_with_the_next_one(publication: Publication) 
         assert not home.exists()
 
 
-def test_a_version_that_does_not_open_stops_no_clearing_of_others(publication: Publication) -> None:
+def test_no_file_is_deleted_while_a_version_does_not_open(publication: Publication) -> None:
     kept = publication.event_files()
     oldest = warehouse.versions(publication.database)[0]
     oldest.write_bytes(b"x" * 5000)
@@ -157,7 +157,7 @@ def test_a_version_that_does_not_open_stops_no_clearing_of_others(publication: P
     assert all(path.exists() for path in kept)
 
 
-def test_names_of_files_are_on_the_disk_before_a_version_shows_them(
+def test_names_of_files_are_synced_before_a_version_names_them(
     publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []

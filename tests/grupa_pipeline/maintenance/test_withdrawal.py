@@ -29,26 +29,26 @@ def sha256_of(publication: Publication, name: str) -> str:
 
 
 def test_a_withdrawn_file_leaves_no_row_and_the_others_stay(publication: Publication) -> None:
-    told = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv")[:8])
+    report = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv")[:8])
     assert held(publication) == {("c", "login")}
     assert publication.query("SELECT * FROM rejected_rows").num_rows == 0
     assert publication.query("SELECT file_name FROM ingested_files").to_pydict() == {"file_name": ["second.csv"]}
-    assert "2 events and 1 rejected rows" in told
-    assert f"second.csv ({sha256_of(publication, 'second.csv')[:12]}): 1 duplicates" in told
+    assert "2 events and 1 rejected rows" in report
+    assert f"second.csv ({sha256_of(publication, 'second.csv')[:12]}): 1 duplicates" in report
 
 
-def test_the_log_itself_is_named_where_it_lies_and_stays(publication: Publication) -> None:
+def test_copies_of_the_log_itself_are_named_and_not_deleted(publication: Publication) -> None:
     done = publication.folder / "inbox" / "done"
     done.mkdir(parents=True)
     given = publication.folder.with_name("first.csv").read_bytes()
     (done / "20250701-first.csv").write_bytes(given)
     (done / "first.csv").write_bytes(given + b"d,2025-06-03T10:00:00,login\n")
-    told = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv"))
-    assert "  inbox/done/20250701-first.csv\n" in told and "  inbox/done/first.csv" not in told
+    report = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv"))
+    assert "  inbox/done/20250701-first.csv\n" in report and "  inbox/done/first.csv" not in report
     assert (done / "20250701-first.csv").exists()
 
 
-def test_what_was_lost_with_it_comes_back_when_the_other_is_taken_in_again(publication: Publication) -> None:
+def test_lost_duplicates_return_when_the_other_file_is_ingested_again(publication: Publication) -> None:
     settings, second = Settings(warehouse=publication.folder), publication.folder.with_name("second.csv")
     withdraw(settings, sha256_of(publication, "first.csv"))
     withdraw(settings, sha256_of(publication, "second.csv"))
@@ -57,10 +57,10 @@ def test_what_was_lost_with_it_comes_back_when_the_other_is_taken_in_again(publi
     assert held(publication) == {("a", "login"), ("c", "login")}
 
 
-@pytest.mark.parametrize(("given", "told"), [("deadbeef", "No file"), ("abc", "first 8"), ("x" * 64, "first 8")])
-def test_a_file_that_was_never_taken_in_is_told(publication: Publication, given: str, told: str) -> None:
+@pytest.mark.parametrize(("given", "report"), [("deadbeef", "No file"), ("abc", "first 8"), ("x" * 64, "first 8")])
+def test_a_file_that_was_never_ingested_is_an_error(publication: Publication, given: str, report: str) -> None:
     before = publication.database.resolve()
-    with pytest.raises(UnknownFileError, match=told):
+    with pytest.raises(UnknownFileError, match=report):
         withdraw(Settings(warehouse=publication.folder), given)
     assert publication.database.resolve() == before
 
@@ -77,9 +77,9 @@ def test_the_command_exits_with_2_for_an_unknown_file(tmp_path: Path, capsys: py
     assert "deadbeef" in capsys.readouterr().err
 
 
-def test_snapshots_made_with_it_are_named(sample_copy: Path) -> None:
+def test_snapshots_computed_with_the_file_are_named(sample_copy: Path) -> None:
     publication = Publication(sample_copy)
-    told = withdraw(Settings(warehouse=sample_copy), sha256_of(publication, "log.csv"))
-    assert f"Snapshots of {END} were made with it" in told
+    report = withdraw(Settings(warehouse=sample_copy), sha256_of(publication, "log.csv"))
+    assert f"Snapshots of {END} were computed with it" in report
     assert publication.query("SELECT count(*) AS n FROM events").to_pylist() == [{"n": 0}]
     assert publication.query("SELECT count(*) AS n FROM user_clusters").to_pylist()[0]["n"] > 0

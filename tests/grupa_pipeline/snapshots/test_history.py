@@ -5,11 +5,11 @@ from grupa_pipeline.snapshots.history import clustering_sha256
 FEATURES = pd.DataFrame({"a": [0.5, None, 0.0], "b": [1.0, 2.0, 3.0]}, index=["ann", "bob", "cat"])
 
 
-def test_what_makes_the_same_clusters_has_the_same_fingerprint_in_any_order() -> None:
+def test_the_clustering_hash_does_not_depend_on_the_order_of_users_or_columns() -> None:
     assert clustering_sha256(FEATURES.iloc[::-1, ::-1], 7) == clustering_sha256(FEATURES, 7)
 
 
-def test_other_users_columns_values_or_seeds_have_another_fingerprint() -> None:
+def test_other_users_columns_values_or_seeds_have_another_clustering_hash() -> None:
     others = [
         FEATURES.iloc[:2],
         FEATURES[["a"]],

@@ -96,7 +96,7 @@ def test_users_are_placed_alike(spark_address: str) -> None:
     np.testing.assert_allclose(there.xy, here.xy, rtol=0, atol=1e-9)
 
 
-def test_where_all_are_landmarks_there_is_nothing_to_ask_spark(silent_port: int) -> None:
+def test_when_all_users_are_landmarks_spark_is_not_used(silent_port: int) -> None:
     rows = np.random.default_rng(3).normal(size=(40, 3))
     labels = np.arange(40) % 2
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(40), np.full(2, 9.0), 12, 0.5)
@@ -105,7 +105,7 @@ def test_where_all_are_landmarks_there_is_nothing_to_ask_spark(silent_port: int)
     np.testing.assert_array_equal(placed.labels, labels)
 
 
-def test_what_spark_fails_at_is_told_in_one_line(spark_address: str) -> None:
+def test_a_failure_on_spark_is_reported_in_one_line(spark_address: str) -> None:
     with pytest.raises(SparkFailedError, match=r"^Spark at spark://\S+ failed: .*no_such_table[^\n]*$"):  # noqa: SIM117
         with spark_session.session(spark_address) as session:
             session.sql("SELECT * FROM no_such_table").collect()
@@ -113,7 +113,7 @@ def test_what_spark_fails_at_is_told_in_one_line(spark_address: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["spark", "sc"])
-def test_nobody_there_is_told_at_once_and_changes_nothing(
+def test_a_missing_spark_cluster_is_reported_at_once_and_nothing_changes(
     scheme: str, silent_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GRUPA_ENGINE", f"{scheme}://127.0.0.1:{silent_port}")
@@ -128,7 +128,7 @@ def test_nobody_there_is_told_at_once_and_changes_nothing(
     assert not (tmp_path / "warehouse" / "grupa.duckdb").exists()
 
 
-def test_the_second_master_will_do(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_master_of_an_address_suffices(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spark_session.shutil, "which", lambda *_args, **_options: "java")
     with socket.create_server(("127.0.0.1", 0)) as server:
         check_available(f"spark://127.0.0.1:{silent_port},127.0.0.1:{server.getsockname()[1]}")

@@ -38,7 +38,7 @@ ACTIONS = (
 
 
 def events(days: range, seed: int) -> Iterator[str]:
-    """Sessions that often run on over midnight, with many events of the same instant; a few users have few events."""
+    """Sessions that often last past midnight, with many events at the same instant; a few users have few events."""
     rng = random.Random(seed)
     for day in days:
         for user in rng.sample(range(14), 9):
@@ -46,11 +46,11 @@ def events(days: range, seed: int) -> Iterator[str]:
             for _ in range(rng.randint(1, 2 if user > 11 else 9)):
                 at += timedelta(minutes=rng.choice([0, 0, 3, 20, 31, 45]))
                 action = rng.choice(ACTIONS)
-                told = f'"{{""proposal_id"": ""p{rng.randint(1, 3)}"", ""feature"": ""f{rng.randint(1, 4)}""}}"'
-                yield f"u{user},{at.isoformat()},{action},{told if rng.random() < 0.8 else ''}"
+                metadata = f'"{{""proposal_id"": ""p{rng.randint(1, 3)}"", ""feature"": ""f{rng.randint(1, 4)}""}}"'
+                yield f"u{user},{at.isoformat()},{action},{metadata if rng.random() < 0.8 else ''}"
 
 
-def taken_in(warehouse: SnapshotContext, path: Path, days: range, seed: int) -> None:
+def ingest(warehouse: SnapshotContext, path: Path, days: range, seed: int) -> None:
     rows = list(dict.fromkeys(events(days, seed)))
     ingest_logs(warehouse.publication, [log(path, *rows, header=HEADER)], None, NOW)
 
@@ -62,12 +62,12 @@ def features(warehouse: SnapshotContext, day: int) -> pa.Table:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> SnapshotContext:
     warehouse = SnapshotContext(Settings(warehouse=tmp_path / "warehouse", window_days=40))
-    taken_in(warehouse, tmp_path / "first.csv", range(45), 1)
+    ingest(warehouse, tmp_path / "first.csv", range(45), 1)
     return warehouse
 
 
 @pytest.mark.slow
-def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_once(
+def test_features_from_cached_aggregates_equal_those_computed_at_once(
     warehouse: SnapshotContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[int]] = []
@@ -90,10 +90,10 @@ def test_a_window_put_together_from_kept_sums_is_the_same_as_one_summed_up_at_on
     assert pieced.equals(whole)
 
 
-def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_first_asked_for_in(
+def test_an_aggregate_does_not_depend_on_the_window_it_was_first_computed_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first window knows creations and deals; only later ones know submissions, which deals are then held against."""
+    """The first window has creations and deals; only later ones have submissions, with which deals are then compared."""
     warehouse = SnapshotContext(Settings(warehouse=tmp_path / "warehouse", window_days=40))
     rows = [
         f'u{user},{FIRST + timedelta(days=day, hours=user)},{action},"{{""proposal_id"": ""p{day % 3}""}}"'
@@ -110,7 +110,7 @@ def test_what_a_sum_holds_does_not_hang_on_the_other_days_of_the_window_it_was_f
 
 
 @pytest.mark.slow
-def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
+def test_a_damaged_aggregate_is_computed_again(warehouse: SnapshotContext) -> None:
     before = features(warehouse, 42)
     for path in aggregate_cache.cache_folder(warehouse.publication.folder).iterdir():
         path.write_bytes(path.read_bytes()[:100])
@@ -118,14 +118,14 @@ def test_a_damaged_sum_is_made_again(warehouse: SnapshotContext) -> None:
 
 
 @pytest.mark.slow
-def test_numbers_from_elsewhere_are_given_to_nobody(
+def test_aggregates_are_not_used_with_another_key_dictionary(
     warehouse: SnapshotContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The register is lost, or an older one comes back, while sums lie there in which its numbers stand."""
+    """The dictionary is lost, or replaced by an older copy, while aggregates with its keys are cached."""
     path = aggregate_cache.cache_folder(warehouse.publication.folder) / NAME
     features(warehouse, 42)
     older = path.read_bytes()
-    taken_in(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
+    ingest(warehouse, tmp_path / "more.csv", range(42, 44), 5)  # with the same users
     more = [f"a{user},{FIRST + timedelta(days=43, hours=n)},login," for user in range(30) for n in range(6)]
     ingest_logs(warehouse.publication, [log(tmp_path / "new.csv", *more, header=HEADER)], None, NOW)
     features(warehouse, 43)
@@ -151,72 +151,72 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def cache_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: str = "roles") -> ParquetAggregateCache:
-    """A shelf whose register has one generation, whichever process asks."""
-    register = ParquetKeyDictionary(aggregate_cache.cache_folder(warehouse.publication.folder))
-    if not register.generations:
-        with DuckDBEngine(con, key_dictionary=register) as engine:
+    """A cache whose dictionary has one generation, the same in each call."""
+    dictionary = ParquetKeyDictionary(aggregate_cache.cache_folder(warehouse.publication.folder))
+    if not dictionary.generations:
+        with DuckDBEngine(con, key_dictionary=dictionary) as engine:
             engine.assign_keys(engine.events("done"))
-    return ParquetAggregateCache(warehouse.publication, roles, con, register)
+    return ParquetAggregateCache(warehouse.publication, roles, con, dictionary)
 
 
 TWO_DAYS = DayRange(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
 
 
-def test_what_is_put_there_is_shown(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    kept = cache_of(warehouse, con)
-    assert not kept.holds("counts", TWO_DAYS)
-    kept.put("counts", TWO_DAYS, "made", 2)
-    assert kept.holds("counts", TWO_DAYS)
-    assert not kept.holds("uses", TWO_DAYS)
-    assert con.execute(f"SELECT * FROM {kept.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
+def test_a_stored_aggregate_is_read_back(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+    cache = cache_of(warehouse, con)
+    assert not cache.holds("counts", TWO_DAYS)
+    cache.put("counts", TWO_DAYS, "made", 2)
+    assert cache.holds("counts", TWO_DAYS)
+    assert not cache.holds("uses", TWO_DAYS)
+    assert con.execute(f"SELECT * FROM {cache.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
 
 
-def test_days_without_events_are_no_pieces(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+def test_pieces_without_events_are_left_out(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     long_ago = DayRange(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
     assert cache_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
 
 
-def test_a_sum_is_of_its_events_and_of_no_others(
+def test_an_aggregate_is_invalid_once_events_of_its_days_change(
     warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
-    taken_in(warehouse, tmp_path / "other.csv", range(20, 22), 2)
+    ingest(warehouse, tmp_path / "other.csv", range(20, 22), 2)
     assert cache_of(warehouse, con).holds("counts", TWO_DAYS)
-    taken_in(warehouse, tmp_path / "second.csv", range(8, 10), 3)
+    ingest(warehouse, tmp_path / "second.csv", range(8, 10), 3)
     assert not cache_of(warehouse, con).holds("counts", TWO_DAYS)
 
 
-def test_other_roles_have_other_sums(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+def test_other_roles_have_other_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     assert not cache_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
 
 
-def test_who_is_forgotten_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+def test_erasing_a_person_deletes_all_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     forget(Settings(warehouse=warehouse.publication.folder), "u3")
     assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
-def test_what_was_withdrawn_is_in_no_sum(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+def test_withdrawing_a_file_deletes_all_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
     withdraw(Settings(warehouse=warehouse.publication.folder), rows["file_sha256"][0].as_py())
     assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
-def test_sums_that_nobody_asks_for_go(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
-    kept, folder = cache_of(warehouse, con), warehouse.publication.folder
-    kept.put("counts", TWO_DAYS, "made", 2)
+def test_unread_aggregates_and_drafts_are_deleted(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
+    cache, folder = cache_of(warehouse, con), warehouse.publication.folder
+    cache.put("counts", TWO_DAYS, "made", 2)
     (aggregate_cache.cache_folder(folder) / ".half.parquet").touch()
     aggregate_cache.clear(folder)
     assert [path.name[0] != "." for path in aggregate_cache.cache_folder(folder).iterdir()] == [
         True,
         True,
-    ]  # the sum and the register
+    ]  # the aggregate and the dictionary
     for path in aggregate_cache.cache_folder(folder).iterdir():
         os.utime(path, (time.time() + 3600,) * 2)  # the clock was set back
     aggregate_cache.clear(folder, keep_days=0)
-    assert not kept.holds("counts", TWO_DAYS)
+    assert not cache.holds("counts", TWO_DAYS)
 
 
 def test_pieces_are_as_long_as_the_calendar_allows() -> None:
@@ -227,7 +227,7 @@ def test_pieces_are_as_long_as_the_calendar_allows() -> None:
     assert day_aggregates.split_days(start, start + timedelta(days=1))[0].start.date() == date(1970, 2, 1)
 
 
-def test_what_is_summed_up_at_once_is_never_longer_than_the_longest_piece() -> None:
+def test_days_aggregated_at_once_are_never_longer_than_the_longest_piece() -> None:
     parts = day_aggregates.split_days(datetime(1970, 2, 1), datetime(1970, 2, 1) + timedelta(days=100))
     aggregates = day_aggregates.DayAggregates(engine=None, events=None, ranges=parts, cache=None)  # type: ignore[arg-type]
     batches = aggregates._batches([number for number in range(len(parts)) if number != 4])
@@ -236,3 +236,17 @@ def test_what_is_summed_up_at_once_is_never_longer_than_the_longest_piece() -> N
     assert max(days) <= 32
     assert len(batches) < len(parts)
     assert all(4 not in range(numbers[0], numbers[-1] + 1) for numbers in batches)
+
+
+def test_other_code_has_other_aggregates() -> None:
+    hashed: list[Path] = []
+    read = Path.read_bytes
+
+    def note(path: Path) -> bytes:
+        hashed.append(path)
+        return read(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", note)
+        aggregate_cache._code_sha256.__wrapped__()
+    assert {path.parent.name for path in hashed} == {"aggregates", "event_catalog", "features", "vocabulary"}

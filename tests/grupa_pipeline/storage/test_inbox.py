@@ -1,4 +1,4 @@
-"""The inbox: a log's own timestamp format, and where its files go."""
+"""The inbox: timestamp formats of single logs, and where files are moved."""
 
 import os
 from datetime import datetime
@@ -22,24 +22,24 @@ def put(inbox: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize("own", ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"])
-def test_a_logs_own_format_is_used_and_goes_with_it(tmp_path: Path, own: str) -> None:
+def test_the_timestamp_format_of_a_log_is_used_and_deleted_with_it(tmp_path: Path, own: str) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
     log = put(inbox, "log.csv", DAY_FIRST)
     timestamp_format_file(log).write_text(own)
-    taken = ingest_inbox(publication, inbox, None, NOW)
-    assert [each.first_event_at for each in taken.files] == [datetime.strptime("9/08/20, 12:40", own)]
+    result = ingest_inbox(publication, inbox, None, NOW)
+    assert [file.first_event_at for file in result.files] == [datetime.strptime("9/08/20, 12:40", own)]
     assert not timestamp_format_file(log).exists()
-    assert [each.name for each in inbox.iterdir()] == ["done"]
+    assert [file.name for file in inbox.iterdir()] == ["done"]
 
 
-def test_one_logs_format_is_not_the_next_ones(tmp_path: Path) -> None:
+def test_the_timestamp_format_of_a_log_does_not_apply_to_others(tmp_path: Path) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
     timestamp_format_file(put(inbox, "a.csv", DAY_FIRST)).write_text("%d/%m/%y, %H:%M")
     put(inbox, "b.csv", "user_id,timestamp,action\nu2,2025-03-01T10:00:00Z,login\n")
     put(inbox, "c.csv", DAY_FIRST)
-    taken = ingest_inbox(publication, inbox, None, NOW)
-    assert [each.file_name for each in taken.files] == ["a.csv", "b.csv"]
-    assert list(taken.refused) == ["c.csv"]
+    result = ingest_inbox(publication, inbox, None, NOW)
+    assert [file.file_name for file in result.files] == ["a.csv", "b.csv"]
+    assert list(result.refused) == ["c.csv"]
 
 
 def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Path) -> None:
@@ -47,11 +47,11 @@ def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Pa
     timestamp_format_file(put(inbox, "log.csv", DAY_FIRST)).write_text("%Y")
     ingest_inbox(Publication(tmp_path), inbox, None, NOW)
     assert "log.csv" in (inbox / "refused" / "log.csv.why.txt").read_text()
-    assert sorted(each.name for each in inbox.iterdir()) == ["refused"]
+    assert sorted(file.name for file in inbox.iterdir()) == ["refused"]
 
 
-def test_a_log_from_a_clock_that_is_ahead_is_taken_and_one_that_just_changed_waits(tmp_path: Path) -> None:
+def test_a_log_that_just_changed_is_not_pending_yet_and_one_from_a_clock_ahead_is(tmp_path: Path) -> None:
     log = put(tmp_path, "log.csv", DAY_FIRST)
-    for changed, taken in ((1000.0 + 86_400, True), (1000.0, False), (999.0, False), (990.0, True)):
+    for changed, pending in ((1000.0 + 86_400, True), (1000.0, False), (999.0, False), (990.0, True)):
         os.utime(log, (changed, changed))
-        assert pending_logs(tmp_path, now=1000.0) == ([log] if taken else [])
+        assert pending_logs(tmp_path, now=1000.0) == ([log] if pending else [])

@@ -1,4 +1,4 @@
-"""Files of released shapes come forward with all their rows; files of later ones are left alone; no shape changes unsaid."""
+"""Files of released schemas migrate with all their rows; files of later releases are refused; no schema changes without a version."""
 
 import os
 import re
@@ -17,11 +17,12 @@ from grupa_pipeline.storage import schema, warehouse
 from grupa_pipeline.storage.migrations import NewerFileError, SchemaVersion, migrate, stored_version
 from grupa_pipeline.storage.repair import repair
 from grupa_pipeline.tables import CLUSTERS, Column
+from grupa_pipeline.vocabulary.enums import TableStorage
 from tests.dash_app.planning.plans import a_plan
-from tests.grupa_pipeline.storage.released.schemas import HOME, make_file, text_of, told_by
+from tests.grupa_pipeline.storage.released.schemas import HOME, ddl_of, ddl_of_version, make_file
 
-SHAPES = (schema.CURRENT, roadmap_schema.CURRENT)
-A_VALUE = {
+SCHEMAS = (schema.CURRENT, roadmap_schema.CURRENT)
+EXAMPLES = {
     "VARCHAR": "'x'", "BIGINT": "7", "DOUBLE": "0.5", "DATE": "DATE '2025-06-01'", "BOOLEAN": "true", "JSON": "'{}'",
     "TIMESTAMP": "TIMESTAMP '2025-06-01 10:00:00'", "VARCHAR[]": "['x']",
 }  # fmt: skip
@@ -34,39 +35,39 @@ def released() -> list[Path]:
     return sorted(HOME.glob("*.sql"))
 
 
-def shape_of(path: Path) -> SchemaVersion:
-    return next(shape for shape in SHAPES if Path(shape.file).stem == path.stem.rsplit("-", 1)[0])
+def schema_of(path: Path) -> SchemaVersion:
+    return next(current for current in SCHEMAS if Path(current.file).stem == path.stem.rsplit("-", 1)[0])
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.file)
-def test_a_shape_changes_only_with_a_step_and_a_version_of_its_own(shape: SchemaVersion) -> None:
-    frozen = HOME / f"{Path(shape.file).stem}-{shape.version}.sql"
+@pytest.mark.parametrize("current", SCHEMAS, ids=lambda current: current.file)
+def test_a_schema_changes_only_with_a_migration_step_and_a_new_version(current: SchemaVersion) -> None:
+    frozen = HOME / f"{Path(current.file).stem}-{current.version}.sql"
     assert frozen.exists(), (
-        f"freeze schema version {shape.version} of {shape.file}: python -m tests.grupa_pipeline.storage.released"
+        f"freeze schema version {current.version} of {current.file}: python -m tests.grupa_pipeline.storage.released"
     )
-    assert text_of(shape) == frozen.read_text(encoding="utf-8"), (
-        f"{shape.file} is no longer what schema version {shape.version} was: add a step to its shape, then freeze the new one"
+    assert ddl_of_version(current) == frozen.read_text(encoding="utf-8"), (
+        f"{current.file} is no longer what schema version {current.version} was: add a migration step, then freeze the new schema"
     )
 
 
 @pytest.mark.parametrize("path", released(), ids=lambda path: path.stem)
-def test_every_released_shape_comes_forward_to_todays(path: Path) -> None:
-    shape = shape_of(path)
+def test_every_released_schema_migrates_to_the_current_one(path: Path) -> None:
+    current = schema_of(path)
     with duckdb.connect() as con:
         con.execute(path.read_text(encoding="utf-8"))
         con.execute("INSERT INTO schema_version VALUES (?)", [int(path.stem.rsplit("-", 1)[1])])
-        migrate(con, shape)
-        assert (stored_version(con), told_by(con)) == (shape.version, text_of(shape))
+        migrate(con, current)
+        assert (stored_version(con), ddl_of(con)) == (current.version, ddl_of_version(current))
 
 
 @pytest.fixture
 def first_release(tmp_path: Path) -> Path:
     """A warehouse as the first release left it: a row in every table, one file of events, and a plan."""
-    house = tmp_path / "house"
-    make_file(house / "grupa.duckdb", "grupa")
-    events = house / "data" / "events" / "2025-06-01" / "a.parquet"
+    folder = tmp_path / "folder"
+    make_file(folder / "grupa.duckdb", "grupa")
+    events = folder / "data" / "events" / "2025-06-01" / "a.parquet"
     events.parent.mkdir(parents=True)
-    own = house / "versions" / "grupa-00000001.duckdb"
+    own = folder / "versions" / "grupa-00000001.duckdb"
     with duckdb.connect(str(own)) as con:
         for (table,) in con.execute(
             "SELECT table_name FROM duckdb_tables() WHERE table_name <> 'schema_version'"
@@ -74,15 +75,15 @@ def first_release(tmp_path: Path) -> Path:
             types = con.execute(
                 "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
             )
-            con.execute(f"INSERT INTO {table} VALUES ({', '.join(A_VALUE[kind] for (kind,) in types.fetchall())})")
+            con.execute(f"INSERT INTO {table} VALUES ({', '.join(EXAMPLES[kind] for (kind,) in types.fetchall())})")
         con.execute(f"""COPY (SELECT 'u' AS user_id, TIMESTAMP '2025-06-01 10:00:00' AS timestamp, 'login' AS action,
                         NULL::JSON AS metadata, 'x' AS file_sha256) TO '{events}' (FORMAT parquet)""")
         con.execute(
             "UPDATE published_files SET table_name = 'events', path = 'data/events/2025-06-01/a.parquet', rows = 1"
         )
         con.execute(f"CREATE OR REPLACE VIEW events AS SELECT * FROM read_parquet(['{events}'])")
-    (house / "published" / own.name).write_bytes(own.read_bytes())
-    return house
+    (folder / "published" / own.name).write_bytes(own.read_bytes())
+    return folder
 
 
 def rows(database: Path) -> dict[str, list[dict[str, object]]]:
@@ -94,7 +95,7 @@ def rows(database: Path) -> dict[str, list[dict[str, object]]]:
         return {name: con.sql(f"SELECT * FROM {name}").to_arrow_table().to_pylist() for (name,) in names}
 
 
-def a_later_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+def add_a_later_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a next release gave clusters a column."""
     step = lambda con: schema.rebuild(con, LATER, doubled="2 * size")  # noqa: E731
     monkeypatch.setattr(schema, "CURRENT", replace(schema.CURRENT, steps=(*schema.CURRENT.steps, step)))
@@ -103,7 +104,9 @@ def a_later_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path) -> None:
     database = first_release / "grupa.duckdb"
     before = rows(database)
-    assert before["events"] and all(before[table.name] for table in schema.PIPELINE_TABLES if table.storage == "rows")
+    assert before["events"] and all(
+        before[table.name] for table in schema.PIPELINE_TABLES if table.storage is TableStorage.ROWS
+    )
     repair(Settings(warehouse=first_release))
     after = rows(database)
     assert after.keys() == before.keys()
@@ -113,14 +116,14 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
     assert sound and f"schema version {schema.CURRENT.version}" in text
 
 
-def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
+def test_a_later_release_migrates_in_a_new_published_version(
     first_release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repair(Settings(warehouse=first_release))
     database = first_release / "grupa.duckdb"
     before, old = rows(database), warehouse.version(database)
-    a_later_shape(monkeypatch)
-    with warehouse.read(database) as reader:  # an analyst's session that was open all the while
+    add_a_later_schema(monkeypatch)
+    with warehouse.read(database) as reader:  # an analyst's session that stays open
         repair(Settings(warehouse=first_release))
         assert reader.execute("SELECT * FROM clusters").fetchall() == [
             tuple(row.values()) for row in before["clusters"]
@@ -128,15 +131,17 @@ def test_a_later_release_brings_it_forward_in_a_version_of_its_own(
     after = rows(database)
     assert after["clusters"] == [row | {"doubled": 2 * row["size"]} for row in before["clusters"]]
     assert list(after["clusters"][0]) == list(LATER.column_names)
-    assert {name: found for name, found in after.items() if name != "clusters"} == {
-        name: found for name, found in before.items() if name != "clusters"
+    assert {name: table for name, table in after.items() if name != "clusters"} == {
+        name: table for name, table in before.items() if name != "clusters"
     }
-    made = warehouse.version(database)
+    migrated = warehouse.version(database)
     repair(Settings(warehouse=first_release))
-    assert old != made == warehouse.version(database)
+    assert old != migrated == warehouse.version(database)
 
 
-def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_migration_step_leaves_the_published_version(
+    first_release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repair(Settings(warehouse=first_release))
     database = first_release / "grupa.duckdb"
     before, old = rows(database), warehouse.version(database)
@@ -153,7 +158,7 @@ def test_a_step_that_fails_leaves_what_was_published(first_release: Path, monkey
 
 @pytest.mark.parametrize("file", ["grupa.duckdb", "roadmap.duckdb"])
 @pytest.mark.slow
-def test_a_file_of_a_later_release_is_refused_in_a_sentence(
+def test_a_file_of_a_later_release_is_refused_with_a_message(
     first_release: Path, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repair(Settings(warehouse=first_release))
@@ -166,8 +171,8 @@ def test_a_file_of_a_later_release_is_refused_in_a_sentence(
     commands = [["serve"], ["run"]] if file == "grupa.duckdb" else [["serve"]]
     for command in commands:
         assert main.main([*command, "--warehouse", str(first_release)]) == 1
-        told = capsys.readouterr().err
-        assert re.search(rf"^grupa: .*{file} has schema version 99.*upgrade Grupa", told) and "Traceback" not in told
+        error = capsys.readouterr().err
+        assert re.search(rf"^grupa: .*{file} has schema version 99.*upgrade Grupa", error) and "Traceback" not in error
     assert warehouse.version(database) == before
 
 
@@ -178,7 +183,7 @@ def test_a_roadmap_of_the_first_release_opens_and_takes_plans(tmp_path: Path) ->
     assert roadmap.plan(roadmap.add(a_plan(), "ann").plan_id).owner == a_plan().owner
 
 
-def test_status_tells_a_later_shape(first_release: Path) -> None:
+def test_status_reports_a_later_schema(first_release: Path) -> None:
     repair(Settings(warehouse=first_release))
     with warehouse.publish(first_release / "grupa.duckdb") as con:
         con.execute("UPDATE schema_version SET version = 99")
@@ -188,7 +193,7 @@ def test_status_tells_a_later_shape(first_release: Path) -> None:
         repair(Settings(warehouse=first_release))
 
 
-def test_a_file_that_grupa_did_not_write_is_left_alone_and_told() -> None:
+def test_a_file_that_grupa_did_not_write_is_refused_and_unchanged() -> None:
     con = duckdb.connect()
     con.execute("CREATE TABLE events (user_id VARCHAR)")
     with pytest.raises(warehouse.DamagedWarehouseError, match="no schema version"):

@@ -35,7 +35,7 @@ def test_conform_orders_types_and_sorts() -> None:
     assert rows.schema.field("x").type == pa.float64()
 
 
-def test_conform_refuses_what_is_not_the_tables() -> None:
+def test_conform_refuses_rows_without_the_columns_of_the_table() -> None:
     with pytest.raises(staging.WrongTableError, match="lacks y"):
         staging.conform(USER_EMBEDDINGS, embeddings("a").drop_columns("y"))
     with pytest.raises(staging.WrongTableError, match="no column z"):
@@ -44,12 +44,12 @@ def test_conform_refuses_what_is_not_the_tables() -> None:
         staging.conform(USER_EMBEDDINGS, embeddings("a").set_column(2, "x", [["far"]]))
 
 
-def test_feature_columns_may_follow() -> None:
+def test_an_open_ended_table_may_have_further_columns() -> None:
     rows = pa.table({"snapshot_date": [DAY], "user_id": ["a"], "share_login": [1]})
     assert staging.conform(USER_FEATURES, rows).schema.field("share_login").type == pa.float64()
 
 
-def test_content_key_ignores_what_changes_with_every_making_and_nothing_else() -> None:
+def test_content_key_ignores_the_volatile_columns_only() -> None:
     def call(created: datetime, latency: int, prompt: str) -> pa.Table:
         row = dict.fromkeys(LLM_CALLS.column_names) | {"call_id": str(latency), "snapshot_date": DAY, "prompt": prompt}
         return staging.conform(LLM_CALLS, pa.Table.from_pylist([row | {"created_at": created, "latency_ms": latency}]))
@@ -75,7 +75,7 @@ def test_staged_rows_come_back_with_their_lineage(tmp_path: Path) -> None:
     assert not (tmp_path / "staging" / DAY.isoformat()).exists()
 
 
-def test_tables_agree_only_when_each_was_made_from_the_others() -> None:
+def test_tables_agree_only_when_each_was_computed_from_the_others() -> None:
     assert staging.disagreements(agreeing()) == []
     states = agreeing()
     del states[CLUSTER_IDENTITIES.name]

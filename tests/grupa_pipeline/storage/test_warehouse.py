@@ -49,7 +49,7 @@ def test_an_exception_publishes_nothing(database: Path) -> None:
     assert not list(database.parent.glob("versions/.*"))
 
 
-def test_a_client_that_writes_into_the_published_file_changes_nothing_of_ours(database: Path) -> None:
+def test_a_client_that_writes_into_the_published_file_does_not_change_later_versions(database: Path) -> None:
     shown = Path(os.path.realpath(database))
     shown.chmod(0o644)
     with duckdb.connect(str(shown)) as con:
@@ -83,9 +83,9 @@ def test_writers_of_two_processes_wait_for_each_other(database: Path) -> None:
     assert numbers(database) == [1, *range(100, 110), *range(200, 210)]
 
 
-def test_what_a_killed_writer_left_is_not_seen_and_goes(database: Path) -> None:
+def test_the_draft_of_a_killed_writer_is_ignored_and_deleted(database: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from grupa_pipeline import warehouse\n"
+        "import os, sys; from pathlib import Path; from grupa_pipeline.storage import warehouse\n"
         "with warehouse.publish(Path(sys.argv[1])) as con:\n"
         "    con.execute('DELETE FROM numbers'); os.kill(os.getpid(), 9)"
     )
@@ -96,7 +96,7 @@ def test_what_a_killed_writer_left_is_not_seen_and_goes(database: Path) -> None:
     assert not list(database.parent.glob("versions/.*"))
 
 
-def test_a_version_that_was_finished_but_never_shown_is_not_built_on(database: Path) -> None:
+def test_a_finished_version_that_was_never_published_is_not_built_on(database: Path) -> None:
     shown = warehouse.version(database)
     unshown = database.parent / "versions" / "grupa-00000002.duckdb"
     with duckdb.connect(str(unshown)) as con:
@@ -106,7 +106,7 @@ def test_a_version_that_was_finished_but_never_shown_is_not_built_on(database: P
     assert numbers(database) == [1, 2]
 
 
-def test_restore_brings_an_earlier_version_back_and_loses_none(database: Path) -> None:
+def test_restore_publishes_an_earlier_version_and_deletes_none(database: Path) -> None:
     first = warehouse.version(database)
     assert first
     add(database, 2)
@@ -117,14 +117,14 @@ def test_restore_brings_an_earlier_version_back_and_loses_none(database: Path) -
         warehouse.restore(database, "grupa-99999999")
 
 
-def test_old_versions_are_thinned_to_the_newest_few_and_one_a_day(database: Path) -> None:
+def test_only_the_newest_versions_and_the_last_of_each_day_are_kept(database: Path) -> None:
     for number in range(2, 12):
         add(database, number)
     assert len(warehouse.versions(database)) == 5
     assert len(list((database.parent / "published").iterdir())) == 3
 
 
-def test_no_warehouse_and_a_damaged_one_say_what_to_do(tmp_path: Path, database: Path) -> None:
+def test_errors_about_a_missing_or_damaged_warehouse_name_the_command_to_use(tmp_path: Path, database: Path) -> None:
     with (
         pytest.raises(warehouse.NoWarehouseError, match="grupa run"),
         warehouse.read(tmp_path / "none" / "grupa.duckdb"),
@@ -137,30 +137,30 @@ def test_no_warehouse_and_a_damaged_one_say_what_to_do(tmp_path: Path, database:
         pass
 
 
-def test_the_lock_tells_who_holds_it(tmp_path: Path) -> None:
+def test_whoever_waits_for_the_lock_learns_who_holds_it(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from grupa_pipeline import warehouse\n"
+        "import sys; from pathlib import Path; from grupa_pipeline.storage import warehouse\n"
         "with warehouse.lock(Path(sys.argv[1]), purpose='a long run'): print('held', flush=True); sys.stdin.readline()"
     )
-    told: list[str] = []
+    holders: list[str] = []
     path = tmp_path / ".lock"
     with subprocess.Popen(
         [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdin and holder.stdout and holder.stdout.readline() == b"held\n"
 
-        def waiting(who: str) -> None:
-            told.append(who)
+        def note_holder(who: str) -> None:
+            holders.append(who)
             holder.stdin.write(b"\n")  # type: ignore[union-attr]
             holder.stdin.flush()  # type: ignore[union-attr]
 
-        with warehouse.lock(path, purpose="ours", on_wait=waiting):
+        with warehouse.lock(path, purpose="ours", on_wait=note_holder):
             pass
-    assert len(told) == 1
-    assert f"process {holder.pid} (a long run" in told[0]
+    assert len(holders) == 1
+    assert f"process {holder.pid} (a long run" in holders[0]
 
 
-def test_a_version_held_open_stays_readable_while_another_is_published(database: Path) -> None:
+def test_while_a_version_is_kept_open_the_next_one_is_read_after_publishing(database: Path) -> None:
     with warehouse.publish(database) as con:
         con.execute("CREATE TABLE t AS SELECT 1 AS x")
     with warehouse.keep_open(database):

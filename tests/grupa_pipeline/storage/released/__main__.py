@@ -1,4 +1,4 @@
-"""Freezes today's shape of both files beside this module: `python -m tests.grupa_pipeline.storage.released`.
+"""Freezes today's schema of both files beside this module: `python -m tests.grupa_pipeline.storage.released`.
 
 A released file is never written again.
 """
@@ -7,15 +7,17 @@ from pathlib import Path
 
 from dash_app.roadmap import schema as roadmap_schema
 from grupa_pipeline.storage import schema
-from tests.grupa_pipeline.storage.released.schemas import HOME, text_of
+from tests.grupa_pipeline.storage.released.schemas import HOME, ddl_of_version
 
 
 def main() -> None:
-    for shape in (schema.CURRENT, roadmap_schema.CURRENT):
-        path: Path = HOME / f"{Path(shape.file).stem}-{shape.version}.sql"
+    for current in (schema.CURRENT, roadmap_schema.CURRENT):
+        path: Path = HOME / f"{Path(current.file).stem}-{current.version}.sql"
         if path.exists():
-            raise SystemExit(f"{path} is released; give the new shape a step, and so a version of its own.")
-        path.write_text(text_of(shape), encoding="utf-8")
+            raise SystemExit(
+                f"{path} is released; add a migration step, which gives the new schema a version of its own."
+            )
+        path.write_text(ddl_of_version(current), encoding="utf-8")
         print(path)
 
 

@@ -1,4 +1,4 @@
-"""The shapes that were released, as DDL that DuckDB itself told, and files of them to be brought forward."""
+"""The released schemas as DDL written by DuckDB, and files of them to migrate."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 HOME = Path(__file__).parent
 
 
-def text_of(shape: SchemaVersion) -> str:
-    """What makes an empty file of today's shape, comments left out: words may change."""
+def ddl_of_version(current: SchemaVersion) -> str:
+    """The DDL of an empty file of the schema `current`, without comments: they may change."""
     with duckdb.connect() as con:
-        migrate(con, shape)
-        return told_by(con)
+        migrate(con, current)
+        return ddl_of(con)
 
 
-def told_by(con: duckdb.DuckDBPyConnection) -> str:
-    """The DDL of all that is in the open file."""
+def ddl_of(con: duckdb.DuckDBPyConnection) -> str:
+    """The DDL of all tables and views in the open file."""
     rows = con.execute(
         """SELECT sql FROM (SELECT table_name AS name, sql FROM duckdb_tables()
            UNION ALL SELECT view_name, sql FROM duckdb_views() WHERE NOT internal) ORDER BY name"""
@@ -26,7 +26,7 @@ def told_by(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def make_file(path: Path, name: str, version: int = 1) -> None:
-    """A published file of a released shape, as an earlier release would have left it; empty but for its version."""
+    """Create a published file of a released schema, as that release would have; empty except for its version."""
     stem = path.stem
     own = path.parent / "versions" / f"{stem}-00000001.duckdb"
     own.parent.mkdir(parents=True, exist_ok=True)
