@@ -1,4 +1,4 @@
-"""Files of released schemas migrate with all their rows; files of later releases are refused; no schema changes without a version."""
+"""Files of released schemas migrate with all rows; those of later releases are refused; a changed schema has a new version."""
 
 import os
 import re
