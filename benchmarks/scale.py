@@ -1,6 +1,6 @@
-"""Features and placing on DuckDB and on a Spark cluster of two workers on this machine: time, CPU, equality.
+"""Features and assignment on DuckDB and on a Spark cluster of two workers on this machine: time, CPU, equality.
 
-Run as `python -m benchmarks.scale LOG.csv`; needs Java. What the figures say of a real cluster is in docs/scale.md.
+Run as `python -m benchmarks.scale LOG.csv`; needs Java. docs/scale.md relates the figures to a real cluster.
 """
 
 import argparse
@@ -39,12 +39,12 @@ def main() -> None:
         print(f"{arguments.log.name}: {rows:,} events")
         end = last + timedelta(days=1)
         window = {"window_start": end - timedelta(days=180), "window_end": end, "roles": Roles(), "min_events": 5}
-        here = _timed("features, DuckDB", rows, lambda: _on_duckdb(events, window))
+        on_duckdb = _timed("features, DuckDB", rows, lambda: _on_duckdb(events, window))
         with spark_cluster(Path(name), memory=arguments.memory, settings="spark.driver.memory 2g") as address:
-            _on_spark(address, events, window, here, rows)
+            _on_spark(address, events, window, on_duckdb, rows)
 
 
-def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureSet, rows: int) -> None:
+def _on_spark(address: str, events: Path, window: dict[str, Any], on_duckdb: FeatureSet, rows: int) -> None:
     from grupa_pipeline.aggregates.spark_engine import SparkEngine
 
     def features() -> FeatureSet:
@@ -53,22 +53,23 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], here: FeatureS
             return measure_features(engine, "events", **window)
 
     with spark_session.session(address) as session:
-        there = _timed("features, Spark, first", rows, features)
+        on_spark = _timed("features, Spark, first", rows, features)
         _timed("features, Spark, again", rows, features)
-        print(
-            f"catalogs equal: {there.catalog.equals(here.catalog)}; largest difference {_difference(here, there):.1e}"
-        )
-        matrix = np.nan_to_num(np.column_stack([column.to_numpy() for column in here.features.columns[1:]]))
+        difference = _difference(on_duckdb, on_spark)
+        print(f"catalogs equal: {on_spark.catalog.equals(on_duckdb.catalog)}; largest difference {difference:.1e}")
+        matrix = np.nan_to_num(np.column_stack([column.to_numpy() for column in on_duckdb.features.columns[1:]]))
         matrix = np.tile((matrix - matrix.mean(axis=0)) / (matrix.std(axis=0) + 1e-12), (10, 1))
         rng = np.random.default_rng(0)
         landmarks = np.sort(rng.choice(len(matrix), LANDMARKS, replace=False))
         labels = rng.integers(CLUSTERS, size=LANDMARKS)
         fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(LANDMARKS), np.full(CLUSTERS, np.inf), 12, 0.5)
-        asked: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
-        asked |= {"xy": matrix[landmarks, :2], "neighbors": 40}
-        one = _timed("placing, here", len(matrix), lambda: place(matrix, landmarks, **asked))
+        arguments: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
+        arguments |= {"xy": matrix[landmarks, :2], "neighbors": 40}
+        one = _timed("assignment, this process", len(matrix), lambda: place(matrix, landmarks, **arguments))
         other = _timed(
-            "placing, Spark", len(matrix), lambda: spark_session.place_on_spark(address, matrix, landmarks, **asked)
+            "assignment, Spark",
+            len(matrix),
+            lambda: spark_session.place_on_spark(address, matrix, landmarks, **arguments),
         )
         print(f"labels equal: {np.array_equal(one.labels, other.labels)}")
     spark_session.stop()
@@ -81,8 +82,8 @@ def _to_parquet(log: Path, events: Path) -> tuple[int, date]:
                       FROM read_csv('{log}', all_varchar = true) ORDER BY timestamp)
                 TO '{events}' (FORMAT parquet, COMPRESSION zstd)"""
         )
-        found = con.execute(f"SELECT count(*), max(timestamp)::DATE::TIMESTAMP FROM '{events}'").fetchall()
-    return found[0]
+        result = con.execute(f"SELECT count(*), max(timestamp)::DATE::TIMESTAMP FROM '{events}'").fetchall()
+    return result[0]
 
 
 def _on_duckdb(events: Path, window: dict[str, Any]) -> FeatureSet:
@@ -93,36 +94,36 @@ def _on_duckdb(events: Path, window: dict[str, Any]) -> FeatureSet:
         return build_features(con, "events", **window)
 
 
-def _timed(what: str, rows: int, does: Callable[[], T]) -> T:
+def _timed(label: str, rows: int, step: Callable[[], T]) -> T:
     began, spent = time.perf_counter(), _cpu_seconds()
-    done = does()
+    result = step()
     took, spent = time.perf_counter() - began, _cpu_seconds() - spent
-    print(f"{what}: {took:.1f} s, {spent:.1f} s of CPU, {rows / spent:,.0f} rows a CPU second", flush=True)
-    return done
+    print(f"{label}: {took:.1f} s, {spent:.1f} s of CPU, {rows / spent:,.0f} rows a CPU second", flush=True)
+    return result
 
 
 def _cpu_seconds() -> float:
-    """CPU that this process and all that it started and that still run have taken, Spark's included; Linux only."""
+    """CPU time of this process and its running descendants, Spark's included; Linux only."""
     ticks: dict[int, int] = {}
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
         process = int(stat.parent.name)
         parents[process], ticks[process] = int(fields[1]), int(fields[11]) + int(fields[12])
-    total, found = 0, [os.getpid()]
-    while found:
-        process = found.pop()
+    total, pending = 0, [os.getpid()]
+    while pending:
+        process = pending.pop()
         total += ticks.get(process, 0)
-        found += [child for child, parent in parents.items() if parent == process]
+        pending += [child for child, parent in parents.items() if parent == process]
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def _difference(here: FeatureSet, there: FeatureSet) -> float:
-    names = here.features.column_names[1:]
-    pairs = [(here.features[name].to_numpy(), there.features[name].to_numpy()) for name in names]
+def _difference(first: FeatureSet, second: FeatureSet) -> float:
+    names = first.features.column_names[1:]
+    pairs = [(first.features[name].to_numpy(), second.features[name].to_numpy()) for name in names]
     return max(float(np.nanmax(np.abs(one - other), initial=0)) for one, other in pairs)
 
 

@@ -51,6 +51,7 @@ def catalog(metrics: int = METRICS) -> pd.DataFrame:
                 "denominator": None,
                 "higher_is_better": (number % 4 == 0) if number % 2 == 0 else None,
                 "source_action": f"step_{word}",
+                "family": "action_done" if binary else "action_share",
             }
         )
     return pd.DataFrame(rows)

@@ -1,1 +1,1 @@
-"""How fast `grupa run` is beside a notebook, how its cost grows, and how quick the app is."""
+"""Speed of `grupa run`: compared with a notebook, and how its cost grows with the log."""

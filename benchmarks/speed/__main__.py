@@ -1,7 +1,7 @@
 """Prints how fast `grupa run` is; exit status 1 when a goal is missed. `python -m benchmarks.speed [--only PART-USERS ...]`.
 
-What a run showed is kept beside the logs (`results.json`), so that a part can be measured again alone and the whole table
-printed; without `--only` the parts that are not there yet are run.
+Measurements are stored beside the logs (`results.json`), so that one part can be measured again and the whole table
+printed; without `--only` the parts that have no measurement yet are run.
 """
 
 import argparse
@@ -23,37 +23,37 @@ PARTS = {
     "day": runs.run_new_day,
 }
 SIZES_OF = {"parse": SIZES, "grupa": SIZES, "notebook": SIZES[:2], "day": SIZES[1:2]}
-"""The notebook at a million users takes longer than anyone waits, and no goal speaks of it."""
+"""The notebook is not run with a million users: it takes too long, and no goal needs it."""
 
 
 def main() -> int:
-    """Run what was asked for, one after the other, and print the table of all that is known."""
+    """Run the selected parts one after the other, and print the tables of all measurements."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument(
         "--sizes", default=",".join(map(str, SIZES)), help="users, of %(default)s (default: all of them)"
     )
-    parser.add_argument("--only", nargs="*", help="parts to run, even if they were: parse-10000, day-100000, ...")
+    parser.add_argument("--only", nargs="*", help="parts to run, measured before or not: parse-10000, day-100000, ...")
     parser.add_argument(
-        "--keep", type=Path, help="folder for logs, warehouses and results.json (default: one that goes)"
+        "--keep", type=Path, help="folder for logs, warehouses and results.json (default: a temporary one)"
     )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="grupa-speed-") as passing:
-        folder = (options.keep or Path(passing)).absolute()
+    with tempfile.TemporaryDirectory(prefix="grupa-speed-") as temporary:
+        folder = (options.keep or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        results = _run(folder, options.only, {int(each) for each in options.sizes.split(",")})
+        results = _run(folder, options.only, {int(users) for users in options.sizes.split(",")})
     print(f"Machine: {_machine()}.\n")
-    found = list(figures(results))
+    rows = list(figures(results))
     print_table(
         ("figure", "goal", "measured", "met"),
-        [(each.name, each.goal, each.value, "yes" if each.met else "NO") for each in found],
+        [(row.name, row.goal, row.value, "yes" if row.met else "NO") for row in rows],
     )
-    print_table(("what", "users", "events", "stage", "wall, s", "CPU, s", "peak memory, GiB"), stage_rows(results))
-    return int(not all(each.met for each in found))
+    print_table(("run", "users", "events", "stage", "wall, s", "CPU, s", "peak memory, GiB"), stage_rows(results))
+    return int(not all(row.met for row in rows))
 
 
 def _run(folder: Path, only: list[str] | None, sizes: set[int]) -> dict[str, dict[str, object]]:
-    kept = folder / "results.json"
-    results = json.loads(kept.read_text()) if kept.exists() else {}
+    stored = folder / "results.json"
+    results = json.loads(stored.read_text()) if stored.exists() else {}
     known = [f"{part}-{users}" for users in SIZES for part in PARTS if users in SIZES_OF[part] and users in sizes]
     unknown = set(only or ()) - set(known)
     if unknown:
@@ -64,7 +64,7 @@ def _run(folder: Path, only: list[str] | None, sizes: set[int]) -> dict[str, dic
         part, users = key.split("-")
         print(f"{key} ...", flush=True)
         results[key] = PARTS[part](folder, int(users))
-        kept.write_text(json.dumps(results, indent=1))
+        stored.write_text(json.dumps(results, indent=1))
     return results
 
 

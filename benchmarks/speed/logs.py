@@ -1,6 +1,6 @@
-"""The logs of the benchmark: planted kinds of users at three sizes, and one cut into a past and a new day.
+"""The logs of the benchmark: planted kinds of users at three sizes, and one split into a past and a new day.
 
-A log that is there already is used again; one is written under another name first, so that half a log never counts.
+An existing log is used again; a new one is written under another name first, so that an incomplete one is never used.
 """
 
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 ACTIVITY = {10_000: 1.9, 100_000: 1.9, 1_000_000: 0.165}
 """About 178 events a user for the first two sizes, about 20 for the last."""
 NEW_DAY = END - timedelta(days=2)
-"""A Friday; the weekend after it is left out. The log grows, so that it holds more than a sixtieth of the events before it."""
+"""A Friday; the weekend after it is left out. The log grows, so this day has more than a sixtieth of the earlier events."""
 
 
 def whole_log(folder: Path, users: int) -> Path:
@@ -46,6 +46,6 @@ def cut_log(folder: Path, users: int) -> tuple[Path, Path]:
 
 
 def count_rows(log: Path) -> int:
-    """Lines of `log` but for its header; no value of these logs holds a line break."""
+    """Lines of `log` without its header; no value of these logs has a line break."""
     with log.open("rb") as lines:
         return sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 22), b"")) - 1

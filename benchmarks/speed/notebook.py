@@ -1,6 +1,6 @@
-"""What a user would write instead of Grupa: pandas, umap-learn and hdbscan with their defaults. Prints when each stage ended.
+"""The notebook that one would write instead of using Grupa: pandas, umap-learn and hdbscan with their defaults.
 
-`python benchmarks/speed/notebook.py LOG.csv CLUSTERS.csv`. Knows nothing of Grupa.
+`python benchmarks/speed/notebook.py LOG.csv CLUSTERS.csv`; prints when each stage began and ended. Imports nothing of Grupa.
 """
 
 import json
@@ -13,7 +13,7 @@ ends = [time.time()]
 
 
 def stage(name: str) -> None:
-    """Tell the watcher where the time went: the name of the stage that ends here."""
+    """Print the stage that ends here, with its times, for the watcher."""
     ends.append(time.time())
     print(f"STAGE {name} {ends[-2]} {ends[-1]}", flush=True)
 

@@ -1,4 +1,4 @@
-"""Runs a command and watches all processes it starts: wall time, CPU time and memory, as a whole and by stage. Linux only."""
+"""Runs a command and samples all its processes: wall time, CPU time and memory, in total and by stage. Linux only."""
 
 import os
 import signal
@@ -24,12 +24,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command or a stage of it took.
+    """Cost of a command or of one of its stages.
 
     Attributes:
         wall: Seconds.
         cpu: Seconds of CPU of all its processes.
-        memory: Bytes: the most resident at once, summed over its processes (of pages they share, each has its part).
+        memory: Bytes: peak of the sum over its processes; shared pages are divided between them.
     """
 
     wall: float
@@ -54,8 +54,8 @@ class FailedCommandError(Exception):
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A command that has ended: when it ran, how its processes stood meanwhile, what it printed."""
+class WatchedRun:
+    """A command that has ended: when it ran, the samples of its processes, and its output."""
 
     whole: Stage
     samples: tuple[Sample, ...]
@@ -63,19 +63,19 @@ class Watched:
     output: str
 
     def cost(self, stage: Stage | None = None) -> Cost:
-        """Cost of one stage, or of the whole; CPU of a stage is true to a tenth of a second."""
+        """Cost of one stage, or of the whole; CPU time of a stage is accurate to a tenth of a second."""
         if stage is None:
-            return Cost(self.whole.end - self.whole.begin, self.cpu, max(each.memory for each in self.samples))
-        within = [each for each in self.samples if stage.begin - INTERVAL <= each.at <= stage.end + INTERVAL]
+            return Cost(self.whole.end - self.whole.begin, self.cpu, max(sample.memory for sample in self.samples))
+        within = [sample for sample in self.samples if stage.begin - INTERVAL <= sample.at <= stage.end + INTERVAL]
         spent = self._cpu_until(stage.end) - self._cpu_until(stage.begin)
-        return Cost(stage.end - stage.begin, spent, max((each.memory for each in within), default=0))
+        return Cost(stage.end - stage.begin, spent, max((sample.memory for sample in within), default=0))
 
     def _cpu_until(self, moment: float) -> float:
-        return max((each.cpu for each in self.samples if each.at <= moment + INTERVAL / 2), default=0.0)
+        return max((sample.cpu for sample in self.samples if sample.at <= moment + INTERVAL / 2), default=0.0)
 
 
-def watch(command: Sequence[str], env: Mapping[str, str], output: Path) -> Watched:
-    """Run `command` to its end; what it prints goes to the file `output`, so that a full pipe never holds it up.
+def watch(command: Sequence[str], env: Mapping[str, str], output: Path) -> WatchedRun:
+    """Run `command` to its end; its output goes to the file `output`, so that a full pipe never blocks it.
 
     Raises:
         FailedCommandError: It ended with another status than 0.
@@ -91,18 +91,18 @@ def watch(command: Sequence[str], env: Mapping[str, str], output: Path) -> Watch
         watcher.start()
         try:
             _, status, used = os.wait4(process.pid, 0)
-        except BaseException:  # such as an interrupt: what was started goes too
+        except BaseException:  # such as an interrupt: end the started processes too
             os.killpg(process.pid, signal.SIGKILL)
             raise
         finally:
             over.set()
             watcher.join()
-    told = output.read_text(errors="replace")
+    text = output.read_text(errors="replace")
     if status:
-        raise FailedCommandError(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}:\n{told[-2000:]}")
-    process.returncode = 0  # it has been waited for here
+        raise FailedCommandError(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}:\n{text[-2000:]}")
+    process.returncode = 0  # wait4 has reaped it
     cpu = max(used.ru_utime + used.ru_stime, samples[-1].cpu)
-    return Watched(Stage("whole", begin, time.time()), tuple(samples), cpu, told)
+    return WatchedRun(Stage("whole", begin, time.time()), tuple(samples), cpu, text)
 
 
 def _sample_until(over: threading.Event, session: int, samples: list[Sample]) -> None:
@@ -119,7 +119,7 @@ def _processes(session: int) -> list[tuple[int, float, int]]:
     """(pid, seconds of CPU, bytes of memory) of every process of `session`: /proc/PID/stat, and `Pss` of smaps_rollup, which
     counts a page that processes share once in all of them together; see proc(5).
     """
-    found = []
+    processes = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
@@ -127,7 +127,7 @@ def _processes(session: int) -> list[tuple[int, float, int]]:
             fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == session:
                 own = Path(entry.path, "smaps_rollup").read_text().partition("\nPss:")[2].split()
-                found.append((int(entry.name), (int(fields[11]) + int(fields[12])) / _TICKS, int(own[0]) * 1024))
+                processes.append((int(entry.name), (int(fields[11]) + int(fields[12])) / _TICKS, int(own[0]) * 1024))
         except (OSError, IndexError):  # it has ended
             continue
-    return found
+    return processes

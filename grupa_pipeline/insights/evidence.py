@@ -14,6 +14,7 @@ import pandas as pd
 from grupa_pipeline import tables
 from grupa_pipeline.insights.effects import Effect, RankedValues, discoveries, proportion_effect
 from grupa_pipeline.vocabulary.enums import FeatureRole, Measure, MetricKind
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 LIFT_UP, LIFT_DOWN = 1.5, 0.67
 """A difference of shares is large if the lift is at least LIFT_UP or at most LIFT_DOWN, and ..."""
@@ -123,7 +124,7 @@ def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], en
     present = np.isfinite(values)
     values, known = np.where(present, values, np.nan), values[present]
     binary = entry["metric_kind"] == MetricKind.PROPORTION and bool(np.isin(known, (0.0, 1.0)).all())
-    measure = _measure(metric, str(entry["unit"]), binary)
+    measure = _measure(entry, binary)
     ranked = None if binary else RankedValues(values)
     comparisons = []
     for cluster_id, member in members.items():
@@ -141,10 +142,10 @@ def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], en
     return comparisons
 
 
-def _measure(metric: str, unit: str, binary: bool) -> Measure:
+def _measure(entry: pd.Series, binary: bool) -> Measure:
     if binary:
-        return Measure.PATH if metric.startswith("path_") else Measure.PROPORTION
-    return Measure.DURATION if unit in _DURATIONS else Measure.COUNT
+        return Measure.PATH if entry["family"] == FeatureFamily.PATH else Measure.PROPORTION
+    return Measure.DURATION if entry["unit"] in _DURATIONS else Measure.COUNT
 
 
 def _row(cluster_id: str, metric: str, measure: Measure, entry: pd.Series, effect: Effect) -> dict[str, Any]:

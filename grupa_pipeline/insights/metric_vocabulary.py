@@ -12,26 +12,31 @@ from typing import Any
 class MetricWording:
     """An entry of `vocabulary.toml`, where the fields are documented."""
 
-    metric: str
     high: str
     low: str
     name_high: tuple[str, ...]
     name_low: tuple[str, ...]
     label: str | None = None
+    metric: str = "."
+    families: tuple[str, ...] = ()
+
+    def matches(self, metric: str, family: str | None) -> bool:
+        """Whether the entry applies to a metric of a feature family."""
+        return bool(re.search(self.metric, metric)) and (not self.families or family in self.families)
 
 
 @cache
 def metric_wordings() -> tuple[MetricWording, ...]:
     """All entries in the order of the file; the last one matches any metric."""
     return tuple(
-        MetricWording(**entry | {"name_high": tuple(entry["name_high"]), "name_low": tuple(entry["name_low"])})
+        MetricWording(**entry | {key: tuple(entry.get(key, ())) for key in ("families", "name_high", "name_low")})
         for entry in _vocabulary()["metric"]
     )
 
 
-def find_wording(metric: str) -> MetricWording:
-    """The first entry that matches a metric."""
-    return next(wording for wording in metric_wordings() if re.search(wording.metric, metric))
+def find_wording(metric: str, family: str | None) -> MetricWording:
+    """The first entry that matches a metric of a feature family."""
+    return next(wording for wording in metric_wordings() if wording.matches(metric, family))
 
 
 def agents_of(step: str) -> str | None:

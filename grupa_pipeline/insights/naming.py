@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import weight
-from grupa_pipeline.insights.metric_vocabulary import find_wording
 from grupa_pipeline.insights.models import NameDraft, Naming
 from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
 from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 MAX_NAME_LENGTH = 40
 SHARED_WORD_COST = 4.0
@@ -27,7 +27,13 @@ _MINOR_METRIC_DISCOUNT, _LOWER_DISCOUNT = 0.6, 0.8
 _LITTLE_WORDS = frozenset(
     tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))["naming"]["little"]
 )
-_MINOR_METRIC = re.compile(r"^(path|hours|did|used)_|^(first|last)_seen|^events_total")
+_MINOR_FAMILIES = (
+    FeatureFamily.ACTION_DONE,
+    FeatureFamily.FEATURE_USED,
+    FeatureFamily.PATH,
+    FeatureFamily.TIME_BETWEEN,
+)
+_MINOR_METRICS = ("hours_to_submit", "first_seen_day", "last_seen_day", "events_total")
 """Single steps and dates, which name a cluster less well than what its users mostly do."""
 
 
@@ -66,9 +72,9 @@ def _candidates(rows: dict[str, EvidenceRow], wording: Wording) -> list[_NameCan
     candidates = []
     for alias, row in rows.items():
         metric = str(row["metric"])
-        templates = find_wording(metric)
+        templates = wording.find(metric)
         is_higher = row["effect_size"] > 0
-        score = weight(row) * (_MINOR_METRIC_DISCOUNT if _MINOR_METRIC.search(metric) else 1.0)
+        score = weight(row) * (_MINOR_METRIC_DISCOUNT if _is_minor(metric, wording) else 1.0)
         score *= 1.0 if is_higher else _LOWER_DISCOUNT
         for rank, template in enumerate(templates.name_high if is_higher else templates.name_low):
             name = wording.name(template, metric)
@@ -88,6 +94,10 @@ def _best(candidates: Sequence[_NameCandidate], taken: Sequence[str]) -> _NameCa
         return candidate.score - SHARED_WORD_COST * sum(len(own & other) for other in words)
 
     return max(free, key=net_score, default=None)
+
+
+def _is_minor(metric: str, wording: Wording) -> bool:
+    return metric in _MINOR_METRICS or wording.entry(metric)["family"] in _MINOR_FAMILIES
 
 
 def _letters(cluster_id: str) -> str:
@@ -113,13 +123,13 @@ def _summary_aliases(candidate: _NameCandidate, rows: dict[str, EvidenceRow], wo
     """Evidence for the summary: the row behind the name first, then the heaviest rows on other subjects."""
 
     def order(alias: str) -> tuple[bool, bool]:
-        return alias != candidate.alias, bool(_MINOR_METRIC.search(str(rows[alias]["metric"])))
+        return alias != candidate.alias, _is_minor(str(rows[alias]["metric"]), wording)
 
     aliases: list[str] = []
     covered: set[str] = set()
     for alias in sorted(rows, key=order):
         metric = str(rows[alias]["metric"])
-        subjects = {find_wording(metric).metric}
+        subjects = {wording.find(metric).high}
         subjects |= {step for step in wording.steps(metric) if step != UNNAMED}
         if not subjects & covered:
             aliases.append(alias)

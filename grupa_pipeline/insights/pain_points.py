@@ -37,13 +37,14 @@ class PainPattern:
     """An entry of `pain_points.toml`, where the fields are documented."""
 
     kind: str
-    metric: str
     worse: str
     weight: float
     title: tuple[str, ...]
     lead: tuple[str, ...]
     close: tuple[str, ...]
     fix: Fix
+    metric: str = "."
+    families: tuple[str, ...] = ()
     role: str | None = None
     side: str | None = None
     per_action: bool = False
@@ -53,6 +54,8 @@ class PainPattern:
     def matches(self, row: EvidenceRow, entry: Mapping[str, Any]) -> bool:
         """Whether a row of evidence, with its metric's row of `feature_catalog`, shows this pain point."""
         if not re.search(self.metric, str(row["metric"])) or self.role not in (None, entry["role"]):
+            return False
+        if self.families and entry["family"] not in self.families:
             return False
         side = side_of(row)
         if self.side not in (None, side):

@@ -15,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
+
 MAX_NAME_LENGTH = 48
 MAX_WORDS = 5
 MAX_WORD_LENGTH = 24
@@ -37,9 +39,8 @@ _PERSONAL = frozenset(_WORDS["personal"])
 UNNAMED_DESCRIPTION = "a step or feature left unnamed"
 
 _TEXTS = ("label", "description", "numerator", "denominator")
-_VALUE_PREFIXES = ("used_", "feature_share_")
+_VALUE_FAMILIES = (FeatureFamily.FEATURE_USED, FeatureFamily.FEATURE_SHARE)
 _VALUE_IN_DESCRIPTION = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
-_PREFIXES = ("path_", "hours_", "share_", "did_", "had_", "events_", "used_", "feature_share_")
 
 CatalogRow = Mapping[str, Any]
 """One row of `feature_catalog`."""
@@ -110,10 +111,11 @@ def screen(
     rows = [{str(key): value for key, value in row.items()} for row in catalog.to_dict("records")]
     users = _users_of_actions(rows, users_with)
     hidden = {str(row["feature"]): names for row in rows if (names := _hidden(row, users, users_with, min_group))}
+    prefixes = {str(row["feature"]): _prefix(row) for row in rows}
     other = {name: f"other_{number}" for number, name in enumerate(sorted(set().union(*hidden.values())), start=1)}
     alias_of: dict[str, str] = {}
     for metric in sorted(hidden):
-        stem = f"{_prefix(metric)}{other[hidden[metric][0]]}"
+        stem = f"{prefixes[metric]}{other[hidden[metric][0]]}"
         same = sum(name == stem or name.startswith(f"{stem}_") for name in alias_of.values())
         alias_of[metric] = stem if same == 0 else f"{stem}_{same + 1}"
     return ScreenedInputs(
@@ -139,7 +141,7 @@ def screen_catalog(catalog: pd.DataFrame, *, users_with: Mapping[str, int], min_
     hidden_rows = [number for number, row in enumerate(rows) if _hidden(row, users, users_with, min_group)]
     screened = catalog.copy()
     for number, position in enumerate(hidden_rows, start=1):
-        neutral = f"{UNNAMED_DESCRIPTION} ({_prefix(str(rows[position]['feature'])).strip('_') or 'measure'} {number})"
+        neutral = f"{UNNAMED_DESCRIPTION} ({_prefix(rows[position]).strip('_') or 'measure'} {number})"
         screened.loc[screened.index[position], ["label", "description"]] = neutral
     return screened
 
@@ -179,15 +181,14 @@ def _screened_row(row: CatalogRow, alias_of: Mapping[str, str], other: Mapping[s
 
 def _values(row: CatalogRow) -> list[str]:
     """The value that a feature counts, as its name and description give it; empty for features of all values."""
-    prefix = next((prefix for prefix in _VALUE_PREFIXES if str(row["feature"]).startswith(prefix)), None)
-    if prefix is None:
+    if row["family"] not in _VALUE_FAMILIES:
         return []
     described = _VALUE_IN_DESCRIPTION.search(str(row["description"]))
-    return [str(row["feature"]).removeprefix(prefix)] + ([described.group(1)] if described else [])
+    return [str(row["feature"]).removeprefix(_prefix(row))] + ([described.group(1)] if described else [])
 
 
-def _prefix(metric: str) -> str:
-    return next((prefix for prefix in _PREFIXES if metric.startswith(prefix)), "")
+def _prefix(row: CatalogRow) -> str:
+    return COLUMN_PREFIX.get(row["family"], "")
 
 
 def _actions(row: CatalogRow) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import LIFT_UP
-from grupa_pipeline.insights.metric_vocabulary import agents_of, find_wording
+from grupa_pipeline.insights.metric_vocabulary import MetricWording, agents_of, find_wording
 from grupa_pipeline.insights.templates import EvidenceRow, parts
 from grupa_pipeline.vocabulary.enums import Direction, Measure
+from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
 UNNAMED = "an unnamed step"
 MAX_LIFT = 20.0
@@ -92,6 +93,9 @@ def _actions(entry: Mapping[str, Any]) -> list[str]:
     return [] if pd.isna(source) else [name for name in str(source).splitlines() if name]
 
 
+_PRODUCT_FEATURE_FAMILIES = (FeatureFamily.FEATURE_USED, FeatureFamily.FEATURE_SHARE)
+
+
 @dataclass(frozen=True)
 class Wording:
     """Puts the metrics of a `feature_catalog` into words.
@@ -130,23 +134,30 @@ class Wording:
 
     def feature(self, metric: str) -> str:
         """The product feature that a metric is about, in words."""
-        return action_words(re.sub(r"^(used|feature_share)_", "", metric))
+        family = self.entry(metric)["family"]
+        return action_words(
+            metric.removeprefix(COLUMN_PREFIX[family]) if family in _PRODUCT_FEATURE_FAMILIES else metric
+        )
+
+    def find(self, metric: str) -> MetricWording:
+        """The entry of the vocabulary for a metric."""
+        return find_wording(metric, self.entry(metric)["family"])
 
     def label(self, metric: str) -> str:
         """A noun phrase for the metric."""
-        text = find_wording(metric).label or str(self.entry(metric)["description"]).strip().rstrip(".")
+        text = self.find(metric).label or str(self.entry(metric)["description"]).strip().rstrip(".")
         if not text[:2].isupper():
             text = text[:1].lower() + text[1:]
         return self._with_steps(re.sub(r"\d", lambda digit: _NUMERALS[int(digit.group())], text), metric)
 
     def clause(self, row: EvidenceRow, alias: str) -> str:
         """What the cluster's users do more or less than others, after "they", with both values."""
-        wording = find_wording(str(row["metric"]))
+        wording = self.find(str(row["metric"]))
         return self.render(wording.high if row["effect_size"] > 0 else wording.low, row, alias)
 
     def aim(self, metric: str, direction: Direction) -> str:
         """What users will do when a metric moves: `they will come back more often`."""
-        wording = find_wording(metric)
+        wording = self.find(metric)
         clause = (wording.high if direction is Direction.INCREASE else wording.low).replace("<how>", "")
         clause = clause.replace("<label>", self.label(metric))
         clause = f"be {clause.removeprefix('are ')}" if clause.startswith("are ") else clause
@@ -192,7 +203,7 @@ def usual_step(rows: Iterable[EvidenceRow], wording: Wording, *, excluded_metric
     Actions behind `excluded_metric` are left out.
     """
     excluded = wording.steps(excluded_metric)
-    for row in _larger_shares(rows, "share_"):
+    for row in _larger_shares(rows, wording, FeatureFamily.ACTION_SHARE):
         step = wording.steps(str(row["metric"]))[0]
         if step not in excluded and step != UNNAMED:
             return quoted(step)
@@ -201,11 +212,13 @@ def usual_step(rows: Iterable[EvidenceRow], wording: Wording, *, excluded_metric
 
 def favourite_feature(rows: Iterable[EvidenceRow], wording: Wording) -> str:
     """The product feature with the largest share of feature use that the cluster uses more than others."""
-    features = [wording.feature(str(row["metric"])) for row in _larger_shares(rows, "feature_share_")]
+    features = [
+        wording.feature(str(row["metric"])) for row in _larger_shares(rows, wording, FeatureFamily.FEATURE_SHARE)
+    ]
     return quoted(features[0]) if features else "a single feature"
 
 
-def _larger_shares(rows: Iterable[EvidenceRow], prefix: str) -> list[EvidenceRow]:
-    """Rows of the metrics with this prefix that are higher in the cluster, the largest value first."""
-    higher = [row for row in rows if str(row["metric"]).startswith(prefix) and row["effect_size"] > 0]
+def _larger_shares(rows: Iterable[EvidenceRow], wording: Wording, family: FeatureFamily) -> list[EvidenceRow]:
+    """Rows of the metrics of a family that are higher in the cluster, the largest value first."""
+    higher = [row for row in rows if wording.entry(str(row["metric"]))["family"] == family and row["effect_size"] > 0]
     return sorted(higher, key=lambda row: -float(row["cluster_value"]))

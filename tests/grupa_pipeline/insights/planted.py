@@ -1,7 +1,10 @@
 """A small table of features with three planted clusters, in the format of `user_features`."""
 
+import duckdb
 import numpy as np
 import pandas as pd
+
+from grupa_pipeline.storage.feature_catalog_migration import FAMILY
 
 USERS = 300
 KINDS = ("C01", "C02", "C03")
@@ -31,7 +34,14 @@ def catalog() -> pd.DataFrame:
     names = ["feature", "description", "unit", "role", "metric_kind", "higher_is_better", "source_action"]
     table = pd.DataFrame(rows, columns=names)
     table["higher_is_better"] = table["higher_is_better"].astype("boolean")
-    return table.assign(numerator=None, denominator=None)
+    return with_family(table.assign(numerator=None, denominator=None))
+
+
+def with_family(catalog: pd.DataFrame) -> pd.DataFrame:
+    """`catalog` with the family of each feature."""
+    with duckdb.connect() as con:
+        con.register("rows", catalog[["feature", "role", "metric_kind"]])
+        return catalog.assign(family=[family for (family,) in con.execute(f"SELECT {FAMILY} FROM rows").fetchall()])
 
 
 def labels() -> pd.Series:

@@ -56,7 +56,7 @@ def _with_actions(names: list[str], users: int) -> tuple[pd.DataFrame, pd.DataFr
     names_of = [*catalog.columns[:7], "numerator", "denominator"]
     more = pd.DataFrame(rows, columns=names_of).drop_duplicates("feature")
     more["higher_is_better"] = more["higher_is_better"].astype("boolean")
-    joined = pd.concat([catalog, more], ignore_index=True)
+    joined = planted.with_family(pd.concat([catalog, more], ignore_index=True))
     wide = pd.DataFrame({name: columns[name] for name in more["feature"]}, index=features.index)
     return pd.concat([features, wide], axis=1), joined
 

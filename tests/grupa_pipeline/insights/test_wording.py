@@ -40,7 +40,7 @@ def test_actions_are_put_into_words(action: str, words: str):
 def _catalog(actions: dict[str, str]) -> pd.DataFrame:
     entry = planted.catalog().set_index("feature").loc[["share_search"]].reset_index()
     rows = [entry.assign(feature=feature, source_action=action) for feature, action in actions.items()]
-    return pd.concat(rows, ignore_index=True)
+    return planted.with_family(pd.concat(rows, ignore_index=True))
 
 
 def test_actions_that_only_differ_in_their_prefix_keep_it():
