@@ -24,25 +24,25 @@ def con() -> duckdb.DuckDBPyConnection:
 def test_moments_are_whole_microseconds(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
-        found = engine.fetch(events.select("user_id", at=engine.microseconds(events.timestamp)).order_by("user_id"))
+        result = engine.fetch(events.select("user_id", at=engine.microseconds(events.timestamp)).order_by("user_id"))
     day = (datetime(2026, 1, 1) - datetime(1970, 1, 1)).days * 86_400_000_000
-    assert found["at"].to_pylist() == [-1, day + 1, day, day]
+    assert result["at"].to_pylist() == [-1, day + 1, day, day]
 
 
 @pytest.mark.parametrize(("key", "text"), [("k", "text"), ("a.b", "7"), ('say "hi"', "true"), ("none", None)])
 def test_a_key_is_read_as_text_whatever_it_holds(con: duckdb.DuckDBPyConnection, key: str, text: str | None) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
-        found = engine.fetch(events.select("user_id", text=engine.json_text(events.metadata, key)).order_by("user_id"))
-    assert found["text"].to_pylist() == [text, None, None, None]
+        result = engine.fetch(events.select("user_id", text=engine.json_text(events.metadata, key)).order_by("user_id"))
+    assert result["text"].to_pylist() == [text, None, None, None]
 
 
-def test_what_is_kept_is_computed_once_and_dropped_at_the_end(con: duckdb.DuckDBPyConnection) -> None:
+def test_materialised_tables_are_computed_once_and_dropped_at_the_end(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
-        kept = engine.materialize(engine.events("events").select("user_id"))
+        table = engine.materialize(engine.events("events").select("user_id"))
         small = engine.materialize(pa.table({"n": [1, 2]}))
         con.execute("DELETE FROM events")
-        assert len(engine.fetch(kept)) == 4
+        assert len(engine.fetch(table)) == 4
         assert engine.fetch(small)["n"].to_pylist() == [1, 2]
     assert [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()] == ["events"]
 
@@ -58,7 +58,7 @@ def test_a_step_that_does_not_fit_gets_more_memory_while_there_is_more():
             assert con.sql("SELECT current_setting('memory_limit')").fetchall() == [("953.6 MiB",)]
 
 
-def test_users_and_actions_are_told_apart_by_numbers_that_stay(con: duckdb.DuckDBPyConnection) -> None:
+def test_users_and_actions_keep_their_numbers(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
         engine.assign_keys(events.filter(events.user_id.isin(["bob", "dan"])))
@@ -71,23 +71,23 @@ def test_users_and_actions_are_told_apart_by_numbers_that_stay(con: duckdb.DuckD
         assert named["action"].to_pylist() == ["b", "d", "a", "c"]
 
 
-def test_parts_lie_side_by_side_in_the_order_of_the_users(con: duckdb.DuckDBPyConnection) -> None:
+def test_parts_are_joined_in_the_order_of_the_users(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
         events = engine.events("events")
         engine.assign_keys(events.filter(events.user_id != "ann"))
         engine.assign_keys(events)
         first = engine.with_keys(events.filter(events.user_id != "cat").select("user_id", one=events.action))
         second = engine.with_keys(events.filter(events.user_id != "cat").select("user_id", other=events.action.upper()))
-        found = engine.fetch_users([first.order_by("one"), second.order_by(ibis.desc("other"))])
-    assert found.to_pydict() == {"user_id": ["ann", "bob", "dan"], "one": ["a", "b", "d"], "other": ["A", "B", "D"]}
+        result = engine.fetch_users([first.order_by("one"), second.order_by(ibis.desc("other"))])
+    assert result.to_pydict() == {"user_id": ["ann", "bob", "dan"], "one": ["a", "b", "d"], "other": ["A", "B", "D"]}
 
 
 def test_scratch_is_dropped_at_the_end_of_its_block(con: duckdb.DuckDBPyConnection) -> None:
     with DuckDBEngine(con) as engine:
-        kept = engine.materialize(pa.table({"n": [1]}))
+        table = engine.materialize(pa.table({"n": [1]}))
         with engine.scratch():
             passing = engine.materialize(pa.table({"n": [2]})).get_name()
         after = engine.materialize(pa.table({"n": [3]}))
         tables = {row[2] for row in con.execute("SHOW ALL TABLES").fetchall()}
         assert passing not in tables
-        assert {kept.get_name(), after.get_name()} <= tables
+        assert {table.get_name(), after.get_name()} <= tables

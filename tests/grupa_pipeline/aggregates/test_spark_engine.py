@@ -60,8 +60,8 @@ OUTCOMES = ("deal_complete", "drop_off")
 
 @pytest.fixture(scope="module")
 def session(spark_address: str) -> Iterator[Any]:
-    with spark_session.session(spark_address) as found:
-        yield found
+    with spark_session.session(spark_address) as result:
+        yield result
     spark_session.stop()
 
 
@@ -107,8 +107,8 @@ def assert_equal(here: FeatureSet, there: FeatureSet) -> None:
     assert there.features.schema.equals(here.features.schema)
     assert there.features["user_id"].equals(here.features["user_id"])
     for name in here.features.column_names[1:]:
-        expected, found = (side.features[name].to_numpy() for side in (here, there))
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True, err_msg=name)
+        expected, result = (side.features[name].to_numpy() for side in (here, there))
+        np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9, equal_nan=True, err_msg=name)
 
 
 def test_an_odd_log_measures_the_same(session: Any, tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_keys_and_moments_are_read_alike(session: Any, tmp_path: Path) -> None:
         for engine in (here, there):
             events = engine.events("events")
             texts = {f"key{number}": engine.json_text(events.metadata, key) for number, key in enumerate(KEYS)}
-            found = events.select("user_id", at=engine.microseconds(events.timestamp), **texts).order_by("user_id")
-            answers.append(engine.fetch(found).to_pylist())
+            result = events.select("user_id", at=engine.microseconds(events.timestamp), **texts).order_by("user_id")
+            answers.append(engine.fetch(result).to_pylist())
     assert sum(row["key0"] is not None for row in answers[0]) == 12
     assert answers[1] == answers[0]
 
@@ -146,15 +146,15 @@ def test_a_window_without_events_has_no_users(session: Any) -> None:
 
     with SparkEngine(session) as engine:
         engine.show_events("events", [])
-        found = measure_features(engine, "events", window_start=START, window_end=END, roles=Roles(), min_events=5)
-    assert (len(found.users), len(found.features), found.events) == (0, 0, 0)
+        result = measure_features(engine, "events", window_start=START, window_end=END, roles=Roles(), min_events=5)
+    assert (len(result.users), len(result.features), result.events) == (0, 0, 0)
 
 
-def test_what_was_kept_is_gone_afterwards(session: Any) -> None:
+def test_materialised_tables_are_dropped_afterwards(session: Any) -> None:
     from grupa_pipeline.aggregates.spark_engine import SparkEngine
 
     with SparkEngine(session) as engine:
         engine.show_events("events", [])
-        kept = engine.materialize(pa.table({"n": [1, 2]}))
-        assert engine.fetch(kept)["n"].to_pylist() == [1, 2]
+        table = engine.materialize(pa.table({"n": [1, 2]}))
+        assert engine.fetch(table)["n"].to_pylist() == [1, 2]
     assert session.catalog.listTables() == []

@@ -33,7 +33,7 @@ EXAMPLE = ROOT / "roles.example.toml"
         ("deal_lost", "bad"),
     ],
 )
-def test_roles_go_by_name(action: str, role: str) -> None:
+def test_roles_are_inferred_from_names(action: str, role: str) -> None:
     assert default_role(action) == role
 
 
@@ -59,7 +59,7 @@ def test_roles_go_by_name(action: str, role: str) -> None:
         "",
     ],
 )
-def test_names_that_only_sound_alike_have_no_role(action: str) -> None:
+def test_similar_names_have_no_role(action: str) -> None:
     assert default_role(action) is None
 
 
@@ -97,7 +97,7 @@ def test_an_exact_name_wins_over_a_pattern_and_a_longer_pattern_over_a_shorter(t
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("[outcomes]\n\ngod = []\n", ["roles.toml, line 3", "'god'", "good, bad"]),
         ("[outcome]\ngood = []\n", ["roles.toml, line 1", "'outcome'", "[outcomes]"]),
@@ -109,23 +109,23 @@ def test_an_exact_name_wins_over_a_pattern_and_a_longer_pattern_over_a_shorter(t
         ('[outcomes]\ngood = ["a"]\nbad = ["a"]\n', ["roles.toml, line 3", "'a'", "[outcomes] good", "keep one"]),
     ],
 )
-def test_a_file_that_is_not_understood_is_told_by_line(tmp_path: Path, text: str, said: list[str]) -> None:
+def test_an_invalid_file_is_reported_with_its_line(tmp_path: Path, text: str, messages: list[str]) -> None:
     with pytest.raises(RolesError) as error:
         Roles.load(write(tmp_path, text))
-    assert all(part in str(error.value) for part in said), str(error.value)
+    assert all(part in str(error.value) for part in messages), str(error.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RolesError, match=r"nowhere\.toml: cannot be read"):
         Roles.load(tmp_path / "nowhere.toml")
 
 
-def test_the_fingerprint_follows_the_roles(tmp_path: Path) -> None:
+def test_the_hash_changes_with_the_roles(tmp_path: Path) -> None:
     assert Roles().sha256() == Roles.load(None).sha256()
     assert Roles().sha256() != Roles(good=()).sha256() != Roles(good=("a",)).sha256()
 
 
-def test_the_example_loads_and_says_what_the_defaults_say_of_its_actions() -> None:
+def test_the_example_file_gives_its_actions_the_default_roles() -> None:
     roles = Roles.load(EXAMPLE)
     listed = [*(roles.good or ()), *(roles.bad or ()), *(roles.proposal_create or ()), *(roles.feature_use or ())]
     assert listed

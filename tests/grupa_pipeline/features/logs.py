@@ -56,19 +56,19 @@ def measure(events: Sequence[Event], **options: Any) -> FeatureSet:
     return _MEASURED[key]
 
 
-def values(found: FeatureSet, feature: str) -> dict[str, float | None]:
+def values(result: FeatureSet, feature: str) -> dict[str, float | None]:
     """The column `feature` by user."""
-    return dict(zip(found.features["user_id"].to_pylist(), found.features[feature].to_pylist(), strict=True))
+    return dict(zip(result.features["user_id"].to_pylist(), result.features[feature].to_pylist(), strict=True))
 
 
-def entry(found: FeatureSet, feature: str) -> dict[str, Any]:
+def entry(result: FeatureSet, feature: str) -> dict[str, Any]:
     """The catalog's row of `feature`."""
-    return next(row for row in found.catalog.to_pylist() if row["feature"] == feature)
+    return next(row for row in result.catalog.to_pylist() if row["feature"] == feature)
 
 
-def columns(found: FeatureSet, role: str) -> list[str]:
+def columns(result: FeatureSet, role: str) -> list[str]:
     """Names of the columns of `role`."""
-    return [row["feature"] for row in found.catalog.to_pylist() if row["role"] == role]
+    return [row["feature"] for row in result.catalog.to_pylist() if row["role"] == role]
 
 
 def real_log(name: str) -> duckdb.DuckDBPyConnection:

@@ -15,11 +15,11 @@ LOG: list[Event] = [
 
 
 def test_a_session_ends_after_30_idle_minutes() -> None:
-    found = measure(LOG)
+    result = measure(LOG)
     # ann is observed from day 2 to day 28: 26 days; bob only three days, so over a week.
-    assert values(found, "sessions_per_week") == pytest.approx({"ann": 3 / (26 / 7), "bob": 1.0})
-    assert values(found, "events_per_session") == pytest.approx({"ann": 5 / 3, "bob": 2.0})
-    assert values(found, "minutes_per_session") == pytest.approx({"ann": 50 / 3, "bob": 20.0})
+    assert values(result, "sessions_per_week") == pytest.approx({"ann": 3 / (26 / 7), "bob": 1.0})
+    assert values(result, "events_per_session") == pytest.approx({"ann": 5 / 3, "bob": 2.0})
+    assert values(result, "minutes_per_session") == pytest.approx({"ann": 50 / 3, "bob": 20.0})
 
 
 def test_active_days_are_days_with_an_event_over_the_days_observed() -> None:
@@ -33,17 +33,17 @@ def test_gaps_are_between_sessions_and_run_to_the_end_where_there_is_one_session
 
 
 def test_recency_runs_to_the_end_of_the_window() -> None:
-    found = measure(LOG)
+    result = measure(LOG)
     expected = {"ann": 28 - 11 - (11 * 60 + 21) / 1440, "bob": 2 - 10 / 1440}
-    assert values(found, "days_since_last_event") == pytest.approx(expected)
-    assert entry(found, "days_since_last_event")["higher_is_better"] is False
+    assert values(result, "days_since_last_event") == pytest.approx(expected)
+    assert entry(result, "days_since_last_event")["higher_is_better"] is False
 
 
 def test_totals_are_context() -> None:
-    found = measure(LOG)
-    assert values(found, "events_total") == {"ann": 5.0, "bob": 2.0}
-    assert values(found, "first_seen_day") == pytest.approx({"ann": 2 + 10 / 24, "bob": 25 + (23 * 60 + 50) / 1440})
-    assert {entry(found, name)["role"] for name in ("events_total", "first_seen_day", "last_seen_day")} == {"context"}
+    result = measure(LOG)
+    assert values(result, "events_total") == {"ann": 5.0, "bob": 2.0}
+    assert values(result, "first_seen_day") == pytest.approx({"ann": 2 + 10 / 24, "bob": 25 + (23 * 60 + 50) / 1440})
+    assert {entry(result, name)["role"] for name in ("events_total", "first_seen_day", "last_seen_day")} == {"context"}
 
 
 def test_events_outside_the_window_are_not_seen() -> None:

@@ -1,4 +1,4 @@
-"""The room as a whole: the wall between outcomes and clusters, repeatability, and real logs."""
+"""The package as a whole: outcomes never affect clustering features, results are repeatable, and real logs."""
 
 import math
 from collections.abc import Sequence
@@ -48,13 +48,13 @@ def base_log() -> list[Event]:
     ]
 
 
-def clustering(found: FeatureSet) -> pa.Table:
+def clustering(result: FeatureSet) -> pa.Table:
     """The part of the features that makes clusters, with the users it is of."""
-    return found.features.select(["user_id", *columns(found, "clustering")])
+    return result.features.select(["user_id", *columns(result, "clustering")])
 
 
-def users_with_enough(found: FeatureSet) -> list[tuple[str, int]]:
-    rows = found.users.select(["user_id", "clustering_events"]).to_pylist()
+def users_with_enough(result: FeatureSet) -> list[tuple[str, int]]:
+    rows = result.users.select(["user_id", "clustering_events"]).to_pylist()
     return [(row["user_id"], row["clustering_events"]) for row in rows if row["clustering_events"]]
 
 
@@ -67,9 +67,9 @@ def test_outcome_events_touch_nothing_that_makes_clusters(min_events: int) -> No
     whole = measure(log, min_events=min_events)
     assert len(whole.features)
     for other in (behaviour, log + added, moved):
-        found = measure(other, min_events=min_events)
-        assert clustering(found).equals(clustering(whole))
-        assert users_with_enough(found) == users_with_enough(whole)
+        result = measure(other, min_events=min_events)
+        assert clustering(result).equals(clustering(whole))
+        assert users_with_enough(result) == users_with_enough(whole)
 
 
 @given(events_strategy)
@@ -81,39 +81,39 @@ def test_a_log_without_its_outcomes_has_the_same_clustering_columns(events: list
 
 @given(events_strategy, st.randoms(use_true_random=False))
 @few_examples
-def test_neither_the_order_of_rows_nor_threads_matter(events: list[Event], random: object) -> None:
+def test_results_do_not_depend_on_row_order_or_threads(events: list[Event], random: object) -> None:
     shuffled = list(events)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     con = connect(shuffled)
     con.execute("SET threads = 1")
     again = build_features(con, "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
-    found = measure(events)
-    assert again.features.equals(found.features)
-    assert again.catalog.equals(found.catalog)
-    assert again.users.equals(found.users)
+    result = measure(events)
+    assert again.features.equals(result.features)
+    assert again.catalog.equals(result.catalog)
+    assert again.users.equals(result.users)
 
 
 @given(events_strategy)
 @few_examples
-def test_what_is_measured_is_sound(events: list[Event]) -> None:
-    found = measure(events)
-    check_sound(found)
-    assert found.events == len(events)
-    assert found.users["user_id"].to_pylist() == sorted({event[0] for event in events})
-    shares = [row["feature"] for row in found.catalog.to_pylist() if row["unit"] == "share"]
+def test_values_are_finite_and_within_their_bounds(events: list[Event]) -> None:
+    result = measure(events)
+    check_sound(result)
+    assert result.events == len(events)
+    assert result.users["user_id"].to_pylist() == sorted({event[0] for event in events})
+    shares = [row["feature"] for row in result.catalog.to_pylist() if row["unit"] == "share"]
     for name in shares:
-        assert all(0 <= value <= 1 for value in found.features[name].to_pylist() if value is not None), name
+        assert all(0 <= value <= 1 for value in result.features[name].to_pylist() if value is not None), name
 
 
-def check_sound(found: FeatureSet) -> None:
+def check_sound(result: FeatureSet) -> None:
     """What holds of any log: the shape that the catalog says, finite values, yes-or-no features of zeros and ones."""
-    catalog = found.catalog.to_pylist()
-    assert found.catalog.column_names == list(tables.FEATURE_CATALOG.column_names)
-    assert found.features.column_names == ["user_id", *(row["feature"] for row in catalog)]
+    catalog = result.catalog.to_pylist()
+    assert result.catalog.column_names == list(tables.FEATURE_CATALOG.column_names)
+    assert result.features.column_names == ["user_id", *(row["feature"] for row in catalog)]
     assert len({row["feature"].lower() for row in catalog}) == len(catalog)
-    assert found.features["user_id"].to_pylist() == sorted(found.features["user_id"].to_pylist())
+    assert result.features["user_id"].to_pylist() == sorted(result.features["user_id"].to_pylist())
     for row in catalog:
-        column = found.features[row["feature"]]
+        column = result.features[row["feature"]]
         assert column.type == pa.float64()
         present = [value for value in column.to_pylist() if value is not None]
         assert present
@@ -128,29 +128,29 @@ def check_sound(found: FeatureSet) -> None:
 
 
 def test_users_with_outcomes_alone_are_users() -> None:
-    found = measure([*base_log(), ("zoe", "1 10:00", "deal_complete")])
-    assert found.users.to_pylist()[-1] == {"user_id": "zoe", "events": 1, "clustering_events": 0}
-    assert "zoe" not in found.features["user_id"].to_pylist()
+    result = measure([*base_log(), ("zoe", "1 10:00", "deal_complete")])
+    assert result.users.to_pylist()[-1] == {"user_id": "zoe", "events": 1, "clustering_events": 0}
+    assert "zoe" not in result.features["user_id"].to_pylist()
 
 
 def test_too_few_events_give_no_row() -> None:
     log: list[Event] = [("ann", f"{day} 10:00", "search") for day in range(4)] + [("bob", "1 10:00", "search")]
-    found = measure(log, min_events=5)
-    assert len(found.users) == 2
-    assert found.features.column_names == ["user_id"]
-    assert len(found.features) == len(found.catalog) == 0
-    assert found.catalog.column_names == list(tables.FEATURE_CATALOG.column_names)
+    result = measure(log, min_events=5)
+    assert len(result.users) == 2
+    assert result.features.column_names == ["user_id"]
+    assert len(result.features) == len(result.catalog) == 0
+    assert result.catalog.column_names == list(tables.FEATURE_CATALOG.column_names)
 
 
 def test_an_empty_window_has_no_users() -> None:
-    found = measure([])
-    assert (found.events, len(found.users), len(found.features), len(found.catalog)) == (0, 0, 0, 0)
+    result = measure([])
+    assert (result.events, len(result.users), len(result.features), len(result.catalog)) == (0, 0, 0, 0)
 
 
-def test_columns_that_say_the_same_weigh_once() -> None:
+def test_a_duplicate_clustering_column_becomes_context() -> None:
     twins = [(event[0], event[1], "search_result") for event in base_log() if event[2] == "search"]
-    found = measure(base_log() + twins)
-    assert [entry(found, name)["role"] for name in ("share_search", "share_search_result")] == ["clustering", "context"]
+    result = measure(base_log() + twins)
+    assert [entry(result, name)["role"] for name in ("share_search", "share_search_result")] == ["clustering", "context"]
 
 
 BUILT_IN_RATES = (
@@ -176,37 +176,37 @@ def with_outcomes(names: Sequence[str], more: Sequence[Event] = ()) -> FeatureSe
     return measure(log, roles=Roles(good=tuple(names)))
 
 
-def test_an_outcome_may_be_called_what_a_built_in_feature_counts() -> None:
-    without, found = with_outcomes([]), with_outcomes(BUILT_IN_RATES)
-    check_sound(found)
+def test_an_outcome_may_have_the_name_of_a_built_in_feature() -> None:
+    without, result = with_outcomes([]), with_outcomes(BUILT_IN_RATES)
+    check_sound(result)
     for name in BUILT_IN_RATES:
         rate = f"{name}_per_week"
-        assert found.features[rate].equals(without.features[rate])
-        assert entry(found, f"{rate}_2")["source_action"] == entry(found, f"had_{name}")["source_action"] == name
-        assert values(found, f"{rate}_2") == pytest.approx({"ann": 2 / 4, "bob": 0, "cat": 0, "dan": 0})
+        assert result.features[rate].equals(without.features[rate])
+        assert entry(result, f"{rate}_2")["source_action"] == entry(result, f"had_{name}")["source_action"] == name
+        assert values(result, f"{rate}_2") == pytest.approx({"ann": 2 / 4, "bob": 0, "cat": 0, "dan": 0})
 
 
-def test_an_outcome_may_be_called_what_other_features_names_begin_with() -> None:
+def test_an_outcome_may_start_with_the_prefix_of_a_family() -> None:
     kinds = [("share", "x"), ("did", "x"), ("used", "x"), ("feature_share", "x"), ("had", "y")]
     rates = ("per_week", "per_proposal")
     outcomes = [f"{prefix}_{name}" for prefix, name in kinds] + [f"y_{rate}" for rate in rates]
     more: list[Event] = [("bob", f"{day} 11:00", f"x_{rate}") for day in (3, 4) for rate in rates]
     more += [("bob", "5 11:00", "feature_use", {"feature": f"x_{rate}"}) for rate in rates]
-    found = with_outcomes(outcomes, more)
-    check_sound(found)
+    result = with_outcomes(outcomes, more)
+    check_sound(result)
     for prefix, name in kinds:
         for rate in rates:
-            assert entry(found, f"{prefix}_{name}_{rate}")["source_action"] != f"{prefix}_{name}"
-            assert entry(found, f"{prefix}_{name}_{rate}_2")["source_action"] == f"{prefix}_{name}"
+            assert entry(result, f"{prefix}_{name}_{rate}")["source_action"] != f"{prefix}_{name}"
+            assert entry(result, f"{prefix}_{name}_{rate}_2")["source_action"] == f"{prefix}_{name}"
 
 
-def test_nothing_stays_behind_on_the_connection() -> None:
+def test_nothing_is_left_on_the_connection() -> None:
     con = connect(base_log())
     build_features(con, "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
     assert [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()] == ["events"]
 
 
-def test_what_fails_halfway_leaves_nothing_behind() -> None:
+def test_a_failure_leaves_nothing_on_the_connection() -> None:
     con = connect(base_log())
     con.execute("CREATE VIEW broken AS SELECT * REPLACE (error('no such day')::JSON AS metadata) FROM events")
     with pytest.raises(duckdb.Error, match="no such day"):
@@ -216,17 +216,17 @@ def test_what_fails_halfway_leaves_nothing_behind() -> None:
 
 def test_an_action_that_is_a_sentence_or_a_quote_does_no_harm() -> None:
     odd = 'it\'s "odd"; DROP TABLE events; --'
-    found = measure([*base_log(), ("ann", "3 10:00", odd), ("bob", "3 10:00", odd), ("bob", "3 11:00", "оплата")])
-    assert entry(found, "share_it_s_odd_drop_table_events")["source_action"] == odd
-    assert entry(found, "share_unnamed")["source_action"] == "оплата"
+    result = measure([*base_log(), ("ann", "3 10:00", odd), ("bob", "3 10:00", odd), ("bob", "3 11:00", "оплата")])
+    assert entry(result, "share_it_s_odd_drop_table_events")["source_action"] == odd
+    assert entry(result, "share_unnamed")["source_action"] == "оплата"
 
 
 def test_thousands_of_different_names_give_no_more_columns() -> None:
     names = [name for number in range(2000) for name in (f"order_{number}_cancelled", f"page_{number}")]
     log: list[Event] = [("ann", f"{number % 28} {number % 24:02}:00", name) for number, name in enumerate(names)]
-    found = measure([*log, *base_log()])
-    assert len(columns(found, "outcome")) <= 60
-    assert len(columns(found, "clustering")) <= 60
+    result = measure([*log, *base_log()])
+    assert len(columns(result, "outcome")) <= 60
+    assert len(columns(result, "clustering")) <= 60
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_real_loans_equal_plain_sql(bpi2012: FeatureSet) -> None:
 
 def test_real_github_events() -> None:
     end = datetime(2015, 1, 2)
-    found = build_features(
+    result = build_features(
         real_log("gharchive_2h"),
         "events",
         window_start=end - timedelta(days=180),
@@ -288,8 +288,8 @@ def test_real_github_events() -> None:
         roles=Roles(),
         min_events=5,
     )
-    check_sound(found)
-    assert len(found.users) == 6_208
-    assert len(found.features) < 0.2 * len(found.users)
-    assert not columns(found, "outcome")
-    assert "share_push_event" in columns(found, "clustering")
+    check_sound(result)
+    assert len(result.users) == 6_208
+    assert len(result.features) < 0.2 * len(result.users)
+    assert not columns(result, "outcome")
+    assert "share_push_event" in columns(result, "clustering")

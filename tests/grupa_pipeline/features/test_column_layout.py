@@ -22,7 +22,7 @@ LOG: list[Event] = [
 ]
 
 
-def test_a_layout_is_what_a_catalog_says() -> None:
+def test_a_layout_is_read_from_a_catalog() -> None:
     layout = read_layout(measure(LOG).catalog)
     assert layout.actions["search"] == "Search"
     assert layout.actions["search_2"] == "search"
@@ -34,19 +34,19 @@ def test_a_layout_is_what_a_catalog_says() -> None:
 
 
 def test_the_same_log_in_its_own_layout_gives_the_same_table() -> None:
-    found = measure(LOG)
-    again = measure(LOG, like=found.catalog)
-    assert again.features.equals(found.features)
-    assert again.catalog.equals(found.catalog)
+    result = measure(LOG)
+    again = measure(LOG, like=result.catalog)
+    assert again.features.equals(result.features)
+    assert again.catalog.equals(result.catalog)
 
 
-def test_rates_are_told_from_features_that_are_called_alike() -> None:
+def test_rates_are_distinguished_from_features_with_similar_names() -> None:
     roles = Roles(good=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
     wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.good or ()]
-    found = measure([*LOG, *wins], roles=roles)
-    assert read_layout(found.catalog).rates["sessions_per_week_2"] == ("outcome_rate", "sessions")
-    again = measure([*LOG, *wins], roles=roles, like=found.catalog)
-    assert again.features.equals(found.features)
+    result = measure([*LOG, *wins], roles=roles)
+    assert read_layout(result.catalog).rates["sessions_per_week_2"] == ("outcome_rate", "sessions")
+    again = measure([*LOG, *wins], roles=roles, like=result.catalog)
+    assert again.features.equals(result.features)
 
 
 def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
@@ -54,20 +54,20 @@ def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
     left: list[Event] = [
         ("ann", f"{day} 10:00", action) for day in (1, 2) for action in ("search", "proposals_abandoned")
     ]
-    found = measure(left, roles=roles)
+    result = measure(left, roles=roles)
     proposals: list[Event] = [("bob", "1 10:00", "proposal_create"), ("bob", "2 10:00", "proposal_submit")]
-    other = measure([*left, *proposals], roles=roles, like=found.catalog)
+    other = measure([*left, *proposals], roles=roles, like=result.catalog)
     rate = "proposals_abandoned_per_week"
-    assert values(other, rate) == {"ann": values(found, rate)["ann"], "bob": 0.0}
+    assert values(other, rate) == {"ann": values(result, rate)["ann"], "bob": 0.0}
 
 
 def test_other_days_are_measured_in_the_columns_of_these() -> None:
-    found = measure(LOG)
+    result = measure(LOG)
     other = measure(
         [("dan", "5 10:00", "search"), ("dan", "5 10:01", "brand_new"), ("eve", "5 10:00", "drop_off")],
-        like=found.catalog,
+        like=result.catalog,
     )
-    assert other.features.column_names == found.features.column_names
+    assert other.features.column_names == result.features.column_names
     assert values(other, "share_search_2") == {"dan": 0.5}
     assert values(other, "share_search") == {"dan": 0.0}
     assert values(other, "had_deal_complete") == {"dan": 0.0}
@@ -78,22 +78,22 @@ def test_other_days_are_measured_in_the_columns_of_these() -> None:
     assert values(other, "hours_search_2__open") == {"dan": None}
 
 
-def test_with_no_fewest_events_users_with_outcomes_alone_are_measured_too() -> None:
+def test_with_min_events_0_users_with_outcomes_alone_are_measured() -> None:
     alone: list[Event] = [("eve", "20 10:00", "deal_complete"), ("eve", "21 10:00", "deal_complete")]
-    found = measure([*LOG, *alone], min_events=0)
-    assert values(found, "had_deal_complete")["eve"] == 1.0
-    assert values(found, "deal_complete_per_week")["eve"] == 2 / (8 / 7)
-    assert values(found, "sessions_per_week")["eve"] == 0.0
-    assert values(found, "share_search")["eve"] is None
-    assert values(found, "days_since_last_event")["eve"] is None
-    only = measure(alone, min_events=0, like=found.catalog)
+    result = measure([*LOG, *alone], min_events=0)
+    assert values(result, "had_deal_complete")["eve"] == 1.0
+    assert values(result, "deal_complete_per_week")["eve"] == 2 / (8 / 7)
+    assert values(result, "sessions_per_week")["eve"] == 0.0
+    assert values(result, "share_search")["eve"] is None
+    assert values(result, "days_since_last_event")["eve"] is None
+    only = measure(alone, min_events=0, like=result.catalog)
     assert values(only, "had_deal_complete") == {"eve": 1.0}
 
 
 def test_nobody_gives_no_rows_in_the_same_columns() -> None:
-    found = measure(LOG)
-    nobody = measure([], like=found.catalog)
-    assert nobody.features.schema.names == found.features.schema.names
+    result = measure(LOG)
+    nobody = measure([], like=result.catalog)
+    assert nobody.features.schema.names == result.features.schema.names
     assert len(nobody.features) == 0
     assert {field.type for field in nobody.features.schema if field.name != "user_id"} == {pa.float64()}
 

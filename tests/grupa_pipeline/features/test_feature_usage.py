@@ -21,9 +21,9 @@ LOG: list[Event] = [
 
 
 def test_uses_a_week_and_different_features() -> None:
-    found = measure(LOG)
-    assert values(found, "feature_uses_per_week") == pytest.approx({"ann": 4 / (27 / 7), "bob": 1.0, "cat": 0.0})
-    assert values(found, "features_used") == {"ann": 3.0, "bob": 1.0, "cat": 0.0}
+    result = measure(LOG)
+    assert values(result, "feature_uses_per_week") == pytest.approx({"ann": 4 / (27 / 7), "bob": 1.0, "cat": 0.0})
+    assert values(result, "features_used") == {"ann": 3.0, "bob": 1.0, "cat": 0.0}
 
 
 def test_concentration_is_the_chance_of_the_same_feature_twice() -> None:
@@ -31,12 +31,12 @@ def test_concentration_is_the_chance_of_the_same_feature_twice() -> None:
 
 
 def test_shares_and_use_of_each_feature() -> None:
-    found = measure(LOG)
-    assert values(found, "feature_share_export_2") == {"ann": 0.5, "bob": 1.0, "cat": None}
-    assert values(found, "feature_share_export") == {"ann": 0.25, "bob": 0.0, "cat": None}
-    assert values(found, "used_7") == {"ann": 1.0, "bob": 0.0, "cat": 0.0}
-    assert entry(found, "used_7")["metric_kind"] == "proportion"
-    assert entry(found, "used_7")["source_action"] == "feature_use"
+    result = measure(LOG)
+    assert values(result, "feature_share_export_2") == {"ann": 0.5, "bob": 1.0, "cat": None}
+    assert values(result, "feature_share_export") == {"ann": 0.25, "bob": 0.0, "cat": None}
+    assert values(result, "used_7") == {"ann": 1.0, "bob": 0.0, "cat": 0.0}
+    assert entry(result, "used_7")["metric_kind"] == "proportion"
+    assert entry(result, "used_7")["source_action"] == "feature_use"
 
 
 def test_at_most_eight_features_the_commonest() -> None:
@@ -47,12 +47,12 @@ def test_at_most_eight_features_the_commonest() -> None:
 
 
 def test_another_key_may_name_the_feature() -> None:
-    found = measure(
+    result = measure(
         [*LOG, ("bob", "15 10:00", "feature_use", {"device": 'a "quoted" one'})], roles=Roles(feature_key="device")
     )
-    assert values(found, "features_used") == {"ann": 1.0, "bob": 2.0, "cat": 0.0}
+    assert values(result, "features_used") == {"ann": 1.0, "bob": 2.0, "cat": 0.0}
 
 
 def test_a_log_without_feature_use_has_no_column_of_it() -> None:
-    found = measure([("ann", "1 10:00", "login"), ("bob", "1 10:00", "search"), ("bob", "9 10:00", "search")])
-    assert not [name for name in found.features.column_names if "feature" in name or name.startswith("used_")]
+    result = measure([("ann", "1 10:00", "login"), ("bob", "1 10:00", "search"), ("bob", "9 10:00", "search")])
+    assert not [name for name in result.features.column_names if "feature" in name or name.startswith("used_")]

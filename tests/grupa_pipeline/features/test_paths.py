@@ -23,37 +23,37 @@ LOG: list[Event] = [
 
 
 def test_a_path_is_two_actions_in_a_row_within_a_session() -> None:
-    found = measure(LOG)
-    assert values(found, "path_search__open") == {"ann": 1.0, "bob": 0.0, "cat": 0.0, "dan": 0.0}
-    assert entry(found, "path_search__open")["measure"] == "path"
-    assert entry(found, "path_search__open")["source_action"] == "search\nopen"
+    result = measure(LOG)
+    assert values(result, "path_search__open") == {"ann": 1.0, "bob": 0.0, "cat": 0.0, "dan": 0.0}
+    assert entry(result, "path_search__open")["measure"] == "path"
+    assert entry(result, "path_search__open")["source_action"] == "search\nopen"
 
 
 def test_events_of_the_same_instant_are_taken_by_name() -> None:
-    found = measure(LOG)
-    assert values(found, "path_open__save")["ann"] == 1.0
-    assert "path_save__open" not in found.features.column_names
+    result = measure(LOG)
+    assert values(result, "path_open__save")["ann"] == 1.0
+    assert "path_save__open" not in result.features.column_names
 
 
-def test_an_outcome_between_two_steps_is_not_there() -> None:
+def test_an_outcome_between_two_steps_is_ignored() -> None:
     assert values(measure(LOG), "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
 
 
 def test_times_are_between_first_times_in_this_order() -> None:
-    found = measure(LOG)
-    assert values(found, "hours_search__open") == {"ann": 5 / 60, "bob": 31 / 60, "cat": None, "dan": None}
-    assert values(found, "hours_open__search") == {"ann": None, "bob": None, "cat": 20 / 60, "dan": None}
-    assert entry(found, "hours_open__search")["measure"] == "duration"
+    result = measure(LOG)
+    assert values(result, "hours_search__open") == {"ann": 5 / 60, "bob": 31 / 60, "cat": None, "dan": None}
+    assert values(result, "hours_open__search") == {"ann": None, "bob": None, "cat": 20 / 60, "dan": None}
+    assert entry(result, "hours_open__search")["measure"] == "duration"
 
 
-def test_what_follows_within_seconds_is_no_time() -> None:
+def test_actions_within_seconds_have_no_time_column() -> None:
     quick: list[Event] = [
         (user, f"2 10:00:0{n}", name) for user in ("ann", "bob") for n, name in enumerate(("ping", "pong"))
     ]
     assert "hours_ping__pong" not in measure(LOG + quick).features.column_names
 
 
-def test_their_number_is_bounded() -> None:
+def test_the_number_of_columns_is_bounded() -> None:
     many: list[Event] = [
         (user, f"{10 + first} {second:02}:{2 * half:02}", f"a{(first, second)[half]:02}")
         for user in ("ann", "bob")
@@ -66,10 +66,10 @@ def test_their_number_is_bounded() -> None:
     assert sum(name.startswith("hours_") for name in names) == MAX_TIMES
 
 
-def test_more_actions_than_can_be_numbered_cost_the_rarest_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_many_actions_the_rarest_have_no_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     length = (END - START) // timedelta(microseconds=1)
     monkeypatch.setattr(event_window, "KEY_BITS", length.bit_length() + 2)
-    found = build_features(connect(LOG), "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
-    assert values(found, "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
-    assert "path_open__save" not in found.features.column_names
-    assert values(found, "sessions_per_week") == values(measure(LOG), "sessions_per_week")
+    result = build_features(connect(LOG), "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
+    assert values(result, "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
+    assert "path_open__save" not in result.features.column_names
+    assert values(result, "sessions_per_week") == values(measure(LOG), "sessions_per_week")

@@ -3,7 +3,7 @@ import pytest
 from tests.grupa_pipeline.features.logs import Event, columns, entry, measure, values
 
 SENT = {"proposal_id": "p1"}
-# ann submits p1 twice and p2 once, p1 is won (told twice); bob wins nothing, as p3 is told of ann;
+# ann submits p1 twice and p2 once, p1 is won (logged twice); bob wins nothing, as p3 is logged for ann;
 # cat wins what she never submitted.
 LOG: list[Event] = [
     ("ann", "1 10:00", "proposal_submit", SENT),
@@ -24,29 +24,29 @@ def test_deals_are_counted_per_submitted_proposal() -> None:
     assert values(measure(LOG), "deal_complete_per_proposal") == {"ann": 0.5, "bob": 0.0, "cat": None}
 
 
-def test_what_comes_of_proposals_is_an_outcome_and_more_of_it_is_better() -> None:
+def test_the_column_is_an_outcome_of_which_more_is_better() -> None:
     row = entry(measure(LOG), "deal_complete_per_proposal")
     assert (row["role"], row["metric_kind"], row["higher_is_better"]) == ("outcome", "ratio", True)
     assert row["source_action"] == "deal_complete"
     assert "deal_complete_per_proposal" not in columns(measure(LOG), "clustering")
 
 
-def test_an_outcome_that_names_no_proposal_does_not_come_of_one() -> None:
-    found = measure(LOG)
-    assert "had_plan_upgrade" in found.features.column_names
-    assert "plan_upgrade_per_proposal" not in found.features.column_names
+def test_an_outcome_whose_events_name_no_proposal_has_no_column() -> None:
+    result = measure(LOG)
+    assert "had_plan_upgrade" in result.features.column_names
+    assert "plan_upgrade_per_proposal" not in result.features.column_names
 
 
-def test_where_nothing_names_a_proposal_every_good_outcome_may_come_of_one() -> None:
-    found = measure([event[:3] for event in LOG])
-    assert values(found, "deal_complete_per_proposal") == {"ann": 1.0, "bob": 0.0, "cat": None}
-    assert values(found, "plan_upgrade_per_proposal")["ann"] == pytest.approx(1 / 3)
+def test_without_proposal_ids_every_good_outcome_counts() -> None:
+    result = measure([event[:3] for event in LOG])
+    assert values(result, "deal_complete_per_proposal") == {"ann": 1.0, "bob": 0.0, "cat": None}
+    assert values(result, "plan_upgrade_per_proposal")["ann"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("missing", ["proposal_submit", "deal_complete"])
 def test_a_log_without_submissions_or_deals_has_no_such_column(missing: str) -> None:
-    found = measure([event for event in LOG if event[2] != missing])
-    assert not [name for name in found.features.column_names if name.endswith("_per_proposal")]
+    result = measure([event for event in LOG if event[2] != missing])
+    assert not [name for name in result.features.column_names if name.endswith("_per_proposal")]
 
 
 def test_other_days_give_both_sums_of_a_ratio() -> None:

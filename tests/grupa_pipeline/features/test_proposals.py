@@ -23,7 +23,7 @@ LOG: list[Event] = [
 
 
 def test_a_proposal_known_by_its_id_counts_once() -> None:
-    found = measure(LOG)
+    result = measure(LOG)
     weeks = {"ann": 27 / 7, "bob": 14 / 7, "cat": 27 / 7}
     counts = {
         "proposals_created_per_week": {"ann": 2, "bob": 2, "cat": 0},
@@ -33,21 +33,21 @@ def test_a_proposal_known_by_its_id_counts_once() -> None:
         "proposals_abandoned_per_week": {"ann": 1, "bob": 1, "cat": 0},
     }
     for feature, count in counts.items():
-        assert values(found, feature) == pytest.approx({user: count[user] / weeks[user] for user in weeks}), feature
+        assert values(result, feature) == pytest.approx({user: count[user] / weeks[user] for user in weeks}), feature
 
 
-def test_completion_is_empty_for_who_created_nothing() -> None:
-    found = measure(
+def test_completion_is_null_for_users_who_created_nothing() -> None:
+    result = measure(
         [*LOG, step("dan", "3 10:00", "proposal_create", "p3"), step("dan", "3 11:00", "proposal_submit", "p3")]
     )
-    assert values(found, "proposal_submit_share") == {"ann": 0.5, "bob": 0.5, "cat": None, "dan": 1.0}
-    assert values(found, "abandoned_a_proposal") == {"ann": 1.0, "bob": 1.0, "cat": 0.0, "dan": 0.0}
+    assert values(result, "proposal_submit_share") == {"ann": 0.5, "bob": 0.5, "cat": None, "dan": 1.0}
+    assert values(result, "abandoned_a_proposal") == {"ann": 1.0, "bob": 1.0, "cat": 0.0, "dan": 0.0}
 
 
 def test_time_to_submit_is_from_the_creation_before_it() -> None:
-    found = measure(LOG)
-    assert values(found, "hours_to_submit") == {"ann": 2.0, "bob": 0.5, "cat": None}
-    assert entry(found, "hours_to_submit")["higher_is_better"] is False
+    result = measure(LOG)
+    assert values(result, "hours_to_submit") == {"ann": 2.0, "bob": 0.5, "cat": None}
+    assert entry(result, "hours_to_submit")["higher_is_better"] is False
 
 
 def test_a_creation_and_a_submission_of_the_same_instant_take_no_time() -> None:
@@ -60,12 +60,12 @@ def test_proposal_actions_are_named_in_the_catalog() -> None:
 
 
 def test_a_log_without_proposals_has_no_column_of_them() -> None:
-    found = measure([("ann", "1 10:00", "login"), ("bob", "1 10:00", "search"), ("bob", "9 10:00", "search")])
-    assert not [name for name in found.features.column_names if "proposal" in name or name == "hours_to_submit"]
+    result = measure([("ann", "1 10:00", "login"), ("bob", "1 10:00", "search"), ("bob", "9 10:00", "search")])
+    assert not [name for name in result.features.column_names if "proposal" in name or name == "hours_to_submit"]
 
 
 def test_sparse_clustering_columns_become_context() -> None:
     others: list[Event] = [step(f"user{number}", "1 10:00", "login") for number in range(10)]
-    found = measure([*LOG, *others])
-    assert {"proposal_submit_share", "hours_to_submit"} <= set(columns(found, "context"))
-    assert "proposals_created_per_week" in columns(found, "clustering")
+    result = measure([*LOG, *others])
+    assert {"proposal_submit_share", "hours_to_submit"} <= set(columns(result, "context"))
+    assert "proposals_created_per_week" in columns(result, "clustering")
