@@ -150,7 +150,10 @@ def test_an_empty_window_has_no_users() -> None:
 def test_a_duplicate_clustering_column_becomes_context() -> None:
     twins = [(event[0], event[1], "search_result") for event in base_log() if event[2] == "search"]
     result = measure(base_log() + twins)
-    assert [entry(result, name)["role"] for name in ("share_search", "share_search_result")] == ["clustering", "context"]
+    assert [entry(result, name)["role"] for name in ("share_search", "share_search_result")] == [
+        "clustering",
+        "context",
+    ]
 
 
 BUILT_IN_RATES = (
