@@ -20,7 +20,8 @@ test: $(DEV)
 	tools/chromium
 	tools/java
 	tools/node
-	$(PYTEST) --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=
+	$(BIN)/python tools/coverage_summary.py
 
 # No browser, no Spark, no Dagster server and no slow test: what to run after each change.
 test-fast: $(DEV)
