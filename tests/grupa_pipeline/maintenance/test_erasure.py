@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from grupa.cli import main
+from grupa.cli.exit_status import ExitStatus
 from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import staging, warehouse
@@ -87,7 +88,7 @@ def test_an_unknown_person_is_an_error_and_nothing_changes(
     before = publication.database.resolve()
     with pytest.raises(UnknownPersonError, match="zoe"):
         forget(Settings(warehouse=publication.folder), "zoe")
-    assert main.main(["forget", "zoe", "--warehouse", str(publication.folder)]) == main.EXIT_UNUSABLE
+    assert main.main(["forget", "zoe", "--warehouse", str(publication.folder)]) == ExitStatus.UNUSABLE
     assert "zoe" in capsys.readouterr().err
     assert publication.database.resolve() == before
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from grupa.cli import main
+from grupa.cli.exit_status import ExitStatus
 from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
@@ -73,7 +74,7 @@ def test_a_prefix_that_fits_two_files_is_refused(publication: Publication) -> No
 
 
 def test_the_command_exits_with_2_for_an_unknown_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["withdraw", "deadbeef", "--warehouse", str(tmp_path)]) == main.EXIT_UNUSABLE
+    assert main.main(["withdraw", "deadbeef", "--warehouse", str(tmp_path)]) == ExitStatus.UNUSABLE
     assert "deadbeef" in capsys.readouterr().err
 
 
