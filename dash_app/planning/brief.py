@@ -1,7 +1,7 @@
 """The texts of a plan: its decision rule, and the test brief in Markdown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -47,11 +47,7 @@ def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
         f"# {_text(plan.name)}",
         f"*{NOTHING_LIVE}*",
         _facts(plan),
-        *(
-            f"## {field.heading}\n\n{_text(getattr(plan, field.name))}"
-            for field in PLAN_FIELDS.values()
-            if field.heading
-        ),
+        *_texts(plan),
         f"## Who takes part\n\n{_population(plan)}",
         f"## Variants\n\n{_variants(plan)}",
         f"## Primary metric\n\n{_primary(plan, labels)}",
@@ -60,6 +56,14 @@ def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
         f"## Where it comes from\n\n{_origin(plan)}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _texts(plan: Plan) -> Iterator[str]:
+    """The fields that have a section of their own; an optional one only where it is filled in."""
+    for name, field in PLAN_FIELDS.items():
+        value = getattr(plan, name)
+        if field.heading and value is not None:
+            yield f"## {field.heading}\n\n{_text(value)}"
 
 
 def _facts(plan: Plan) -> str:
