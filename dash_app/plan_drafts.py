@@ -38,7 +38,7 @@ from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
 
 @dataclass(frozen=True)
 class Draft:
-    """A plan as the drawer opens it: sized, with what a person must be told of how it was filled in."""
+    """A plan as the drawer opens it: sized, with notes on how it was filled in."""
 
     sizing: Sizing
     notes: tuple[str, ...]

@@ -30,11 +30,11 @@ def _print_power() -> None:
     print(f"\n## {power.TESTS:,} simulated tests a case\n")
     print("| case | users | power planned | achieved | alpha | false alarms (any arm) |\n|---|---|---|---|---|---|")
     for case in power.cases():
-        found = power.simulate(case)
+        result = power.simulate(case)
         design = case.design
         print(
-            f"| {case.name} | {found.users:,} | {design.power:.3f} | {found.power:.3f} | {design.alpha:.3f} "
-            f"| {found.false_alarms:.3f} |",
+            f"| {case.name} | {result.users:,} | {design.power:.3f} | {result.power:.3f} | {design.alpha:.3f} "
+            f"| {result.false_alarms:.3f} |",
             flush=True,
         )
 
@@ -63,12 +63,14 @@ def _print_errors(name: str, errors: dict[str, list[float]], columns: list[str])
 
 
 def _print_overlaps() -> None:
-    made, planted = overlaps.plans(50)
-    found = overlaps.found(made)
+    generated, planted = overlaps.plans(50)
+    detected = overlaps.detected_pairs(generated)
     many, _ = overlaps.plans(200)
     print("\n## Overlaps\n")
     print("| planted among 50 plans | found | false | 200 plans checked in |\n|---|---|---|---|")
-    print(f"| {len(planted)} | {len(found & planted)} | {len(found - planted)} | {overlaps.check_time(many):.1f} ms |")
+    print(
+        f"| {len(planted)} | {len(detected & planted)} | {len(detected - planted)} | {overlaps.check_time(many):.1f} ms |"
+    )
 
 
 main()

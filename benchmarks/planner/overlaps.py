@@ -12,28 +12,28 @@ from grupa_pipeline.vocabulary.plan_fields import Guardrail
 
 
 def plans(count: int, seed: int = 4) -> tuple[list[Plan], set[frozenset[str]]]:
-    """`count` plans with random users, metrics and weeks, and the pairs that meet, found the slow and plain way."""
+    """`count` plans with random users, metrics and weeks, and the pairs that meet, listed day by day."""
     rng = np.random.default_rng(seed)
-    made = [_plan(number, rng) for number in range(count)]
+    generated = [_plan(number, rng) for number in range(count)]
     meeting = set()
-    for one in made:
-        for other in made:
+    for one in generated:
+        for other in generated:
             if one.plan_id < other.plan_id and _same_days(one) & _same_days(other):
                 meeting.add(frozenset((one.plan_id, other.plan_id)))
-    return made, meeting
+    return generated, meeting
 
 
-def found(made: list[Plan]) -> set[frozenset[str]]:
+def detected_pairs(generated: list[Plan]) -> set[frozenset[str]]:
     """The pairs that the app would warn about."""
-    return {frozenset((overlap.plan_id, overlap.other_id)) for overlap in find_overlaps(made)}
+    return {frozenset((overlap.plan_id, overlap.other_id)) for overlap in find_overlaps(generated)}
 
 
-def check_time(made: list[Plan], repeats: int = 20) -> float:
+def check_time(generated: list[Plan], repeats: int = 20) -> float:
     """Milliseconds that one check of all plans takes, the median of `repeats`."""
     taken = []
     for _ in range(repeats):
         start = perf_counter()
-        find_overlaps(made)
+        find_overlaps(generated)
         taken.append(1000 * (perf_counter() - start))
     return float(np.median(taken))
 

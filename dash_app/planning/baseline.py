@@ -1,8 +1,8 @@
-"""What a metric is worth now: on which days it is measured, and its value with an interval.
+"""The baseline of a metric: the days on which it is measured, and its value with an interval.
 
-Pure arithmetic on one value a user; the queries that fetch those values belong to `dash_app/data.py`. Clusters are
-chosen by behaviour, so the metric of the same days would flatter or slander them (regression to the mean): users are
-picked on the window without its last days, and the metric is measured on those days.
+Pure arithmetic on one value a user; the queries for those values are in `dash_app/data/baselines.py`. Clusters
+are chosen by behaviour, so a metric of the same days is biased (regression to the mean): users are picked on the window
+without its last days, and the metric is measured on those days.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class BaselineWindow:
 
     @property
     def note(self) -> str | None:
-        """What a reader must be told of these days; None when nothing."""
+        """A caveat to show with these days, if there is one."""
         return None if self.unseen else SAME_DAYS
 
 
@@ -92,7 +92,7 @@ def baseline_window(first_event: datetime, window_end: datetime, exposure_days: 
     Args:
         first_event: First event in the window (UTC).
         window_end: End of the window (UTC, exclusive).
-        exposure_days: An exposure that a person asked for instead; at most the baseline's days.
+        exposure_days: Another exposure in days; at most the baseline's days.
 
     Raises:
         BaselineError: The log holds less than a day, or the exposure does not fit.

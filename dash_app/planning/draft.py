@@ -1,6 +1,6 @@
-"""Fills in a plan from a recommendation, so that "Plan test" opens with nothing left to type. Pure.
+"""Drafts a plan from a recommendation, with every field filled in.
 
-Which metrics to measure is decided here; measuring them is for `dash_app/data.py` and `baseline.measure`.
+Chooses which metrics to measure; `dash_app/data/baselines.py` and `baseline.measure` measure them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ DEFAULT_EFFECT = 0.1
 """Over the baseline: +10% or -10%."""
 
 LARGEST_DEFAULT = 0.25
-"""No larger effect or margin, over its baseline, is put into a draft to make it feasible: what is more, a person chooses."""
+"""No larger effect or margin, over its baseline, is put into a draft to make it feasible."""
 
 DEFAULT_MARGIN = 0.1
 DEFAULT_MARGIN_SD = 0.1
@@ -123,7 +123,7 @@ def draft_plan(
 
 
 def baseline_fields(baseline: Baseline, window: BaselineWindow) -> dict[str, Any]:
-    """The fields of a plan that tell its baseline."""
+    """The fields of a plan that describe its baseline."""
     return {
         "metric_kind": baseline.kind,
         "baseline": baseline.value,

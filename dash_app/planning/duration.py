@@ -1,8 +1,8 @@
 """How long a test takes: how many different eligible users come within so many days, and the weeks that follow from it.
 
-Works on days and counts alone: which users are eligible on which days is for `dash_app/data.py` to ask of the log,
-without hindsight (a user counts from the first day on which what had happened until then made them eligible). Users a
-day times days is no way to count: it meets the same people again every day.
+Works on days and counts; `dash_app/data/baselines.py` queries which users are eligible on which days, without hindsight (a
+user counts from the first day on which the events until then made them eligible). Users a day times days overcounts, as
+the same users return.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ HORIZON_DAYS = 3660
 
 
 class DurationError(ValueError):
-    """A duration that cannot be worked out; the message says why."""
+    """A duration that cannot be computed; the message says why."""
 
 
 class Enrolment(Protocol):
@@ -133,8 +133,8 @@ def forecast_enrolment(users: ArrayLike, days: ArrayLike, log_days: int) -> Fore
     scale = basis[-1]
     # Long spans are averages of few starts, and counts vary with their size.
     weight = np.sqrt((log_days - span + 1) / np.maximum(curve, 1))
-    found, _ = nnls(basis / scale * weight[:, None], curve * weight)
-    inflow, *pools = (float(value) for value in found / scale)
+    weights, _ = nnls(basis / scale * weight[:, None], curve * weight)
+    inflow, *pools = (float(value) for value in weights / scale)
     even = Forecast(inflow, tuple(pools), tuple(float(tau) for tau in taus), 1.0)
     return replace(even, level=_level(np.asarray(users), np.asarray(days), log_days, even))
 
@@ -151,9 +151,8 @@ def _level(users: NDArray[np.int64], days: NDArray[np.int64], log_days: int, eve
     if weeks < 4:
         return float(latest**0.5)
     week = (days - log_days % 7) // 7
-    each = [len(np.unique(users[week == number])) for number in range(weeks)]
-    sizes = np.log(np.maximum(each, 1))
-    return float(latest ** _trend(sizes))
+    sizes = [len(np.unique(users[week == number])) for number in range(weeks)]
+    return float(latest ** _trend(np.log(np.maximum(sizes, 1))))
 
 
 def _trend(values: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ from grupa_pipeline.vocabulary.enums import PlanStatus
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two plans that meet.
+    """Two plans on the same users, metric and days.
 
     Attributes:
         plan_id: One plan.
@@ -46,19 +46,19 @@ class Overlap:
 def find_overlaps(plans: Iterable[Plan]) -> list[Overlap]:
     """Every pair of plans on the same cluster and primary metric whose days meet, soonest first.
 
-    Archived, removed and undated plans meet nobody. Each user of the cluster is taken to be in a test with the same
+    Archived, removed and undated plans overlap with none. Each user of the cluster is taken to be in a test with the same
     chance, whichever other test has them, so the users in both are (users in one) * (users in the other) / (eligible
     users).
     """
     groups: dict[tuple[str, str], list[Plan]] = defaultdict(list)
     for plan in filter(_takes_place, plans):
         groups[plan.cluster_id, plan.primary_metric].append(plan)
-    found = [overlap for group in groups.values() for overlap in _meetings(group)]
-    return sorted(found, key=lambda overlap: (overlap.first_day, overlap.plan_id, overlap.other_id))
+    overlaps = [overlap for group in groups.values() for overlap in _meetings(group)]
+    return sorted(overlaps, key=lambda overlap: (overlap.first_day, overlap.plan_id, overlap.other_id))
 
 
 def overlaps_by_plan(plans: Iterable[Plan]) -> dict[str, list[Overlap]]:
-    """The same, by the id of each plan concerned; plans that meet nobody are not in it."""
+    """The same, by the id of each plan concerned; plans without an overlap are left out."""
     by_plan: dict[str, list[Overlap]] = defaultdict(list)
     for overlap in find_overlaps(plans):
         by_plan[overlap.plan_id].append(overlap)

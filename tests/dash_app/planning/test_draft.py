@@ -16,6 +16,7 @@ from dash_app.planning.draft import (
 from dash_app.planning.plan import problems, with_margin
 from dash_app.planning.sizing import size_plan
 from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 from tests.dash_app.planning.plans import Steady
 
 RECOMMENDATION = RecommendationFacts(
@@ -48,7 +49,8 @@ def test_a_draft_is_filled_in_and_can_be_sized():
     assert problems(plan) == ()
     sized = size_plan(plan, Steady(200)).plan
     empty = {name for name, value in sized.to_row().items() if value in (None, "", [])}
-    assert empty == {"created_at", "updated_at", "deleted_at", "updated_by"}
+    optional = {name for name, field in PLAN_FIELDS.items() if field.nullable and field.control}
+    assert empty - optional == {"created_at", "updated_at", "deleted_at", "updated_by"}
     assert sized.name == "Shorten the proposal form"
     assert sized.variants[1].description == "Ask for three fields only."
     assert sized.start_date == date(2026, 5, 4)
@@ -95,7 +97,7 @@ def test_candidates_are_outcomes_that_do_harm_first():
     assert guardrail_candidates([], "submitted") == []
 
 
-def test_a_default_guardrail_never_asks_for_the_moon():
+def test_a_default_guardrail_needs_a_moderate_number_of_users():
     rare = default_guardrail("drop_offs", _share(0.004), False)
     assert rare.worse == "increase"
     assert rare.margin_absolute == pytest.approx(0.1 * np.sqrt(0.004 * 0.996))
@@ -105,7 +107,7 @@ def test_a_default_guardrail_never_asks_for_the_moon():
     assert default_guardrail("x", _share(0.5), None).worse == "decrease"
 
 
-def test_only_a_modest_effect_or_margin_is_put_into_a_draft_unasked():
+def test_a_draft_starts_from_a_modest_effect_or_margin_only():
     plan = size_plan(_draft(_share(0.3)), Steady(200)).plan
     wide = replace(plan, guardrails=tuple(with_margin(each, relative=0.4) for each in plan.guardrails))
     assert is_modest(plan, plan.with_effect(relative=0.25))
