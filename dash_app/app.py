@@ -1,4 +1,4 @@
-"""Makes the Dash app: layout, callbacks, routes, protection. No work at import, no queries, no markup."""
+"""Creates the Dash app: layout, callbacks, routes, protection. Does no work at import."""
 
 import logging
 from threading import Thread
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Dash:
-    """The app over the warehouse of `settings`; creates the roadmap's file when there is none."""
+    """Create the app for the warehouse of `settings`, and the roadmap's file where there is none."""
     return _assemble(_open(settings))
 
 
@@ -46,12 +46,12 @@ def _assemble(services: Services) -> Dash:
         serve_locally=True,
         add_log_handler=False,
         enable_mcp=False,
-        on_error=tell,
+        on_error=report_error,
     )
     app.index_string = index_page.INDEX
     app.layout = shell(people_sign_in=settings.users_file is not None)
-    for room in (navigation, clusters, dialog, planner, roadmap, history, data):
-        room.register(app, services)
+    for module in (navigation, clusters, dialog, planner, roadmap, history, data):
+        module.register(app, services)
     index_page.register(app.server)
     downloads.register(app.server, services)
     routes.register(app.server, services)
@@ -61,11 +61,11 @@ def _assemble(services: Services) -> Dash:
     return app
 
 
-def tell(error: Exception) -> None:
-    """Say on the page that something failed; what exactly is in the log, not on the screen."""
+def report_error(error: Exception) -> None:
+    """Show on the page that a callback failed; the details are in the log only."""
     log.error("a callback failed", exc_info=error)
-    told = "That did not work; the page is as it was. The app's log says why."
-    set_props("toast", {"children": elements.toast(told, stays=True)})
+    message = "That did not work; the page is unchanged. The app's log has the reason."
+    set_props("toast", {"children": elements.toast(message, stays=True)})
 
 
 def create_server() -> Flask:

@@ -1,4 +1,4 @@
-"""Numbers and dates in words: how a figure is written wherever it is shown. Text only, no components."""
+"""Formats numbers, dates and names as text, the same wherever they are shown. No components."""
 
 import math
 import re
@@ -10,14 +10,14 @@ REASONS = {
     "unstable_cluster": "were in a group that did not hold up when checked",
     "too_few_users": "are in a log with too few users to look for groups",
 }
-"""Why users are unassigned, to follow a number of users."""
+"""Why users are unassigned; each follows a number of users."""
 
 _IN_HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def count(number: float) -> str:
-    """A whole number with thousands apart: 12,345."""
+    """A whole number with thousands separators: 12,345."""
     return f"{round(number):,}"
 
 
@@ -32,7 +32,7 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number with about three digits that mean something."""
+    """A number with about three significant digits."""
     if value is None:
         return "–"
     if value == 0:
@@ -47,7 +47,7 @@ def number(value: float | None) -> str:
 
 
 def score(value: float | None) -> str:
-    """A score of at most 1 with two decimals, so that those below each other compare; a true minus."""
+    """A score of at most 1 with two decimals, so that a column of them aligns, and a true minus sign."""
     return "–" if value is None else f"{value:.2f}".replace("-", "−")
 
 
@@ -57,9 +57,9 @@ def chance(probability: float) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A measured value with two digits that matter, in words: shares as percentages, times in the unit that reads best.
+    """A measured value with two significant digits: shares as percentages, times in the unit that suits them.
 
-    The same forms as in the texts that the pipeline writes, so that a number reads alike in a sentence and beside it.
+    The texts that the pipeline writes use the same forms, so that a number looks alike in a sentence and beside it.
     """
     if value is None:
         return "–"
@@ -72,12 +72,12 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def signed(value: float, places: int) -> str:
-    """A difference with its sign, a true minus: `+0.4`, `−3.1`."""
+    """A difference with its sign and a true minus sign: `+0.4`, `−3.1`."""
     return f"{value:+.{places}f}".replace("-", "−")
 
 
-def spoken(action: str, *, whole: bool = False) -> str:
-    """An action's name as words, as the pipeline's texts have it: `A_ACTIVATED` is activated; `whole` keeps the A."""
+def words_of(action: str, *, whole: bool = False) -> str:
+    """An action's name as words, as in the pipeline's texts: `A_ACTIVATED` gives `activated`, and `A activated` with `whole`."""
     words = [word.casefold() for run in re.findall(r"[^\W_]+", action) for word in _CAMEL.split(run)]
     if len(words) > 1 and len(words[0]) == 1:
         words = [words[0].upper(), *words[1:]] if whole else words[1:]
@@ -85,13 +85,13 @@ def spoken(action: str, *, whole: bool = False) -> str:
 
 
 def topic(label: str, unit: str) -> str:
-    """A metric's label to stand before its values, which say the unit: `time from A to B`, not `hours from A to B`."""
+    """A metric's label in front of values that have their unit: `time from A to B`, not `hours from A to B`."""
     label = label.removeprefix("had ")
     return f"time {label.removeprefix(f'{unit} ')}" if unit in _IN_HOURS and label.startswith(f"{unit} ") else label
 
 
 def _duration(hours: float) -> str:
-    """Hours in the largest unit of which there is at least one and a half."""
+    """Hours in the largest unit of which they are at least one and a half."""
     for name, size_of in (("days", 24.0), ("hours", 1.0), ("minutes", 1 / 60)):
         if abs(hours) >= 1.5 * size_of or (name == "days" and abs(hours) == size_of):
             return _counted(hours / size_of, name)
@@ -104,7 +104,7 @@ def _counted(value: float, noun: str) -> str:
 
 
 def _plain(value: float) -> str:
-    """Two digits that matter below 10, whole numbers from there on."""
+    """Two significant digits below 10, whole numbers from there on."""
     if abs(value) >= 9.95:
         return f"{value:,.0f}".replace("-", "−")
     places = 1 if abs(value) >= 0.95 or value == 0 else min(2 - math.ceil(math.log10(abs(value))), 6)

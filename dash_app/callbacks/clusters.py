@@ -1,4 +1,4 @@
-"""What the Clusters page does when it is used: open a cluster, colour the map, find a user, look at an area."""
+"""Callbacks of the Clusters page: open a cluster, colour the map, find a user, describe an area."""
 
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ CARDS = {"type": "open", "cluster": ALL, "at": "card"}
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the Clusters page."""
+    """Register the callbacks of the Clusters page."""
     _register_selection(app)
     where = State("where", "data")
     app.callback(
@@ -80,7 +80,7 @@ def _register_selection(app: Dash) -> None:
 def color_map(
     services: Services, feature: str | None, where: dict[str, Any], selection: dict[str, str] | None
 ) -> tuple[Any, Any]:
-    """The map by cluster, or by a feature, and what its colours mean."""
+    """The map coloured by cluster or by a feature, and its legend."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if snapshot is None:
         return no_update, no_update
@@ -96,26 +96,26 @@ def color_map(
 def find_users(
     services: Services, text: str | None, picked: dict[str, str] | None, where: dict[str, Any]
 ) -> list[Component | None] | None:
-    """Users whose id matches what was typed, or the one whose point was clicked: the map knows their cluster."""
+    """Users whose id matches the text, or the one whose point was clicked, with the cluster that the map has for them."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if snapshot is None:
         return None
     if picked and ctx.triggered_id == "picked":
-        return user_components.found([(picked["id"], picked["cluster"])], snapshot, picked["id"])
-    asked = (text or "").strip()
+        return user_components.search_results([(picked["id"], picked["cluster"])], snapshot, picked["id"])
+    query = (text or "").strip()
     return (
-        user_components.found(
-            services.database.query(users.find_users, snapshot.day, asked, user_components.MOST_FOUND + 1),
+        user_components.search_results(
+            services.database.query(users.find_users, snapshot.day, query, user_components.MOST_FOUND + 1),
             snapshot,
-            asked,
+            query,
         )
-        if asked
+        if query
         else None
     )
 
 
 def describe_area(services: Services, area: dict[str, list[float]] | None, where: dict[str, Any]) -> Component | None:
-    """Who is inside the lasso and how they differ from everyone else; all users count, drawn or not."""
+    """How the users inside the lasso differ from everyone else; all users count, drawn or not."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if not area or snapshot is None:
         return None

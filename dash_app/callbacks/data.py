@@ -1,4 +1,4 @@
-"""What the Data page does: keeps itself true to the disk and to Dagster, and carries out what a person says of an upload."""
+"""Callbacks of the Data page: refresh it from the disk and from Dagster, and carry out actions on uploads."""
 
 import hashlib
 import logging
@@ -31,7 +31,7 @@ _BUSY_MS, _QUIET_MS = 1_500, 5_000
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the Data page."""
+    """Register the callbacks of the Data page."""
     store = UploadStore(services.settings.warehouse, services.settings.inbox)
     runs = DagsterRuns(services.settings.dagster_home)
     app.callback(
@@ -66,7 +66,7 @@ def refresh(
     seen: dict[str, str] | None,
     search: str | None,
 ) -> tuple[Any, ...]:
-    """The parts of the page that are no longer as they were: what is being typed elsewhere stays untouched."""
+    """The sections of the page that have changed; the others, and what is typed in them, stay untouched."""
     arrived, waiting = store.uploads(), load_waiting(services.settings.inbox)
     progress = pipeline_progress(waiting, runs.now())
     taken = _files(services)
@@ -88,14 +88,14 @@ def refresh(
 
 
 def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: list[dict[str, str]]) -> tuple[Any, Any]:
-    """Carry out what was pressed; what cannot be done is said."""
+    """Carry out the action of the pressed button; a refusal is shown in a toast."""
     if not ctx.triggered_id or not any(clicks):
         return no_update, no_update
     what, token = ctx.triggered_id["what"], ctx.triggered_id["token"]
     typed = {each["token"]: value for each, value in zip(ids, values, strict=True)}
     try:
-        told = carry_out(store, what, token, typed.get(token))
-        notice = elements.toast(told) if told else no_update
+        message = carry_out(store, what, token, typed.get(token))
+        notice = elements.toast(message) if message else no_update
     except RefusedUploadError as refusal:
         notice = elements.toast(str(refusal), stays=True)
     return {"at": datetime.now(UTC).timestamp()}, notice

@@ -1,4 +1,4 @@
-"""The dialog: the numbers behind a chip, what the model saw, why a user is here, how clusters were chosen, and more."""
+"""Callbacks of the dialog: evidence, differences, model calls, one user, renaming, comparison, how clusters were chosen."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ Content = tuple[str, Component]
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the dialog."""
+    """Register the callbacks of the dialog."""
     app.callback(
         Output("dialog", "opened"),
         Output("dialog", "title"),
@@ -48,21 +48,21 @@ def register(app: Dash, services: Services) -> None:
     )(partial(rename, services))
 
 
-def show(services: Services, asked: dict[str, str], where: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Open the dialog with what was asked for: `what` kind of content, `of` which thing."""
+def show(services: Services, request: dict[str, str], where: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Open the dialog with the content of kind `request["what"]` for `request["of"]`."""
     snapshot = services.snapshot(as_day(where["snapshot"]))
-    make = CONTENTS.get(asked["what"])
-    content = make(services, snapshot, asked["of"]) if snapshot and make else None
+    make = CONTENTS.get(request["what"])
+    content = make(services, snapshot, request["of"]) if snapshot and make else None
     return (True, *content) if content else (no_update, no_update, no_update)
 
 
 def rename(services: Services, clicks: list[int | None], names: list[str | None], changed: int) -> tuple[Any, Any, Any]:
-    """Keep a person's name for a cluster; an empty one gives the pipeline's back."""
+    """Save a user's name for a cluster; an empty one restores the pipeline's."""
     if not any(clicks) or not ctx.triggered_id:
         return no_update, no_update, no_update
     services.roadmap.rename_cluster(ctx.triggered_id["cluster"], names[0], services.current_user())
-    told = "The name is kept." if (names[0] or "").strip() else "The pipeline's name is back."
-    return changed + 1, False, elements.toast(told)
+    message = "The name is saved." if (names[0] or "").strip() else "The pipeline's name is back."
+    return changed + 1, False, elements.toast(message)
 
 
 def _evidence(services: Services, snapshot: Snapshot, of: str) -> Content | None:

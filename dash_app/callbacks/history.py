@@ -1,4 +1,4 @@
-"""What the History page does when it is used: the moves between the two days that were picked."""
+"""Callbacks of the History page: the moves between two picked days."""
 
 from datetime import date
 from functools import partial
@@ -12,14 +12,14 @@ from dash_app.services import Services
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the History page."""
+    """Register the callbacks of the History page."""
     app.callback(
         Output("flow", "children"), Input("flow-from", "value"), Input("flow-to", "value"), prevent_initial_call=True
     )(partial(show_moves, services))
 
 
 def show_moves(services: Services, one: str | None, other: str | None) -> Any:
-    """The moves between two days, the earlier one first whichever was picked where."""
+    """The moves between two days, from the earlier to the later one in whichever order they were picked."""
     if not one or not other:
         return no_update
     day, later = sorted((date.fromisoformat(one), date.fromisoformat(other)))

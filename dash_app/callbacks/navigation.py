@@ -1,4 +1,4 @@
-"""Which page is shown, the facts in the header, the theme: callbacks of the shell."""
+"""Callbacks of the shell: the page at an address, the header, the theme."""
 
 import logging
 from datetime import UTC, date, datetime
@@ -18,11 +18,11 @@ from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseE
 log = logging.getLogger(__name__)
 
 STORES = ("where", "selection", "planning")
-"""What the address says, taken apart: each store changes only when its part does."""
+"""Stores for the parts of the address; each changes only when its part does."""
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the shell."""
+    """Register the callbacks of the shell."""
     register_clientside(
         app,
         "read_address",
@@ -67,7 +67,7 @@ def register(app: Dash, services: Services) -> None:
 def show_page(
     services: Services, where: dict[str, Any] | None, search: str | None
 ) -> tuple[Component, list[Component]]:
-    """The page at an address and the header's facts; what is missing or damaged is said on the page."""
+    """The page at an address and the header's facts; a page that says so where something is missing or damaged."""
     build = PAGES.get((where or {}).get("path", "/"))
     try:
         days = services.days()
@@ -87,7 +87,7 @@ def show_page(
 
 
 def as_day(text: str | None) -> date | None:
-    """The day that an address names; None when it names none or nonsense, which then means the newest."""
+    """The day in an address; None, which means the newest, when there is none or it is no date."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:

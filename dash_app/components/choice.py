@@ -12,10 +12,10 @@ from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
 
 
-def how_chosen(found: Choice, snapshot: Snapshot) -> Component:
+def how_chosen(choice: Choice, snapshot: Snapshot) -> Component:
     """The status and its reason, the two tests behind it, and every candidate with its scores."""
     return html.Div(
-        [_status(snapshot), *_null_test(found, snapshot), *_stability(found, snapshot), *_grid(found, snapshot)],
+        [_status(snapshot), *_null_test(choice, snapshot), *_stability(choice, snapshot), *_grid(choice, snapshot)],
         className="choice",
     )
 
@@ -29,11 +29,11 @@ def _status(snapshot: Snapshot) -> Component:
     )
 
 
-def _null_test(found: Choice, snapshot: Snapshot) -> list[Component]:
+def _null_test(choice: Choice, snapshot: Snapshot) -> list[Component]:
     heading = html.H4("Is there anything to find?")
-    if found.null is None or snapshot.null_p_value is None:
+    if choice.null is None or snapshot.null_p_value is None:
         return [heading, html.P("It was not tested: there was too little to look for groups in.")]
-    null = found.null
+    null = choice.null
     made = (
         ""
         if null.made_on == snapshot.day
@@ -45,7 +45,7 @@ def _null_test(found: Choice, snapshot: Snapshot) -> list[Component]:
             f"The same search was made in {len(null.scores)} sets of made-up users, with the same ranges and correlations as"
             f" the real ones but without groups.{made} Data like that would look as grouped as the real users"
             f" {formatting.chance(snapshot.null_p_value)} of the time;"
-            f" it takes less than {formatting.quantity(found.method['max_p_value'], 'share')} to call clusters clear."
+            f" it takes less than {formatting.quantity(choice.method['max_p_value'], 'share')} to call clusters clear."
         ),
         html.P(
             f"On a scale up to 1 the real users score {formatting.score(null.real_score)}, the made-up ones"
@@ -55,29 +55,29 @@ def _null_test(found: Choice, snapshot: Snapshot) -> list[Component]:
     ]
 
 
-def _stability(found: Choice, snapshot: Snapshot) -> list[Component]:
+def _stability(choice: Choice, snapshot: Snapshot) -> list[Component]:
     if snapshot.stability is None:
         return []
     return [
         html.H4("Do they come out again?"),
         html.P(
-            f"The search was repeated {found.method['subsamples']} times on part of the users. The stability of the clusters"
+            f"The search was repeated {choice.method['subsamples']} times on part of the users. The stability of the clusters"
             f" shown is {formatting.score(snapshot.stability)} (their median): 1 would be the same users every time, and below"
-            f" {formatting.number(found.method['min_stability'])} a cluster is not relied on."
+            f" {formatting.number(choice.method['min_stability'])} a cluster is not relied on."
         ),
     ]
 
 
-def _grid(found: Choice, snapshot: Snapshot) -> list[Component]:
-    chosen = found.chosen
+def _grid(choice: Choice, snapshot: Snapshot) -> list[Component]:
+    chosen = choice.chosen
     if chosen is None:
         return []
-    rows = [_row(each) for each in sorted(found.candidates, key=lambda each: (not each.chosen, -each.score))]
+    rows = [_row(each) for each in sorted(choice.candidates, key=lambda each: (not each.chosen, -each.score))]
     return [
         html.H4(f"{len(rows)} ways of grouping were tried"),
-        html.P(f"{_tried_on(found)} {_why(found, chosen)} {_left_out(chosen, snapshot)}".strip()),
+        html.P(f"{_tried_on(choice)} {_why(choice, chosen)} {_left_out(chosen, snapshot)}".strip()),
         table(("No.", *COLUMNS), rows, label="Every way of grouping, the chosen one first, then by score"),
-        html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(found))]),
+        html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(choice))]),
     ]
 
 
@@ -106,24 +106,24 @@ def _row(candidate: CandidateRow) -> Component:
     )
 
 
-def _tried_on(found: Choice) -> str:
-    if found.tried_on < found.users:
+def _tried_on(choice: Choice) -> str:
+    if choice.tried_on < choice.users:
         return (
-            f"Each was tried on {formatting.users(found.tried_on)} who stand for all {formatting.count(found.users)}."
+            f"Each was tried on {formatting.users(choice.tried_on)} who stand for all {formatting.count(choice.users)}."
         )
-    return f"Each was tried on all {formatting.users(found.users)} with enough events."
+    return f"Each was tried on all {formatting.users(choice.users)} with enough events."
 
 
-def _why(found: Choice, chosen: CandidateRow) -> str:
+def _why(choice: Choice, chosen: CandidateRow) -> str:
     """Why the chosen one was, as `segmentation.selection.choose` decides."""
-    passed = found.passed
+    passed = choice.passed
     if not passed:
         return "None passed every check, so the best that was found is shown, to describe and not to divide."
     if chosen.score < max(each.score for each in passed):
         return (
             f"{formatting.count(len(passed))} passed. The chosen one is that of the snapshot before: it stays while it passes and"
-            f" no other scores better by more than {formatting.number(found.method['keep_margin'])}, so that clusters do not change"
-            " for a trifle."
+            f" no other scores better by more than {formatting.number(choice.method['keep_margin'])}, so that clusters do not"
+            " change for a trifle."
         )
     return f"{formatting.count(len(passed))} passed, and of those the chosen one scores best."
 
@@ -138,8 +138,8 @@ def _left_out(chosen: CandidateRow, snapshot: Snapshot) -> str:
     )
 
 
-def _meanings(found: Choice) -> list[Component]:
-    method = found.method
+def _meanings(choice: Choice) -> list[Component]:
+    method = choice.method
     meanings = (
         ("Neighbours", "how many of the users most like them each user is held against; fewer show finer groups."),
         ("Smallest cluster", "how many users it took to be a cluster, of those the search was tried on."),

@@ -118,13 +118,14 @@ def _first_step(cluster: Cluster) -> Component | None:
 
 
 def _plan_button(insight: Insight, at: str) -> Component:
-    return dmc.Button(
+    component: Component = dmc.Button(
         "Plan test",
         id={"type": "plan", "recommendation": insight.insight_id, "at": at},
         n_clicks=0,
         size="sm",
         **aria(label=f"Plan test: {insight.title}"),
     )
+    return component
 
 
 def _sources(cluster: Cluster) -> list[Component]:

@@ -1,4 +1,4 @@
-"""What the dialog shows, and notifications. Pure functions."""
+"""Contents of the dialog: evidence, differences, model calls, renaming, comparison. Pure functions."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from dash_app.components import elements
 from dash_app.components import users as user_components
 from dash_app.components.evidence_bars import difference_bars
 from dash_app.components.html_tables import table
-from dash_app.data.calls import Call
+from dash_app.data.calls import LlmCall
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
 from dash_app.figures.colors import look
@@ -29,11 +29,10 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
     """One measured difference: values, effect and interval, on how many users, and how to read it."""
     proportion = found.measure in ("proportion", "path")
     effect = "difference of shares" if proportion else "Cliff's delta"
-    shown = (
-        (lambda value: f"{formatting.signed(100 * value, 1)} points")
-        if proportion
-        else (lambda value: formatting.signed(value, 2))
-    )
+
+    def shown(value: float) -> str:
+        return f"{formatting.signed(100 * value, 1)} points" if proportion else formatting.signed(value, 2)
+
     note = (
         "This feature helped to make the clusters, so the difference describes them; it tests nothing."
         if found.descriptive
@@ -69,8 +68,8 @@ def differences(cluster: Cluster) -> Component:
     return difference_bars(cluster.evidence, look(cluster.color_slot).color)
 
 
-def model_calls(cluster: Cluster, calls: Sequence[Call]) -> Component:
-    """What was sent to the model about a cluster and what came back."""
+def model_calls(cluster: Cluster, calls: Sequence[LlmCall]) -> Component:
+    """Prompts about a cluster and the model's responses."""
     if not calls:
         return html.P("No model was asked about this cluster: rules wrote its text from the measured differences.")
     return html.Div(
@@ -82,7 +81,7 @@ def model_calls(cluster: Cluster, calls: Sequence[Call]) -> Component:
 
 
 def rename(cluster: Cluster, edits: Sequence[ClusterNameEdit]) -> Component:
-    """A field for a cluster's name, and the names it had."""
+    """A field for a cluster's name, and its earlier names."""
     past = [
         html.Li(
             f"{edit.name or 'the pipeline’s name'}, {edit.edited_by or 'somebody'}, {formatting.moment(edit.edited_at)}"
@@ -97,8 +96,8 @@ def rename(cluster: Cluster, edits: Sequence[ClusterNameEdit]) -> Component:
                 label="Name",
                 description="Everyone sees it. Leave it empty to go back to the pipeline's name.",
             ),
-            dmc.Button("Keep the name", id={"type": "rename", "cluster": cluster.cluster_id}, mt="md", n_clicks=0),
-            html.Section([html.H4("Names given before"), html.Ul(past)]) if past else None,
+            dmc.Button("Save the name", id={"type": "rename", "cluster": cluster.cluster_id}, mt="md", n_clicks=0),
+            html.Section([html.H4("Earlier names"), html.Ul(past)]) if past else None,
         ]
     )
 
@@ -128,7 +127,7 @@ def _side(cluster: Cluster) -> Component:
     )
 
 
-def _call(call: Call) -> Component:
+def _call(call: LlmCall) -> Component:
     return html.Details(
         [
             html.Summary(f"{call.model}, {formatting.moment(call.created_at)}: {call.outcome}"),

@@ -22,7 +22,7 @@ def data_attributes(**words: str) -> dict[str, Any]:
 
 
 def icon(name: str) -> Component:
-    """A picture from the style sheet; it says nothing to a screen reader, the control's label does."""
+    """An icon from the style sheet, hidden from screen readers: the control's label names it."""
     return html.Span(className=f"pic pic-{name}", **aria(hidden="true"))
 
 
@@ -44,11 +44,12 @@ def icon_button(picture: str, label: str, button_id: Any, **props: Any) -> Compo
         **aria(label=label),
         **props,
     )
-    return dmc.Tooltip(button, label=label)
+    component: Component = dmc.Tooltip(button, label=label)
+    return component
 
 
 def notice(title: str, text: str, *children: Component, kind: str = "info") -> Component:
-    """A calm box that says how things are and what to do; `kind` is info, warning or error."""
+    """A box with a title and text; `kind` is info, warning or error."""
     body = [html.P(text), *children]
     return html.Div([html.H3(title), *body], className=f"notice notice-{kind}", role="status")
 
@@ -60,17 +61,18 @@ def stability_badge(stability: float | None) -> Component:
     word, tone = (
         ("stable", "good") if stability >= 0.75 else ("fairly stable", "") if stability >= 0.6 else ("unstable", "bad")
     )
-    return dmc.Tooltip(
+    component: Component = dmc.Tooltip(
         badge(f"{word} · {formatting.number(stability)}", tone),
         label="How much of the cluster came back when it was made again from samples of the users: 1 is all of it."
         " 0.75 and more is stable, below 0.6 is not.",
         multiline=True,
         w=280,
     )
+    return component
 
 
 def source_badge(source: str, model: str | None) -> Component:
-    """Who wrote a text: a model (which) or the rules."""
+    """Who wrote a text: which model, or the rules."""
     if source == "llm":
         return badge(f"written by {model or 'a model'}", "")
     return badge("written by rules, not by a model", "")
@@ -104,7 +106,7 @@ def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
 
 
 def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *, stays: bool = False) -> Component:
-    """What just happened, with a way back.
+    """A short message on what just happened, with buttons to undo it or to go on.
 
     `undo` names what to do (remove or restore) and the plan; `reopen` what the address calls the plan that was closed. A plan
     that can be removed again is new: a link leads to it. The browser lets the notice go after a while, but for one that

@@ -1,4 +1,4 @@
-"""What is shown when there is nothing to show: each says how things are and what to do next."""
+"""Notices in place of a page that has nothing to show: each says why, and what to do next."""
 
 from dash import dcc, html
 from dash.development.base_component import Component

@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def overview(snapshot: Snapshot) -> Component:
-    """What there is to see: clusters, unassigned users and why, what changed, and what to click."""
+    """The clusters, the unassigned users and why, and what changed since the snapshot before."""
     assigned = [
         html.Li(
             [
@@ -58,12 +58,12 @@ def overview(snapshot: Snapshot) -> Component:
 
 
 def choice_title(snapshot: Snapshot) -> str:
-    """What the dialog is called that says how this snapshot came to its clusters, or to none."""
+    """Title of the dialog on how the clusters of this snapshot were chosen."""
     return "How these clusters were chosen" if snapshot.clusters else "How clusters were looked for"
 
 
 def structure_notice(snapshot: Snapshot) -> Component | None:
-    """The banner of a snapshot whose clusters are not to be trusted; None when they are."""
+    """The notice of a snapshot whose clusters cannot be relied on; None when they can."""
     if snapshot.status == "ok":
         return None
     titles = {
@@ -119,12 +119,12 @@ def _unassigned(snapshot: Snapshot) -> Component | None:
 
 def _changes(snapshot: Snapshot) -> Component:
     if snapshot.previous is None:
-        told = (
+        message = (
             "This is the first snapshot to compare from."
             if snapshot.is_first
             else "This snapshot was not compared with an earlier one."
         )
-        return html.Section([html.H3("What changed"), html.P(told, className="quiet")])
+        return html.Section([html.H3("What changed"), html.P(message, className="quiet")])
     changes = [html.Li(change_line(each, snapshot.names)) for each in snapshot.changes]
     sizes = [
         html.Li([html.Span(each.name), " ", elements.trend(each, says_since=False)])

@@ -1,4 +1,4 @@
-"""What stands around every page: rail, header, drawer, dialog, notifications, and the stores that hold the selection."""
+"""The frame of every page: rail, header, drawer, dialog, toasts, and the stores that hold the selection."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b
 
 THEME = {
     "primaryColor": "indigo",
-    # White words need it as dark as this on both themes.
+    # White text needs this shade for its contrast in both themes.
     "primaryShade": 7,
     "autoContrast": True,
     "luminanceThreshold": 0.35,
@@ -36,7 +36,7 @@ RAIL = (
 
 def shell(*, people_sign_in: bool = False) -> Component:
     """The frame; the page, header facts and drawer are filled by callbacks."""
-    return dmc.MantineProvider(
+    component: Component = dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="where"),
@@ -75,11 +75,12 @@ def shell(*, people_sign_in: bool = False) -> Component:
         theme=THEME,
         forceColorScheme="light",
     )
+    return component
 
 
 def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
     """Which snapshot is shown."""
-    return dmc.Select(
+    component: Component = dmc.Select(
         id="snapshot-picker",
         data=[{"value": each.isoformat(), "label": formatting.day(each)} for each in days],
         value=chosen.isoformat() if chosen else None,
@@ -89,6 +90,7 @@ def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
         comboboxProps={"withinPortal": True},
         **aria(label="Snapshot"),
     )
+    return component
 
 
 def header_facts(snapshot: Snapshot | None, days: Sequence[date], now: datetime) -> list[Component]:
@@ -137,7 +139,7 @@ def _header(people_sign_in: bool) -> Component:
 
 
 def _news() -> Component:
-    """What `watch.js` has to tell: a newer snapshot, or a session that has ended."""
+    """The notice that `watch.js` shows: a newer snapshot, or a session that has ended."""
     later = html.Button(elements.icon("close"), id="news-later", className="bare", **aria(label="Dismiss"))
     content = [html.Span(id="news-words"), html.A(id="news-go", href="/", className="link"), later]
     return html.Div(html.Div(content, id="news", className="toast", hidden=True), className="news", role="status")

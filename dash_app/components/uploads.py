@@ -60,7 +60,7 @@ def upload_card(upload: Upload, known: bool) -> Component:
     head = html.Div(
         [
             html.H2(upload.name),
-            html.Span(f"{formatting.size(upload.size)}, kept here for a day until you decide", className="quiet"),
+            html.Span(f"{formatting.size(upload.size)}, stored here for a day until you decide", className="quiet"),
         ],
         className="upload-head",
     )

@@ -1,4 +1,4 @@
-"""Single users and ad-hoc groups on the screen: search results, why a user is where they are, an area of the map."""
+"""Single users and ad-hoc groups: search results, why a user is in a cluster, an area of the map. Pure functions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,15 +18,15 @@ MOST_FOUND = 6
 """Users that a search lists."""
 
 
-def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: str) -> list[Component | None]:
-    """Search results: each user's cluster and a button that explains it; of more than fit, the first ones."""
+def search_results(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, query: str) -> list[Component | None]:
+    """Search results: each user's cluster and a button that explains it; at most `MOST_FOUND` users."""
     content = (
         html.Ul(
-            [_found(user_id, cluster_id, snapshot) for user_id, cluster_id in users[:MOST_FOUND]],
+            [_result(user_id, cluster_id, snapshot) for user_id, cluster_id in users[:MOST_FOUND]],
             className="found-list",
         )
         if users
-        else html.P(f"No user of this snapshot has an id like {asked}.", className="quiet")
+        else html.P(f"No user of this snapshot has an id like {query}.", className="quiet")
     )
     more = html.P("More ids match: type more of it.", className="quiet") if len(users) > MOST_FOUND else None
     close = html.Button(
@@ -34,7 +34,7 @@ def found(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, asked: st
         id={"type": "close-found", "at": "map"},
         className="bare",
         n_clicks=0,
-        **aria(label="Close what was found"),
+        **aria(label="Close the search results"),
     )
     return [content, more, close]
 
@@ -95,7 +95,7 @@ def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sid
     return html_tables.table(("Average of", *sides, "Apart (in standard deviations)"), rows)
 
 
-def _found(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Component:
+def _result(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Component:
     cluster = snapshot.cluster(cluster_id)
     place: Any = (
         html.Button(

@@ -1,4 +1,4 @@
-"""How a snapshot's clusters were chosen: every candidate of the grid, and what the null test compared with."""
+"""How a snapshot's clusters were chosen: the candidates of the grid, and the null distribution of the test."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import duckdb
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """One row of segmentation_candidates; shares are of the users it was tried on, 0 to 1."""
+    """One row of segmentation_candidates; shares are of the users in the grid search, 0 to 1."""
 
     number: int
     neighbors: int
@@ -30,7 +30,7 @@ class CandidateRow:
 
 @dataclass(frozen=True)
 class NullDistribution:
-    """The null test: scores of data without groups, the day they were made, and the score held against them."""
+    """The null test: scores of data without clusters, the snapshot they were computed for, and the score of the real users."""
 
     scores: tuple[float, ...]
     made_on: date
@@ -39,9 +39,9 @@ class NullDistribution:
 
 @dataclass(frozen=True)
 class Choice:
-    """The grid in its stored order (empty when nothing was tried), and what it was tried on.
+    """The grid in its stored order (empty when no candidate was tried).
 
-    `users` had enough events, `tried_on` of them went into the grid. `method` has the settings by the names in
+    `users` had enough events, `tried_on` of them were used in the grid search. `method` has the settings by the names in
     `segmentation.method.Method`.
     """
 
@@ -53,21 +53,21 @@ class Choice:
 
     @property
     def chosen(self) -> CandidateRow | None:
-        """The candidate that made the clusters; None when nothing was tried."""
-        return next((each for each in self.candidates if each.chosen), None)
+        """The candidate whose clusters were chosen; None when no candidate was tried."""
+        return next((row for row in self.candidates if row.chosen), None)
 
     @property
     def passed(self) -> tuple[CandidateRow, ...]:
         """The candidates that passed every check of their own."""
-        return tuple(each for each in self.candidates if each.verdict == "passed")
+        return tuple(row for row in self.candidates if row.verdict == "passed")
 
 
 def load_choice(con: duckdb.DuckDBPyConnection, day: date) -> Choice | None:
     """The grid of the snapshot of `day`; None when there is no such snapshot."""
-    found = con.execute("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).fetchone()
-    if found is None:
+    row = con.execute("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).fetchone()
+    if row is None:
         return None
-    shaped_by = json.loads(found[0])
+    parameters = json.loads(row[0])
     rows = con.execute(
         "SELECT candidate, (parameters ->> 'n_neighbors')::INT, (parameters ->> 'min_cluster_size')::INT,"
         " (parameters ->> 'min_samples')::INT, parameters ->> 'cluster_selection_method', cluster_count, largest_share,"
@@ -77,16 +77,16 @@ def load_choice(con: duckdb.DuckDBPyConnection, day: date) -> Choice | None:
     ).fetchall()
     return Choice(
         candidates=tuple(CandidateRow(*row) for row in rows),
-        null=_null(shaped_by),
-        users=shaped_by["users"],
-        tried_on=shaped_by.get("landmarks", 0),
-        method=shaped_by["method"],
+        null=_null(parameters),
+        users=parameters["users"],
+        tried_on=parameters.get("landmarks", 0),
+        method=parameters["method"],
     )
 
 
-def _null(shaped_by: Mapping[str, Any]) -> NullDistribution | None:
-    """The null test that `parameters` of a snapshot speak of; None where there was nothing to test."""
-    stored = shaped_by.get("null")
+def _null(parameters: Mapping[str, Any]) -> NullDistribution | None:
+    """The null test in the stored `parameters` of a snapshot; None where there was nothing to test."""
+    stored = parameters.get("null")
     if not stored:
         return None
-    return NullDistribution(tuple(stored["scores"]), date.fromisoformat(stored["made_on"]), shaped_by["real_score"])
+    return NullDistribution(tuple(stored["scores"]), date.fromisoformat(stored["made_on"]), parameters["real_score"])

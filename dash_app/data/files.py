@@ -1,4 +1,4 @@
-"""Questions about logs: which were taken in, with what counts, and which of their rows could not be used."""
+"""Queries on ingested logs: their counts, and their rejected rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from grupa_pipeline.ingest.errors import REASONS
 
 @dataclass(frozen=True)
 class LogFile:
-    """A log that was taken in; times are naive UTC."""
+    """One row of ingested_files; times are naive UTC."""
 
     file_sha256: str
     file_name: str
@@ -26,7 +26,7 @@ class LogFile:
 
 
 def load_files(con: duckdb.DuckDBPyConnection) -> tuple[LogFile, ...]:
-    """All logs that were taken in, the newest first."""
+    """All ingested logs, the newest first."""
     names = ", ".join(LogFile.__dataclass_fields__)
     rows = con.execute(f"SELECT {names} FROM ingested_files ORDER BY ingested_at DESC, file_name").fetchall()
     return tuple(LogFile(*row) for row in rows)
@@ -34,10 +34,10 @@ def load_files(con: duckdb.DuckDBPyConnection) -> tuple[LogFile, ...]:
 
 def export_rejected(con: duckdb.DuckDBPyConnection, file_sha256: str) -> Iterator[tuple[Any, ...]]:
     """A log's rejected rows in line order, the heading first: line_number, reason, explanation, raw."""
-    found = con.execute(
+    cursor = con.execute(
         "SELECT line_number, reason, raw FROM rejected_rows WHERE file_sha256 = ? ORDER BY line_number", [file_sha256]
     )
     yield "line_number", "reason", "explanation", "raw"
-    while rows := found.fetchmany(5_000):
+    while rows := cursor.fetchmany(5_000):
         for line_number, reason, raw in rows:
             yield line_number, reason, REASONS.get(reason, ""), raw

@@ -1,4 +1,4 @@
-"""Reads a snapshot from the tables that have few rows; everything with a row a user is in `users.py`."""
+"""Queries on the tables with few rows that make up a snapshot; tables with a row per user are in `users.py`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
 
 
 def load_newest(con: duckdb.DuckDBPyConnection) -> tuple[date, datetime] | None:
-    """Day and making of the newest snapshot, which is what a page without a day shows; None when there is none."""
+    """Day and creation time of the newest snapshot, which pages without a day show; None when there is none."""
     return con.execute(
         "SELECT snapshot_date, created_at FROM segmentations ORDER BY snapshot_date DESC LIMIT 1"
     ).fetchone()
@@ -96,7 +96,7 @@ def _evidence(
 ) -> defaultdict[str, list[Evidence]]:
     """Evidence by cluster, the strongest first."""
     found: defaultdict[str, list[Evidence]] = defaultdict(list)
-    labels = _spoken_labels(catalog)
+    labels = _readable_labels(catalog)
     for row in _rows(
         con,
         "SELECT cluster_id, evidence_id, metric, measure, unit, cluster_value, rest_value, lift, effect_size, ci_low, ci_high,"
@@ -113,14 +113,14 @@ def _evidence(
     return found
 
 
-def _spoken_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
-    """Labels by feature, with actions as words; a prefix stays where two actions differ in nothing else."""
+def _readable_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
+    """Labels by feature, with actions as words; a prefix stays where two actions differ in it alone."""
     steps = {name: (each.source_action or "").splitlines() for name, each in catalog.items()}
-    times = Counter(formatting.spoken(each) for each in {each for names in steps.values() for each in names})
+    times = Counter(formatting.words_of(each) for each in {each for names in steps.values() for each in names})
     labels = {name: each.label for name, each in catalog.items()}
     for name, actions in steps.items():
         for action in sorted(actions, key=len, reverse=True):
-            words = formatting.spoken(action, whole=times[formatting.spoken(action)] > 1)
+            words = formatting.words_of(action, whole=times[formatting.words_of(action)] > 1)
             labels[name] = labels[name].replace(action, words)
     return labels
 

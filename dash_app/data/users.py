@@ -1,4 +1,4 @@
-"""Questions with a row a user behind them: the map's points, search, one user, an area of the map, and the export.
+"""Queries on tables with a row per user: the map's points, search, one user, an area of the map, the export.
 
 Counts and averages always come from all users; only the points drawn on the map are a sample.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAP_LIMIT = 20_000
-"""Most points drawn: more would not be told apart on a screen and cost megabytes."""
+"""Most points drawn: more cannot be distinguished on a screen and cost megabytes."""
 _LEAST_OF_A_CLUSTER = 150
 _GRID = 96
 
@@ -23,11 +23,11 @@ class Points:
     """The map: a sample of the users (all of them up to `MAP_LIMIT`) and the density of all.
 
     Attributes:
-        user_id, cluster_id: One entry a point; cluster_id is None for unassigned.
+        user_id, cluster_id: One entry per point; cluster_id is None for unassigned.
         x, y: Map coordinates of the points, float32.
         placed: Users on the map in all, drawn or not.
-        labels: Where each cluster's label stands, in its middle and over 99% of its users: (cluster_id, x, y).
-        density: Users a cell, (rows, columns), with the cells' centres; None when every user is drawn.
+        labels: Position of each cluster's label, in its middle and above 99% of its users: (cluster_id, x, y).
+        density: Users per cell, (rows, columns), with the cells' centres; None when every user is drawn.
     """
 
     user_id: tuple[str, ...]
@@ -202,21 +202,21 @@ def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, 
     names = feature_names(con)
     if not names:
         return ()
-    asked = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(quoted, names))
+    aggregates = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(quoted, names))
     rows = con.execute(
-        f"SELECT side, {asked} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL GROUP BY side", values
+        f"SELECT side, {aggregates} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL GROUP BY side", values
     ).fetchall()
     sides = {row[0]: row[1:] for row in rows}
     if len(sides) < 2:
         return ()
-    found = []
+    differences = []
     for place, name in enumerate(names):
         (n, left, _), (m, right, _) = own, other = [
             sides[side][3 * place : 3 * place + 3] for side in ("left", "right")
         ]
         if n and m and (spread := _spread(own, other)):
-            found.append(Difference(name, left, right, (left - right) / spread))
-    return tuple(sorted(found, key=lambda each: (-abs(each.distance), each.feature)))
+            differences.append(Difference(name, left, right, (left - right) / spread))
+    return tuple(sorted(differences, key=lambda each: (-abs(each.distance), each.feature)))
 
 
 def _spread(own: tuple[int, float, float], other: tuple[int, float, float]) -> float:

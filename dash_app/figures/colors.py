@@ -1,4 +1,4 @@
-"""Looks of clusters: one for each colour slot, kept for as long as the cluster lives.
+"""Colour and mark of clusters, by colour slot, which a cluster keeps for as long as it exists.
 
 Colours are for clusters only, and are the pipeline's, so that Dagster shows the same; a mark (symbol) is the second cue,
 and the label the third.
@@ -23,8 +23,7 @@ DIMMED = 0.12
 """Opacity of what is not selected, which also turns grey (`UNASSIGNED`): dimmed, not hidden."""
 
 SCALE = ("#2f74d0", "#7d8090", "#cf6a00")
-"""Colours of a feature from its least to its most: each stands out on both surfaces, and blue and orange stay apart
-for colour-blind eyes."""
+"""Colours of a feature from its least to its greatest value: visible in both themes, and distinct for colour-blind eyes."""
 
 
 @dataclass(frozen=True)

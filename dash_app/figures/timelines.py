@@ -1,4 +1,4 @@
-"""Figures along time: sizes of clusters, who moved where, plans by date. As pure as those of `figures.py`."""
+"""Figures along time: sizes of clusters, who moved where, plans by date. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""The pages by address. Each is a pure function of the services' answers: `page(services, snapshot, cluster) -> Component`."""
+"""The pages by address. Each is built by `build(services, snapshot, cluster_id) -> Component`."""
 
 from collections.abc import Callable
 

@@ -45,7 +45,7 @@ def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     return html.Div(
         [
             html.H1("Clusters", className="page-title"),
-            # All that the panel can show comes with the page: to open a cluster asks nothing of the server.
+            # All contents of the panel are sent with the page, so that opening a cluster needs no request.
             dcc.Store(id="panels", data=panels),
             html.Div([_map(snapshot, points, selected), _panel(panels[opened or ""], bool(opened))], className="split"),
             _cards(snapshot, selected),
@@ -101,7 +101,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     return html.Section(
         [
             bar,
-            # Who was found stands over the map: were it above or below, a click on a dot would move the dots.
+            # Search results lie over the map: above or below it they would move the dots at each click.
             html.Div(
                 [graph, html.Div(id="found-users", className="found")],
                 className="map-box",
@@ -130,7 +130,7 @@ def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
 
 
 def _table(snapshot: Snapshot) -> list[Component]:
-    """Where the table comes, and the table itself in a store: the browser lays it when the map is drawn."""
+    """The place of the table, and the table itself in a store: the browser inserts it once the map is drawn."""
     if not snapshot.clusters:
         return []
     place = html.Section([html.H2("Table"), html.Div(id="table-place", className="scroll-x")])
@@ -138,7 +138,7 @@ def _table(snapshot: Snapshot) -> list[Component]:
 
 
 def _grid(snapshot: Snapshot) -> Component:
-    return dag.AgGrid(
+    component: Component = dag.AgGrid(
         id="cluster-table",
         rowData=[_row(each) for each in snapshot.clusters],
         columnDefs=[
@@ -183,6 +183,7 @@ def _grid(snapshot: Snapshot) -> Component:
         className="grid",
         columnSize=None,
     )
+    return component
 
 
 def _row(cluster: Cluster) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The Data page: drop a log, see what would become of it, watch the pipeline, download what was rejected.
+"""The Data page: upload a log, see the report on it, watch the pipeline, download rejected rows.
 
-The frame only: what changes while one looks is filled in by the page's callbacks, from the disk and from Dagster.
+Only the frame; callbacks fill in its sections from the disk and from Dagster.
 """
 
 import dash_mantine_components as dmc
@@ -26,7 +26,7 @@ def page() -> Component:
             html.Section(uploads.drop_zone(), className="sheet page-sheet", **aria(label="Upload a log")),
             html.Div(id="uploads"),
             html.Section([html.H2("Pipeline"), html.Div(_loading(), id="pipeline")], className="sheet page-sheet"),
-            html.Section([html.H2("Logs taken in"), html.Div(_loading(), id="files")], className="sheet page-sheet"),
+            html.Section([html.H2("Ingested logs"), html.Div(_loading(), id="files")], className="sheet page-sheet"),
             dcc.Interval(id="data-tick", interval=2_000),
             dcc.Store(id="data-act"),
             dcc.Store(id="data-seen"),

@@ -1,4 +1,4 @@
-"""What can be downloaded, and the health endpoint: plain routes beside Dash's own."""
+"""Routes for downloads, the print view and the health endpoint."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def register(server: Flask, services: Services) -> None:
 def healthz(services: Services) -> Response:
     """200 when the app can serve, also before the first log; 503 when a file does not open.
 
-    Why it does not is told in the log alone: whoever has no session may ask too.
+    The reason is in the log only, because the endpoint needs no session.
     """
     try:
         for database in (services.database.path, services.roadmap.database):
@@ -55,9 +55,9 @@ def healthz(services: Services) -> Response:
                 pass
     except DamagedWarehouseError as error:
         log.error("not healthy: %s", error)
-        answer = jsonify(status="damaged")
-        answer.status_code = 503
-        return answer
+        response = jsonify(status="damaged")
+        response.status_code = 503
+        return response
     return jsonify(status="ok")
 
 
@@ -71,16 +71,16 @@ def export_roadmap(services: Services, kind: str) -> Response:
 
 
 def export_plan(services: Services, plan_id: str, platform: str) -> Response:
-    """One plan as the draft that an experiment platform's API takes."""
+    """One plan as a draft for the API of an experiment platform."""
     if platform not in _PAYLOADS:
         abort(404, "Drafts are made for growthbook and posthog.")
     try:
         plan = services.roadmap.plan(plan_id)
     except UnknownPlanError as error:
         abort(404, str(error))
-    answer = jsonify(_PAYLOADS[platform](plan))
-    answer.headers["Content-Disposition"] = f'attachment; filename="{platform}-draft.json"'
-    return answer
+    response = jsonify(_PAYLOADS[platform](plan))
+    response.headers["Content-Disposition"] = f'attachment; filename="{platform}-draft.json"'
+    return response
 
 
 def print_roadmap(services: Services) -> Response:
@@ -115,7 +115,7 @@ def export_rejected(services: Services, sha256: str) -> Response:
     except NoWarehouseError:
         known = set()
     if sha256 not in known:
-        abort(404, "No such log was taken in.")
+        abort(404, "No such log was ingested.")
 
     def rows() -> Iterator[tuple[Any, ...]]:
         with warehouse.read(services.database.path) as con:
@@ -126,7 +126,7 @@ def export_rejected(services: Services, sha256: str) -> Response:
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """Rows as lines of CSV whose text no spreadsheet takes for a formula."""
+    """Rows as lines of CSV in which no spreadsheet reads text as a formula."""
     for row in rows:
         line = io.StringIO()
         csv.writer(line).writerow([defused(each) if isinstance(each, str) else each for each in row])

@@ -37,7 +37,7 @@ INDEX = f"""<!DOCTYPE html>
 </html>"""
 
 _ALL_AHEAD = b"//# allFunctionsCalledOnLoad\n"
-"""Lets Chromium compile the whole script beside the page's own work (V8's explicit compile hints): half a second sooner."""
+"""Lets Chromium compile the whole script in the background (V8's explicit compile hints), which saves half a second."""
 
 
 def register(server: Flask) -> None:

@@ -1,4 +1,4 @@
-"""The route by which an open page learns that there is a newer snapshot; the script `watch.js` asks it now and then."""
+"""The route that `watch.js` polls to notice a newer snapshot."""
 
 from flask import Flask, Response, jsonify
 

@@ -1,4 +1,4 @@
-"""What a worker makes ready before anybody asks: the compressed scripts, and what the first page shows. Answers no request."""
+"""Prepares a worker before its first request: compresses the scripts and loads the newest snapshot."""
 
 import logging
 import pkgutil
@@ -21,7 +21,7 @@ _SCRIPT = re.compile(r'"/_dash-component-suites/([^/"]+)/([^"?]+)')
 
 
 def warm_up(app: Dash, services: Services) -> None:
-    """Do now what the first visitor would wait for; a warehouse that cannot be read is left to their page to tell of."""
+    """Do what the first request would wait for; a warehouse that cannot be read is reported by the page itself."""
     for script in scripts(app):
         pack_script(script)
     try:
@@ -29,7 +29,7 @@ def warm_up(app: Dash, services: Services) -> None:
         if snapshot:
             services.database.query(users.load_points, snapshot.day)
     except (NoWarehouseError, DamagedWarehouseError) as error:
-        log.info("nothing to make ready: %s", error)
+        log.info("nothing to load: %s", error)
 
 
 def scripts(app: Dash) -> Iterator[bytes]:

@@ -215,7 +215,7 @@ def test_a_click_on_a_dot_rings_it_and_moves_nothing(page: Page, server: Server)
     assert shown is not None
     assert abs(shown["x"] + shown["width"] / 2 - place[0]) < 3
     assert abs(shown["y"] + shown["height"] / 2 - place[1]) < 3
-    page.get_by_role("button", name="Close what was found").click()
+    page.get_by_role("button", name="Close the search results").click()
     expect(ring).to_have_count(0)
 
 
@@ -334,7 +334,7 @@ def test_a_cluster_is_renamed_everywhere(page: Page, server: Server):
     ready(page, server, "/?cluster=C01")
     page.get_by_role("button", name="Rename this cluster").click()
     page.get_by_role("dialog").get_by_label("Name").fill("<b>Closers</b>")
-    page.get_by_role("button", name="Keep the name").click()
+    page.get_by_role("button", name="Save the name").click()
     expect(page.locator("#panel h2")).to_have_text("<b>Closers</b>")
     expect(page.locator("#cards .card").first).to_contain_text("<b>Closers</b>")
     Roadmap(server.warehouse).rename_cluster("C01", None, "test")

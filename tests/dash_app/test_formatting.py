@@ -54,12 +54,12 @@ def test_scores_line_up_and_small_chances_are_said_in_words():
 
 
 def test_labels_and_actions_in_words():
-    assert (formatting.spoken("A_ACTIVATED"), formatting.spoken("A_ACTIVATED", whole=True)) == (
+    assert (formatting.words_of("A_ACTIVATED"), formatting.words_of("A_ACTIVATED", whole=True)) == (
         "activated",
         "A activated",
     )
-    assert formatting.spoken("PushEvent") == "push event"
-    assert formatting.spoken("–") == "–"
+    assert formatting.words_of("PushEvent") == "push event"
+    assert formatting.words_of("–") == "–"
     assert formatting.topic("had activated", "share") == "activated"
     assert formatting.topic("days between sessions", "days") == "time between sessions"
 

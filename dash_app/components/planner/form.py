@@ -166,13 +166,14 @@ def _effect(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
 
 def _guardrails(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
     metrics = [rail.metric for rail in plan.guardrails]
-    return dmc.MultiSelect(
+    component: Component = dmc.MultiSelect(
         id=_id("guardrails"),
         label="Guardrail metrics",
         data=_metric_choices(catalog, *metrics),
         value=metrics,
         searchable=True,
     )
+    return component
 
 
 def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
