@@ -1,10 +1,13 @@
+import duckdb
 import pyarrow as pa
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.column_layout import read_layout
+from grupa_pipeline.storage import schema
 from grupa_pipeline.storage.feature_catalog_migration import with_families
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from tests.grupa_pipeline.features.logs import Event, measure, values
+from tests.grupa_pipeline.storage.released.schemas import HOME
 
 LOG: list[Event] = [
     ("ann", "1 10:00", "search"),
@@ -109,3 +112,16 @@ def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -
     old = result.catalog.drop_columns(["family", "subject"])
     assert with_families(old).equals(result.catalog)
     assert with_families(result.catalog) is result.catalog
+
+
+def test_the_catalog_of_a_migrated_warehouse_can_be_measured() -> None:
+    result = measure(LOG)
+    with duckdb.connect() as con:
+        con.execute((HOME / "grupa-1.sql").read_text(encoding="utf-8"))
+        con.execute("INSERT INTO schema_version VALUES (1)")
+        con.register("catalog", result.catalog.drop_columns(["family", "subject"]))
+        con.execute("INSERT INTO feature_catalog BY NAME SELECT * FROM catalog")
+        schema.ensure_tables(con)
+        migrated = con.sql("SELECT * FROM feature_catalog").to_arrow_table()
+    again = measure(LOG, like=migrated)
+    assert again.features.select(result.features.column_names).equals(result.features)
