@@ -99,6 +99,7 @@ def post(address: str, message: dict[str, Any]) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
             pass
     except urllib.error.HTTPError as error:
+        error.close()  # it holds the response's socket
         raise WebhookError(f"The webhook answered with status {error.code}.") from None
     except (OSError, ValueError) as error:
         raise WebhookError(f"The webhook could not be reached ({type(error).__name__}).") from None

@@ -39,6 +39,7 @@ def hook() -> Iterator[Hook]:
         thread.start()
         yield server
         server.shutdown()
+        server.server_close()
         thread.join()
 
 
