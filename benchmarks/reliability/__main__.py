@@ -107,7 +107,7 @@ def _publishing(folder: Path, options: argparse.Namespace) -> bool:
     )
 
 
-def _requests(_: Path, options: argparse.Namespace) -> bool:
+def _unauthorized(_: Path, options: argparse.Namespace) -> bool:
     sent = 0
     faults: list[str] = []
     for users in (True, False):
@@ -161,7 +161,7 @@ _BENCHMARKS = {
     "saves": _saves,
     "disk": _disk,
     "publishing": _publishing,
-    "requests": _requests,
+    "unauthorized": _unauthorized,
     "fuzz": _fuzz,
 }
 

@@ -117,7 +117,7 @@ def _with_cookie(request: RawRequest, cookie: str) -> RawRequest:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:

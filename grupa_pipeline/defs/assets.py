@@ -24,10 +24,7 @@ from grupa_pipeline.vocabulary.enums import PipelineStage, TableStorage
 logger = logging.getLogger("grupa")
 
 # Dagster serialises exact strings only: enum members are handed to it as `.value`.
-_OF_A_SNAPSHOT: dict[str, Any] = {
-    "partitions_def": SNAPSHOT_DAYS,
-    "backfill_policy": dg.BackfillPolicy.single_run(),
-}
+_SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
 class LogFiles(dg.Config):
@@ -115,7 +112,8 @@ def ingest(
     can_subset=True,
     group_name="features",
     name=PipelineStage.FEATURES.value,
-    **_OF_A_SNAPSHOT,
+    partitions_def=SNAPSHOT_DAYS,
+    backfill_policy=_SINGLE_RUN,
 )
 def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[RowsByDay]]:
     """Compute the features of every user in the window."""
@@ -135,7 +133,8 @@ def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) ->
     can_subset=True,
     group_name="segmentation",
     name=PipelineStage.SEGMENTATION.value,
-    **_OF_A_SNAPSHOT,
+    partitions_def=SNAPSHOT_DAYS,
+    backfill_policy=_SINGLE_RUN,
 )
 def segmentation(
     context: dg.AssetExecutionContext,
@@ -156,7 +155,8 @@ def segmentation(
     kinds={"duckdb"},
     description=tables.CLUSTER_EVIDENCE.comment,
     name=PipelineStage.EVIDENCE.value,
-    **_OF_A_SNAPSHOT,
+    partitions_def=SNAPSHOT_DAYS,
+    backfill_policy=_SINGLE_RUN,
 )
 def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_clusters: RowsByDay) -> RowsByDay:
     """Measure how each cluster differs from everyone else."""
@@ -168,7 +168,8 @@ def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_
     can_subset=True,
     group_name="insights",
     name=PipelineStage.INSIGHTS.value,
-    **_OF_A_SNAPSHOT,
+    partitions_def=SNAPSHOT_DAYS,
+    backfill_policy=_SINGLE_RUN,
 )
 def insights(
     context: dg.AssetExecutionContext,

@@ -18,7 +18,7 @@ logger = logging.getLogger("grupa")
 _DEFAULTS = Settings()
 
 
-class WarehouseResource(dg.ConfigurableResource):
+class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     """One warehouse and the settings of the runs that write to it. Holds no secret."""
 
     folder: str
