@@ -39,7 +39,6 @@ def hook() -> Iterator[Hook]:
         thread.start()
         yield server
         server.shutdown()
-        server.server_close()
         thread.join()
 
 
