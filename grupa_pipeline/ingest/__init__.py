@@ -1,1 +1,1 @@
-"""Log files in, events out: pure of Dagster and of the warehouse; `ingest.ingest_files` is the front door."""
+"""Reads log files and writes events; knows neither Dagster nor the warehouse. `ingest.ingest_files` is the entry point."""

@@ -1,8 +1,8 @@
-"""Judged events on their way to the files of their days: cut by day, chunk after chunk, in one scratch file.
+"""Partitions validated events by day, chunk after chunk, in one scratch file.
 
 A log comes in any order, so that every chunk of it may hold events of every day. A chunk is coded (each text stands once, and a
 record holds its number), cut by day, and each day's share goes to the scratch file, from where it is read by itself. Memory is
-bounded by a chunk, whatever the log. What is made of a day's events is `event_files.py`'s business.
+bounded by a chunk, whatever the log. `event_files.py` writes the files of the days.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,22 +23,22 @@ _EPOCH_DAY = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class _Share:
-    """What a chunk holds of a day: where it stands in the scratch file, and its bytes were each text written out."""
+    """A day's events in one chunk: the offset in the scratch file, and the size in bytes with each text written out."""
 
     offset: int
     size: int
 
 
-class ByDay:
-    """Collects events as they come, and gives them back day by day.
+class DayPartitioner:
+    """Collects events in any order and returns them day by day.
 
     Args:
-        path: The scratch file; it goes with the block.
-        judge_metadata: What becomes of distinct texts of metadata: one for each, empty when there is nothing.
+        path: The scratch file, deleted at the end of the `with` block.
+        normalize_metadata: Maps distinct texts of metadata to their JSON: one for each, empty when there is none.
     """
 
-    def __init__(self, path: Path, judge_metadata: Callable[[pa.Array], pa.Array]) -> None:
-        self._path, self._judge = path, judge_metadata
+    def __init__(self, path: Path, normalize_metadata: Callable[[pa.Array], pa.Array]) -> None:
+        self._path, self._normalize_metadata = path, normalize_metadata
         self._sink = pa.OSFile(str(path), "wb")
         self._thread = ThreadPoolExecutor(1)  # codes a chunk while the next one is read
         self._coding: Future[None] | None = None
@@ -46,7 +46,7 @@ class ByDay:
         self._bytes = 0
         self._shares: dict[date, list[_Share]] = {}
 
-    def __enter__(self) -> "ByDay":
+    def __enter__(self) -> "DayPartitioner":
         return self
 
     def __exit__(
@@ -109,7 +109,7 @@ class ByDay:
 
     def _coded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
         chunks = chunk[name].dictionary_encode().chunks  # all of them have one dictionary
-        texts = self._judge(chunks[0].dictionary) if name == "metadata" else chunks[0].dictionary
+        texts = self._normalize_metadata(chunks[0].dictionary) if name == "metadata" else chunks[0].dictionary
         return np.concatenate([part.indices.to_numpy() for part in chunks])[order], texts
 
 

@@ -1,25 +1,46 @@
-"""The error that refuses a whole file, and the words for why a single record is rejected.
+"""The error that refuses a whole file, and the reasons for which a single record is rejected.
 
-Nothing here reads a file or decides anything; other modules use these words.
+Nothing here reads a file or decides anything.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-REASONS: dict[str, str] = {
-    "missing_user_id": "The user_id is empty.",
-    "missing_timestamp": "The timestamp is empty.",
-    "missing_action": "The action is empty.",
-    "bad_timestamp": "The timestamp is no date and time that exists, or not in the file's format.",
-    "timestamp_in_future": "The timestamp is more than 24 hours after the moment of ingestion.",
-    "wrong_column_count": "The record has more or fewer fields than the header.",
-    "repeated_header": "The record repeats the header, as when files were joined.",
-    "bad_quotes": 'A quoted field is not closed, or text follows its closing quote (a quote inside one is written "").',
-    "bad_line_break": "A carriage return stands in the middle of an unquoted field.",
-    "bad_encoding": "The record is not UTF-8.",
-    "nul_byte": "The record contains a NUL byte.",
-    "too_long_record": "The record is longer than 1 MiB.",
+
+class RejectionReason(StrEnum):
+    """Why a record is rejected; the values of `rejected_rows.reason`."""
+
+    MISSING_USER_ID = "missing_user_id"
+    MISSING_TIMESTAMP = "missing_timestamp"
+    MISSING_ACTION = "missing_action"
+    BAD_TIMESTAMP = "bad_timestamp"
+    TIMESTAMP_IN_FUTURE = "timestamp_in_future"
+    WRONG_COLUMN_COUNT = "wrong_column_count"
+    REPEATED_HEADER = "repeated_header"
+    BAD_QUOTES = "bad_quotes"
+    BAD_LINE_BREAK = "bad_line_break"
+    BAD_ENCODING = "bad_encoding"
+    NUL_BYTE = "nul_byte"
+    TOO_LONG_RECORD = "too_long_record"
+
+
+REASONS: dict[RejectionReason, str] = {
+    RejectionReason.MISSING_USER_ID: "The user_id is empty.",
+    RejectionReason.MISSING_TIMESTAMP: "The timestamp is empty.",
+    RejectionReason.MISSING_ACTION: "The action is empty.",
+    RejectionReason.BAD_TIMESTAMP: "The timestamp is no date and time that exists, or not in the file's format.",
+    RejectionReason.TIMESTAMP_IN_FUTURE: "The timestamp is more than 24 hours after the moment of ingestion.",
+    RejectionReason.WRONG_COLUMN_COUNT: "The record has more or fewer fields than the header.",
+    RejectionReason.REPEATED_HEADER: "The record repeats the header, as when files were joined.",
+    RejectionReason.BAD_QUOTES: (
+        'A quoted field is not closed, or text follows its closing quote (a quote inside one is written "").'
+    ),
+    RejectionReason.BAD_LINE_BREAK: "A carriage return stands in the middle of an unquoted field.",
+    RejectionReason.BAD_ENCODING: "The record is not UTF-8.",
+    RejectionReason.NUL_BYTE: "The record contains a NUL byte.",
+    RejectionReason.TOO_LONG_RECORD: "The record is longer than 1 MiB.",
 }
-"""Every word that `rejected_rows.reason` may hold, with the sentence a person reads."""
+"""The sentence that explains each reason to users."""
 
 
 @dataclass(frozen=True)

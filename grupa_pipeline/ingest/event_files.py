@@ -1,7 +1,7 @@
 """Event files: Parquet by UTC day, sorted by user_id, timestamp, action and metadata, each event once.
 
 What counts as a duplicate is decided here: equal user_id, timestamp, action and metadata, where metadata that says the same
-in other words is equal. Memory is bounded: a day that is too large is sorted out of core by DuckDB and taken in parts, and
+in other words is equal. Memory is bounded: a day that is too large is sorted out of core by DuckDB and ingested parts, and
 what is held already is compared by DuckDB too.
 """
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from grupa_pipeline.ingest.day_partitioner import TEXTS, ByDay
+from grupa_pipeline.ingest.day_partitioner import TEXTS, DayPartitioner
 from grupa_pipeline.ingest.metadata import canonical_json
 from grupa_pipeline.sql import exactly
 
@@ -62,7 +62,7 @@ class EventFile:
 
 
 def write_event_files(
-    con: duckdb.DuckDBPyConnection, events: ByDay, folder: Path, file_sha256: str
+    con: duckdb.DuckDBPyConnection, events: DayPartitioner, folder: Path, file_sha256: str
 ) -> dict[date, EventFile]:
     """Write one file a day, each event once.
 
@@ -84,7 +84,7 @@ def write_event_files(
         return {day: file for day, file in files if file is not None}
 
 
-def without_held(
+def without_known_events(
     con: duckdb.DuckDBPyConnection, day: date, file: EventFile, file_sha256: str, held: Sequence[Path]
 ) -> EventFile | None:
     """The file again, less the events that the files `held` have already; None when nothing is left.

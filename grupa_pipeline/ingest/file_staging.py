@@ -1,7 +1,7 @@
-"""One log file, parsed and judged: its good records as event files in a scratch folder, its bad ones as a table.
+"""One log file, parsed and validated: its good records as event files in a scratch folder, its rejected ones as a table.
 
-Puts the steps together: what stands in the file is `reading.py`'s business, how events come to their days `by_day.py`'s, and
-files and duplicates are `event_files.py`'s.
+Combines the steps: `reading.py` reads and validates records, `day_partitioner.py` partitions events by day, `event_files.py`
+writes files without duplicates.
 """
 
 from collections.abc import Iterator
@@ -15,25 +15,25 @@ import duckdb
 import pyarrow as pa
 
 from grupa_pipeline.ingest import metadata
-from grupa_pipeline.ingest.day_partitioner import ByDay
-from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
+from grupa_pipeline.ingest.day_partitioner import DayPartitioner
+from grupa_pipeline.ingest.errors import REASONS, RejectionReason, UnusableFileError
 from grupa_pipeline.ingest.event_files import EventFile, write_event_files
-from grupa_pipeline.ingest.header import Layout, read_header
-from grupa_pipeline.ingest.reading import READERS, NotPlainError, Reader
+from grupa_pipeline.ingest.header import HeaderLayout, read_header
+from grupa_pipeline.ingest.reading import READERS, Reader, ReaderMismatchError
 from grupa_pipeline.ingest.records import read_records
-from grupa_pipeline.ingest.row_validation import Judge
+from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import Scan, scan
 from grupa_pipeline.ingest.timestamps import decide_style, misfit_problem, unread_problem
 
 HEAD_BYTES = 256 << 10
-"""How much of a file's start decides how its timestamps are written."""
+"""Size of the start of a file from which the style of its timestamps is decided."""
 FIRST_SNAPSHOT = date(1970, 1, 1)
 """The earliest day that may have a snapshot; a log with nothing after it could never be shown."""
 
 
 @dataclass(frozen=True)
-class Staged:
-    """A file whose records have been judged and whose events stand in scratch files, each once.
+class StagedFile:
+    """A file whose records have been validated and whose events are in scratch files, each once.
 
     `rejected` has the columns of tables.REJECTED_ROWS; `rows_read` counts duplicates too.
     """
@@ -55,8 +55,8 @@ def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.Duck
 
 def stage_file(
     con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, timestamp_format: str | None
-) -> Staged:
-    """Parse and judge one file; its events go to files in `folder`, which exists and is empty.
+) -> StagedFile:
+    """Parse and validate one file; its events are written to files in `folder`, which exists and is empty.
 
     Raises:
         UnusableFileError: The file as a whole is of no use, one without a usable record included.
@@ -64,8 +64,8 @@ def stage_file(
     scanned = scan(path)
     layout = read_header(scanned)
     timestamps = _first_timestamps(scanned, layout)
-    judge = Judge(layout, decide_style(path.name, timestamps, timestamp_format), now)
-    staged = next(filter(None, (_stage(con, scanned, judge, folder, read) for read in READERS)))
+    validator = RowValidator(layout, decide_style(path.name, timestamps, timestamp_format), now)
+    staged = next(filter(None, (_stage(con, scanned, validator, folder, read) for read in READERS)))
     if not staged.event_files:
         raise _no_usable_record(staged, layout, list(timestamps.values()), timestamp_format)
     if (last := max(staged.event_files)) < FIRST_SNAPSHOT:
@@ -77,19 +77,21 @@ def stage_file(
     return staged
 
 
-def _stage(con: duckdb.DuckDBPyConnection, scanned: Scan, judge: Judge, folder: Path, read: Reader) -> Staged | None:
-    """What `read` makes of the file; None when another reader must tell."""
-    with ByDay(folder / "by-day", partial(metadata.judged_texts, con, judge.layout)) as events:
+def _stage(
+    con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, folder: Path, read: Reader
+) -> StagedFile | None:
+    """The file as staged by `read`; None when that reader cannot read it."""
+    with DayPartitioner(folder / "by-day", partial(metadata.normalized_texts, con, validator.layout)) as events:
         try:
-            reading = read(con, scanned, judge, events.add)
-        except NotPlainError:
+            reading = read(con, scanned, validator, events.add)
+        except ReaderMismatchError:
             return None
         events.finish()
         event_files = write_event_files(con, events, folder, scanned.sha256)
-    return Staged(scanned, reading.rows, event_files, reading.rejected)
+    return StagedFile(scanned, reading.rows, event_files, reading.rejected)
 
 
-def _first_timestamps(scanned: Scan, layout: Layout) -> dict[int, str]:
+def _first_timestamps(scanned: Scan, layout: HeaderLayout) -> dict[int, str]:
     """The timestamp texts among the first records, by line, from the start of the file that the scan kept."""
     head = scanned.head[:HEAD_BYTES]
     whole_lines = head[: head.rfind(scanned.newline) + 1] or scanned.head
@@ -105,16 +107,16 @@ def _first_timestamps(scanned: Scan, layout: Layout) -> dict[int, str]:
 
 
 def _no_usable_record(
-    staged: Staged, layout: Layout, timestamps: list[str], timestamp_format: str | None
+    staged: StagedFile, layout: HeaderLayout, timestamps: list[str], timestamp_format: str | None
 ) -> UnusableFileError:
     if not staged.rows_read:
         problem = "it holds a header but no record; export it again."
         return UnusableFileError(staged.scan.name, problem, layout.header_line)
     reasons = staged.rejected["reason"]
-    commonest = max(reasons.value_counts().to_pylist(), key=lambda each: each["counts"])
+    commonest = max(reasons.value_counts().to_pylist(), key=lambda row: row["counts"])
     reason, count = commonest["values"], commonest["counts"]
     timestamp_problem = None
-    if reason == "bad_timestamp" and timestamps:
+    if reason == RejectionReason.BAD_TIMESTAMP and timestamps:
         timestamp_problem = (
             misfit_problem(timestamps, timestamp_format) if timestamp_format else unread_problem(timestamps)
         )

@@ -18,7 +18,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
-class Layout:
+class HeaderLayout:
     """Where things stand in a record. Columns are numbered from 0; `extras` maps a column to its key in metadata."""
 
     delimiter: str
@@ -31,7 +31,7 @@ class Layout:
     header_line: int
 
 
-def read_header(scan: Scan) -> Layout:
+def read_header(scan: Scan) -> HeaderLayout:
     """Find the header, on the first line that is not blank, and what each column is.
 
     The delimiter is the comma; semicolons, tabs or bars are taken only when the header then holds every required
@@ -72,7 +72,7 @@ def _words(names: list[str]) -> list[str]:
     return [name.strip().lower() for name in names]
 
 
-def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> Layout:
+def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> HeaderLayout:
     words = _words(names)
     if len(words) > MAX_COLUMNS:
         problem = f"it has {len(words):,} columns, more than {MAX_COLUMNS:,}; keep the ones that matter."
@@ -87,7 +87,7 @@ def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> Layout:
     for column, name in enumerate(names):
         if column not in own.values():
             keys[column] = _unused(name.strip() or f"column_{column + 1}", set(keys.values()))
-    return Layout(
+    return HeaderLayout(
         delimiter, len(names), own["user_id"], own["timestamp"], own["action"], own.get("metadata"), keys, line
     )
 
@@ -108,7 +108,7 @@ def _preamble(line: str) -> str | None:
 
 
 def _missing(scan: Scan, by_delimiter: dict[str, list[str]], line: int) -> UnusableFileError:
-    """The sentence for a header without a required column, judged by the delimiter that splits it into most names."""
+    """The sentence for a header without a required column, validated by the delimiter that splits it into most names."""
     delimiter = max(by_delimiter, key=lambda key: (len(by_delimiter[key]), key == ","))
     names = by_delimiter[delimiter]
     words = _words(names)

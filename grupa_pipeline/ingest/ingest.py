@@ -1,7 +1,7 @@
-"""Log files in, events out: the room's front door.
+"""Log files in, events out: the package's entry point.
 
 Checks every file before anything is kept. Knows the order of steps; each step is a module of its own: `source`,
-`header`, `timestamps`, `reading`, `records`, `metadata`, `judging`, `by_day`, `event_files`, `staging`.
+`header`, `timestamps`, `reading`, `records`, `metadata`, `row_validation`, `day_partitioner`, `event_files`, `file_staging`.
 """
 
 import tempfile
@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from grupa_pipeline.ingest.event_files import EventFile, without_held
-from grupa_pipeline.ingest.file_staging import Staged, scratch_connection, stage_file
+from grupa_pipeline.ingest.event_files import EventFile, without_known_events
+from grupa_pipeline.ingest.file_staging import StagedFile, scratch_connection, stage_file
 
 MEMORY_LIMIT = "1500MB"
 """What DuckDB may use before it spills to disk."""
@@ -23,7 +23,7 @@ MEMORY_LIMIT = "1500MB"
 
 @dataclass(frozen=True)
 class IngestedFile:
-    """What became of one file. rows_read = rows_accepted + rows_rejected + rows_duplicate.
+    """The result for one file. rows_read = rows_accepted + rows_rejected + rows_duplicate.
 
     Attributes:
         file_sha256: SHA-256 of the bytes as given.
@@ -63,13 +63,13 @@ def ingest_files(
     timestamp_format: str | None = None,
     memory_limit: str = MEMORY_LIMIT,
 ) -> list[IngestedFile]:
-    """Take log files in, in the order given; nothing is kept unless all of them are usable.
+    """Ingest log files, in the order given; nothing is kept unless all of them are usable.
 
     Args:
         paths: `.csv` files, gzip-compressed or not (told by their bytes).
         out: Folder for the event files, made when missing; scratch files live there meanwhile.
         known: Names the Parquet files of the events already held for a UTC day.
-        known_sha256: The files already taken in.
+        known_sha256: The files already ingested.
         now: The clock, naive UTC; a timestamp more than 24 h after it is rejected.
         timestamp_format: strptime format of the timestamps, for files not in ISO 8601 or epoch numbers.
         memory_limit: What DuckDB may use before it spills to disk, such as `1500MB`.
@@ -96,7 +96,7 @@ def ingest_files(
 
 def _settle(
     con: duckdb.DuckDBPyConnection,
-    staged: Sequence[Staged],
+    staged: Sequence[StagedFile],
     known: Callable[[date], list[Path]],
     known_sha256: AbstractSet[str],
 ) -> list[IngestedFile]:
@@ -107,14 +107,14 @@ def _settle(
         again = file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}
         for day, events in file.event_files.items() if not again else ():
             held = [*known(day), *(earlier.event_files[day] for earlier in ingested if day in earlier.event_files)]
-            left = without_held(con, day, events, file.scan.sha256, held) if held else events
+            left = without_known_events(con, day, events, file.scan.sha256, held) if held else events
             if left is not None:
                 added[day] = left
         ingested.append(_ingested_file(file, added, already_ingested=again))
     return ingested
 
 
-def _ingested_file(staged: Staged, added: dict[date, EventFile], *, already_ingested: bool) -> IngestedFile:
+def _ingested_file(staged: StagedFile, added: dict[date, EventFile], *, already_ingested: bool) -> IngestedFile:
     accepted = sum(events.rows for events in added.values())
     rejected = staged.rejected.num_rows
     return IngestedFile(

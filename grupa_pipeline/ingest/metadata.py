@@ -10,7 +10,7 @@ import pyarrow as pa
 from duckdb.func import PythonUDFType
 from duckdb.sqltypes import BOOLEAN, VARCHAR
 
-from grupa_pipeline.ingest.header import Layout
+from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.sql import quoted
 
 _LENIENT = r"(?i)(^|[:,\[])\s*-?(nan|inf)|,\s*[\]}]"
@@ -28,17 +28,17 @@ def canonical_json(text: str | None) -> str | None:
     return None if text is None else _parsed(text) or text
 
 
-def judged_texts(con: duckdb.DuckDBPyConnection, layout: Layout, texts: pa.Array) -> pa.Array:
+def normalized_texts(con: duckdb.DuckDBPyConnection, layout: HeaderLayout, texts: pa.Array) -> pa.Array:
     """What becomes of texts of the metadata column, one for each; empty when there is nothing. Merged ones stay."""
     if layout.extras:
         return texts
     with con.cursor() as own:
         own.register("texts", pa.table({"text": texts}))
-        judged = own.sql(f"SELECT coalesce({_own_sql('text')}, '') AS judged FROM texts").to_arrow_table()
-    return judged["judged"].combine_chunks()
+        validated = own.sql(f"SELECT coalesce({_own_sql('text')}, '') AS validated FROM texts").to_arrow_table()
+    return validated["validated"].combine_chunks()
 
 
-def own_metadata_sql(layout: Layout) -> str:
+def own_metadata_sql(layout: HeaderLayout) -> str:
     """The metadata column's text, for merging: JSON, or NULL when there is nothing."""
     if layout.metadata is None:
         return "CAST(NULL AS VARCHAR)"
@@ -60,7 +60,7 @@ def own_keys_sql(own: str) -> str:
     return f"CASE WHEN {own}[1] = '{{' THEN json_keys({own}) WHEN {own} IS NOT NULL THEN ['metadata'] ELSE [] END"
 
 
-def merged_metadata_sql(layout: Layout, own: str, own_keys: str) -> str:
+def merged_metadata_sql(layout: HeaderLayout, own: str, own_keys: str) -> str:
     """The metadata with the record's filled extra columns as keys; what is no object goes under `metadata`.
 
     Args:

@@ -1,4 +1,4 @@
-"""What would become of a log file if it were taken in, for a person to see first. Keeps nothing."""
+"""A preview of what ingesting a log file would accept and reject. Stores nothing."""
 
 import tempfile
 from collections import Counter
@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from grupa_pipeline.ingest.errors import REASONS
+from grupa_pipeline.ingest.errors import REASONS, RejectionReason
 from grupa_pipeline.ingest.ingest import MEMORY_LIMIT, IngestedFile, ingest_files
 
 _EVENT = ["user_id", "timestamp", "action", "metadata"]
@@ -17,7 +17,7 @@ _EVENT = ["user_id", "timestamp", "action", "metadata"]
 
 @dataclass(frozen=True)
 class Preview:
-    """A file as it would be taken in, by itself: duplicates of events already held are not known here.
+    """A file as it would be ingested by itself: duplicates of stored events are not known here.
 
     Attributes:
         file: The counts and times, as `ingest_files` would report them; its event files are gone.
@@ -27,7 +27,7 @@ class Preview:
     """
 
     file: IngestedFile
-    reasons: dict[str, int]
+    reasons: dict[RejectionReason, int]
     accepted: pa.Table
     rejected: pa.Table
 
@@ -40,7 +40,7 @@ def preview_file(
     rows: int = 20,
     memory_limit: str = MEMORY_LIMIT,
 ) -> Preview:
-    """Judge a whole file and show the first `rows` of what would be accepted and of what would be rejected.
+    """Validate a whole file; returns the first `rows` of the accepted events and of the rejected records.
 
     Raises:
         UnusableFileError: The file as a whole would be refused.
@@ -58,8 +58,8 @@ def preview_file(
         accepted = _first_events(file, rows)
     rejected = file.rejected.slice(0, rows)
     sentences = pa.array([REASONS[reason] for reason in rejected["reason"].to_pylist()], pa.string())
-    reasons = dict(Counter(file.rejected["reason"].to_pylist()).most_common())
-    return Preview(file, reasons, accepted, rejected.append_column("sentence", sentences))
+    counts = Counter(map(RejectionReason, file.rejected["reason"].to_pylist()))
+    return Preview(file, dict(counts.most_common()), accepted, rejected.append_column("sentence", sentences))
 
 
 def _first_events(file: IngestedFile, rows: int) -> pa.Table:

@@ -1,6 +1,6 @@
-"""Records read with care: the physical line and the very text of each, and what is wrong with the unreadable ones.
+"""The strict reader: the physical line and the raw text of each record, and the reason for which one is unreadable.
 
-The plain path is DuckDB's own reader (`reading.py`); this one serves files in which something is rejected, and agrees
+The fast path is DuckDB's own reader (`reading.py`); this one serves files in which something is rejected, and agrees
 with it on every file that both can read: quotes as in RFC 4180, spaces around a quoted field dropped, an empty field
 after the last column ignored. A record whose quotes go wrong costs its own line alone: reading goes on with the next.
 """
@@ -13,23 +13,29 @@ from itertools import chain, islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grupa_pipeline.ingest.header import Layout
+from grupa_pipeline.ingest.errors import RejectionReason
+from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.ingest.source import MAX_RECORD
 
-_CHUNK = 4_000  # lines; small, so that one odd line makes few others go the slow way
+_CHUNK = 4_000  # lines; small, so that one odd line sends few others down the slow path
 _OPEN = re.compile(r' *"')
 _CLOSE = re.compile(r'((?:[^"]++|"")*+)"')
-_LINE_PROBLEMS = ("bad_quotes", "bad_line_break", "too_long_record")  # where a record ends is then unknown
+# Where a record with one of these problems ends is unknown.
+_LINE_PROBLEMS = (
+    RejectionReason.BAD_QUOTES,
+    RejectionReason.BAD_LINE_BREAK,
+    RejectionReason.TOO_LONG_RECORD,
+)
 csv.field_size_limit(MAX_RECORD)  # the csv module's own limit is shorter than a record may be
 
 
-def schema(layout: Layout) -> pa.Schema:
+def schema(layout: HeaderLayout) -> pa.Schema:
     """Columns of the batches: line_number, raw, problem, then c0, c1, ... as text."""
     fields = [("line_number", pa.int64()), ("raw", pa.string()), ("problem", pa.string())]
     return pa.schema(fields + [(f"c{column}", pa.string()) for column in range(layout.width)])
 
 
-def read_records(blocks: Iterable[bytes], layout: Layout, newline: bytes) -> Iterator[pa.RecordBatch]:
+def read_records(blocks: Iterable[bytes], layout: HeaderLayout, newline: bytes) -> Iterator[pa.RecordBatch]:
     """The records below the header. Blank lines are none.
 
     Args:
@@ -38,7 +44,7 @@ def read_records(blocks: Iterable[bytes], layout: Layout, newline: bytes) -> Ite
         newline: What ends a line: `\\n` or `\\r`.
 
     Yields:
-        Batches of `schema(layout)`. `problem` is a word of `errors.REASONS`, or NULL when the fields could be read.
+        Batches of `schema(layout)`. `problem` is a `RejectionReason`, or NULL when the fields could be read.
     """
     lines = _split_lines(blocks, newline)
     for _ in range(layout.header_line):
@@ -46,10 +52,10 @@ def read_records(blocks: Iterable[bytes], layout: Layout, newline: bytes) -> Ite
     number = layout.header_line + 1
     pending: list[bytes] = []
     while pending := pending + list(islice(lines, max(0, _CHUNK - len(pending)))):
-        batch = _read_quickly(pending, number, layout)
+        batch = _read_chunk_fast(pending, number, layout)
         taken = len(pending)
         if batch is None:
-            batch, taken = _read_carefully(pending, lines, number, layout)
+            batch, taken = _read_chunk_strict(pending, lines, number, layout)
         if batch.num_rows:
             yield batch
         number += taken
@@ -82,7 +88,7 @@ def pick_lines(blocks: Iterable[bytes], wanted: Sequence[int], newline: bytes) -
         first, carry = first + count, text[text.rfind(newline) + 1 :]
 
 
-def _read_quickly(lines: list[bytes], number: int, layout: Layout) -> pa.RecordBatch | None:
+def _read_chunk_fast(lines: list[bytes], number: int, layout: HeaderLayout) -> pa.RecordBatch | None:
     """The chunk through Python's csv module; None unless each line is one good record that any reader sees alike."""
     if max(map(len, lines)) > MAX_RECORD or any(b"\0" in line for line in lines):
         return None
@@ -101,8 +107,8 @@ def _read_quickly(lines: list[bytes], number: int, layout: Layout) -> pa.RecordB
     return pa.record_batch([numbers, raw, pa.nulls(len(lines), pa.string()), *columns], schema(layout))
 
 
-def _read_carefully(
-    pending: list[bytes], lines: Iterator[bytes], number: int, layout: Layout
+def _read_chunk_strict(
+    pending: list[bytes], lines: Iterator[bytes], number: int, layout: HeaderLayout
 ) -> tuple[pa.RecordBatch, int]:
     """The chunk record by record. A record open at its end takes further lines, which are added to `pending`.
 
@@ -146,12 +152,12 @@ class _Lines:
         if index == len(self._pending):
             line = next(self._more, None)
             if line is None:
-                raise _BadRecordError("bad_quotes")
+                raise _BadRecordError(RejectionReason.BAD_QUOTES)
             self._pending.append(line)
         self.used += 1
         self.size += len(self._pending[index])
         if self.size > MAX_RECORD:
-            raise _BadRecordError("too_long_record")
+            raise _BadRecordError(RejectionReason.TOO_LONG_RECORD)
         return self._decoded(index)
 
     def _decoded(self, index: int) -> str:
@@ -159,20 +165,20 @@ class _Lines:
 
 
 class _BadRecordError(Exception):
-    """A record that cannot be split into fields; the argument is a word of `errors.REASONS`."""
+    """A record that cannot be split into fields; the argument is its `RejectionReason`."""
 
 
 def _fields(lines: _Lines, plain: re.Pattern[str], width: int) -> tuple[list[str] | None, str | None]:
     """The record's fields, or None and what is wrong with it."""
     try:
         if lines.size > MAX_RECORD:
-            raise _BadRecordError("too_long_record")
+            raise _BadRecordError(RejectionReason.TOO_LONG_RECORD)
         fields = _split_fields(lines, plain)
     except _BadRecordError as bad:
         return None, str(bad)
     while len(fields) > width and not fields[-1]:  # DuckDB's reader takes any number of them for padding too
         del fields[-1]
-    return (fields, None) if len(fields) == width else (None, "wrong_column_count")
+    return (fields, None) if len(fields) == width else (None, RejectionReason.WRONG_COLUMN_COUNT)
 
 
 def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
@@ -183,14 +189,14 @@ def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
             value, line, at = _quoted(lines, line, opening.end())
             rest = plain.match(line, at)
             if rest is None or rest[0].strip(" \r\n"):
-                raise _BadRecordError("bad_quotes")
+                raise _BadRecordError(RejectionReason.BAD_QUOTES)
         else:
             rest = plain.match(line, at)
             value = rest[0] if rest else ""
             if rest and rest.end() == len(line):
                 value = value.rstrip("\r\n")
             if "\r" in value or "\n" in value:
-                raise _BadRecordError("bad_line_break")
+                raise _BadRecordError(RejectionReason.BAD_LINE_BREAK)
         fields.append(value)
         at = rest.end() + 1 if rest else len(line) + 1
         if at > len(line):
@@ -209,9 +215,9 @@ def _quoted(lines: _Lines, line: str, at: int) -> tuple[str, str, int]:
 
 def _text_problem(raw: bytes) -> str | None:
     if b"\0" in raw:
-        return "nul_byte"
+        return RejectionReason.NUL_BYTE
     try:
         raw.decode()
     except UnicodeDecodeError:
-        return "bad_encoding"
+        return RejectionReason.BAD_ENCODING
     return None

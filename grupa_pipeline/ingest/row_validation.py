@@ -1,4 +1,4 @@
-"""What a record is worth: the one SQL statement that makes an event of it or says why it is rejected.
+"""Validation of records: the one SQL statement that turns a record into an event or names the reason to reject it.
 
 Every rule on values is here (on text and lines: `records.py`), whichever reader the record came from.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from grupa_pipeline.ingest import metadata
-from grupa_pipeline.ingest.header import Layout
+from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.ingest.timestamps import Style, utc_sql
 
 FUTURE = timedelta(hours=24)
@@ -15,20 +15,20 @@ FUTURE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Judge:
-    """The rules for one file: where its fields stand, how its timestamps are read, and the clock (naive UTC)."""
+class RowValidator:
+    """The rules for one file: the columns of its fields, the style of its timestamps, and the clock (naive UTC)."""
 
-    layout: Layout
+    layout: HeaderLayout
     style: Style
     now: datetime
 
     def sql(self, records: str) -> str:
-        """The relation `records` (c0, c1, ... and `problem`, a reader's reason or NULL), judged.
+        """The relation `records` (c0, c1, ... and `problem`, a reader's reason or NULL), validated.
 
         Adds user_id, timestamp, action, metadata, day, and `reason`, which is NULL when the record is good (as
         is quickly seen of almost any: nothing that begins with a visible letter of ASCII is blank). `metadata` is
-        empty where there is nothing; without extra columns it is the column's own text, to be judged by
-        `metadata.judged_texts`, since few texts stand in many records.
+        empty where there is nothing; without extra columns it is the column's own text, to be validated by
+        `metadata.normalized_texts`, since few texts stand in many records.
         """
         layout = self.layout
         user, text, action = (f"c{column}" for column in (layout.user_id, layout.timestamp, layout.action))

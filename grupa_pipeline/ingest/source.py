@@ -57,7 +57,7 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """Read the file once: fingerprint it and refuse what is no text.
+    """Read the file once: hash it and refuse what is no text.
 
     Raises:
         UnusableFileError: The file is missing, no file, unreadable, empty, binary, a corrupt gzip or a gzip bomb.
@@ -233,5 +233,5 @@ class _Text:
 
 
 def _lone_return(block: bytes) -> bool:
-    """Whether a carriage return stands anywhere but before a line feed (the block's last byte is not judged)."""
+    """Whether a carriage return stands anywhere but before a line feed (the block's last byte is not validated)."""
     return b"\r" in block and block.count(b"\r", 0, -1) != block.count(b"\r\n")

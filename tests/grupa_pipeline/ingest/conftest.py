@@ -15,7 +15,7 @@ HEADER = "user_id,timestamp,action,metadata\n"
 
 
 def events_of(file: IngestedFile) -> list[dict]:
-    """All events of an ingested file, day by day, without their file's fingerprint."""
+    """All events of an ingested file, day by day, without their file's hash."""
     tables = [pq.ParquetFile(file.event_files[day]).read() for day in sorted(file.event_files)]
     rows = pa.concat_tables(tables).to_pylist() if tables else []
     return [{key: value for key, value in row.items() if key != "file_sha256"} for row in rows]

@@ -13,9 +13,9 @@ from grupa_pipeline.ingest import file_staging
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.header import read_header
 from grupa_pipeline.ingest.ingest import ingest_files
-from grupa_pipeline.ingest.reading import NotPlainError, read_around, read_carefully, read_plainly
+from grupa_pipeline.ingest.reading import ReaderMismatchError, read_fast, read_skipping_bad_rows, read_strict
 from grupa_pipeline.ingest.records import read_records
-from grupa_pipeline.ingest.row_validation import Judge
+from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import MAX_RECORD, scan, text_blocks
 from grupa_pipeline.ingest.timestamps import Style
 from tests.grupa_pipeline.ingest.conftest import HEADER, NOW, events_of, rejections
@@ -117,14 +117,14 @@ _files = st.tuples(st.lists(_lines, min_size=1, max_size=6), st.sampled_from(["\
 )
 
 
-def everything(read, con, scanned, judge) -> tuple[int, list[tuple], list[dict]]:
+def everything(read, con, scanned, validator) -> tuple[int, list[tuple], list[dict]]:
     """How many records a reader reads, the events, and the rejected records."""
     events: list[tuple] = []
 
     def add(batch):
         events.extend(tuple(row.values()) for row in batch.to_pylist())
 
-    reading = read(con, scanned, judge, add)
+    reading = read(con, scanned, validator, add)
     return reading.rows, events, reading.rejected.to_pylist()
 
 
@@ -153,12 +153,12 @@ def con():
 def test_duckdbs_reader_and_the_careful_one_give_the_same_records(con, content):
     _PATH.write_bytes(content.encode())
     scanned = scan(_PATH)
-    judge = Judge(read_header(scanned), Style(), NOW)
-    expected = everything(read_carefully, con, scanned, judge)
-    for read in (read_plainly, read_around):
+    validator = RowValidator(read_header(scanned), Style(), NOW)
+    expected = everything(read_strict, con, scanned, validator)
+    for read in (read_fast, read_skipping_bad_rows):
         try:
-            assert everything(read, con, scanned, judge) == expected
-        except NotPlainError:
+            assert everything(read, con, scanned, validator) == expected
+        except ReaderMismatchError:
             continue
 
 
@@ -188,10 +188,10 @@ def test_many_quoted_newlines_across_duckdbs_buffers_agree(tmp_path):
     rows = [f'u{number},2025-01-01T00:00:00Z,"a{number}\n""x"",\n","{{""n"": {number}}}"' for number in range(40_000)]
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
     scanned = scan(tmp_path / "log.csv")
-    judge = Judge(read_header(scanned), Style(), datetime(2026, 1, 1))
+    validator = RowValidator(read_header(scanned), Style(), datetime(2026, 1, 1))
     with file_staging.scratch_connection(tmp_path, "500MB") as con:
-        plain = everything(read_plainly, con, scanned, judge)
-        assert plain == everything(read_carefully, con, scanned, judge)
+        plain = everything(read_fast, con, scanned, validator)
+        assert plain == everything(read_strict, con, scanned, validator)
     assert (plain[0], len(plain[1]), plain[2]) == (40_000, 40_000, [])
 
 
@@ -201,11 +201,11 @@ READABLE = [f'u{number},2025-01-01,"a {number}",{"x" * 90}' for number in range(
 @pytest.mark.parametrize(
     ("bad", "reader"),
     [
-        ([], "read_plainly"),
-        ([",2025-01-01,a,", "u1,2025-01-32,a,", "user_id,timestamp,action,metadata"], "read_plainly"),
-        (["u1,2025-01-01,a", ",2025-01-01,a,", "u1,2025-01-01,a,b,c,d", "u1,2999-01-01,a,"], "read_around"),
-        (['u1,2025-01-01,"a,', ",2025-01-01,a,"], "read_carefully"),
-        (["", ",2025-01-01,a,"], "read_carefully"),
+        ([], "read_fast"),
+        ([",2025-01-01,a,", "u1,2025-01-32,a,", "user_id,timestamp,action,metadata"], "read_fast"),
+        (["u1,2025-01-01,a", ",2025-01-01,a,", "u1,2025-01-01,a,b,c,d", "u1,2999-01-01,a,"], "read_skipping_bad_rows"),
+        (['u1,2025-01-01,"a,', ",2025-01-01,a,"], "read_strict"),
+        (["", ",2025-01-01,a,"], "read_strict"),
     ],
 )
 def test_only_what_is_rejected_is_read_carefully(tmp_path, bad, reader):
@@ -214,13 +214,13 @@ def test_only_what_is_rejected_is_read_carefully(tmp_path, bad, reader):
         rows.insert(len(rows) - 10_000 * number - 5, line)  # late, when much has been handed on already
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
     scanned = scan(tmp_path / "log.csv")
-    judge = Judge(read_header(scanned), Style(), NOW)
+    validator = RowValidator(read_header(scanned), Style(), NOW)
     told = []
     with file_staging.scratch_connection(tmp_path, "500MB") as con:
-        for read in (read_plainly, read_around):
-            with contextlib.suppress(NotPlainError):
-                told.append((read.__name__, everything(read, con, scanned, judge)))
-        expected = everything(read_carefully, con, scanned, judge)
-    assert [name for name, _ in told][:1] == [reader] * (reader != "read_carefully")
+        for read in (read_fast, read_skipping_bad_rows):
+            with contextlib.suppress(ReaderMismatchError):
+                told.append((read.__name__, everything(read, con, scanned, validator)))
+        expected = everything(read_strict, con, scanned, validator)
+    assert [name for name, _ in told][:1] == [reader] * (reader != "read_strict")
     assert all(found == expected for _, found in told)
     assert expected[0] == len(READABLE) + len([line for line in bad if line])
