@@ -17,9 +17,10 @@ import numpy as np
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import FeatureSet, build_features, measure_features
-from grupa_pipeline.segmentation.assignment import place
+from grupa_pipeline.segmentation.assignment import assign_users
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.snapshots import spark_session
+from grupa_pipeline.vocabulary.enums import ClusterSelection
 from tests.grupa_pipeline.spark_cluster import spark_cluster
 
 LANDMARKS = 3_000
@@ -62,14 +63,15 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], on_duckdb: Fea
         rng = np.random.default_rng(0)
         landmarks = np.sort(rng.choice(len(matrix), LANDMARKS, replace=False))
         labels = rng.integers(CLUSTERS, size=LANDMARKS)
-        fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(LANDMARKS), np.full(CLUSTERS, np.inf), 12, 0.5)
+        candidate = Candidate(15, 0.02, 5, ClusterSelection.EOM)
+        fit = Fit(candidate, labels, labels, np.ones(LANDMARKS), np.full(CLUSTERS, np.inf), 12, 0.5)
         arguments: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
         arguments |= {"xy": matrix[landmarks, :2], "neighbors": 40}
-        one = _timed("assignment, this process", len(matrix), lambda: place(matrix, landmarks, **arguments))
+        one = _timed("assignment, this process", len(matrix), lambda: assign_users(matrix, landmarks, **arguments))
         other = _timed(
             "assignment, Spark",
             len(matrix),
-            lambda: spark_session.place_on_spark(address, matrix, landmarks, **arguments),
+            lambda: spark_session.assign_on_spark(address, matrix, landmarks, **arguments),
         )
         print(f"labels equal: {np.array_equal(one.labels, other.labels)}")
     spark_session.stop()

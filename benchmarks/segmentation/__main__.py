@@ -5,7 +5,7 @@ import os
 import platform
 import time
 
-from benchmarks.segmentation.figures import ROWS
+from benchmarks.segmentation.result_rows import ROWS
 
 
 def main() -> None:

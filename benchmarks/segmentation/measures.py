@@ -15,9 +15,9 @@ from sklearn.preprocessing import minmax_scale
 
 from benchmarks.segmentation.days import Day
 from benchmarks.segmentation.planted import Planted
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.prepare import prepare
-from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.segment import segment
 
 FIRST_DAY = date(2026, 1, 1)
@@ -86,7 +86,7 @@ def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
     bounded = segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
     chosen = bounded.parameters["candidate"]
     setting = (chosen["cluster_fraction"], chosen["min_samples"], chosen["selection"])
-    method = Method(
+    config = SegmentationConfig(
         landmarks=len(planted.features),
         neighbors=(chosen["n_neighbors"],),
         densities=(setting,),
@@ -94,7 +94,7 @@ def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
         null_fits=2,
         min_stability=0.0,
     )
-    free = [segment(planted.features, seed=s, snapshot_date=FIRST_DAY, method=method) for s in (seed, seed + 1)]
+    free = [segment(planted.features, seed=s, snapshot_date=FIRST_DAY, config=config) for s in (seed, seed + 1)]
     labels = [result.users["cluster_id"] for result in (bounded, *free)]
     return _shared_agreement(labels[0], labels[1]), _shared_agreement(labels[1], labels[2])
 
@@ -105,17 +105,17 @@ def _shared_agreement(first: pd.Series, second: pd.Series) -> float:
 
 
 @dataclass(frozen=True)
-class Followed:
+class SegmentedHistory:
     """A history of segmentations: each day's labels, truth and transitions."""
 
     days: list[Day]
     results: list[Segmentation]
 
 
-def follow(days: Iterable[Day], seed: int) -> Followed:
+def segment_history(days: Iterable[Day], seed: int) -> SegmentedHistory:
     """Segment day after day as the pipeline does: history of 14 days, ids issued so far, the last day's parameters."""
     seen, results = [], []
-    history: list[Snapshot] = []
+    history: list[EarlierSnapshot] = []
     issued: set[str] = set()
     previous: dict[str, Any] | None = None
     for day in days:
@@ -131,22 +131,22 @@ def follow(days: Iterable[Day], seed: int) -> Followed:
         )
         labels, identities = result.users["cluster_id"], result.identities
         known = identities[["cluster_id", "first_seen", "color_slot"]]
-        history.append(Snapshot(today, labels, result.embedding, known))
+        history.append(EarlierSnapshot(today, labels, result.embedding, known))
         issued |= set(identities["cluster_id"])
         previous = result.parameters
         seen.append(day)
         results.append(result)
-    return Followed(seen, results)
+    return SegmentedHistory(seen, results)
 
 
-def ids_right(followed: Followed) -> float:
+def ids_right(segmented: SegmentedHistory) -> float:
     """Share of (day, kind) after the first day on which more than half of the kind's users carry the id that they did then.
 
     A kind counts as wrong on all days where most of its users had no id on the first, or the same as another kind's.
     """
     majorities = [
         result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_held_by_most)
-        for day, result in zip(followed.days, followed.results, strict=True)
+        for day, result in zip(segmented.days, segmented.results, strict=True)
     ]
     first = majorities[0]
     first = first.mask((first == NOBODYS) | first.duplicated(keep=False))
@@ -158,7 +158,7 @@ def _held_by_most(ids: pd.Series) -> str:
     return str(counts.index[0]) if len(counts) and counts.iloc[0] > len(ids) / 2 else NOBODYS
 
 
-def named_within(followed: Followed, change: str, days: int) -> bool:
+def named_within(segmented: SegmentedHistory, change: str, days: int) -> bool:
     """Whether a `change` (split or merge) was told within `days`, of the right clusters and no other.
 
     Most users of both clusters, the one before and the one after, are of those whom it concerns: of a split, both halves
@@ -166,7 +166,7 @@ def named_within(followed: Followed, change: str, days: int) -> bool:
     """
     concerned = [0, 5] if change == "split" else [1]
     told = []
-    for before, result, day in zip(followed.results, followed.results[1:], followed.days[1:], strict=False):
+    for before, result, day in zip(segmented.results, segmented.results[1:], segmented.days[1:], strict=False):
         links = result.transitions[result.transitions["kind"] == change]
         for link in links.itertuples():
             old, new = (

@@ -42,7 +42,7 @@ class Choice:
     """The grid in its stored order (empty when no candidate was tried).
 
     `users` had enough events, `tried_on` of them were used in the grid search. `method` has the settings by the names in
-    `segmentation.method.Method`.
+    `segmentation.config.SegmentationConfig`.
     """
 
     candidates: tuple[CandidateRow, ...]

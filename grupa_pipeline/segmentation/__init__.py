@@ -1,5 +1,4 @@
-"""Users into clusters that can be trusted: from a table of features to labels, a map, ids and rules.
+"""Segmentation: from a table of features to validated clusters, a map, stable ids and rules.
 
-Pure functions on tables and arrays. No files, no tables of the warehouse, no environment, no clock: what varies is
-passed in.
+Pure functions on tables and arrays: they read no files, no warehouse, no environment and no clock.
 """

@@ -1,4 +1,4 @@
-"""From landmarks to everyone: label, strength and place on the map by nearest landmarks. Learns nothing itself."""
+"""Assigns all users by their nearest landmarks: label, strength of membership and map coordinates."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ MAP_NEIGHBORS = 15
 
 
 @dataclass(frozen=True)
-class Placed:
+class Assignment:
     """For each row: its label (-1 unassigned), strength of membership 0 to 1, x and y."""
 
     labels: np.ndarray
@@ -21,19 +21,19 @@ class Placed:
     xy: np.ndarray
 
 
-class Placing(Protocol):
-    """What `segment` places users with: `place`, or the same elsewhere."""
+class AssignUsers(Protocol):
+    """The signature of `assign_users`, which `segment` takes so that assignment can run elsewhere."""
 
     def __call__(
         self, rows: np.ndarray, landmarks: np.ndarray, *, axes: np.ndarray, fit: Fit, xy: np.ndarray, neighbors: int
-    ) -> Placed:
-        """See `place`."""
+    ) -> Assignment:
+        """See `assign_users`."""
 
 
-def place(
+def assign_users(
     rows: np.ndarray, landmarks: np.ndarray, *, axes: np.ndarray, fit: Fit, xy: np.ndarray, neighbors: int
-) -> Placed:
-    """Place `rows` (n, columns) among `landmarks` (indices into rows) that have the labels of `fit` and the places
+) -> Assignment:
+    """Assign `rows` (n, columns) by the `landmarks` (indices into rows), whose labels are in `fit` and coordinates in
     `xy`.
 
     A row that is no landmark takes the label that its nearest `neighbors` among the landmarks carry, weighted by
@@ -45,7 +45,7 @@ def place(
 
     known = rows[landmarks]
     finder = NearestNeighbors(n_neighbors=min(neighbors, len(landmarks)), algorithm="brute").fit(known @ axes)
-    labels, strengths, places = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
+    labels, strengths, coordinates = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     for begin in range(0, len(others), CHUNK):
         part = others[begin : begin + CHUNK]
@@ -53,9 +53,9 @@ def place(
         winner, strengths[part] = _vote(fit.labels[indices], _closeness(distances), fit.cluster_count)
         labels[part] = _within_reach(rows[part], winner, known, fit)
         weights = _closeness(distances[:, :MAP_NEIGHBORS])
-        places[part] = np.einsum("nk,nkd->nd", weights, xy[indices[:, :MAP_NEIGHBORS]])
-    labels[landmarks], strengths[landmarks], places[landmarks] = fit.labels, fit.strengths, xy
-    return Placed(labels, np.where(labels >= 0, np.clip(strengths, 0, 1), 0.0), places)
+        coordinates[part] = np.einsum("nk,nkd->nd", weights, xy[indices[:, :MAP_NEIGHBORS]])
+    labels[landmarks], strengths[landmarks], coordinates[landmarks] = fit.labels, fit.strengths, xy
+    return Assignment(labels, np.where(labels >= 0, np.clip(strengths, 0, 1), 0.0), coordinates)
 
 
 def _closeness(distances: np.ndarray) -> np.ndarray:
@@ -71,13 +71,13 @@ def _within_reach(rows: np.ndarray, labels: np.ndarray, known: np.ndarray, fit: 
     """
     from sklearn.neighbors import NearestNeighbors
 
-    kept = np.full(len(rows), -1)
+    within = np.full(len(rows), -1)
     for cluster, reach in enumerate(fit.reach):
-        mine, fellows = np.flatnonzero(labels == cluster), known[fit.labels == cluster]
-        if len(mine) and len(fellows) >= NEIGHBOR:
+        candidates, fellows = np.flatnonzero(labels == cluster), known[fit.labels == cluster]
+        if len(candidates) and len(fellows) >= NEIGHBOR:
             finder = NearestNeighbors(n_neighbors=NEIGHBOR, algorithm="brute").fit(fellows)
-            kept[mine[finder.kneighbors(rows[mine])[0][:, -1] <= reach]] = cluster
-    return kept
+            within[candidates[finder.kneighbors(rows[candidates])[0][:, -1] <= reach]] = cluster
+    return within
 
 
 def _vote(labels: np.ndarray, weights: np.ndarray, clusters: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Which directions of the feature space carry more than chance: neighbours are looked for along those alone."""
+"""Selects the principal axes that carry more variance than chance; neighbours are searched along those only."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def signal_axes(rows: np.ndarray, fewest: int, seed: int) -> np.ndarray:
     """Axes (columns, kept) of the principal components of `rows` (n, columns) that stand out from unrelated columns.
 
     Parallel analysis (Horn 1965, Psychometrika 30, 179-185): components are kept while their variance is above the
-    largest seen at that place after shuffling each column on its own; at least `fewest`, where there are as many
+    largest seen at that rank after shuffling each column on its own; at least `fewest`, where there are as many
     columns. Columns that carry nothing but noise of their own would otherwise blur who is near to whom. Of more than
     `SAMPLE` rows a random `SAMPLE` is looked at.
     """

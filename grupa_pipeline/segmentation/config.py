@@ -1,18 +1,20 @@
-"""Every number that shapes a segmentation, in one frozen object. No behaviour but its own derived sizes."""
+"""The configuration of a segmentation: every number that a result depends on."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from grupa_pipeline.vocabulary.enums import ClusterSelection
+
 
 @dataclass(frozen=True)
-class Method:
-    """Settings of `segment`; sizes are counts of distinct feature rows unless said otherwise.
+class SegmentationConfig:
+    """Configuration of `segment`; sizes are counts of distinct feature rows unless said otherwise.
 
-    `landmarks` bounds what is embedded and clustered, `trust_sample` what each null fit and each subsample fit works
-    on. `map_epochs_again` are those of a map that goes on from an earlier one: more would move it without need. `densities` are
-    HDBSCAN's part of the grid: minimum cluster size as a share of the rows fitted, minimum samples,
-    selection method. `keep_margin` is how much better another candidate's score must be before yesterday's choice is
-    given up.
+    `landmarks` bounds what is embedded and clustered, `trust_sample` and `trust_share` the rows of each null fit and each
+    subsample fit. `map_epochs_again` are those of a map that continues an earlier one: more would move it without need.
+    `densities` are HDBSCAN's part of the grid: minimum cluster size as a share of the rows fitted, minimum samples,
+    selection method. `keep_margin` is how much better another candidate's score must be before the previous choice is
+    given up. Fields keep their names: `segmentations.parameters` stores them.
     """
 
     min_users: int = 50
@@ -29,12 +31,12 @@ class Method:
     map_epochs_again: int = 60
     neighbors: tuple[int, ...] = (15, 40)
     fellow_neighbors: int = 50
-    densities: tuple[tuple[float, int, str], ...] = (
-        (0.008, 5, "eom"),
-        (0.02, 5, "eom"),
-        (0.02, 15, "eom"),
-        (0.05, 15, "eom"),
-        (0.05, 10, "leaf"),
+    densities: tuple[tuple[float, int, ClusterSelection], ...] = (
+        (0.008, 5, ClusterSelection.EOM),
+        (0.02, 5, ClusterSelection.EOM),
+        (0.02, 15, ClusterSelection.EOM),
+        (0.05, 15, ClusterSelection.EOM),
+        (0.05, 10, ClusterSelection.LEAF),
     )
     smallest_cluster: int = 12
     min_clusters: int = 3
@@ -47,8 +49,8 @@ class Method:
     match_jaccard: float = 0.3
     workers: int = 2
 
-    def trust_size(self, rows: int) -> int:
-        """Rows of one trust fit when `rows` distinct rows were made landmarks."""
+    def validation_size(self, rows: int) -> int:
+        """Rows of one validation fit when `rows` distinct rows were made landmarks."""
         return min(self.trust_sample, round(self.trust_share * rows))
 
     def as_parameters(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""UMAP with exact neighbours, seeded and without needless compilation. Knows nothing of clusters.
+"""UMAP with exact neighbours, seeded and without needless compilation. No clustering.
 
 umap-learn is imported inside the functions because it brings numba along.
 """

@@ -1,14 +1,14 @@
-"""One fit of the whole grid: embed, cluster with every candidate, score. Used alike on real rows, subsamples and
-nulls."""
+"""One fit of the whole grid: embed, cluster with every candidate, score; on real rows, subsamples and null tables."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
-from grupa_pipeline.segmentation.outlier_filter import check_belonging
+from grupa_pipeline.segmentation.outlier_filter import filter_outliers
+from grupa_pipeline.vocabulary.enums import ClusterSelection
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Candidate:
     n_neighbors: int
     cluster_fraction: float
     min_samples: int
-    selection: str
+    selection: ClusterSelection
 
     def as_parameters(self) -> dict[str, Any]:
         """JSON-ready values, by which a later day knows the candidate again."""
@@ -27,9 +27,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a candidate made of some rows: labels (-1 unassigned) and strengths (n,), and its density-based validity.
+    """A candidate fitted to rows: labels (-1 unassigned) and strengths (n,), and its density-based validity.
 
-    `raw_labels` are HDBSCAN's own, before the check of who belongs nowhere; `reach` is how far from its fellows a
+    `raw_labels` are HDBSCAN's own, before `filter_outliers`; `reach` is how far from its fellows a
     member of each cluster may be; `dbcv` is hdbscan's relative validity of the
     clusters in the embedding (Moulavi et al. 2014), -1 where there are fewer than two.
     """
@@ -43,7 +43,7 @@ class Fit:
     dbcv: float
 
     def as_parameters(self) -> dict[str, Any]:
-        """What umap-learn and hdbscan were given, by their own names."""
+        """The parameters of umap-learn and hdbscan, by their own names."""
         return {
             "n_neighbors": self.candidate.n_neighbors,
             "min_cluster_size": self.min_cluster_size,
@@ -59,7 +59,7 @@ class Fit:
 
     @property
     def cluster_count(self) -> int:
-        """Clusters found."""
+        """Number of clusters."""
         return int(self.labels.max()) + 1
 
     @property
@@ -68,36 +68,38 @@ class Fit:
         return float((self.labels < 0).mean())
 
 
-def candidates(method: Method) -> list[Candidate]:
+def candidates(config: SegmentationConfig) -> list[Candidate]:
     """The grid, in the order in which it is stored and in which ties are broken."""
     return [
         Candidate(neighbors, fraction, samples, selection)
-        for neighbors in method.neighbors
-        for fraction, samples, selection in method.densities
+        for neighbors in config.neighbors
+        for fraction, samples, selection in config.densities
     ]
 
 
-def fit_grid(rows: np.ndarray, axes: np.ndarray, method: Method, seed: int) -> list[Fit]:
+def fit_grid(rows: np.ndarray, axes: np.ndarray, config: SegmentationConfig, seed: int) -> list[Fit]:
     """Fit every candidate on `rows` (n, columns), embedded along `axes` (columns, kept).
 
     An embedding for each number of neighbours, HDBSCAN on it, then the check in the feature space itself.
     """
-    grid = candidates(method)
+    grid = candidates(config)
     signal = rows @ axes
-    neighbors = exact_neighbors(signal, max(method.neighbors) + 1)
-    around = exact_neighbors(rows, method.fellow_neighbors + 1)
-    start = principal_coordinates(signal, method.dimensions)
+    neighbors = exact_neighbors(signal, max(config.neighbors) + 1)
+    around = exact_neighbors(rows, config.fellow_neighbors + 1)
+    start = principal_coordinates(signal, config.dimensions)
     fits = []
-    for count in method.neighbors:
-        points = embed(neighbors, start, n_neighbors=count, epochs=method.epochs, seed=seed, spread=0.0)
-        fits += [_fit(points, candidate, around, method) for candidate in grid if candidate.n_neighbors == count]
+    for count in config.neighbors:
+        points = embed(neighbors, start, n_neighbors=count, epochs=config.epochs, seed=seed, spread=0.0)
+        fits += [_fit(points, candidate, around, config) for candidate in grid if candidate.n_neighbors == count]
     return fits
 
 
-def _fit(points: np.ndarray, candidate: Candidate, around: tuple[np.ndarray, np.ndarray], method: Method) -> Fit:
+def _fit(
+    points: np.ndarray, candidate: Candidate, around: tuple[np.ndarray, np.ndarray], config: SegmentationConfig
+) -> Fit:
     import hdbscan
 
-    size = max(method.smallest_cluster, round(candidate.cluster_fraction * len(points)))
+    size = max(config.smallest_cluster, round(candidate.cluster_fraction * len(points)))
     model = hdbscan.HDBSCAN(
         min_cluster_size=size,
         min_samples=min(candidate.min_samples, len(points) - 1),
@@ -106,5 +108,5 @@ def _fit(points: np.ndarray, candidate: Candidate, around: tuple[np.ndarray, np.
         core_dist_n_jobs=1,
     ).fit(points)
     dbcv = float(model.relative_validity_) if model.labels_.max() >= 1 else -1.0
-    belonging = check_belonging(model.labels_, around)
-    return Fit(candidate, belonging.labels, model.labels_, model.probabilities_, belonging.reach, size, dbcv)
+    filtered = filter_outliers(model.labels_, around)
+    return Fit(candidate, filtered.labels, model.labels_, model.probabilities_, filtered.reach, size, dbcv)

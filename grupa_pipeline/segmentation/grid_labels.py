@@ -1,4 +1,8 @@
-"""The grid in words: its columns, ways of selection and verdicts, as the app and Dagster both say them. Data only."""
+"""Labels of the grid's columns, selection methods and verdicts, shared by the app and Dagster."""
+
+from collections.abc import Mapping
+
+from grupa_pipeline.vocabulary.enums import CandidateVerdict, ClusterSelection
 
 COLUMNS = (
     "Neighbours",
@@ -13,16 +17,19 @@ COLUMNS = (
     "Score",
     "Verdict",
 )
-"""What is said of a candidate, in the order in which it is shown."""
+"""Columns of a candidate, in the order of display."""
 
-SELECTIONS = {"eom": "longest-lived (eom)", "leaf": "finest (leaf)"}
-"""Which clusters of HDBSCAN's tree are taken."""
-
-VERDICTS = {
-    "passed": "passed",
-    "too_few_clusters": "too few clusters",
-    "one_big_cluster": "one cluster holds most users",
-    "too_much_noise": "leaves too many users out",
-    "unstable": "too unstable",
+SELECTIONS: Mapping[str, str] = {
+    ClusterSelection.EOM: "longest-lived (eom)",
+    ClusterSelection.LEAF: "finest (leaf)",
 }
-"""What `selection.judge` says of a candidate."""
+"""How clusters are selected from HDBSCAN's tree."""
+
+VERDICTS: Mapping[str, str] = {
+    CandidateVerdict.PASSED: "passed",
+    CandidateVerdict.TOO_FEW_CLUSTERS: "too few clusters",
+    CandidateVerdict.ONE_BIG_CLUSTER: "one cluster holds most users",
+    CandidateVerdict.TOO_MUCH_NOISE: "leaves too many users out",
+    CandidateVerdict.UNSTABLE: "too unstable",
+}
+"""Labels of the verdicts of `selection.evaluate`."""

@@ -1,6 +1,6 @@
-"""The same cluster tomorrow: ids, colours and transitions from the users that clusters share.
+"""Stable cluster ids and colours: clusters are matched to earlier snapshots by the users they share.
 
-Works on labels alone; the map's orientation is in `orientation.py`.
+Works on labels only; the map is aligned in `map_alignment.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from grupa_pipeline.segmentation.results import Snapshot
+from grupa_pipeline.segmentation.results import EarlierSnapshot
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Identities:
 
 def identify(
     labels: pd.Series,
-    history: Sequence[Snapshot],
+    history: Sequence[EarlierSnapshot],
     *,
     today: date,
     issued_ids: Collection[str],
     reissue_ids: Sequence[str],
     match_jaccard: float,
 ) -> Identities:
-    """Give the clusters of `labels` (user_id -> number, -1 unassigned) their ids.
+    """Assign ids to the clusters of `labels` (user_id -> number, -1 unassigned).
 
     Clusters are matched to the last snapshot of `history`, then those left over to earlier ones, newest first, so that
     a cluster that was away for some days gets its id back. What is left is born: it takes the next of `reissue_ids`,
@@ -39,23 +39,23 @@ def identify(
     count = int(labels.max()) + 1 if len(labels) else 0
     known: dict[int, str] = {}
     for snapshot in reversed(history):
-        known |= _matched(labels, snapshot.labels, set(range(count)) - set(known), set(known.values()), match_jaccard)
+        known |= _match_ids(labels, snapshot.labels, set(range(count)) - set(known), set(known.values()), match_jaccard)
     sizes = np.bincount(labels[labels >= 0], minlength=count)
     births = [number for number in np.argsort(-sizes, kind="stable") if number not in known]
-    fresh = _fresh_ids({*issued_ids, *_ids_of(history), *known.values()}, reissue_ids, set(known.values()))
+    fresh = _fresh_ids({*issued_ids, *_ids_in(history), *known.values()}, reissue_ids, set(known.values()))
     known |= {int(number): next(fresh) for number in births}
     ids = [known[number] for number in range(count)]
     return Identities(ids, _identity_table(ids, history, today))
 
 
-def _matched(
+def _match_ids(
     labels: pd.Series, before: pd.Series, free: set[int], taken: set[str], match_jaccard: float
 ) -> dict[int, str]:
     """Optimal assignment of `free` clusters to earlier ids not `taken`, on the Jaccard overlap of the users in both."""
     from scipy.optimize import linear_sum_assignment
 
     if not free:
-        return {}  # most days: telling whom a million users share takes seconds and memory
+        return {}  # most days; intersecting a million users takes seconds and memory
     shared = labels.index.intersection(before.index)
     now, then = labels.loc[shared].to_numpy(), before.loc[shared].to_numpy(dtype=object)
     numbers = sorted(free)
@@ -72,7 +72,7 @@ def _matched(
     return {numbers[row]: names[column] for row, column in pairs if jaccard[row, column] >= match_jaccard}
 
 
-def _ids_of(history: Iterable[Snapshot]) -> set[str]:
+def _ids_in(history: Iterable[EarlierSnapshot]) -> set[str]:
     return {name for snapshot in history for name in snapshot.identities["cluster_id"]}
 
 
@@ -85,7 +85,7 @@ def _fresh_ids(issued: set[str], reissue_ids: Sequence[str], taken: set[str]) ->
         yield f"C{number:02d}"
 
 
-def _identity_table(ids: Sequence[str], history: Sequence[Snapshot], today: date) -> pd.DataFrame:
+def _identity_table(ids: Sequence[str], history: Sequence[EarlierSnapshot], today: date) -> pd.DataFrame:
     """First days and colour slots: kept from the newest snapshot that knows an id; births take the lowest free slot."""
     remembered: dict[str, tuple[date, int]] = {}
     for snapshot in history:

@@ -1,5 +1,4 @@
-"""Which rows are embedded and clustered when there are too many for all: a bounded sample in which small kinds
-survive."""
+"""Chooses the landmarks: a bounded, density-biased sample of the rows that are embedded and clustered."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The map keeps its orientation from day to day: where to start it, and how to turn it back afterwards."""
+"""Aligns a map with the previous one: its start coordinates, and a Procrustes fit afterwards."""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,14 @@ import pandas as pd
 FEWEST_SHARED = 10
 
 
-def goes_on(ids: pd.Index, before: pd.DataFrame | None) -> bool:
+def can_continue(ids: pd.Index, before: pd.DataFrame | None) -> bool:
     """Whether enough of the users `ids` are on the earlier map to go on from it."""
     return before is not None and len(ids.intersection(before.index)) >= FEWEST_SHARED
 
 
 def map_start(own: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndarray:
     """Start coordinates (n, 2): the earlier map's for users on it, `own` coordinates fitted to it for the others."""
-    if before is None or not goes_on(ids, before):
+    if before is None or not can_continue(ids, before):
         return own
     shared = ids.intersection(before.index)
     start = align(own, ids, before)
@@ -25,9 +25,9 @@ def align(xy: np.ndarray, ids: pd.Index, before: pd.DataFrame | None) -> np.ndar
     """Shift, turn or mirror, and scale `xy` (n, 2) so that users on the earlier map come closest to where they were.
 
     Ordinary Procrustes analysis with scaling (Gower 1975; Schönemann 1966). With fewer than `FEWEST_SHARED` users on
-    both maps there is nothing to hold on to and `xy` comes back as it is.
+    both maps `xy` is returned unchanged.
     """
-    if before is None or not goes_on(ids, before):
+    if before is None or not can_continue(ids, before):
         return xy
     shared = ids.intersection(before.index)
     source, target = xy[ids.get_indexer(shared)], before.loc[shared].to_numpy()

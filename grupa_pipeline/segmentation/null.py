@@ -1,4 +1,4 @@
-"""Is there anything there? The same selection on rows without clusters, and how far the real score stands out."""
+"""The null test: the grid is fitted to tables without clusters, and the real score is compared with those scores."""
 
 import hashlib
 import json
@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Fit
 
 SMALLEST_SPREAD = 0.05
 """Null scores may all be 0; so few of them cannot show a spread below this."""
-
 
 QUANTILES = np.linspace(0.05, 0.95, 19)
 SHIFT = 0.1
@@ -24,13 +23,13 @@ TURN = 0.2
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What null tables are drawn from: quantiles of each column, and rank correlations of each pair of columns."""
+class CopulaSummary:
+    """What null tables are drawn from (a Gaussian copula): column quantiles and pairwise rank correlations."""
 
     quantiles: tuple[tuple[float, ...], ...]
     correlations: tuple[float, ...]
 
-    def is_like(self, other: "Shape") -> bool:
+    def is_like(self, other: "CopulaSummary") -> bool:
         """Whether null tables of the one may stand for those of the other."""
         shifts = np.abs(np.subtract(self.quantiles, other.quantiles)).mean(axis=1)
         turns = np.abs(np.subtract(self.correlations, other.correlations))
@@ -38,16 +37,16 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Null:
-    """Scores of the null fits, the day they were made, and what they hold for."""
+class NullScores:
+    """Scores of the null fits, the day they were computed, and the input they are valid for."""
 
     scores: tuple[float, ...]
     made_on: date
     key: str
-    shape: Shape
+    shape: CopulaSummary
 
     def as_parameters(self) -> dict[str, Any]:
-        """JSON-ready values, from which `kept_null` reads it back."""
+        """JSON-ready values, from which `reusable_null` reads it back."""
         shape = {
             "quantiles": list(map(list, self.shape.quantiles)),
             "correlations": list(self.shape.correlations),
@@ -55,9 +54,9 @@ class Null:
         return {"scores": list(self.scores), "made_on": self.made_on.isoformat(), "key": self.key, "shape": shape}
 
 
-def structure_score(fits: Sequence[Fit], method: Method) -> float:
+def structure_score(fits: Sequence[Fit], config: SegmentationConfig) -> float:
     """The best density-based validity times share assigned on the grid, among groupings of enough clusters; else 0."""
-    worth = (fit.dbcv * (1 - fit.unassigned_share) for fit in fits if fit.cluster_count >= method.min_clusters)
+    worth = (fit.dbcv * (1 - fit.unassigned_share) for fit in fits if fit.cluster_count >= config.min_clusters)
     return max(worth, default=0.0)
 
 
@@ -93,12 +92,12 @@ def _rank_correlations(rows: np.ndarray) -> np.ndarray:
     return ranks.T @ ranks / len(rows)
 
 
-def measure_shape(rows: np.ndarray) -> Shape:
-    """The shape of `rows` (n, columns), to the three digits that are kept of it."""
+def summarize(rows: np.ndarray) -> CopulaSummary:
+    """The copula summary of `rows` (n, columns), rounded to the three digits that are stored."""
     quantiles = np.quantile(rows, QUANTILES, axis=0).T.round(3)
     above = np.triu_indices(rows.shape[1], 1)
     correlations = _rank_correlations(rows)[above].round(3)
-    return Shape(tuple(map(tuple, quantiles.tolist())), tuple(correlations.tolist()))
+    return CopulaSummary(tuple(map(tuple, quantiles.tolist())), tuple(correlations.tolist()))
 
 
 def tail_probability(score: float, scores: Sequence[float]) -> float:
@@ -111,26 +110,28 @@ def tail_probability(score: float, scores: Sequence[float]) -> float:
     return float(t.sf((score - values.mean()) / spread, df=len(values) - 1))
 
 
-def null_key(columns: Sequence[str], landmarks: int, method: Method) -> str:
-    """Fingerprint of what a null distribution depends on beside its shape: the features, the number of landmarks and the
-    method."""
-    told = json.dumps([list(columns), landmarks, method.as_parameters()], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+def null_key(columns: Sequence[str], landmarks: int, config: SegmentationConfig) -> str:
+    """Hash of what null scores depend on beside the summary: the features, the number of landmarks and the
+    configuration."""
+    text = json.dumps([list(columns), landmarks, config.as_parameters()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def kept_null(previous: dict[str, Any] | None, key: str, shape: Shape, today: date, method: Method) -> Null | None:
-    """The null distribution of an earlier snapshot's `parameters`, if it is for the same `key`, a like `shape` and fresh
+def reusable_null(
+    previous: dict[str, Any] | None, key: str, shape: CopulaSummary, today: date, config: SegmentationConfig
+) -> NullScores | None:
+    """The null distribution of an earlier snapshot's `parameters`, if it has the same `key`, a similar `shape` and is fresh
     enough.
 
-    What comes back has the shape that it was drawn from, so that small changes of many days add up.
+    The result keeps the summary it was drawn from, so that small changes of many days add up.
     """
     stored = (previous or {}).get("null")
     if not stored or stored["key"] != key:
         return None
-    drawn_from = Shape(tuple(map(tuple, stored["shape"]["quantiles"])), tuple(stored["shape"]["correlations"]))
+    drawn_from = CopulaSummary(tuple(map(tuple, stored["shape"]["quantiles"])), tuple(stored["shape"]["correlations"]))
     if not shape.is_like(drawn_from):
         return None
     made_on = date.fromisoformat(stored["made_on"])
-    if not 0 <= (today - made_on).days <= method.null_days:
+    if not 0 <= (today - made_on).days <= config.null_days:
         return None
-    return Null(tuple(stored["scores"]), made_on, key, drawn_from)
+    return NullScores(tuple(stored["scores"]), made_on, key, drawn_from)

@@ -1,7 +1,6 @@
-"""Who belongs nowhere: groups that are no denser than what is around them, and users far from the others of their
-group.
+"""Filters outliers in the feature space: groups no denser than their surroundings, and members far from their group.
 
-An embedding packs everything, noise included, into clumps. These checks ask the feature space itself.
+An embedding packs everything, noise included, into clumps; distances in the feature space show which are none.
 """
 
 from dataclasses import dataclass
@@ -14,35 +13,35 @@ FAR = 3.5
 
 
 @dataclass(frozen=True)
-class Belonging:
+class FilteredLabels:
     """Labels (n,) after the checks, renumbered from 0, -1 unassigned; `reach` of each cluster: see
-    `check_belonging`."""
+    `filter_outliers`."""
 
     labels: np.ndarray
     reach: np.ndarray
 
 
-def check_belonging(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray]) -> Belonging:
-    """Dissolve groups that are none and let go of users who are far off, given everyone's nearest `neighbors` (self
-    first).
+def filter_outliers(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray]) -> FilteredLabels:
+    """Dissolve groups that are not dense and unassign members that are far off, from each row's nearest `neighbors`
+    (itself first).
 
     A group is dissolved when, for the middle one of its members, the fifth nearest fellow member is hardly nearer than
     the fifth nearest outsider (ratio `TOUCHING` or more; the idea of the local outlier factor, Breunig et al. 2000,
-    turned on groups). A member is let go when the fifth nearest fellow member is farther than the group's `reach`:
+    turned on groups). A member is unassigned when the fifth nearest fellow member is farther than the group's `reach`:
     `FAR` spreads above its typical value, on a logarithmic scale.
     """
     own, other = fellow_distances(labels, neighbors)
     reach = np.zeros(int(labels.max(initial=-1)) + 1)
-    kept = np.full(len(labels), -1)
+    filtered = np.full(len(labels), -1)
     count = 0
     for cluster in range(len(reach)):
         members = labels == cluster
         if np.median(own[members] / other[members]) >= TOUCHING:
             continue
         reach[count] = _reach(own[members])
-        kept[members & (own <= reach[count])] = count
+        filtered[members & (own <= reach[count])] = count
         count += 1
-    return Belonging(kept, reach[:count])
+    return FilteredLabels(filtered, reach[:count])
 
 
 def fellow_distances(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,8 +59,8 @@ def fellow_distances(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray
 def fifth_distance(wanted: np.ndarray, distances: np.ndarray, missing: float | None) -> np.ndarray:
     """Distance at which the fifth `wanted` neighbour is met, else `missing` (None: the last distance listed)."""
     seen = wanted.cumsum(axis=1) >= NEIGHBOR
-    found = distances[np.arange(len(distances)), seen.argmax(axis=1)]
-    return np.where(seen[:, -1], found, distances[:, -1] if missing is None else missing)
+    fifth = distances[np.arange(len(distances)), seen.argmax(axis=1)]
+    return np.where(seen[:, -1], fifth, distances[:, -1] if missing is None else missing)
 
 
 def _reach(own: np.ndarray) -> float:

@@ -1,7 +1,4 @@
-"""From a table of features to a matrix in which distances mean something.
-
-Holds imputation, scaling, redundant columns and duplicate rows. Choosing which rows to cluster is `landmarks.py`.
-"""
+"""Prepares the feature matrix: imputation, scaling, redundant columns and duplicate rows."""
 
 from dataclasses import dataclass
 
@@ -88,7 +85,7 @@ def _skewness(values: np.ndarray) -> float:
 
 
 def _not_redundant(matrix: np.ndarray, varying: np.ndarray) -> list[int]:
-    """Those of the `varying` columns that do not say what an earlier one says: told twice, a thing would count twice."""
+    """Those of the `varying` columns that correlate with no earlier one; a redundant column would count twice."""
     if len(varying) < 2:
         return list(varying)
     correlation = np.abs(np.corrcoef(matrix[:, varying], rowvar=False))

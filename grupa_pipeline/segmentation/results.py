@@ -1,4 +1,4 @@
-"""What a segmentation needs of the days before, and what it gives back. Data only."""
+"""Input from earlier snapshots, and the result of a segmentation. Data only."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.vocabulary.enums import SegmentationStatus
+
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What identity needs of an earlier snapshot.
+class EarlierSnapshot:
+    """An earlier snapshot, as matching ids and aligning the map need it.
 
     `labels` maps user_id to cluster_id or None for every user of that snapshot, `xy` (index user_id; x, y) is its map, which
     only the last one needs (None: not loaded), `identities` holds cluster_id, first_seen and color_slot.
@@ -23,14 +25,14 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """One snapshot's clusters, how far they can be trusted, and what they came from.
+    """One snapshot's clusters, their validation, and the parameters they were computed with.
 
     `candidates` has the columns of the grid's table, `embedding` x and y by user_id, `users` cluster_id, probability,
     unassigned_reason and nearest_cluster_id by user_id, `identities` cluster_id, stability, first_seen and color_slot,
     `transitions` who moved since the last snapshot of `history`. `stability` is the median over the clusters shown.
     """
 
-    status: str
+    status: SegmentationStatus
     reason: str | None
     cluster_count: int
     dbcv: float | None

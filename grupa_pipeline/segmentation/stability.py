@@ -1,4 +1,4 @@
-"""Would these clusters come out again? Hennig's clusterwise Jaccard stability over subsamples."""
+"""Cluster stability: Hennig's clusterwise Jaccard similarity over subsamples."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,11 @@
-"""Who moved from which cluster to which since the last snapshot, and what that means for the clusters."""
+"""Moves of users between the clusters of two snapshots, and what they mean for the clusters."""
 
 from datetime import date
 
 import numpy as np
 import pandas as pd
+
+from grupa_pipeline.vocabulary.enums import TransitionKind
 
 COLUMNS = ["from_snapshot", "to_snapshot", "from_cluster_id", "to_cluster_id", "users", "kind"]
 MAJORITY = 0.5
@@ -21,13 +23,15 @@ def transitions_between(before: pd.Series, now: pd.Series, from_snapshot: date, 
     counts = _counts(before, now, before.index.union(now.index))
     in_both = _counts(before, now, before.index.intersection(now.index))
     old_ids, new_ids = _ids(before), _ids(now)
-    kinds: dict[tuple[str | None, str | None], str] = {(name, name): "continue" for name in old_ids & new_ids}
+    kinds: dict[tuple[str | None, str | None], TransitionKind] = {
+        (name, name): TransitionKind.CONTINUE for name in old_ids & new_ids
+    }
     for born in sorted(new_ids - old_ids):
         parent = _majority({old: n for (old, new), n in in_both.items() if new == born})
-        kinds[(parent, born)] = "split" if parent else "birth"
+        kinds[(parent, born)] = TransitionKind.SPLIT if parent else TransitionKind.BIRTH
     for gone in sorted(old_ids - new_ids):
         heir = _majority({new: n for (old, new), n in in_both.items() if old == gone})
-        kinds.setdefault((gone, heir), "merge" if heir else "death")
+        kinds.setdefault((gone, heir), TransitionKind.MERGE if heir else TransitionKind.DEATH)
     links = sorted({*counts, *kinds}, key=lambda link: (link[0] or "", link[1] or ""))
     rows = [(from_snapshot, to_snapshot, *link, counts.get(link, 0), kinds.get(link)) for link in links]
     return pd.DataFrame(rows, columns=COLUMNS)

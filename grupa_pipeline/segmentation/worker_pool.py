@@ -1,5 +1,4 @@
-"""The same grid fitted again and again on bounded samples, in worker processes. What the fits mean is decided
-elsewhere."""
+"""Worker processes that fit the grid on many bounded samples."""
 
 import multiprocessing
 import os
@@ -14,37 +13,44 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Fit, fit_grid
 
-Given = ParamSpec("Given")
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_LOADED_ONCE = ["grupa_pipeline.segmentation.worker_pool", "umap", "hdbscan", "sklearn.neighbors"]
+_PRELOADED = ["grupa_pipeline.segmentation.worker_pool", "umap", "hdbscan", "sklearn.neighbors"]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _pools: dict[int, ProcessPoolExecutor] = {}
 
 
-def fit_samples(samples: Sequence[np.ndarray], axes: np.ndarray, method: Method, seed: int) -> list[list[Fit]]:
+def fit_samples(
+    samples: Sequence[np.ndarray], axes: np.ndarray, config: SegmentationConfig, seed: int
+) -> list[list[Fit]]:
     """Fit the grid on each of `samples` (rows, columns). Sample i is seeded with seed + i, so workers change no
     result.
 
     Raises BrokenProcessPool when a worker was killed, as it is where memory runs out; the next call has new workers.
     """
-    waiting = [_submit(method, fit_grid, rows, axes, method, seed + index) for index, rows in enumerate(samples)]
-    return [each.result() for each in waiting]
+    futures = [_submit(config, fit_grid, rows, axes, config, seed + index) for index, rows in enumerate(samples)]
+    return [each.result() for each in futures]
 
 
-def in_worker(method: Method, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-    """`function` called where umap-learn and hdbscan are loaded already, so that this process need not load them too."""
-    return _submit(method, function, *args, **kwargs).result()
+def run_in_worker(
+    config: SegmentationConfig,
+    function: Callable[Parameters, Result],
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Result:
+    """Call `function` in a worker, where umap-learn and hdbscan are loaded already."""
+    return _submit(config, function, *args, **kwargs).result()
 
 
 def warm_up() -> None:
-    """Begin to load what fits need, in a process of its own that workers are then forked from; returns at once.
+    """Start a process that loads the libraries and that workers are forked from; returns at once.
 
-    Loading umap-learn takes seconds, so it is done once and while something else goes on. That process runs nothing, so
-    no thread of it holds a lock, and it is safe to fork, unlike one in which Dagster and DuckDB run; it ends with this
+    Loading umap-learn takes seconds, so it is done once, in parallel to other work. That process runs nothing, so
+    none of its threads holds a lock and it is safe to fork, unlike one in which Dagster and DuckDB run; it ends with this
     one. On a single core there are no workers.
     """
     if _cores() == 1:
@@ -52,7 +58,7 @@ def warm_up() -> None:
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)
     try:
-        forkserver.set_forkserver_preload(_LOADED_ONCE)
+        forkserver.set_forkserver_preload(_PRELOADED)
         forkserver.ensure_running()
     finally:
         for name, value in before.items():
@@ -63,15 +69,18 @@ def warm_up() -> None:
 
 
 def release_workers() -> None:
-    """End the worker processes, which otherwise wait for more fits as long as this process lives."""
+    """End the worker processes, which otherwise live as long as this process."""
     while _pools:
         _pools.popitem()[1].shutdown()
 
 
 def _submit(
-    method: Method, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    config: SegmentationConfig,
+    function: Callable[Parameters, Result],
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
 ) -> Future[Result]:
-    workers = max(1, min(method.workers, _cores()))
+    workers = max(1, min(config.workers, _cores()))
     if workers == 1:
         done: Future[Result] = Future()
         done.set_result(function(*args, **kwargs))
@@ -89,7 +98,7 @@ def _cores() -> int:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Workers that are there already, or new ones."""
+    """Running workers, or new ones."""
     if workers not in _pools:
         warm_up()
         context = multiprocessing.get_context("forkserver")
@@ -98,7 +107,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _end_with_parent() -> None:
-    """Let a worker end when the process that it works for is killed: it would wait for its next task for good."""
+    """End a worker when its parent process is killed; it would wait for its next task forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=[parent], daemon=True).start()

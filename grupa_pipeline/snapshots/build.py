@@ -22,7 +22,7 @@ from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
-from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
@@ -82,7 +82,7 @@ def make_segmentation(context: SnapshotContext, features: RowsByDay, catalogs: R
         issued |= set(segmentation.identities["cluster_id"])
         day_rows = _segmentation_tables(context, day, segmentation, clustering_sha256, _users_in_window(context, day))
         labels = day_rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
-        snapshot = Snapshot(day, labels, segmentation.embedding, segmentation.identities)
+        snapshot = EarlierSnapshot(day, labels, segmentation.embedding, segmentation.identities)
         in_run[day] = _SegmentedDay(snapshot, segmentation.parameters)
         _add(rows, day, day_rows)
     return rows
@@ -92,7 +92,7 @@ def make_segmentation(context: SnapshotContext, features: RowsByDay, catalogs: R
 class _SegmentedDay:
     """A day that this run has segmented already, and its parameters."""
 
-    snapshot: Snapshot
+    snapshot: EarlierSnapshot
     parameters: dict[str, Any]
 
 
@@ -119,7 +119,7 @@ def _segment(
         issued_ids=issued,
         reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), clustering_sha256),
         previous_parameters=previous,
-        placing=placing(context),
+        assign=assigner(context),
     )
 
 

@@ -14,7 +14,7 @@ import duckdb
 
 from grupa_pipeline import tables
 from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
-from grupa_pipeline.segmentation.assignment import Placing, place
+from grupa_pipeline.segmentation.assignment import AssignUsers, assign_users
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache, cache_folder

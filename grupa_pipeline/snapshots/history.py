@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grupa_pipeline import tables
-from grupa_pipeline.segmentation.results import Snapshot
+from grupa_pipeline.segmentation.results import EarlierSnapshot
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
@@ -23,7 +23,7 @@ HISTORY_DAYS = 14
 """Number of days before a snapshot in which predecessors of its clusters are searched."""
 
 
-def published_before(publication: Publication, day: date) -> list[Snapshot]:
+def published_before(publication: Publication, day: date) -> list[EarlierSnapshot]:
     """The published snapshots before `day` that still have their users, oldest first; the last one with its map."""
     days = publication.query(
         "SELECT DISTINCT day FROM published_files WHERE table_name = 'user_clusters' AND day >= ? AND day < ? ORDER BY day",
@@ -32,7 +32,7 @@ def published_before(publication: Publication, day: date) -> list[Snapshot]:
     return [_load_snapshot(publication, row["day"], with_map=row is days[-1]) for row in days]
 
 
-def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> Snapshot:
+def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> EarlierSnapshot:
     states = publication.states(day)
 
     def rows(table: Table) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> Sn
 
     labels = rows(tables.USER_CLUSTERS).set_index("user_id")["cluster_id"]
     xy = rows(tables.USER_EMBEDDINGS).set_index("user_id") if with_map else None
-    return Snapshot(day, labels, xy, rows(tables.CLUSTER_IDENTITIES))
+    return EarlierSnapshot(day, labels, xy, rows(tables.CLUSTER_IDENTITIES))
 
 
 def issued_ids(publication: Publication) -> set[str]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 
-from grupa_pipeline.segmentation.assignment import Placed, place
+from grupa_pipeline.segmentation.assignment import Assignment, assign_users
 from grupa_pipeline.segmentation.grid import Fit
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def stop() -> None:
         running.stop()
 
 
-def place_on_spark(
+def assign_on_spark(
     address: str,
     rows: np.ndarray,
     landmarks: np.ndarray,
@@ -125,12 +125,16 @@ def place_on_spark(
     """`place` for all rows that are no landmarks, batch by batch on the cluster at `address`."""
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     known = rows[landmarks]
-    among = partial(place, landmarks=np.arange(len(known)), axes=axes, fit=fit, xy=xy, neighbors=neighbors)
-    placed = among(known)
-    labels, strengths, places = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
-    labels[landmarks], strengths[landmarks], places[landmarks] = placed.labels, placed.strengths, placed.xy
+    among = partial(assign_users, landmarks=np.arange(len(known)), axes=axes, fit=fit, xy=xy, neighbors=neighbors)
+    assignment = among(known)
+    labels, strengths, coordinates = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
+    labels[landmarks], strengths[landmarks], coordinates[landmarks] = (
+        assignment.labels,
+        assignment.strengths,
+        assignment.xy,
+    )
     if len(others):
-        batch = partial(_place_batches, known=known, among=among)
+        batch = partial(_assign_batches, known=known, among=among)
         sent = pa.table([others, *rows[others].T], names=["row", *(f"c{n}" for n in range(rows.shape[1]))])
         with session(address) as spark:
             result = spark.createDataFrame(sent).mapInArrow(batch, _PLACED).toArrow()
@@ -140,11 +144,11 @@ def place_on_spark(
     return Placed(labels, strengths, places)
 
 
-_PLACED = "row BIGINT, label BIGINT, strength DOUBLE, x DOUBLE, y DOUBLE"
+_ASSIGNMENT = "row BIGINT, label BIGINT, strength DOUBLE, x DOUBLE, y DOUBLE"
 
 
-def _place_batches(
-    batches: Iterator[pa.RecordBatch], *, known: np.ndarray, among: Callable[[np.ndarray], Placed]
+def _assign_batches(
+    batches: Iterator[pa.RecordBatch], *, known: np.ndarray, among: Callable[[np.ndarray], Assignment]
 ) -> Iterator[pa.RecordBatch]:
     """Runs on a worker: calls `among` for each batch (row, c0, c1, ...), appended to the landmarks `known`."""
     from threadpoolctl import threadpool_limits
@@ -152,8 +156,8 @@ def _place_batches(
     for batch in batches:
         matrix = np.column_stack([column.to_numpy() for column in batch.columns[1:]])
         with threadpool_limits(1):  # a worker's other cores have tasks of their own
-            placed = among(np.vstack([known, matrix]))
+            assignment = among(np.vstack([known, matrix]))
         new = slice(len(known), None)
-        columns = [placed.labels[new], placed.strengths[new], *placed.xy[new].T]
+        columns = [assignment.labels[new], assignment.strengths[new], *assignment.xy[new].T]
         names = ["label", "strength", "x", "y"]
         yield pa.RecordBatch.from_arrays([batch.column(0), *map(pa.array, columns)], names=["row", *names])

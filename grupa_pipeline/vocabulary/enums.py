@@ -18,6 +18,27 @@ class CallOutcome(StrEnum):
     TIMEOUT = "timeout"
 
 
+class CandidateVerdict(StrEnum):
+    """Whether a candidate of the segmentation's grid passed, or why not."""
+
+    PASSED = "passed"
+    TOO_FEW_CLUSTERS = "too_few_clusters"
+    ONE_BIG_CLUSTER = "one_big_cluster"
+    """One cluster holds most users."""
+    TOO_MUCH_NOISE = "too_much_noise"
+    """Most users are in no cluster."""
+    UNSTABLE = "unstable"
+
+
+class ClusterSelection(StrEnum):
+    """How HDBSCAN selects clusters from its tree."""
+
+    EOM = "eom"
+    """Excess of mass: the longest-lived clusters."""
+    LEAF = "leaf"
+    """The leaves: the finest clusters."""
+
+
 class Direction(StrEnum):
     """Which way a recommendation or a test means to move a metric."""
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from grupa_pipeline.segmentation.assignment import nearest_other, place
+from grupa_pipeline.segmentation.assignment import assign_users, nearest_other
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 
 
@@ -11,29 +11,33 @@ def _placed() -> tuple[np.ndarray, np.ndarray, object]:
     landmarks = np.arange(0, 200, 2)
     labels = (landmarks >= 100).astype(int)
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.full(100, 0.8), np.array([3.0, 3.0]), 5, 0.5)
-    return rows, landmarks, place(rows, landmarks, axes=np.eye(3), fit=fit, xy=rows[landmarks][:, :2], neighbors=10)
+    return (
+        rows,
+        landmarks,
+        assign_users(rows, landmarks, axes=np.eye(3), fit=fit, xy=rows[landmarks][:, :2], neighbors=10),
+    )
 
 
 def test_others_take_the_label_of_the_landmarks_around_them() -> None:
-    _, _, placed = _placed()
-    assert (placed.labels[1:100:2] == 0).mean() > 0.95
-    assert (placed.labels[101:200:2] == 1).mean() > 0.95
-    assert placed.strengths[placed.labels >= 0].min() >= 0.5
+    _, _, assignment = _placed()
+    assert (assignment.labels[1:100:2] == 0).mean() > 0.95
+    assert (assignment.labels[101:200:2] == 1).mean() > 0.95
+    assert assignment.strengths[assignment.labels >= 0].min() >= 0.5
 
 
 def test_landmarks_keep_what_they_have() -> None:
-    rows, landmarks, placed = _placed()
-    assert (placed.labels[landmarks] == (landmarks >= 100)).all()
-    assert (placed.strengths[landmarks] == 0.8).all()
-    assert (placed.xy[landmarks] == rows[landmarks][:, :2]).all()
+    rows, landmarks, assignment = _placed()
+    assert (assignment.labels[landmarks] == (landmarks >= 100)).all()
+    assert (assignment.strengths[landmarks] == 0.8).all()
+    assert (assignment.xy[landmarks] == rows[landmarks][:, :2]).all()
 
 
 def test_who_is_out_of_reach_is_unassigned_but_on_the_map() -> None:
-    _, _, placed = _placed()
-    assert placed.labels[-2] == -1
-    assert placed.labels[-1] == -1
-    assert placed.strengths[-1] == 0
-    assert np.isfinite(placed.xy).all()
+    _, _, assignment = _placed()
+    assert assignment.labels[-2] == -1
+    assert assignment.labels[-1] == -1
+    assert assignment.strengths[-1] == 0
+    assert np.isfinite(assignment.xy).all()
 
 
 def test_columns_off_the_axes_decide_about_reach_but_not_between_clusters() -> None:
@@ -45,8 +49,10 @@ def test_columns_off_the_axes_decide_about_reach_but_not_between_clusters() -> N
     landmarks = np.arange(0, 400, 2)
     labels = (landmarks >= 200).astype(int)
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(200), np.array([40.0, 40.0]), 5, 0.5)
-    asked = {"fit": fit, "xy": rows[landmarks][:, :2], "neighbors": 15}
-    along, everywhere = (place(rows, landmarks, axes=axes, **asked).labels for axes in (np.eye(12)[:, :1], np.eye(12)))
+    inputs = {"fit": fit, "xy": rows[landmarks][:, :2], "neighbors": 15}
+    along, everywhere = (
+        assign_users(rows, landmarks, axes=axes, **inputs).labels for axes in (np.eye(12)[:, :1], np.eye(12))
+    )
     truth = np.arange(400)[1::2] >= 200
     assert (along[1:400:2] == truth).mean() > 0.96
     assert (everywhere[1:400:2] == truth).mean() < 0.9
@@ -57,16 +63,16 @@ def test_who_stands_between_two_clusters_and_strays_is_unassigned() -> None:
     rows = np.array([[-1.0], [-1], [-1], [-1], [-1], [1], [1], [1], [1], [1], [0.0], [0.1], [-0.9]])
     labels = np.array([0, 0, 0, 0, -1, 1, 1, 1, 1, -1])
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(10), np.full(2, 9.0), 4, 0.5)
-    asked = {"axes": np.eye(1), "xy": np.zeros((10, 2)), "neighbors": 10}
-    placed = place(rows, np.arange(10), fit=fit, **asked)
-    assert placed.labels[10:].tolist() == [-1, -1, -1]  # the last one's four fellows are too few to have a reach
+    inputs = {"axes": np.eye(1), "xy": np.zeros((10, 2)), "neighbors": 10}
+    assignment = assign_users(rows, np.arange(10), fit=fit, **inputs)
+    assert assignment.labels[10:].tolist() == [-1, -1, -1]  # the last one's four fellows are too few to have a reach
     labels[[4, 9]] = [0, 1]
-    assert place(rows, np.arange(10), fit=fit, **asked).labels[11:].tolist() == [1, 0]
+    assert assign_users(rows, np.arange(10), fit=fit, **inputs).labels[11:].tolist() == [1, 0]
 
 
 def test_others_land_among_their_neighbours_on_the_map() -> None:
-    rows, _, placed = _placed()
-    assert np.abs(placed.xy[1:200:2] - rows[1:200:2, :2]).mean() < 1.0
+    rows, _, assignment = _placed()
+    assert np.abs(assignment.xy[1:200:2] - rows[1:200:2, :2]).mean() < 1.0
 
 
 def test_the_nearest_other_cluster_is_never_ones_own() -> None:

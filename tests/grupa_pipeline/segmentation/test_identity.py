@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline.segmentation.identity import Identities, identify
-from grupa_pipeline.segmentation.results import Snapshot
+from grupa_pipeline.segmentation.results import EarlierSnapshot
 from grupa_pipeline.storage.staging import conform
 from grupa_pipeline.tables import CLUSTER_IDENTITIES
 
@@ -19,15 +19,15 @@ def _users(*sizes: int) -> pd.Series:
 
 def _snapshot(
     labels: list[str | None], days_ago: int, slots: dict[str, int], first: date = date(2026, 5, 1)
-) -> Snapshot:
+) -> EarlierSnapshot:
     index = [f"u{i:03d}" for i in range(len(labels))]
     table = pd.DataFrame({"cluster_id": list(slots), "first_seen": first, "color_slot": list(slots.values())})
     xy = pd.DataFrame({"x": 0.0, "y": 0.0}, index=index)
-    return Snapshot(TODAY - timedelta(days=days_ago), pd.Series(labels, index=index, dtype=object), xy, table)
+    return EarlierSnapshot(TODAY - timedelta(days=days_ago), pd.Series(labels, index=index, dtype=object), xy, table)
 
 
 def _identify(
-    labels: pd.Series, history: list[Snapshot], issued: tuple[str, ...] = (), reissue: tuple[str, ...] = ()
+    labels: pd.Series, history: list[EarlierSnapshot], issued: tuple[str, ...] = (), reissue: tuple[str, ...] = ()
 ) -> Identities:
     return identify(labels, history, today=TODAY, issued_ids=issued, reissue_ids=reissue, match_jaccard=0.3)
 

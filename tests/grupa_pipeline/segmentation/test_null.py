@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.null import (
-    Null,
-    Shape,
+    CopulaSummary,
+    NullScores,
     draw_nulls,
-    kept_null,
-    measure_shape,
     null_key,
+    reusable_null,
+    summarize,
     tail_probability,
 )
 
 DAY = date(2026, 3, 1)
-SHAPE = Shape(((0.1, 0.2),), ())
+SHAPE = CopulaSummary(((0.1, 0.2),), ())
 
 
 def test_null_tables_keep_margins_and_rank_correlations_and_lose_the_clusters() -> None:
@@ -55,34 +55,34 @@ def test_ten_zeros_do_not_make_a_small_score_a_discovery() -> None:
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (7, True), (8, False), (-1, False)])
 def test_a_null_serves_for_seven_days(days: int, kept: bool) -> None:
-    stored = {"null": Null((0.1, 0.2), DAY, "k", SHAPE).as_parameters()}
+    stored = {"null": NullScores((0.1, 0.2), DAY, "k", SHAPE).as_parameters()}
     today = date.fromordinal(DAY.toordinal() + days)
-    assert (kept_null(stored, "k", SHAPE, today, Method()) is not None) == kept
+    assert (reusable_null(stored, "k", SHAPE, today, SegmentationConfig()) is not None) == kept
 
 
 def test_a_null_of_other_features_or_another_grid_is_not_kept() -> None:
-    key = null_key(["a", "b"], 100, Method())
-    stored = {"null": Null((0.1,), DAY, key, SHAPE).as_parameters()}
-    assert kept_null(stored, key, SHAPE, DAY, Method()) == Null((0.1,), DAY, key, SHAPE)
+    key = null_key(["a", "b"], 100, SegmentationConfig())
+    stored = {"null": NullScores((0.1,), DAY, key, SHAPE).as_parameters()}
+    assert reusable_null(stored, key, SHAPE, DAY, SegmentationConfig()) == NullScores((0.1,), DAY, key, SHAPE)
     for other in (
-        null_key(["a", "c"], 100, Method()),
-        null_key(["a", "b"], 90, Method()),
-        null_key(["a", "b"], 100, Method(epochs=7)),
+        null_key(["a", "c"], 100, SegmentationConfig()),
+        null_key(["a", "b"], 90, SegmentationConfig()),
+        null_key(["a", "b"], 100, SegmentationConfig(epochs=7)),
     ):
-        assert kept_null(stored, other, SHAPE, DAY, Method()) is None
-    assert null_key(["a", "b"], 100, Method(workers=1)) == key
-    assert kept_null(None, key, SHAPE, DAY, Method()) is None
-    assert kept_null({}, key, SHAPE, DAY, Method()) is None
+        assert reusable_null(stored, other, SHAPE, DAY, SegmentationConfig()) is None
+    assert null_key(["a", "b"], 100, SegmentationConfig(workers=1)) == key
+    assert reusable_null(None, key, SHAPE, DAY, SegmentationConfig()) is None
+    assert reusable_null({}, key, SHAPE, DAY, SegmentationConfig()) is None
 
 
 def test_a_null_serves_on_while_margins_and_correlations_hardly_change() -> None:
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(3000, 4))
-    drawn_from = measure_shape(rows)
-    stored = json.loads(json.dumps({"null": Null((0.1,), DAY, "k", drawn_from).as_parameters()}))
+    drawn_from = summarize(rows)
+    stored = json.loads(json.dumps({"null": NullScores((0.1,), DAY, "k", drawn_from).as_parameters()}))
 
     def kept(now: np.ndarray) -> bool:
-        return kept_null(stored, "k", measure_shape(now), DAY, Method()) is not None
+        return reusable_null(stored, "k", summarize(now), DAY, SegmentationConfig()) is not None
 
     assert kept(rng.normal(size=(3000, 4)))
     two_valued = rows.copy()

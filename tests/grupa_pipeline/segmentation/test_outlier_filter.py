@@ -1,7 +1,7 @@
 import numpy as np
 
 from grupa_pipeline.segmentation.embedding import exact_neighbors
-from grupa_pipeline.segmentation.outlier_filter import check_belonging, fellow_distances
+from grupa_pipeline.segmentation.outlier_filter import fellow_distances, filter_outliers
 
 
 def _rows_with_strays() -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +16,7 @@ def _rows_with_strays() -> tuple[np.ndarray, np.ndarray]:
 
 def test_dense_groups_stay_and_their_strays_are_let_go() -> None:
     rows, labels = _rows_with_strays()
-    kept = check_belonging(labels, exact_neighbors(rows, 51)).labels
+    kept = filter_outliers(labels, exact_neighbors(rows, 51)).labels
     assert (kept[:200] == 0).mean() > 0.97
     assert (kept[200:400] == 1).mean() > 0.97
     assert (kept[400:420] == -1).mean() > 0.8
@@ -25,24 +25,24 @@ def test_dense_groups_stay_and_their_strays_are_let_go() -> None:
 def test_half_of_one_cloud_is_no_group() -> None:
     rows = np.random.default_rng(1).normal(size=(300, 8))
     labels = np.where(np.random.default_rng(2).random(300) < 0.5, 0, 1)
-    belonging = check_belonging(labels, exact_neighbors(rows, 51))
-    assert (belonging.labels == -1).all()
-    assert len(belonging.reach) == 0
+    filtered = filter_outliers(labels, exact_neighbors(rows, 51))
+    assert (filtered.labels == -1).all()
+    assert len(filtered.reach) == 0
 
 
 def test_numbers_close_up_after_a_group_is_dissolved() -> None:
     rows, labels = _rows_with_strays()
     renamed = np.array([1, 2, 0])[labels]  # the scattered crowd comes first
     scattered = np.vstack([rows[:420], np.random.default_rng(3).normal(size=(80, 6))])  # now inside the first group
-    belonging = check_belonging(renamed, exact_neighbors(scattered, 51))
-    assert set(belonging.labels) == {-1, 0, 1}
-    assert len(belonging.reach) == 2
-    assert (belonging.labels[420:] == -1).all()
+    filtered = filter_outliers(renamed, exact_neighbors(scattered, 51))
+    assert set(filtered.labels) == {-1, 0, 1}
+    assert len(filtered.reach) == 2
+    assert (filtered.labels[420:] == -1).all()
 
 
 def test_nobody_labelled_is_nobody_kept() -> None:
     rows = np.random.default_rng(4).normal(size=(60, 3))
-    assert (check_belonging(np.full(60, -1), exact_neighbors(rows, 20)).labels == -1).all()
+    assert (filter_outliers(np.full(60, -1), exact_neighbors(rows, 20)).labels == -1).all()
 
 
 def test_a_crowd_around_dense_groups_is_no_group_of_its_own() -> None:
@@ -56,6 +56,6 @@ def test_a_crowd_around_dense_groups_is_no_group_of_its_own() -> None:
     neighbors = exact_neighbors(rows, 51)
     own, other = fellow_distances(labels, neighbors)
     assert 0.9 <= np.median(own[450:] / other[450:]) < 1
-    kept = check_belonging(labels, neighbors).labels
+    kept = filter_outliers(labels, neighbors).labels
     assert (kept[450:] == -1).all()
     assert set(kept[:450]) >= {0, 1, 2}

@@ -12,15 +12,15 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.segmentation import planted
 from benchmarks.segmentation.measures import fingerprint
 from grupa_pipeline import tables
-from grupa_pipeline.segmentation.config import Method
-from grupa_pipeline.segmentation.results import Segmentation, Snapshot
+from grupa_pipeline.segmentation.config import SegmentationConfig
+from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.segment import segment
 from tests import ROOT
 
 pytestmark = pytest.mark.slow
 
 DAY = date(2026, 5, 4)
-SMALL = Method(landmarks=450, trust_sample=200, subsamples=4, cells=32, workers=1)
+SMALL = SegmentationConfig(landmarks=450, trust_sample=200, subsamples=4, cells=32, workers=1)
 
 
 @cache
@@ -30,12 +30,12 @@ def _log(kind: str) -> planted.Planted:
 
 @cache
 def _result(kind: str) -> Segmentation:
-    return segment(_log(kind).features, seed=1, snapshot_date=DAY, method=SMALL)
+    return segment(_log(kind).features, seed=1, snapshot_date=DAY, config=SMALL)
 
 
-def _snapshot(result: Segmentation, day: date) -> Snapshot:
+def _snapshot(result: Segmentation, day: date) -> EarlierSnapshot:
     known = result.identities[["cluster_id", "first_seen", "color_slot"]]
-    return Snapshot(day, result.users["cluster_id"], result.embedding, known)
+    return EarlierSnapshot(day, result.users["cluster_id"], result.embedding, known)
 
 
 def test_planted_kinds_are_found_with_more_users_than_landmarks() -> None:
@@ -84,7 +84,7 @@ def test_one_cluster_of_most_users_is_weak_however_few_of_them_are_landmarks() -
     small = log.truth[log.truth > 0].groupby(log.truth).head(60).index  # 300 of five kinds beside 800 of one
     features = log.features.loc[[*log.truth[log.truth == 0].index, *small]]
     features = pd.concat([features, features.iloc[:400].set_axis([f"w{i}" for i in range(400)]) * 1.001])
-    result = segment(features, seed=1, snapshot_date=DAY, method=replace(SMALL, landmarks=300))
+    result = segment(features, seed=1, snapshot_date=DAY, config=replace(SMALL, landmarks=300))
     largest = result.users["cluster_id"].value_counts().max() / len(result.users)
     assert largest >= 0.7
     assert result.status == "weak_structure"
@@ -94,7 +94,7 @@ def test_one_cluster_of_most_users_is_weak_however_few_of_them_are_landmarks() -
 def test_users_who_do_exactly_the_same_count_for_the_gates() -> None:
     features = _log("kinds").features
     same = features.iloc[:1].loc[features.index[[0] * 1500]].set_axis([f"w{i}" for i in range(1500)])
-    result = segment(pd.concat([features, same]), seed=1, snapshot_date=DAY, method=SMALL)
+    result = segment(pd.concat([features, same]), seed=1, snapshot_date=DAY, config=SMALL)
     assert result.status == "weak_structure"
     assert "of the users into one group" in result.reason
 
@@ -110,7 +110,7 @@ def test_order_of_users_and_columns_and_a_new_process_change_nothing() -> None:
         "if __name__ == '__main__':\n"
         "    table = planted.separable(5, users=500).features.sample(frac=1, random_state=3)\n"
         "    table = table[sorted(table, reverse=True)]\n"
-        "    print(fingerprint(segment(table, seed=1, snapshot_date=DAY, method=replace(SMALL, workers=2))))\n"
+        "    print(fingerprint(segment(table, seed=1, snapshot_date=DAY, config=replace(SMALL, workers=2))))\n"
     )
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
@@ -127,7 +127,7 @@ def test_tomorrow_the_clusters_the_colours_and_the_map_are_the_same() -> None:
         history=[_snapshot(first, DAY)],
         issued_ids=set(first.identities["cluster_id"]),
         previous_parameters=first.parameters,
-        method=SMALL,
+        config=SMALL,
     )
     both = pd.concat([first.users["cluster_id"], second.users["cluster_id"]], axis=1, keys=["then", "now"]).dropna()
     assert (both["then"] == both["now"]).mean() > 0.97
@@ -147,18 +147,18 @@ def test_a_null_is_kept_only_while_it_may_be() -> None:
         _log("kinds").features,
         {**first.parameters, "null": {**first.parameters["null"], "scores": [0.9] * 10}},
     )
-    kept = segment(table, seed=1, snapshot_date=DAY + timedelta(days=7), previous_parameters=stored, method=SMALL)
+    kept = segment(table, seed=1, snapshot_date=DAY + timedelta(days=7), previous_parameters=stored, config=SMALL)
     assert kept.parameters["null"] == stored["null"]
     assert kept.status == "weak_structure"  # the null that was kept is what counts, and it was forged here
     assert kept.parameters["real_score"] == first.parameters["real_score"]
-    fresh = segment(table, seed=1, snapshot_date=DAY + timedelta(days=8), previous_parameters=stored, method=SMALL)
+    fresh = segment(table, seed=1, snapshot_date=DAY + timedelta(days=8), previous_parameters=stored, config=SMALL)
     assert fresh.parameters["null"]["scores"] == first.parameters["null"]["scores"]
 
 
 def test_a_crowd_of_equal_users_is_no_cluster_of_its_own() -> None:
     table = _log("none").features
     crowd = pd.concat([table.iloc[[0]]] * 300).set_axis([f"copy{i}" for i in range(300)])
-    result = segment(pd.concat([table, crowd]), seed=1, snapshot_date=DAY, method=SMALL)
+    result = segment(pd.concat([table, crowd]), seed=1, snapshot_date=DAY, config=SMALL)
     assert result.parameters["distinct_users"] == len(table)
     assert result.status == "weak_structure"
     assert result.users.loc[[*crowd.index, table.index[0]], "cluster_id"].nunique(dropna=False) == 1
@@ -166,7 +166,7 @@ def test_a_crowd_of_equal_users_is_no_cluster_of_its_own() -> None:
 
 @pytest.mark.parametrize("users", [0, 1, 49])
 def test_below_fifty_users_there_are_no_clusters(users: int) -> None:
-    result = segment(_log("kinds").features.iloc[:users], seed=1, snapshot_date=DAY, method=SMALL)
+    result = segment(_log("kinds").features.iloc[:users], seed=1, snapshot_date=DAY, config=SMALL)
     assert result.status == "too_few_users"
     assert str(users) in result.reason
     assert len(result.users) == len(result.embedding) == users
@@ -179,20 +179,20 @@ def test_many_users_with_few_ways_to_behave_are_weak_structure() -> None:
     table = pd.DataFrame(
         {"a": [0.0, 1.0] * 100, "b": [0.0, 0.0, 1.0, 1.0] * 50}, index=[f"u{i:03d}" for i in range(200)]
     )
-    result = segment(table, seed=1, snapshot_date=DAY, method=SMALL)
+    result = segment(table, seed=1, snapshot_date=DAY, config=SMALL)
     assert result.status == "weak_structure"
     assert "4 different ways" in result.reason
     assert (result.users["unassigned_reason"] == "noise").all()
 
 
 def test_fifty_users_are_enough_to_try() -> None:
-    result = segment(_log("none").features.iloc[:50], seed=1, snapshot_date=DAY, method=SMALL)
+    result = segment(_log("none").features.iloc[:50], seed=1, snapshot_date=DAY, config=SMALL)
     assert result.status == "weak_structure"
 
 
 def test_wrong_input_is_refused() -> None:
     table = _log("kinds").features
     with pytest.raises(ValueError, match="earlier snapshots only"):
-        segment(table, seed=1, snapshot_date=DAY, history=[_snapshot(_result("kinds"), DAY)], method=SMALL)
+        segment(table, seed=1, snapshot_date=DAY, history=[_snapshot(_result("kinds"), DAY)], config=SMALL)
     with pytest.raises(ValueError, match="twice"):
-        segment(pd.concat([table, table]), seed=1, snapshot_date=DAY, method=SMALL)
+        segment(pd.concat([table, table]), seed=1, snapshot_date=DAY, config=SMALL)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.segmentation.grid_labels import SELECTIONS, VERDICTS
-from grupa_pipeline.segmentation.selection import Judged, candidates_table, choose, judge
+from grupa_pipeline.segmentation.selection import EvaluatedFit, candidates_table, choose, evaluate
 
-METHOD = Method()
+DEFAULT_CONFIG = SegmentationConfig()
 
 
 def _fit(sizes: list[int], noise: int = 0, dbcv: float = 0.5, neighbors: int = 15) -> Fit:
@@ -17,9 +17,9 @@ def _fit(sizes: list[int], noise: int = 0, dbcv: float = 0.5, neighbors: int = 1
 
 def _judged(
     sizes: list[int], *, noise: int = 0, dbcv: float = 0.5, stability: float = 0.9, neighbors: int = 15
-) -> Judged:
+) -> EvaluatedFit:
     fit = _fit(sizes, noise, dbcv, neighbors)
-    return judge(fit, np.full(len(sizes), stability), np.ones(len(fit.labels)), METHOD)
+    return evaluate(fit, np.full(len(sizes), stability), np.ones(len(fit.labels)), DEFAULT_CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_verdicts(sizes: list[int], noise: int, stability: float, verdict: str) 
 def test_users_of_unstable_clusters_do_not_count_for_a_candidate() -> None:
     fit = _fit([40, 30, 30])
     users = np.ones(100)
-    less, more = (judge(fit, np.array([0.9, 0.9, last]), users, METHOD) for last in (0.2, 0.7))
+    less, more = (evaluate(fit, np.array([0.9, 0.9, last]), users, DEFAULT_CONFIG) for last in (0.2, 0.7))
     assert less.score < more.score
 
 
 def test_shares_are_of_the_users_that_rows_stand_for() -> None:
     fit = _fit([40, 30, 20], noise=10)
     users = np.where(fit.labels == 0, 10, 1)
-    judged = judge(fit, np.full(3, 0.9), users, METHOD)
-    assert judged.verdict == "one_big_cluster"
-    assert (judged.largest_share, judged.unassigned_share) == (pytest.approx(400 / 460), pytest.approx(10 / 460))
+    evaluated = evaluate(fit, np.full(3, 0.9), users, DEFAULT_CONFIG)
+    assert evaluated.verdict == "one_big_cluster"
+    assert (evaluated.largest_share, evaluated.unassigned_share) == (pytest.approx(400 / 460), pytest.approx(10 / 460))
     users = np.where(fit.labels < 0, 20, 1)
-    assert judge(fit, np.full(3, 0.9), users, METHOD).verdict == "too_much_noise"
+    assert evaluate(fit, np.full(3, 0.9), users, DEFAULT_CONFIG).verdict == "too_much_noise"
 
 
 def test_the_best_that_passed_is_chosen_even_beside_a_better_one_that_did_not() -> None:
     good, better, out = _judged([40, 30, 30]), _judged([40, 30, 30], dbcv=0.8), _judged([90, 5, 5], dbcv=0.99)
-    assert choose([good, out, better], None, METHOD) is better
+    assert choose([good, out, better], None, DEFAULT_CONFIG) is better
 
 
 def test_yesterdays_choice_is_kept_unless_another_is_clearly_better() -> None:
@@ -65,31 +65,31 @@ def test_yesterdays_choice_is_kept_unless_another_is_clearly_better() -> None:
     new = _judged([40, 30, 30], dbcv=0.6, neighbors=30)
     far = _judged([40, 30, 30], dbcv=0.9, neighbors=30)
     yesterday = {"candidate": old.fit.candidate.as_parameters()}
-    assert choose([old, new], yesterday, METHOD) is old
-    assert choose([old, new], None, METHOD) is new
-    assert choose([old, far], yesterday, METHOD) is far
+    assert choose([old, new], yesterday, DEFAULT_CONFIG) is old
+    assert choose([old, new], None, DEFAULT_CONFIG) is new
+    assert choose([old, far], yesterday, DEFAULT_CONFIG) is far
 
 
 def test_yesterdays_choice_is_not_kept_once_it_fails() -> None:
     failed = _judged([90, 5, 5], dbcv=0.9, neighbors=15)
     passed = _judged([40, 30, 30], dbcv=0.1, neighbors=30)
-    assert choose([failed, passed], {"candidate": failed.fit.candidate.as_parameters()}, METHOD) is passed
+    assert choose([failed, passed], {"candidate": failed.fit.candidate.as_parameters()}, DEFAULT_CONFIG) is passed
 
 
 def test_where_none_passed_the_best_with_enough_clusters_is_chosen_and_says_why() -> None:
     two, big = _judged([50, 50], dbcv=0.9), _judged([90, 5, 5], dbcv=0.2)
-    chosen = choose([two, big], None, METHOD)
+    chosen = choose([two, big], None, DEFAULT_CONFIG)
     assert chosen is big
     assert chosen.verdict == "one_big_cluster"
 
 
 def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
-    judged = [_judged([40, 30, 30]), _judged([50, 50])]
-    table = candidates_table(judged, judged[0])
+    evaluated = [_judged([40, 30, 30]), _judged([50, 50])]
+    table = candidates_table(evaluated, evaluated[0])
     assert list(table["candidate"]) == [1, 2]
     assert list(table["chosen"]) == [True, False]
     assert set(table["parameters"][0]) == {"n_neighbors", "min_cluster_size", "min_samples", "cluster_selection_method"}
 
 
 def test_every_way_of_selection_has_words() -> None:
-    assert {selection for *_, selection in METHOD.densities} <= SELECTIONS.keys()
+    assert {selection for *_, selection in DEFAULT_CONFIG.densities} <= SELECTIONS.keys()

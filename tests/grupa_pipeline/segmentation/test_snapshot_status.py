@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from grupa_pipeline.segmentation.cluster_validation import Trust
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.cluster_validation import ClusterValidation
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.null import Null, Shape
-from grupa_pipeline.segmentation.selection import judge
-from grupa_pipeline.segmentation.snapshot_status import judge_outcome, stable_clusters
+from grupa_pipeline.segmentation.null import CopulaSummary, NullScores
+from grupa_pipeline.segmentation.selection import evaluate
+from grupa_pipeline.segmentation.snapshot_status import snapshot_status, stable_clusters
 from tests.grupa_pipeline.segmentation.test_null import DAY
 
-METHOD = Method()
+DEFAULT_CONFIG = SegmentationConfig()
 
 
 def _outcome(
@@ -18,10 +18,10 @@ def _outcome(
     """The outcome of a fit in which all users are landmarks."""
     labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(noise, -1)]).astype(int)
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(len(labels)), np.ones(len(sizes)), 5, 0.5)
-    chosen = judge(fit, np.array(stability), np.ones(len(labels)), METHOD)
-    shares = np.array(sizes)[stable_clusters(chosen, METHOD)] / len(labels)
-    trust = Trust([chosen], Null((0.0,) * 10, DAY, "k", Shape((), ())), 0.5, p_value)
-    return judge_outcome(chosen, trust, shares, METHOD)
+    chosen = evaluate(fit, np.array(stability), np.ones(len(labels)), DEFAULT_CONFIG)
+    shares = np.array(sizes)[stable_clusters(chosen, DEFAULT_CONFIG)] / len(labels)
+    validation = ClusterValidation([chosen], NullScores((0.0,) * 10, DAY, "k", CopulaSummary((), ())), 0.5, p_value)
+    return snapshot_status(chosen, validation, shares, DEFAULT_CONFIG)
 
 
 def test_three_stable_groups_that_stand_out_are_ok() -> None:

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.segmentation.config import Method
-from grupa_pipeline.segmentation.worker_pool import in_worker, warm_up
+from grupa_pipeline.segmentation.config import SegmentationConfig
+from grupa_pipeline.segmentation.worker_pool import run_in_worker, warm_up
 
-TWO = Method(workers=2)
+TWO = SegmentationConfig(workers=2)
 
 KILLED = """
 import os, time
-from grupa_pipeline.segmentation.config import Method
-from grupa_pipeline.segmentation.worker_pool import in_worker
+from grupa_pipeline.segmentation.config import SegmentationConfig
+from grupa_pipeline.segmentation.worker_pool import run_in_worker
 if __name__ == "__main__":
-    print(in_worker(Method(workers=2), os.getpid), flush=True)
+    print(run_in_worker(SegmentationConfig(workers=2), os.getpid), flush=True)
     time.sleep(60)
 """
 
@@ -30,20 +30,20 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_worker_is_this_process() -> None:
-    assert in_worker(Method(workers=1), os.getpid) == os.getpid()
+    assert run_in_worker(SegmentationConfig(workers=1), os.getpid) == os.getpid()
 
 
 def test_on_a_single_core_nothing_is_started_that_nobody_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: pytest.fail("a process was started"))
     warm_up()
-    assert in_worker(TWO, os.getpid) == os.getpid()
+    assert run_in_worker(TWO, os.getpid) == os.getpid()
 
 
 def test_a_worker_that_was_killed_is_told_and_the_next_call_has_new_ones() -> None:
     with pytest.raises(BrokenProcessPool):
-        in_worker(TWO, os._exit, 1)
-    assert in_worker(TWO, os.getpid) != os.getpid()
+        run_in_worker(TWO, os._exit, 1)
+    assert run_in_worker(TWO, os.getpid) != os.getpid()
 
 
 def test_workers_end_when_the_process_they_work_for_is_killed(tmp_path: Path) -> None:

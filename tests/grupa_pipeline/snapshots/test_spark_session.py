@@ -15,8 +15,8 @@ from grupa.cli.exit_status import ExitStatus
 from grupa.cli.run import run
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.build import build_features
-from grupa_pipeline.segmentation.assignment import place
-from grupa_pipeline.segmentation.config import Method
+from grupa_pipeline.segmentation.assignment import assign_users
+from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.settings import Settings
@@ -27,8 +27,8 @@ from grupa_pipeline.snapshots.engines import placing
 from grupa_pipeline.snapshots.spark_session import (
     SparkFailedError,
     SparkUnavailableError,
+    assign_on_spark,
     check_available,
-    place_on_spark,
 )
 from sample_data.generate import END, write_log
 
@@ -70,8 +70,10 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
     names = [row["feature"] for row in built.catalog.to_pylist() if row["role"] == "clustering"]
     clustering = built.features.to_pandas().set_index("user_id")[names]
     here, there = (SnapshotContext(Settings(warehouse=tmp_path, engine=name)) for name in ("duckdb", spark_address))
-    method = Method(landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1)
-    asked = {"seed": 1, "snapshot_date": END, "method": method}
+    config = SegmentationConfig(
+        landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1
+    )
+    asked = {"seed": 1, "snapshot_date": END, "method": config}
     expected, found = (segment(clustering, placing=placing(side), **asked).users for side in (here, there))
     spark_session.stop()
     assert expected["cluster_id"].nunique() > 1
@@ -88,7 +90,7 @@ def test_users_are_placed_alike(spark_address: str) -> None:
     candidate = Candidate(15, 0.02, 5, "eom")
     fit = Fit(candidate, labels, labels, rng.random(600), np.full(4, 8.0), 12, 0.5)
     asked = {"axes": np.eye(12)[:, :7], "fit": fit, "xy": rng.normal(size=(600, 2)), "neighbors": 40}
-    here, there = place(rows, landmarks, **asked), place_on_spark(spark_address, rows, landmarks, **asked)
+    here, there = assign_users(rows, landmarks, **asked), assign_on_spark(spark_address, rows, landmarks, **asked)
     spark_session.stop()
     assert len(np.unique(here.labels)) == 5
     np.testing.assert_array_equal(there.labels, here.labels)
@@ -101,8 +103,8 @@ def test_when_all_users_are_landmarks_spark_is_not_used(silent_port: int) -> Non
     labels = np.arange(40) % 2
     fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(40), np.full(2, 9.0), 12, 0.5)
     asked = {"axes": np.eye(3), "fit": fit, "xy": rows[:, :2], "neighbors": 15}
-    placed = place_on_spark(f"spark://127.0.0.1:{silent_port}", rows, np.arange(40), **asked)
-    np.testing.assert_array_equal(placed.labels, labels)
+    assignment = assign_on_spark(f"spark://127.0.0.1:{silent_port}", rows, np.arange(40), **asked)
+    np.testing.assert_array_equal(assignment.labels, labels)
 
 
 def test_a_failure_on_spark_is_reported_in_one_line(spark_address: str) -> None:

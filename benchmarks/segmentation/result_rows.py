@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from benchmarks.segmentation import days, logs, measures, planted, real
+from benchmarks.segmentation import days, measures, planted, planted_logs, real
 from grupa_pipeline.segmentation.results import Segmentation
 from grupa_pipeline.segmentation.rules import describe_clusters
 
@@ -21,13 +21,13 @@ STRUCTURED: dict[str, Callable[[int], planted.Planted]] = {
     "heavy noise": planted.heavy_noise,
 }
 STRUCTURED_LOGS: dict[str, Callable[[int], planted.Planted]] = {
-    "separable log": lambda seed: logs.kinds_log(seed, [1] * 6, contrast=0.8),
-    "overlapping log": lambda seed: logs.kinds_log(seed, [1] * 5, contrast=0.45),
-    "unequal log": lambda seed: logs.kinds_log(seed, [50, 25, 12, 7, 4, 2], contrast=0.75, users=3000),
-    "long tail log": lambda seed: logs.kinds_log(
+    "separable log": lambda seed: planted_logs.kinds_log(seed, [1] * 6, contrast=0.8),
+    "overlapping log": lambda seed: planted_logs.kinds_log(seed, [1] * 5, contrast=0.45),
+    "unequal log": lambda seed: planted_logs.kinds_log(seed, [50, 25, 12, 7, 4, 2], contrast=0.75, users=3000),
+    "long tail log": lambda seed: planted_logs.kinds_log(
         seed, [(2 / 3) ** kind for kind in range(7)], contrast=0.8, users=2000
     ),
-    "heavy noise log": lambda seed: logs.kinds_log(seed, [1] * 5, contrast=0.8, noise=0.3),
+    "heavy noise log": lambda seed: planted_logs.kinds_log(seed, [1] * 5, contrast=0.8, noise=0.3),
 }
 STRUCTURELESS: dict[str, Callable[[int], planted.Planted]] = {
     "independent": planted.independent,
@@ -37,13 +37,13 @@ STRUCTURELESS: dict[str, Callable[[int], planted.Planted]] = {
     "heavy-tailed factor": lambda seed: planted.factors(seed, heavy=True),
 }
 STRUCTURELESS_LOGS: dict[str, Callable[[int], planted.Planted]] = {
-    "one kind log": lambda seed: logs.factors_log(seed, factors=0),
-    "one factor log": lambda seed: logs.factors_log(seed, factors=1),
-    "two factors log": lambda seed: logs.factors_log(seed, factors=2),
-    "heavy-tailed factor log": lambda seed: logs.factors_log(seed, factors=1, heavy=True),
+    "one kind log": lambda seed: planted_logs.factors_log(seed, factors=0),
+    "one factor log": lambda seed: planted_logs.factors_log(seed, factors=1),
+    "two factors log": lambda seed: planted_logs.factors_log(seed, factors=2),
+    "heavy-tailed factor log": lambda seed: planted_logs.factors_log(seed, factors=1, heavy=True),
 }
 REPEATED = 3_200
-"""Users of a repeat: more than there are landmarks, so that drawing and placing them is repeated too."""
+"""Users of a repeat: more than there are landmarks, so that drawing and assignment are repeated too."""
 NO_CATALOG = pd.DataFrame(columns=["feature", "description", "unit"])
 
 
@@ -154,15 +154,15 @@ def noise(seeds: range) -> Iterator[Figure]:
 
 
 def same_ids(seeds: range) -> Iterator[Figure]:
-    value = float(np.median([measures.ids_right(measures.follow(days.drifting_days(s), s)) for s in seeds]))
+    value = float(np.median([measures.ids_right(measures.segment_history(days.drifting_days(s), s)) for s in seeds]))
     yield Figure("ids right over 30 days, 5% replaced daily, drift", ">= 98%", f"{value:.1%}", value >= 0.98)
 
 
 def changes(seeds: range) -> Iterator[Figure]:
     for change in ("split", "merge"):
-        followed = [measures.follow(days.changing_days(seed, change), seed) for seed in seeds]
-        early = float(np.mean([measures.named_within(each, change, 14) for each in followed]))
-        late = float(np.mean([measures.named_within(each, change, days.WINDOW_DAYS) for each in followed]))
+        segmented = [measures.segment_history(days.changing_days(seed, change), seed) for seed in seeds]
+        early = float(np.mean([measures.named_within(each, change, 14) for each in segmented]))
+        late = float(np.mean([measures.named_within(each, change, days.WINDOW_DAYS) for each in segmented]))
         yield Figure(
             f"{change} named right within 14 days", ">= 90%", f"{early:.0%} (within 28: {late:.0%})", early >= 0.9
         )
