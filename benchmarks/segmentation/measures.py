@@ -1,6 +1,7 @@
 """What is measured on one segmentation or one history of them: numbers only, no goals."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -188,5 +189,5 @@ def fingerprint(result: Segmentation) -> str:
         result.transitions,
     )
     numbers = (result.status, result.reason, result.dbcv, result.stability, result.null_p_value, result.parameters)
-    text = "".join(table.to_csv() for table in tables) + repr(numbers)
+    text = "".join(table.to_csv() for table in tables) + json.dumps(numbers, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.segmentation.null import CopulaSummary, NullScores
 from grupa_pipeline.segmentation.selection import evaluate
-from grupa_pipeline.segmentation.snapshot_status import snapshot_status, stable_clusters
+from grupa_pipeline.segmentation.snapshot_status import decide_status, stable_clusters
 from tests.grupa_pipeline.segmentation.test_null import DAY
 
 DEFAULT_CONFIG = SegmentationConfig()
@@ -21,7 +21,7 @@ def _outcome(
     chosen = evaluate(fit, np.array(stability), np.ones(len(labels)), DEFAULT_CONFIG)
     shares = np.array(sizes)[stable_clusters(chosen, DEFAULT_CONFIG)] / len(labels)
     validation = ClusterValidation([chosen], NullScores((0.0,) * 10, DAY, "k", CopulaSummary((), ())), 0.5, p_value)
-    return snapshot_status(chosen, validation, shares, DEFAULT_CONFIG)
+    return decide_status(chosen, validation, shares, DEFAULT_CONFIG)
 
 
 def test_three_stable_groups_that_stand_out_are_ok() -> None:

@@ -54,6 +54,7 @@ def test_workers_end_when_the_process_they_work_for_is_killed(tmp_path: Path) ->
     worker = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     process.wait()
+    process.stdout.close()
     for _ in range(300):
         if not alive(worker):
             return

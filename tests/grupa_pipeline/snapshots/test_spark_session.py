@@ -23,7 +23,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.build import window_features
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.snapshots.engines import placing
+from grupa_pipeline.snapshots.engines import assigner
 from grupa_pipeline.snapshots.spark_session import (
     SparkFailedError,
     SparkUnavailableError,
@@ -74,7 +74,7 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
         landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1
     )
     asked = {"seed": 1, "snapshot_date": END, "method": config}
-    expected, found = (segment(clustering, placing=placing(side), **asked).users for side in (here, there))
+    expected, found = (segment(clustering, assign=assigner(side), **asked).users for side in (here, there))
     spark_session.stop()
     assert expected["cluster_id"].nunique() > 1
     pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-9)
