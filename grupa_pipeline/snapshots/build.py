@@ -27,7 +27,7 @@ from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window, placing
+from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.enums import FeatureRole, UnassignedReason

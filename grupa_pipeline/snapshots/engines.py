@@ -84,6 +84,6 @@ def aggregate_cache(context: SnapshotContext, engine: Engine) -> ParquetAggregat
     )
 
 
-def placing(context: SnapshotContext) -> Placing:
-    """The function that places users among landmarks: `place`, here or on the workers of a Spark cluster."""
-    return partial(spark_session.place_on_spark, context.settings.engine) if context.on_spark else place
+def assigner(context: SnapshotContext) -> AssignUsers:
+    """The function that assigns users to clusters: `assign_users` here, or the same on the workers of a Spark cluster."""
+    return partial(spark_session.assign_on_spark, context.settings.engine) if context.on_spark else assign_users

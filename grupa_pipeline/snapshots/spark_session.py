@@ -1,7 +1,7 @@
-"""Apache Spark as the engine of a run: its session, clear errors when there is none, and placing users on it.
+"""Apache Spark as the engine of a run: its session, clear errors when there is none, and assigning users on it.
 
 The only module that starts a session. pyspark is an optional extra and imported only where Spark was asked for. What is
-computed is defined elsewhere: features in `features/`, placing users in `segmentation/assignment.py`.
+computed is defined elsewhere: features in `features/`, assigning users in `segmentation/assignment.py`.
 """
 
 import importlib.util
@@ -121,8 +121,8 @@ def assign_on_spark(
     fit: Fit,
     xy: np.ndarray,
     neighbors: int,
-) -> Placed:
-    """`place` for all rows that are no landmarks, batch by batch on the cluster at `address`."""
+) -> Assignment:
+    """`assign_users` for all rows that are no landmarks, batch by batch on the cluster at `address`."""
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     known = rows[landmarks]
     among = partial(assign_users, landmarks=np.arange(len(known)), axes=axes, fit=fit, xy=xy, neighbors=neighbors)
@@ -137,11 +137,11 @@ def assign_on_spark(
         batch = partial(_assign_batches, known=known, among=among)
         sent = pa.table([others, *rows[others].T], names=["row", *(f"c{n}" for n in range(rows.shape[1]))])
         with session(address) as spark:
-            result = spark.createDataFrame(sent).mapInArrow(batch, _PLACED).toArrow()
+            result = spark.createDataFrame(sent).mapInArrow(batch, _ASSIGNMENT).toArrow()
         at = result["row"].to_numpy()
         labels[at], strengths[at] = result["label"].to_numpy(), result["strength"].to_numpy()
-        places[at] = np.column_stack([result["x"].to_numpy(), result["y"].to_numpy()])
-    return Placed(labels, strengths, places)
+        coordinates[at] = np.column_stack([result["x"].to_numpy(), result["y"].to_numpy()])
+    return Assignment(labels, strengths, coordinates)
 
 
 _ASSIGNMENT = "row BIGINT, label BIGINT, strength DOUBLE, x DOUBLE, y DOUBLE"
