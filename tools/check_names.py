@@ -15,9 +15,7 @@ PACKAGES = ("grupa", "grupa_pipeline", "dash_app", "sample_data", "benchmarks")
 APP_LAYERS = ("pages", "callbacks", "components", "data")
 """Folders of the app in which files of one subject share its name."""
 
-SAME_MEANING: Mapping[str, str] = {
-    "evidence.py": "evidence about clusters: measured in the pipeline, shown in the app",
-}
+SAME_MEANING: Mapping[str, str] = {}
 """Class and module names that stand more than once, each with the reason why that is one meaning."""
 
 MOST_LOOSE_MODULES = {"grupa_pipeline": 7, "dash_app": 5}

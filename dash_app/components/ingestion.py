@@ -30,7 +30,7 @@ def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Componen
         text = (
             "What waits in the inbox stays there until it does."
             if waiting
-            else "A log that is taken in now waits in the inbox until it does."
+            else "A log that is ingested now waits in the inbox until it does."
         )
         start = html.P(["Start it with ", html.Code(_START_DAGSTER), "; nothing is lost meanwhile."])
         shown.append(elements.notice("Dagster is not running", text, start, kind="warning"))
@@ -55,7 +55,7 @@ def files_table(files: Sequence[LogFile]) -> Component:
     """The logs that were taken in, with their counts and their rejected rows to download."""
     if not files:
         return html.P("None yet.", className="quiet")
-    heads = ("Log", "Taken in", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
+    heads = ("Log", "Ingested", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
     table = log_table("Logs taken in", heads, [_file_row(each) for each in files[:_SHOWN_FILES]])
     more = len(files) - _SHOWN_FILES
     return (
