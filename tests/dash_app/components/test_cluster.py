@@ -189,11 +189,11 @@ def test_one_users_facts_are_yes_or_no(shown):
 
 def test_a_search_says_when_it_lists_not_all_that_match(shown):
     users = [(f"u{number}", "C01") for number in range(people.MOST_FOUND + 1)]
-    told = html.Div(people.found(users, shown, "u"))
+    told = html.Div(people.search_results(users, shown, "u"))
     assert "u5" in text(told)
     assert "u6" not in text(told)
     assert "More ids match" in text(told)
-    assert "More ids match" not in text(html.Div(people.found(users[:-1], shown, "u")))
+    assert "More ids match" not in text(html.Div(people.search_results(users[:-1], shown, "u")))
 
 
 def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
