@@ -31,6 +31,8 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_names.py
 
 format: $(DEV)
 	$(BIN)/ruff check --fix .

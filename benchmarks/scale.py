@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features, measure_features
+from grupa_pipeline.features.feature_set import FeatureSet, build_features, measure_features
 from grupa_pipeline.segmentation.assignment import assign_users
 from grupa_pipeline.segmentation.grid import Candidate, Fit
 from grupa_pipeline.snapshots import spark_session

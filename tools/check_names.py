@@ -15,7 +15,10 @@ PACKAGES = ("grupa", "grupa_pipeline", "dash_app", "sample_data", "benchmarks")
 APP_LAYERS = ("pages", "callbacks", "components", "data")
 """Folders of the app in which files of one subject share its name."""
 
-SAME_MEANING: Mapping[str, str] = {}
+SAME_MEANING: Mapping[str, str] = {
+    "history.py": "the snapshots before a day: read by the pipeline, shown by the app",
+    "schema.py": "the schema of one DuckDB file and its migration steps: the pipeline's and the roadmap's",
+}
 """Class and module names that stand more than once, each with the reason why that is one meaning."""
 
 MOST_LOOSE_MODULES = {"grupa_pipeline": 7, "dash_app": 5}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.app.browsing import Visit, browse
-from benchmarks.app.warehouse import make_warehouse
+from benchmarks.app.synthetic_warehouse import make_warehouse
 
 
 def main() -> int:

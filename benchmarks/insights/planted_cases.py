@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.insights.planted_products import PlantedPain, PlantedProduct, simulate
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.models import ClusterDraft, Naming

@@ -36,14 +36,14 @@ class TargetWarehouse:
 
 
 @dataclass
-class Baseline:
+class UnkilledRun:
     """A warehouse to copy, and seconds of a complete run by the number of users in its log."""
 
     target: TargetWarehouse
     lengths: dict[int, float]
 
 
-def make_baseline(context: ForkServerContext, folder: Path) -> tuple[Baseline, KillResults]:
+def make_baseline(context: ForkServerContext, folder: Path) -> tuple[UnkilledRun, KillResults]:
     """Ingest two logs of each size; the second run of each takes as long as the runs to come."""
     results, base, lengths = (
         KillResults(),
@@ -52,12 +52,12 @@ def make_baseline(context: ForkServerContext, folder: Path) -> tuple[Baseline, K
     )
     for users in (*lengths, *lengths):
         lengths[users] = _complete_run(context, results, base, workers.small_log(folder, len(base.known), users))
-    return Baseline(base, lengths), results
+    return UnkilledRun(base, lengths), results
 
 
 def kill_runs(
     context: ForkServerContext,
-    baseline: Baseline,
+    baseline: UnkilledRun,
     folder: Path,
     kills: int,
     rng: random.Random,

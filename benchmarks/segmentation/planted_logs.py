@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.segmentation.planted import Planted
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 
 ACTIONS = 14
 DAYS = 60

@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.segmentation import measures
 from benchmarks.segmentation.planted import Planted
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = ("A_APPROVED", "A_DECLINED", "A_CANCELLED", "A_REGISTERED", "A_ACTIVATED")

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features
+from grupa_pipeline.features.feature_set import FeatureSet, build_features
 from grupa_pipeline.insights.privacy import count_users, screen_catalog
 from grupa_pipeline.segmentation.rules import describe_clusters, find_rules
 from grupa_pipeline.storage.rule_migration import parse_rule

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.speed import runs
-from benchmarks.speed.logs import SIZES
+from benchmarks.speed.scaled_logs import SIZES
 from benchmarks.speed.table import figures, print_table, stage_rows
 
 PARTS = {

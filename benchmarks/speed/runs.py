@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.logs import count_rows, cut_log, whole_log
 from benchmarks.speed.processes import Cost, Stage, WatchedRun, watch
+from benchmarks.speed.scaled_logs import count_rows, cut_log, whole_log
 from grupa_pipeline.defs.instance import dagster_instance
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse

@@ -17,8 +17,8 @@ from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
 from grupa_pipeline.features.catalog import fraction_columns
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.vocabulary.enums import MetricKind
 from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
 

@@ -131,6 +131,5 @@ def _compact(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
 
 def _written_out(rows: pa.RecordBatch) -> int:
     texts = (rows.column(name) for name in TEXTS)
-    return rows.num_rows * 8 + sum(
-        int(pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum()) for column in texts
-    )
+    lengths = [pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum() for column in texts]
+    return int(rows.num_rows * 8 + sum(lengths))

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from grupa_pipeline import tables
 from grupa_pipeline.aggregates.event_window import open_window
-from grupa_pipeline.features.build import FeatureSet, measure_features
+from grupa_pipeline.features.feature_set import FeatureSet, measure_features
 from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights

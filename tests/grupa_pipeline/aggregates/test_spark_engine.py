@@ -14,7 +14,7 @@ import pytest
 
 from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features, measure_features
+from grupa_pipeline.features.feature_set import FeatureSet, build_features, measure_features
 from grupa_pipeline.snapshots import spark_session
 from tests.grupa_pipeline.features.logs import END, START
 

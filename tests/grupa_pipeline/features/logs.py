@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features
+from grupa_pipeline.features.feature_set import FeatureSet, build_features
 
 START = datetime(2026, 1, 1)
 END = START + timedelta(days=28)

@@ -4,7 +4,7 @@ import pytest
 
 from grupa_pipeline.aggregates import event_window
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.features.paths import MAX_PATHS, MAX_TIMES
 from tests.grupa_pipeline.features.logs import END, START, Event, connect, entry, measure, values
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.insights.insight_writer import Insights
 from grupa_pipeline.insights.privacy import count_users, looks_like_a_name, screen, screen_catalog
 from tests.grupa_pipeline.insights import contexts, payloads, planted

@@ -14,7 +14,7 @@ from grupa.cli import main
 from grupa.cli.exit_status import ExitStatus
 from grupa.cli.run import run
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import build_features
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.segmentation.assignment import assign_users
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.grid import Candidate, Fit

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from grupa_pipeline import tables
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.features.build import FeatureSet, build_features
+from grupa_pipeline.features.feature_set import FeatureSet, build_features
 from tests.grupa_pipeline.features.logs import END, START, Event, columns, connect, entry, measure, real_log, values
 
 NAMES = ("login", "search", "proposal_create", "proposal_submit", "feature_use", "deal_complete", "drop_off")
