@@ -14,9 +14,9 @@ from dash_app.app import create_app
 from dash_app.callbacks.data import carry_out
 from dash_app.components.uploads import _read_as
 from dash_app.data.uploads import FileReport, Upload
-from dash_app.server import security
 from dash_app.uploads import upload_store
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore, safe_name
+from grupa_pipeline.auth.request_guard import MAX_BODY_BYTES
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.inbox import timestamp_format_file
 
@@ -77,7 +77,7 @@ def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
 ) -> None:
     monkeypatch.setattr(UploadStore, "start_check", lambda self, token: None)
     body = LOG + b"u2,2025-03-01T10:00:00Z,login\n" * 100_000
-    assert len(body) > security._LARGEST_BODY
+    assert len(body) > MAX_BODY_BYTES
     token = upload(client, "log.csv", body)
     assert (store.folder / token / "log.csv").read_bytes() == body
     assert client.post("/_dash-update-component", data=body, content_type="application/json").status_code == 413
