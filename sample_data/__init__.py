@@ -1,4 +1,4 @@
-"""A seeded generator of Grupa.io behaviour: who its users are, what hurts them, and the log they leave.
+"""Seeded generator of a sample event log of Grupa.io: kinds of users with planted pain points.
 
-Nothing here knows of the pipeline: it writes the CSV that a person would bring.
+Independent of the pipeline: its output is a CSV log as users upload it.
 """

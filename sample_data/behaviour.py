@@ -1,7 +1,7 @@
-"""What a block of users does over the days of a log: arrays of events, drawn from the planted kinds.
+"""Simulates a block of users over the days of a log: arrays of events, drawn from the planted kinds.
 
-Times are seconds from the start of the log (float64), users are row numbers within the block. Names, ids and files
-belong in `generate.py`. Every draw comes from one generator in a fixed order: a block is a function of its seed alone.
+Times are seconds from the start of the log (float64), users are row numbers within the block. `generate.py` adds names and
+ids and writes files. All draws come from one generator in a fixed order, so a block depends only on its seed.
 """
 
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ FEATURES = (
 )
 CODE = {name: code for code, name in enumerate(ACTIONS)}
 WITHDRAW_SHARE = 0.04
-SITTINGS = 3
-"""Times at which a proposal may be taken up again between its creation and its end."""
+REVISION_SESSIONS = 3
+"""Number of sessions between creation and end of a proposal in which it may be revised."""
 
 
 @dataclass(frozen=True)
 class Events:
-    """Parallel arrays, one entry an event; `feature` and `proposal` are -1 where the event has none."""
+    """Parallel arrays, one entry per event; `feature` and `proposal` are -1 where the event has none."""
 
     user: Ints
     time: Floats
@@ -63,7 +63,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Users:
-    """What is drawn once a user: the span of days they are around, their pace and their own mix."""
+    """Draws per user: first and last day of activity, pace, and cumulative shares of actions and features."""
 
     kind: Ints
     start: Floats
@@ -76,7 +76,7 @@ class _Users:
 def simulate(kinds: Sequence[Kind], *, users: int, days: int, activity: float, rng: np.random.Generator) -> Block:
     """Draw `users` users of the `kinds` over `days` days (day 0 is a Monday).
 
-    `activity` multiplies how often everyone comes and proposes, nothing else.
+    `activity` multiplies the rates of sessions and proposals only.
     """
     drawn = _users(kinds, users, days, rng)
     parts = [*_sessions(kinds, drawn, activity, rng), *_proposals(kinds, drawn, activity, rng)]
@@ -89,7 +89,7 @@ def simulate(kinds: Sequence[Kind], *, users: int, days: int, activity: float, r
 
 
 def _by_user(kinds: Sequence[Kind], kind: Ints, name: str) -> Floats:
-    return np.array([getattr(each, name) for each in kinds], dtype=float)[kind]
+    return np.array([getattr(entry, name) for entry in kinds], dtype=float)[kind]
 
 
 def _take(events: Events, rows: Ints) -> Events:
@@ -97,14 +97,14 @@ def _take(events: Events, rows: Ints) -> Events:
 
 
 def _users(kinds: Sequence[Kind], users: int, days: int, rng: np.random.Generator) -> _Users:
-    kind = rng.choice(len(kinds), size=users, p=[each.share for each in kinds])
+    kind = rng.choice(len(kinds), size=users, p=[entry.share for entry in kinds])
     start = rng.random(users) * np.minimum(_by_user(kinds, kind, "join_days"), days - 1)
     life = _by_user(kinds, kind, "life_days") * rng.lognormal(0, 0.2, users)
     end = np.where(life > 0, np.minimum(start + life, days), days)
     pace = rng.lognormal(0, _by_user(kinds, kind, "spread"))
-    mix = np.array([[each.mix[action] for action in MIX_ACTIONS] for each in kinds])[kind]
+    mix = np.array([[entry.mix[action] for action in MIX_ACTIONS] for entry in kinds])[kind]
     likeness = _by_user(kinds, kind, "likeness")[:, None]
-    features = np.array([_feature_weights(each) for each in kinds])[kind]
+    features = np.array([_feature_weights(entry) for entry in kinds])[kind]
     return _Users(
         kind,
         start,
@@ -121,20 +121,20 @@ def _feature_weights(kind: Kind) -> list[float]:
 
 
 def _cumulative_dirichlet(alpha: Floats, rng: np.random.Generator) -> Floats:
-    """A Dirichlet draw a row, cumulated; the small constant keeps a row of zeros from dividing by zero."""
+    """One cumulative Dirichlet draw per row; the small constant avoids dividing a row of zeros by zero."""
     draws = rng.gamma(alpha) + 1e-12
     cumulated: Floats = np.cumsum(draws / draws.sum(axis=1, keepdims=True), axis=1)
     return cumulated
 
 
 def _pick(cumulative: Floats, rng: np.random.Generator) -> Ints:
-    """One category a row of cumulative shares."""
+    """Draw one category per row of cumulative shares."""
     chosen: Ints = (cumulative[:, :-1] < rng.random(len(cumulative))[:, None]).sum(axis=1)
     return chosen
 
 
 def _clock(kinds: Sequence[Kind], kind: Ints, day: Floats, rng: np.random.Generator) -> Floats:
-    """Seconds of a visit on each `day`, at the hour the kind keeps; on weekends it avoids, the Friday before."""
+    """Time in seconds of a visit on each `day`, around the kind's peak hour; some weekend visits move to Friday."""
     day = np.floor(day)
     weekday = day % 7
     moved = (weekday >= 5) & (rng.random(len(day)) > _by_user(kinds, kind, "weekend"))
@@ -154,7 +154,7 @@ def _events(
 
 
 def _sessions(kinds: Sequence[Kind], users: _Users, activity: float, rng: np.random.Generator) -> list[Events]:
-    """Visits: a login, actions of the user's own mix seconds to minutes apart, now and then a ticket or a drop-off."""
+    """Sessions: a login, actions from the user's mix seconds to minutes apart, sometimes a ticket or drop-off."""
     span = users.end - users.start
     count = 1 + rng.poisson(_by_user(kinds, users.kind, "sessions_a_week") * users.pace * span / 7 * activity)
     user = np.repeat(np.arange(len(span)), count)
@@ -195,8 +195,8 @@ def _proposals(kinds: Sequence[Kind], users: _Users, activity: float, rng: np.ra
     sent = np.flatnonzero(submitted)
     withdrawn = sent[rng.random(len(sent)) < WITHDRAW_SHARE]
     closed = np.setdiff1d(sent[rng.random(len(sent)) < _by_user(kinds, kind[sent], "deal_share")], withdrawn)
-    done = create + took + rng.lognormal(1, 0.5, len(user)) * DAY
-    given_up = np.flatnonzero(~submitted & (rng.random(len(user)) < 0.4))
+    deal_time = create + took + rng.lognormal(1, 0.5, len(user)) * DAY
+    abandoned = np.flatnonzero(~submitted & (rng.random(len(user)) < 0.4))
     return [
         _events(user, create - 60, "login"),
         _events(user, create, "proposal_create", proposal=proposal),
@@ -204,18 +204,18 @@ def _proposals(kinds: Sequence[Kind], users: _Users, activity: float, rng: np.ra
         _events(user[sent], (create + took)[sent], "proposal_submit", proposal=sent),
         _login_before(user[sent], (create + took)[sent], took[sent], rng),
         _events(user[withdrawn], (create + took)[withdrawn] + 2 * DAY, "proposal_withdraw", proposal=withdrawn),
-        _events(user[closed], done[closed], "deal_complete", proposal=closed),
-        _events(user[given_up], (create + took)[given_up], "drop_off", proposal=given_up),
+        _events(user[closed], deal_time[closed], "deal_complete", proposal=closed),
+        _events(user[abandoned], (create + took)[abandoned], "drop_off", proposal=abandoned),
     ]
 
 
 def _revisions(user: Ints, create: Floats, took: Floats, mean: Floats, rng: np.random.Generator) -> list[Events]:
-    """Revisions of each proposal (arrays of one entry a proposal), in a few sittings between creation and end."""
+    """Revisions of each proposal (arrays with one entry per proposal), in a few sessions between creation and end."""
     revised = np.repeat(np.arange(len(user)), rng.poisson(mean))
-    sitting = revised * SITTINGS + rng.integers(SITTINGS, size=len(revised))
-    into = (sitting % SITTINGS + 1) / (SITTINGS + 1) * took[revised]
+    revision_session = revised * REVISION_SESSIONS + rng.integers(REVISION_SESSIONS, size=len(revised))
+    into = (revision_session % REVISION_SESSIONS + 1) / (REVISION_SESSIONS + 1) * took[revised]
     minutes = rng.random(len(revised)) * np.minimum(0.4 * HOUR, 0.2 * took[revised])
-    _, first = np.unique(sitting, return_index=True)
+    _, first = np.unique(revision_session, return_index=True)
     return [
         _events(user[revised], create[revised] + into + minutes, "proposal_revise", proposal=revised),
         _login_before(user[revised[first]], (create[revised] + into)[first], into[first], rng),
@@ -223,6 +223,6 @@ def _revisions(user: Ints, create: Floats, took: Floats, mean: Floats, rng: np.r
 
 
 def _login_before(user: Ints, time: Floats, since: Floats, rng: np.random.Generator) -> Events:
-    """Coming back more than half an hour (`since`, seconds) after a proposal was made begins with a login."""
-    back = np.flatnonzero(since > 0.5 * HOUR)
-    return _events(user[back], time[back] - 30 - 60 * rng.random(len(back)), "login")
+    """Logins before proposal steps more than half an hour (`since`, seconds) after the proposal was created."""
+    returning = np.flatnonzero(since > 0.5 * HOUR)
+    return _events(user[returning], time[returning] - 30 - 60 * rng.random(len(returning)), "login")

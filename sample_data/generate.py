@@ -1,8 +1,8 @@
 """Writes the sample log: `python -m sample_data.generate --out log.csv --labels labels.csv`.
 
-Names, ids, metadata and files belong here; what users do belongs in `behaviour.py`, who they are in `planted.toml`.
-Users are drawn in blocks of fixed size, each from a seed of its own, so that a log of any size is written in bounded
-memory and the first users of a large log are those of a small one.
+Adds names, ids and metadata and writes files; `behaviour.py` simulates the users, `planted.toml` defines their kinds. Users
+are drawn in blocks of fixed size with one seed each, so that memory is bounded and the first users of a large log are those
+of a small one.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sample_data.kinds import load_kinds
 
 USERS, DAYS, SEED = 3_000, 70, 7
 END = date(2025, 6, 29)
-"""Last day of the sample log, a Sunday in the past: no clock takes its events for future ones."""
+"""Last day of the sample log, a Sunday in the past, so that no event is rejected as being in the future."""
 BLOCK_USERS = 5_000
 
 STAGES = ("search", "onboarding", "pricing")
@@ -36,17 +36,17 @@ def write_log(
     activity: float = 1.0,
     labels: Path | None = None,
 ) -> int:
-    """Write a log of `users` users over the `days` days up to and with `end`, and return its number of events.
+    """Write a log of `users` users over the `days` days up to and including `end`, and return its number of events.
 
     Args:
         out: CSV to write (`.gz` compresses): user_id, timestamp, action, metadata; in time order within blocks of
             5,000 users.
         users: Users in the log; each has at least two events.
         days: Length of the log in days; weekdays are true to the calendar when it is whole weeks and `end` is a Sunday.
-        seed: Same seed, same bytes.
+        seed: Random seed; equal arguments give equal bytes.
         end: Last day of the log (UTC).
-        activity: Factor on how often everyone comes and proposes (1.0 makes about 90 events a user in ten weeks).
-        labels: CSV to write beside it with the truth: user_id, kind.
+        activity: Factor on the rates of sessions and proposals (1.0 gives about 90 events per user in ten weeks).
+        labels: CSV to write with the true kinds: user_id, kind.
     """
     written = 0
     with pa.output_stream(out) as stream:
@@ -60,17 +60,17 @@ def write_log(
 
 
 def write_truth(path: Path, *, users: int = USERS, days: int = DAYS, seed: int = SEED) -> None:
-    """Write which kind each user of the log with the same arguments is: user_id, kind."""
+    """Write the kind of each user of the log with the same arguments: user_id, kind."""
     names = pa.array([kind.name for kind in load_kinds()])
     kind = np.concatenate([block.kind for block in blocks(users=users, days=days, seed=seed)])
     csv.write_csv(pa.table({"user_id": _user_ids(np.arange(users)), "kind": names.take(pa.array(kind))}), path)
 
 
 def blocks(*, users: int = USERS, days: int = DAYS, seed: int = SEED, activity: float = 1.0) -> Iterator[Block]:
-    """The log's users and events, block by block."""
+    """Simulate the users and events of the log, block by block."""
     for first in range(0, users, BLOCK_USERS):
         rng = np.random.default_rng([seed, first // BLOCK_USERS])
-        # Always a whole block, cut afterwards: a user stays the same whoever comes after.
+        # Simulate a whole block and truncate it, so that users do not depend on the number of users.
         yield _first_users(
             simulate(load_kinds(), users=BLOCK_USERS, days=days, activity=activity, rng=rng), users - first
         )
@@ -79,8 +79,8 @@ def blocks(*, users: int = USERS, days: int = DAYS, seed: int = SEED, activity: 
 def _first_users(block: Block, users: int) -> Block:
     if users >= BLOCK_USERS:
         return block
-    kept = block.events.user < users
-    events = type(block.events)(*(values[kept] for values in vars(block.events).values()))
+    mask = block.events.user < users
+    events = type(block.events)(*(values[mask] for values in vars(block.events).values()))
     return Block(block.kind[:users], block.mobile[:users], block.paid[:users], events)
 
 
@@ -104,7 +104,7 @@ def _user_ids(users: np.ndarray) -> pa.Array:
 
 
 def _metadata(block: Block, block_number: int) -> pa.Array:
-    """One JSON object an event: device and plan always, feature, proposal_id or stage where the event has one."""
+    """One JSON object per event: device and plan; feature, proposal_id or stage where the event has one."""
     events = block.events
     device = pa.array(["desktop", "mobile"]).take(pa.array(block.mobile[events.user].astype(int)))
     plan = pa.array(["free", "pro"]).take(pa.array(block.paid[events.user].astype(int)))
@@ -135,16 +135,16 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--end", type=date.fromisoformat, default=END, help="last day, YYYY-MM-DD (default: %(default)s)"
     )
-    parser.add_argument("--activity", type=float, default=1.0, help="factor on how often everyone comes")
+    parser.add_argument("--activity", type=float, default=1.0, help="factor on the rates of sessions and proposals")
     return parser
 
 
 def main() -> None:
-    """Write a log as the command line asks."""
-    asked = vars(_arguments().parse_args())
+    """Write a log with the options of the command line."""
+    options = vars(_arguments().parse_args())
     begun = datetime.now(UTC)
-    events = write_log(asked.pop("out"), **asked)
-    print(f"{events:,} events of {asked['users']:,} users in {(datetime.now(UTC) - begun).total_seconds():.1f} s")
+    events = write_log(options.pop("out"), **options)
+    print(f"{events:,} events of {options['users']:,} users in {(datetime.now(UTC) - begun).total_seconds():.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The planted kinds of users, read from `planted.toml`.
 
-What a kind is belongs in the TOML file; how its users act over time belongs in `behaviour.py`.
+The TOML file defines the kinds; `behaviour.py` simulates their users.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ PLANTED_FILE = Path(__file__).with_name("planted.toml")
 
 @dataclass(frozen=True)
 class Pain:
-    """Something planted to go worse for one kind, the measure it shows in, and whether `higher` or `lower` is worse."""
+    """A planted pain point of a kind, the measure that shows it, and whether `higher` or `lower` is worse."""
 
     pain: str
     measure: str
@@ -23,10 +23,10 @@ class Pain:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of users. `planted.toml` says what each number means and in which unit."""
+    """One kind of users. `planted.toml` documents each number and its unit."""
 
     name: str
-    says: str
+    description: str
     share: float
     cluster: bool
     join_days: float

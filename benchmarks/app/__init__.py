@@ -1,1 +1,1 @@
-"""How quick the app is over a warehouse of many users, measured in a real Chromium."""
+"""Benchmarks the app's response times on a warehouse with many users, in Chromium."""

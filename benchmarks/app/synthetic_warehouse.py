@@ -1,4 +1,4 @@
-"""A warehouse of any number of users to look at: a small run's snapshot, its per-user tables drawn out to as many."""
+"""Creates a warehouse with any number of users by resampling the per-user tables of a small run's snapshot."""
 
 from pathlib import Path
 
@@ -16,40 +16,42 @@ RUN_USERS = 3_000
 
 
 def make_warehouse(folder: Path, users: int, seed: int = 1) -> Path:
-    """The warehouse `folder`, made unless it is there: clusters of a run on 3,000 users, with `users` users to look at."""
-    if (folder / "made").exists():
+    """Create the warehouse `folder` unless it exists: clusters of a run on 3,000 users, with `users` users."""
+    if (folder / "complete").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     write_log(folder / "log.csv", users=RUN_USERS)
     run(Settings(warehouse=folder), [folder / "log.csv"])
-    _draw_out(Publication(folder), users, np.random.default_rng(seed))
-    (folder / "made").touch()
+    _resample(Publication(folder), users, np.random.default_rng(seed))
+    (folder / "complete").touch()
     return folder
 
 
-def _draw_out(publication: Publication, users: int, rng: np.random.Generator) -> None:
-    """Publish the snapshot again with `users` users: each one like a user of the run, a little beside it on the map."""
-    made = {table: publication.load_published(table, END) for table in SNAPSHOT_TABLES}
+def _resample(publication: Publication, users: int, rng: np.random.Generator) -> None:
+    """Publish the snapshot again with `users` users, each a copy of a user of the run, moved slightly on the map."""
+    tables = {table: publication.load_published(table, END) for table in SNAPSHOT_TABLES}
     states = publication.states(END)
-    everyone = next(rows for table, rows in made.items() if table.name == "user_clusters")
-    like = rng.integers(0, everyone.num_rows, users)
-    drawn = {table: _drawn(table, rows, everyone["user_id"], like, rng) for table, rows in made.items()}
-    drawn = {table: _resized(table, rows, users / everyone.num_rows) for table, rows in drawn.items()}
+    clustered_users = next(rows for table, rows in tables.items() if table.name == "user_clusters")
+    source = rng.integers(0, clustered_users.num_rows, users)
+    drawn = {
+        table: _resampled_table(table, rows, clustered_users["user_id"], source, rng) for table, rows in tables.items()
+    }
+    drawn = {table: _resized(table, rows, users / clustered_users.num_rows) for table, rows in drawn.items()}
     publish_drawn(publication, END, drawn, states)
 
 
-def _drawn(
-    table: Table, rows: pa.Table, everyone: pa.ChunkedArray, like: np.ndarray, rng: np.random.Generator
+def _resampled_table(
+    table: Table, rows: pa.Table, clustered_users: pa.ChunkedArray, source: np.ndarray, rng: np.random.Generator
 ) -> pa.Table:
-    """The rows of the users that the new ones are like; who has no row in `table` is without one."""
+    """The rows of `table` for the new users, copied from their `source` users; users without a row are skipped."""
     if "user_id" not in rows.column_names:
         return rows
-    place = {user: at for at, user in enumerate(rows["user_id"].to_pylist())}
-    of_user = np.array([place.get(user, -1) for user in everyone.to_pylist()])[like]
-    kept = np.flatnonzero(of_user >= 0)
-    rows = rows.take(pa.array(of_user[kept]))
+    position = {user: at for at, user in enumerate(rows["user_id"].to_pylist())}
+    of_user = np.array([position.get(user, -1) for user in clustered_users.to_pylist()])[source]
+    present = np.flatnonzero(of_user >= 0)
+    rows = rows.take(pa.array(of_user[present]))
     rows = rows.set_column(
-        rows.column_names.index("user_id"), "user_id", pa.array([f"user_{number:07}" for number in kept])
+        rows.column_names.index("user_id"), "user_id", pa.array([f"user_{number:07}" for number in present])
     )
     for name in {"x", "y"} & set(rows.column_names):
         moved = rows[name].to_numpy() + rng.normal(scale=0.15, size=rows.num_rows)
@@ -58,7 +60,7 @@ def _drawn(
 
 
 def _resized(table: Table, rows: pa.Table, factor: float) -> pa.Table:
-    """Counts of users in `clusters` and `segmentations`, as many times as there are now."""
+    """Scale the counts of users and events in `clusters` and `segmentations` by `factor`."""
     for name in {"clusters": ("size",), "segmentations": ("users", "events")}.get(table.name, ()):
         counts = pa.array(np.rint(rows[name].to_numpy() * factor).astype(np.int64))
         rows = rows.set_column(rows.column_names.index(name), name, counts)

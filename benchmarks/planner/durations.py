@@ -1,8 +1,8 @@
-"""Durations predicted from the first weeks of a log against what its later weeks held.
+"""Compares durations predicted from the first weeks of a log with its later weeks.
 
-At each whole week, the forecast sees what happened before; then a test is imagined to start, and the days until it has 25%,
-50%, 75% and 95% of the different eligible users of the (at most eight) weeks that followed are compared. A user is
-eligible from the third event on, counted as they come: no hindsight. Targets reached within a week are left out.
+At each whole week a test is assumed to start, and the forecast uses only earlier events. It predicts the days until the test
+has enrolled 25%, 50%, 75% and 95% of the distinct eligible users of the following weeks (at most eight). A user is eligible
+from the third event on, as of that time. Targets reached within a week are excluded.
 """
 
 import os
@@ -21,19 +21,19 @@ WEEKS = 14
 ELIGIBLE_FROM = 3
 NEVER = 3660.0
 RULES = ("ours", "visits a day", "users a day", "hindsight")
-"""The forecast; users a day times days; different users of the log over its days; and the same curve fitted to the whole
-log, later weeks included: what it still errs by is the coming and going of users that no average foretells."""
+"""The forecast; daily visits, and distinct users of the log per day, extrapolated linearly; and the forecast's curve fitted to
+the whole log, whose remaining error no forecast can avoid."""
 Log = tuple[NDArray[np.int64], NDArray[np.int64], int]
 
 
 def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
-    """Relative errors in days, before rounding, of the forecast, of two linear rules, and with hindsight.
+    """Relative errors of predicted days, before rounding, by rule (`RULES`).
 
-    For each, of the days until the users have come, and (`..., exposed`) of the whole test with its exposure window.
+    Each rule has the errors of the days until enrolment and, as `..., exposed`, of the whole test with its exposure window.
     """
     users, days, length = log
     hindsight = replace(forecast_enrolment(users, days, length), level=1.0)
-    found: dict[str, list[float]] = {}
+    result: dict[str, list[float]] = {}
     for cutoff in range(first_cutoff, length - 13, 7 if length < 400 else 56):
         seen, later = days < cutoff, (days >= cutoff) & (days < cutoff + 56)
         if seen.sum() < 50 or later.sum() < 50:
@@ -42,17 +42,17 @@ def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
         visits = len(np.unique(users[seen] * length + days[seen])) / cutoff
         new_users = len(np.unique(users[seen])) / cutoff
         for wanted, actual in _targets(users[later], days[later] - cutoff):
-            ours, known = (each.days_until(wanted) or NEVER for each in (forecast, hindsight))
+            ours, known = (curve.days_until(wanted) or NEVER for curve in (forecast, hindsight))
             predictions = (ours, wanted / visits, wanted / new_users, known)
             for rule, predicted in zip(RULES, predictions, strict=True):
                 miss = abs(predicted - actual)
-                found.setdefault(rule, []).append(miss / actual)
-                found.setdefault(f"{rule}, exposed", []).append(miss / (actual + EXPOSURE_DAYS))
-    return found
+                result.setdefault(rule, []).append(miss / actual)
+                result.setdefault(f"{rule}, exposed", []).append(miss / (actual + EXPOSURE_DAYS))
+    return result
 
 
 def _targets(users: NDArray[np.int64], days: NDArray[np.int64]) -> Iterator[tuple[float, float]]:
-    """Users wanted, and the (fractional) day on which so many different ones had come."""
+    """Target numbers of users, and the (fractional) day on which so many distinct users had visited."""
     first = np.full(users.max() + 1, -1)
     order = np.argsort(-days, kind="stable")
     first[users[order]] = days[order]
@@ -66,7 +66,7 @@ def _targets(users: NDArray[np.int64], days: NDArray[np.int64]) -> Iterator[tupl
 
 
 def planted(seed: int = 3) -> dict[str, Log]:
-    """Logs of which the law is known: who comes, how often, and how new users arrive."""
+    """Simulated logs with known visit rates and arrivals of users."""
     rng = np.random.default_rng(seed)
     length = 7 * WEEKS
     weekday = np.tile([1, 1, 1, 1, 1, 0.4, 0.3], WEEKS)
@@ -109,36 +109,36 @@ def _visits(
     stay: NDArray[np.float64] | None = None,
     weekday: NDArray[np.float64] | None = None,
 ) -> Log:
-    """Users with gamma-distributed rates of visits, from a first day for some days, weighted by weekday."""
+    """Simulate users with gamma-distributed visit rates from day `start` for `stay` days, weighted by weekday."""
     rate = rng.gamma(shape, a_day / shape, users)[:, None] * (np.ones(length) if weekday is None else weekday)
-    came = rng.random((users, length)) < -np.expm1(-rate)
+    visited = rng.random((users, length)) < -np.expm1(-rate)
     day = np.arange(length)
     if start is not None and stay is not None:
-        came &= (day >= start[:, None]) & (day < (start + stay)[:, None])
-    found = np.nonzero(came)
-    return found[0], found[1], length
+        visited &= (day >= start[:, None]) & (day < (start + stay)[:, None])
+    visitors, visit_days = np.nonzero(visited)
+    return visitors, visit_days, length
 
 
 def real() -> dict[str, Log]:
-    """Real logs that are there (GRUPA_REAL_LOGS, default ../shared/data); a missing one is left out."""
+    """Real logs from GRUPA_REAL_LOGS (default ../shared/data); missing ones are skipped."""
     folder = Path(os.environ.get("GRUPA_REAL_LOGS", "../shared/data"))
-    found = {}
+    logs = {}
     loans = folder / "bpi2012_loans.csv.gz"
     course = folder / "moodle_edify_raw.csv.gz"
     if loans.exists():
-        found["bpi2012_loans"] = _eligible_days(loans, "try_cast(timestamp AS TIMESTAMPTZ)::TIMESTAMP")
-        users, days, length = found["bpi2012_loans"]
+        logs["bpi2012_loans"] = _eligible_days(loans, "try_cast(timestamp AS TIMESTAMPTZ)::TIMESTAMP")
+        users, days, length = logs["bpi2012_loans"]
         first = np.unique(users, return_index=True)[1]
-        found["bpi2012_loans, each user once"] = users[first], days[first], length
+        logs["bpi2012_loans, each user once"] = users[first], days[first], length
     if course.exists():
-        found["moodle_edify_raw (270 users, 4.6 years)"] = _eligible_days(
+        logs["moodle_edify_raw (270 users, 4.6 years)"] = _eligible_days(
             course, "try_strptime(timestamp, '%d/%m/%y, %H:%M')"
         )
-    return found
+    return logs
 
 
 def _eligible_days(path: Path, at: str) -> Log:
-    """(user, day) of every event from the user's third on, in the order of user and time."""
+    """User and day of every event from each user's third on, sorted by user and time."""
     rows = duckdb.execute(
         f"""
         WITH events AS (

@@ -1,4 +1,4 @@
-"""Planted histories: the same users day after day, and what happens to their kinds. Tables only, as in `planted.py`."""
+"""Planted histories: feature tables of the same users day by day, while their kinds change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.segmentation.planted import Kinds, draw_kinds, draw_users
+from benchmarks.segmentation.planted import ACTION_SHARES, Kinds, draw_kinds, draw_users
 
 USERS = 900
 WINDOW_DAYS = 28
@@ -22,10 +22,9 @@ class Day:
 
 
 def drifting_days(seed: int, days: int = 30, turnover: float = 0.05) -> Iterator[Day]:
-    """Six kinds; each day a share of the users is replaced by others of their kind, all are measured anew, and kinds
-    drift.
+    """Six drifting kinds; each day a share of the users is replaced by others of their kind, and all values vary.
 
-    Over the days each kind's mix of actions moves a fifth of the way to another one's, and its rhythm by a fifth.
+    Over the days each kind's mix of actions moves a fifth of the way to another kind's, and its rhythm by a fifth.
     """
     rng = np.random.default_rng(seed)
     first, last = draw_kinds(rng, 6, 0.8), draw_kinds(rng, 6, 0.8)
@@ -33,7 +32,7 @@ def drifting_days(seed: int, days: int = 30, turnover: float = 0.05) -> Iterator
     ids = np.array([f"u{i:05d}" for i in range(USERS)], dtype=object)
     table = draw_users(rng, first, kind)
     for number in range(days):
-        yield Day(number, *_indexed(_measured_anew(rng, table), kind, ids))
+        yield Day(number, *_indexed(_remeasured(rng, table), kind, ids))
         kinds = _between(first, last, 0.2 * number / days)
         gone = rng.choice(USERS, round(turnover * USERS), replace=False)
         ids[gone] = [f"u{number:02d}x{i:05d}" for i in gone]
@@ -41,10 +40,10 @@ def drifting_days(seed: int, days: int = 30, turnover: float = 0.05) -> Iterator
 
 
 def changing_days(seed: int, change: str, days: int = WINDOW_DAYS, step: int = 2) -> Iterator[Day]:
-    """Five kinds; after day 0 half of kind 0 takes up a way of its own (`split`) or all of it that of kind 1 (`merge`).
+    """Five kinds; after day 0 half of kind 0 moves to a new behaviour (`split`), or all of it to that of kind 1 (`merge`).
 
-    The window is `WINDOW_DAYS` long, so a user's features move to the new way by one part in as many each day. The
-    truth holds the new kinds, 5 for the half that split off, from the start.
+    The window is `WINDOW_DAYS` long, so each day a user's features move to the new behaviour by 1/WINDOW_DAYS. The
+    truth has the new kinds from the start, with 5 for the half that split off.
     """
     rng = np.random.default_rng(seed)
     kinds = draw_kinds(rng, 6, 0.8)
@@ -57,7 +56,7 @@ def changing_days(seed: int, change: str, days: int = WINDOW_DAYS, step: int = 2
         table = before.copy()
         part = number / WINDOW_DAYS
         table[movers] = (1 - part) * before[movers].fillna(20) + part * after[movers].fillna(20)
-        yield Day(number, *_indexed(_measured_anew(rng, table), later, ids))
+        yield Day(number, *_indexed(_remeasured(rng, table), later, ids))
 
 
 def _between(first: Kinds, last: Kinds, part: float) -> Kinds:
@@ -65,12 +64,11 @@ def _between(first: Kinds, last: Kinds, part: float) -> Kinds:
     return replace(first, mix=mix, sessions=first.sessions * (1 + part), events=first.events * (1 - part / 2))
 
 
-def _measured_anew(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
-    """The same users a day later: every value moves by about 4%, shares still sum to one."""
+def _remeasured(rng: np.random.Generator, table: pd.DataFrame) -> pd.DataFrame:
+    """The same users a day later: every value varies by about 4%, and shares still sum to one."""
     moved = table * rng.lognormal(0, 0.04, table.shape)
-    shares = [name for name in table if name.startswith("share_")]
-    moved[shares] = moved[shares].div(moved[shares].sum(axis=1), axis=0)
-    moved["concentration"] = (moved[shares] ** 2).sum(axis=1)
+    moved[ACTION_SHARES] = moved[ACTION_SHARES].div(moved[ACTION_SHARES].sum(axis=1), axis=0)
+    moved["concentration"] = (moved[ACTION_SHARES] ** 2).sum(axis=1)
     return moved
 
 

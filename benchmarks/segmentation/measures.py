@@ -1,4 +1,4 @@
-"""What is measured on one segmentation or one history of them: numbers only, no goals."""
+"""Measures of one segmentation or a history of segmentations; the goals are in `result_rows.py`."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.segment import segment
 
 FIRST_DAY = date(2026, 1, 1)
-NOBODYS = "-"
-"""Stands for the id of a kind of which no cluster holds most users."""
+NO_MAJORITY = "-"
+"""Placeholder id of a kind without a cluster that holds most of its users."""
 
 
 def run(planted: Planted, seed: int) -> Segmentation:
@@ -31,7 +31,7 @@ def run(planted: Planted, seed: int) -> Segmentation:
 
 
 def agreement(truth: pd.Series, labels: pd.Series, *, assigned_only: bool) -> float:
-    """Adjusted Rand index of two labellings of the same users; None counts as a label of its own unless left out."""
+    """Adjusted Rand index of two labellings of the same users; None is a label of its own unless `assigned_only`."""
     labels = labels.reindex(truth.index)
     keep = labels.notna() if assigned_only else pd.Series(True, index=truth.index)
     return float(adjusted_rand_score(truth[keep], labels[keep].fillna("-").astype(str))) if keep.any() else 0.0
@@ -44,7 +44,7 @@ def collapsed(result: Segmentation) -> bool:
 
 
 def kinds_shown(planted: Planted, result: Segmentation) -> float:
-    """Share of the planted kinds of which some cluster holds most users and in which they are the majority."""
+    """Share of planted kinds for which some cluster holds most of their users and has them as its majority."""
     table = pd.crosstab(planted.truth, result.users["cluster_id"])
     table = table.reindex(index=range(planted.kinds), fill_value=0)
     if table.empty:
@@ -56,7 +56,7 @@ def kinds_shown(planted: Planted, result: Segmentation) -> float:
 
 
 def rivals(planted: Planted, seed: int) -> dict[str, pd.Series]:
-    """k-means on our scaled features and NMF on min-max scaled ones, both told the true number of kinds."""
+    """Labels by k-means on Grupa's scaled features and NMF on min-max scaled ones, with the true number of kinds."""
     features = planted.features.sort_index()
     prepared = prepare(features)
     rows = prepared.rows[prepared.row_of_user]
@@ -81,8 +81,8 @@ def subsample_agreement(planted: Planted, seed: int) -> float:
 def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
     """ARI over users assigned by both: bounded against unbounded landmarks, and two unbounded fits of different seeds.
 
-    The parameters are those that the bounded run chose. Stability and null are left at their least, being of no use here,
-    so no cluster of the unbounded fits is hidden as unstable.
+    All use the parameters that the bounded run chose. Stability and null use minimal settings, as they do not
+    matter here, so no cluster of the unbounded fits is hidden as unstable.
     """
     bounded = segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
     chosen = bounded.parameters["candidate"]
@@ -140,33 +140,33 @@ def segment_history(days: Iterable[Day], seed: int) -> SegmentedHistory:
     return SegmentedHistory(seen, results)
 
 
-def ids_right(segmented: SegmentedHistory) -> float:
-    """Share of (day, kind) after the first day on which more than half of the kind's users carry the id that they did then.
+def id_accuracy(segmented: SegmentedHistory) -> float:
+    """Share of (day, kind) after the first day where most of the kind's users have the same id as on the first day.
 
-    A kind counts as wrong on all days where most of its users had no id on the first, or the same as another kind's.
+    A kind counts as wrong on all days if it had no majority id on the first day, or the same one as another kind.
     """
     majorities = [
-        result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_held_by_most)
+        result.users["cluster_id"].groupby(day.truth.reindex(result.users.index)).agg(_majority_id)
         for day, result in zip(segmented.days, segmented.results, strict=True)
     ]
     first = majorities[0]
-    first = first.mask((first == NOBODYS) | first.duplicated(keep=False))
+    first = first.mask((first == NO_MAJORITY) | first.duplicated(keep=False))
     return float(np.mean([(later == first).mean() for later in majorities[1:]]))
 
 
-def _held_by_most(ids: pd.Series) -> str:
+def _majority_id(ids: pd.Series) -> str:
     counts = ids.value_counts()
-    return str(counts.index[0]) if len(counts) and counts.iloc[0] > len(ids) / 2 else NOBODYS
+    return str(counts.index[0]) if len(counts) and counts.iloc[0] > len(ids) / 2 else NO_MAJORITY
 
 
-def named_within(segmented: SegmentedHistory, change: str, days: int) -> bool:
-    """Whether a `change` (split or merge) was told within `days`, of the right clusters and no other.
+def detected_within(segmented: SegmentedHistory, change: str, days: int) -> bool:
+    """Whether a `change` (split or merge) was detected within `days` days, for the right clusters only.
 
-    Most users of both clusters, the one before and the one after, are of those whom it concerns: of a split, both halves
-    (kinds 0 and 5: either may keep the old id); of a merge, those who moved and those they joined (kind 1).
+    A detection is right if most users of both clusters, before and after, are of the kinds concerned: for a split both
+    halves (kinds 0 and 5, as either may keep the old id), for a merge kind 1, which the movers joined.
     """
     concerned = [0, 5] if change == "split" else [1]
-    told = []
+    detections = []
     for before, result, day in zip(segmented.results, segmented.results[1:], segmented.days[1:], strict=False):
         links = result.transitions[result.transitions["kind"] == change]
         for link in links.itertuples():
@@ -175,12 +175,14 @@ def named_within(segmented: SegmentedHistory, change: str, days: int) -> bool:
                 result.users["cluster_id"] == link.to_cluster_id,
             )
             of_old, of_new = day.truth.reindex(old.index[old]), day.truth.reindex(new.index[new])
-            told.append((day.number, all(of.isin(concerned).mean() > 0.5 for of in (of_old, of_new))))
-    return bool(told) and all(right for _, right in told) and min(number for number, _ in told) <= days
+            detections.append((day.number, all(kinds.isin(concerned).mean() > 0.5 for kinds in (of_old, of_new))))
+    return (
+        bool(detections) and all(right for _, right in detections) and min(number for number, _ in detections) <= days
+    )
 
 
-def fingerprint(result: Segmentation) -> str:
-    """A hash of all that a segmentation says, for comparing repeats."""
+def result_hash(result: Segmentation) -> str:
+    """SHA-256 of all results of a segmentation, for comparing repeated runs."""
     tables = (
         result.candidates.astype(str),
         result.embedding,

@@ -2,7 +2,7 @@
 
 A user draws a number of events, a mix of actions around their kind's, a session rhythm and a recency; the features are
 what the draws show: shares that sum to one and carry counting noise, rates, gaps, spans and a duration that only some
-users have. Nothing here knows of the segmentation.
+users have. Independent of the segmentation.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily, column_name
+
 ACTIONS = 14
+ACTION_SHARES = [column_name(FeatureFamily.ACTION_SHARE, f"a{number:02d}") for number in range(ACTIONS)]
+"""The columns of a table that are shares of actions."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def draw_users(rng: np.random.Generator, kinds: Kinds, kind: np.ndarray, loosene
     recency = rng.exponential(kinds.recency[kind])
     hours = rng.lognormal(np.log(kinds.hours[kind]), 0.6 * looseness, n)
     shares = counts / events[:, None]
-    table = pd.DataFrame({f"share_a{i:02d}": shares[:, i] for i in range(ACTIONS)})
+    table = pd.DataFrame(shares, columns=ACTION_SHARES)
     table["sessions_per_week"] = sessions
     table["events_per_session"] = np.maximum(1.0, depth)
     table["recency_days"] = recency

@@ -1,7 +1,7 @@
-"""Seeded planted event logs, and the features that the features room makes of them: the whole way that a real log goes.
+"""Seeded planted event logs and their features, computed by `grupa_pipeline.features` as for a real log.
 
 A user has a rate of sessions, a number of events a session, a mix of actions and a pace; kinds differ in all four. Without
-kinds, latent factors move them, and nobody belongs anywhere. Nothing here knows of the segmentation.
+kinds, only latent factors vary, so there are no clusters. Independent of the segmentation.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from grupa_pipeline.features.feature_set import build_features
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = ("A_APPROVED", "A_DECLINED", "A_CANCELLED", "A_REGISTERED", "A_ACTIVATED")
 LATE = ("O_ACCEPTED", "O_DECLINED", "O_CANCELLED", "O_SENT_BACK", "O_SELECTED")
-"""What tells a label: the decision, what is written down with it, and the offer steps that come after or with it."""
+"""Steps that reveal a label: the decision, its records, and the offer steps at the same time or later."""
 
 
 def loans(seed: int) -> Iterator[tuple[str, str]]:

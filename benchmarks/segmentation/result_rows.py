@@ -1,4 +1,4 @@
-"""The rows of the table: which log, which measure, which goal. One function a row or a few that share their runs."""
+"""The rows of the benchmark table: log, measure and goal. One function per row, or per group of rows that share runs."""
 
 import subprocess
 import sys
@@ -91,15 +91,15 @@ def recovered(seeds: range) -> Iterator[Figure]:
         ours, kmeans, nmf, everyone, share = np.median(rows, axis=0)
         yield Figure(f"ARI over assigned users: {name}", f">= {goal}", f"{ours:.3f}", bool(ours >= goal))
         best = max(kmeans, nmf)
-        told = f"k-means {kmeans:.3f}, NMF {nmf:.3f}"
+        text = f"k-means {kmeans:.3f}, NMF {nmf:.3f}"
         close = bool(ours >= best - 0.02)
-        yield Figure(f"  beside k-means and NMF (true k): {name}", f">= {best - 0.02:.3f}", told, close)
+        yield Figure(f"  beside k-means and NMF (true k): {name}", f">= {best - 0.02:.3f}", text, close)
         yield Figure(f"  over all users: {name}", "", f"{everyone:.3f}", None)
         yield Figure(f"share assigned: {name}", f">= {share_goal}", f"{share:.3f}", bool(share >= share_goal))
     for name in ("unequal", "long tail", "unequal log", "long tail log"):
         ours, kmeans, nmf, everyone, share = np.median([_compared(name, seed) for seed in seeds], axis=0)
-        told = f"{ours:.3f} (k-means {kmeans:.3f}, NMF {nmf:.3f}; all users {everyone:.3f}; assigned {share:.3f})"
-        yield Figure(f"ARI over assigned users: {name}", "", told, None)
+        text = f"{ours:.3f} (k-means {kmeans:.3f}, NMF {nmf:.3f}; all users {everyone:.3f}; assigned {share:.3f})"
+        yield Figure(f"ARI over assigned users: {name}", "", text, None)
 
 
 @cache
@@ -137,8 +137,8 @@ def stable(seeds: range) -> Iterator[Figure]:
     for name in everywhere:
         shares = [measures.kinds_shown(_log(name, seed), _run(name, seed)) for seed in seeds]
         share = float(np.median(shares))
-        told = f"{share:.3f} (mean {np.mean(shares):.3f})"
-        yield Figure(f"share of planted kinds shown: {name}", ">= 0.95", told, share >= 0.95)
+        text = f"{share:.3f} (mean {np.mean(shares):.3f})"
+        yield Figure(f"share of planted kinds shown: {name}", ">= 0.95", text, share >= 0.95)
 
 
 def noise(seeds: range) -> Iterator[Figure]:
@@ -149,31 +149,31 @@ def noise(seeds: range) -> Iterator[Figure]:
             planted_shares.append(float((truth < 0).mean()))
             gaps.append(float(labels.isna().mean()) - planted_shares[-1])
         gap = float(np.median(gaps))
-        told = f"{gap:+.3f} (planted {np.median(planted_shares):.3f})"
-        yield Figure(f"unassigned less planted noise: {name}", "within 0.05", told, abs(gap) <= 0.05)
+        text = f"{gap:+.3f} (planted {np.median(planted_shares):.3f})"
+        yield Figure(f"unassigned less planted noise: {name}", "within 0.05", text, abs(gap) <= 0.05)
 
 
 def same_ids(seeds: range) -> Iterator[Figure]:
-    value = float(np.median([measures.ids_right(measures.segment_history(days.drifting_days(s), s)) for s in seeds]))
+    value = float(np.median([measures.id_accuracy(measures.segment_history(days.drifting_days(s), s)) for s in seeds]))
     yield Figure("ids right over 30 days, 5% replaced daily, drift", ">= 98%", f"{value:.1%}", value >= 0.98)
 
 
 def changes(seeds: range) -> Iterator[Figure]:
     for change in ("split", "merge"):
         segmented = [measures.segment_history(days.changing_days(seed, change), seed) for seed in seeds]
-        early = float(np.mean([measures.named_within(each, change, 14) for each in segmented]))
-        late = float(np.mean([measures.named_within(each, change, days.WINDOW_DAYS) for each in segmented]))
+        early = float(np.mean([measures.detected_within(history, change, 14) for history in segmented]))
+        late = float(np.mean([measures.detected_within(history, change, days.WINDOW_DAYS) for history in segmented]))
         yield Figure(
             f"{change} named right within 14 days", ">= 90%", f"{early:.0%} (within 28: {late:.0%})", early >= 0.9
         )
 
 
 def bounded(seeds: range) -> Iterator[Figure]:
-    """On three seeds at most: each takes three large fits."""
+    """Uses at most three seeds, as each needs three large fits."""
     pairs = np.array([measures.bound_cost(planted.overlapping(seed, users=30_000), seed) for seed in seeds[:3]])
     cost = float(np.median(pairs[:, 1] - pairs[:, 0]))
-    told = "; ".join(f"{ours:.3f} (two unbounded fits {two:.3f})" for ours, two in pairs)
-    yield Figure("landmarks against no bound, 30,000 users (ARI)", "median cost <= 0.020", told, cost <= 0.02)
+    text = "; ".join(f"{ours:.3f} (two unbounded fits {two:.3f})" for ours, two in pairs)
+    yield Figure("landmarks against no bound, 30,000 users (ARI)", "median cost <= 0.020", text, cost <= 0.02)
 
 
 def rules(seeds: range) -> Iterator[Figure]:
@@ -187,21 +187,21 @@ def rules(seeds: range) -> Iterator[Figure]:
 
 
 def equal_repeats(seeds: range) -> Iterator[Figure]:
-    """Each seed once again in this process, with users and columns in another order, and once in a new process."""
+    """Repeats each seed in this process, with users and columns in another order, and in a new process."""
     again = elsewhere = 0
     for seed in seeds:
         log = planted.overlapping(seed, users=REPEATED)
-        first = measures.fingerprint(measures.run(log, seed))
+        first = measures.result_hash(measures.run(log, seed))
         shuffled = log.features.sample(frac=1, random_state=seed)[sorted(log.features, reverse=True)]
-        again += first == measures.fingerprint(measures.run(planted.Planted(shuffled, log.truth, log.kinds), seed))
+        again += first == measures.result_hash(measures.run(planted.Planted(shuffled, log.truth, log.kinds), seed))
         code = (
             "from benchmarks.segmentation import measures, planted; "
-            f"print(measures.fingerprint(measures.run(planted.overlapping({seed}, users={REPEATED}), {seed})))"
+            f"print(measures.result_hash(measures.run(planted.overlapping({seed}, users={REPEATED}), {seed})))"
         )
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         elsewhere += first == output.strip()
-    told = f"{again} of {len(seeds)}, in another process {elsewhere} of {len(seeds)}"
-    yield Figure("equal tables on repeats", "all", told, again == elsewhere == len(seeds))
+    text = f"{again} of {len(seeds)}, in another process {elsewhere} of {len(seeds)}"
+    yield Figure("equal tables on repeats", "all", text, again == elsewhere == len(seeds))
 
 
 def real_log(seeds: range) -> Iterator[Figure]:

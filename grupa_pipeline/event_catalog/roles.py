@@ -1,6 +1,6 @@
-"""Roles of actions: proposal steps, feature use, good or bad outcomes; by their names, or by a TOML file.
+"""Roles of actions (proposal steps, feature use, good or bad outcomes), from a TOML file or inferred from names.
 
-`default_role` is the only place that infers a meaning from a name.
+Only `default_role` infers a meaning from a name.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ _FILE_KEYS: Mapping[tuple[str, str], str] = {
     ("outcomes", "good"): "good",
     ("outcomes", "bad"): "bad",
 }
-"""Field of `Roles` by its place in the file: (table, key)."""
+"""Field of `Roles` by its position in the file: (table, key)."""
 
 
 class RolesError(ValueError):
-    """A roles file cannot be used; the message names the file, the line and what to do.
+    """A roles file cannot be used; the message has the file, the line and a remedy.
 
     Attributes:
         file: Name of the file, without its folder.
-        line: Line of the problem; None where it has none or it is not known.
+        line: Line of the problem; None where it is unknown.
     """
 
     def __init__(self, file: str, problem: str, line: int | None = None) -> None:
@@ -100,13 +100,13 @@ class Roles:
         return cls(**_fields(document, text, path.name))
 
     def sha256(self) -> str:
-        """Hash of the roles, the rules for names included."""
+        """Hash of the roles, including the rules for names."""
         rules = {role: [[sorted(group) for group in rule] for rule in rules] for role, rules in _RULES.items()}
         text = json.dumps([asdict(self), rules, sorted(_NOT_AN_OUTCOME)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def assign(self, actions: Iterable[str]) -> dict[str, Role]:
-        """Role of each action that has one. An exact name precedes a `*` pattern, and that the rules for names."""
+        """Role of each action that has one. Precedence: an exact name, a `*` pattern, the rules for names."""
         assigned = {action: self._listed(action) or self._by_name(action) for action in actions}
         return {action: role for action, role in assigned.items() if role is not None}
 
@@ -125,7 +125,7 @@ class Roles:
 
 
 def _only_stars(pattern: str) -> str:
-    """`pattern` for fnmatch with `?` and `[` escaped, as they occur in action names."""
+    """`pattern` for fnmatch with `?` and `[` escaped, as action names may contain them."""
     return re.sub(r"[?\[]", lambda match: f"[{match.group()}]", pattern)
 
 
@@ -185,10 +185,10 @@ _NOT_AN_OUTCOME = _group(
     "not view viewed views page click clicked hover list updated cookie cookies consent terms policy statement",
     "fail failed failure resolved solved",
 )
-"""Words beside which a good or bad word does not mean an outcome."""
+"""Words next to which a good or bad word does not mean an outcome."""
 _FAILED = _group("fail failed failure")
 _MAX_WORDS = 4
-"""Most words in a name from which a role is inferred; a longer one is a sentence about something else."""
+"""Maximum number of words in a name from which a role is inferred; longer names are usually sentences."""
 
 
 _SIGNAL = re.compile("|".join(sorted({word for rules in _RULES.values() for rule in rules for word in rule[0]})))
@@ -236,7 +236,7 @@ def _fields(document: Mapping[str, object], text: str, file: str) -> dict[str, A
 
 
 def _value_problem(value: object, key: str) -> str | None:
-    """Why `value` may not stand at `key`; None when it may."""
+    """The problem with `value` at `key`; None when it is valid."""
     if key == "key":
         if not isinstance(value, str) or not value:
             return 'key must be the name of a metadata key in quotes, such as "feature".'

@@ -1,1 +1,1 @@
-"""Reads log files and writes events; knows neither Dagster nor the warehouse. `ingest.ingest_files` is the entry point."""
+"""Reads log files and writes events, independent of Dagster and the warehouse. Entry point: `ingest.ingest_files`."""

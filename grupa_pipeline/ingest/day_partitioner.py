@@ -1,8 +1,8 @@
 """Partitions validated events by day, chunk after chunk, in one scratch file.
 
-A log comes in any order, so that every chunk of it may hold events of every day. A chunk is coded (each text stands once, and a
-record holds its number), cut by day, and each day's share goes to the scratch file, from where it is read by itself. Memory is
-bounded by a chunk, whatever the log. `event_files.py` writes the files of the days.
+A log may be in any order, so each chunk of it may hold events of every day. A chunk is dictionary-encoded and split by day,
+and each day's share is appended to the scratch file, from where it can be read separately. Memory is bounded by the size of a
+chunk. `event_files.py` writes the files of the days.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _EPOCH_DAY = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class _Share:
-    """A day's events in one chunk: the offset in the scratch file, and the size in bytes with each text written out."""
+    """A day's events in one chunk: its offset in the scratch file and its size in bytes, not dictionary-encoded."""
 
     offset: int
     size: int
@@ -34,14 +34,14 @@ class DayPartitioner:
 
     Args:
         path: The scratch file, deleted at the end of the `with` block.
-        normalize_metadata: Maps distinct texts of metadata to their JSON: one for each, empty when there is none.
+        normalize_metadata: Maps distinct metadata texts to their JSON, in the same order; empty for no metadata.
     """
 
     def __init__(self, path: Path, normalize_metadata: Callable[[pa.Array], pa.Array]) -> None:
         self._path, self._normalize_metadata = path, normalize_metadata
         self._sink = pa.OSFile(str(path), "wb")
-        self._thread = ThreadPoolExecutor(1)  # codes a chunk while the next one is read
-        self._coding: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1)  # encodes a chunk while the next one is read
+        self._encoding: Future[None] | None = None
         self._batches: list[pa.RecordBatch] = []
         self._bytes = 0
         self._shares: dict[date, list[_Share]] = {}
@@ -57,17 +57,17 @@ class DayPartitioner:
         self._path.unlink()
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take more events: day, user_id, timestamp, action, metadata (text), none of them NULL."""
+        """Add events: day, user_id, timestamp, action, metadata (text), without NULLs."""
         self._batches.append(batch)
         self._bytes += batch.nbytes
         if self._bytes >= CHUNK_BYTES:
-            self._code()
+            self._encode()
 
     def finish(self) -> None:
-        """Write what is still in memory; no more can be added."""
-        self._code()
-        if self._coding is not None:
-            self._coding.result()
+        """Write the events still in memory; none can be added afterwards."""
+        self._encode()
+        if self._encoding is not None:
+            self._encoding.result()
         self._sink.close()
 
     def days(self) -> list[date]:
@@ -75,51 +75,51 @@ class DayPartitioner:
         return sorted(self._shares)
 
     def size(self, day: date) -> int:
-        """The bytes of a day's events, were each text written out."""
+        """Size of a day's events in bytes, not dictionary-encoded."""
         return sum(share.size for share in self._shares[day])
 
     def read(self, day: date) -> Iterator[pa.Table]:
-        """A day's events, in the order of the log: user_id, timestamp, action, metadata; texts are dictionaries."""
+        """A day's events in the order of the log: user_id, timestamp, action, metadata; texts are dictionary-encoded."""
         with pa.OSFile(str(self._path), "rb") as source:
             for share in self._shares[day]:
                 source.seek(share.offset)
                 yield pa.ipc.open_stream(source).read_all()
 
-    def _code(self) -> None:
-        if self._coding is not None:
-            self._coding.result()
+    def _encode(self) -> None:
+        if self._encoding is not None:
+            self._encoding.result()
         if self._bytes:
-            self._coding = self._thread.submit(self._cut, pa.Table.from_batches(self._batches))
+            self._encoding = self._thread.submit(self._split_by_day, pa.Table.from_batches(self._batches))
         self._batches, self._bytes = [], 0
 
-    def _cut(self, chunk: pa.Table) -> None:
+    def _split_by_day(self, chunk: pa.Table) -> None:
         days = chunk["day"].cast(pa.int32()).to_numpy()
         order = np.argsort(_small(days - days.min()), kind="stable")
         days = days[order]
         timestamps = chunk["timestamp"].to_numpy()[order]
-        coded = {name: self._coded(chunk, name, order) for name in TEXTS}
+        encoded = {name: self._encoded(chunk, name, order) for name in TEXTS}
         starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
         for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
-            share = {name: _compact(codes[start:end], texts) for name, (codes, texts) in coded.items()}
+            share = {name: _compact(codes[start:end], texts) for name, (codes, texts) in encoded.items()}
             rows = pa.record_batch({"timestamp": pa.array(timestamps[start:end]), **share})
-            at, day = self._sink.tell(), _EPOCH_DAY + timedelta(days=int(days[start]))
+            offset, day = self._sink.tell(), _EPOCH_DAY + timedelta(days=int(days[start]))
             with pa.ipc.new_stream(self._sink, rows.schema) as writer:
                 writer.write_batch(rows)
-            self._shares.setdefault(day, []).append(_Share(at, _written_out(rows)))
+            self._shares.setdefault(day, []).append(_Share(offset, _decoded_size(rows)))
 
-    def _coded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
-        chunks = chunk[name].dictionary_encode().chunks  # all of them have one dictionary
+    def _encoded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
+        chunks = chunk[name].dictionary_encode().chunks  # all share one dictionary
         texts = self._normalize_metadata(chunks[0].dictionary) if name == "metadata" else chunks[0].dictionary
         return np.concatenate([part.indices.to_numpy() for part in chunks])[order], texts
 
 
 def _small(numbers: np.ndarray) -> np.ndarray:
-    """The same numbers in 16 bits if they fit: numpy sorts those by counting."""
+    """The same numbers as 16-bit integers if they fit: numpy radix-sorts those."""
     return numbers.astype(np.uint16) if numbers.max() < 1 << 16 else numbers
 
 
 def _compact(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
-    """The texts that `codes` number, each of them once."""
+    """A dictionary array of `codes` whose dictionary holds only the texts in use."""
     if len(codes) < len(texts) // 16:
         used, places = np.unique(codes, return_inverse=True)
     else:
@@ -129,7 +129,7 @@ def _compact(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(places.astype(np.int32), texts.take(pa.array(used)))
 
 
-def _written_out(rows: pa.RecordBatch) -> int:
+def _decoded_size(rows: pa.RecordBatch) -> int:
     texts = (rows.column(name) for name in TEXTS)
     lengths = [pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum() for column in texts]
     return int(rows.num_rows * 8 + sum(lengths))

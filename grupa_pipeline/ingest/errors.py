@@ -1,6 +1,6 @@
 """The error that refuses a whole file, and the reasons for which a single record is rejected.
 
-Nothing here reads a file or decides anything.
+Definitions only; the checks are in the other modules of the package.
 """
 
 from dataclasses import dataclass
@@ -45,13 +45,13 @@ REASONS: dict[RejectionReason, str] = {
 
 @dataclass(frozen=True)
 class TimestampProblem:
-    """Timestamps that cannot be read without a format, or not with the one that was given.
+    """Timestamps that cannot be read without a format, or do not match the format passed.
 
     Attributes:
         sentence: What is wrong, without a full stop where advice follows.
-        advice: What to do about it on the command line; empty where the sentence says it.
-        example: One of the timestamps; None when the format itself is wrong.
-        formats: Formats that fit them, the day-first one before the month-first one where either may be meant.
+        advice: What to do about it on the command line; empty where the sentence includes that.
+        example: One of the timestamps; None when the format itself is invalid.
+        formats: Formats that match them; day-first before month-first where both match.
     """
 
     sentence: str
@@ -64,12 +64,12 @@ class TimestampProblem:
 
 
 class UnusableFileError(Exception):
-    """A file that cannot be used at all; nothing of it, or of the files ingested with it, was stored.
+    """A file cannot be used at all. Nothing of it, or of files ingested in the same call, was stored.
 
     Attributes:
         file: Name of the file, without its folder.
-        line: Physical line of the problem (the header is line 1); None when it has no line.
-        timestamps: What is wrong with its timestamps, where that is the problem; its text ends the message.
+        line: Physical line of the problem, from 1; None where the problem concerns no single line.
+        timestamps: The problem with its timestamps, if that is why; its text ends the message.
     """
 
     def __init__(

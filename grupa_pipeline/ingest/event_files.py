@@ -1,8 +1,8 @@
 """Event files: Parquet by UTC day, sorted by user_id, timestamp, action and metadata, each event once.
 
-What counts as a duplicate is decided here: equal user_id, timestamp, action and metadata, where metadata that says the same
-in other words is equal. Memory is bounded: a day that is too large is sorted out of core by DuckDB and ingested parts, and
-what is held already is compared by DuckDB too.
+Defines duplicates: events with equal user_id, timestamp, action and metadata, where metadata is compared in canonical form
+(key order and spacing do not matter). Memory is bounded: DuckDB sorts a day that is too large out of core and it is processed in
+parts; DuckDB also compares new events with stored ones.
 """
 
 import uuid
@@ -24,20 +24,20 @@ from grupa_pipeline.ingest.metadata import canonical_json
 from grupa_pipeline.sql import exactly
 
 BATCH_ROWS = 8_192
-"""Few enough that even records of 200 KB fit into the 2 GiB that a batch's texts may have."""
+"""Small enough that records of 200 KB each stay within the 2 GiB limit of a batch's texts."""
 PART_BYTES = 192 << 20
-"""How much of a day, with each text written out, is sorted in memory."""
+"""Size of a day's events in bytes, not dictionary-encoded, up to which they are sorted in memory."""
 WRITERS = 2
-"""Days that are sorted and written at the same time."""
+"""Number of days sorted and written concurrently."""
 _EVENT = ("user_id", "timestamp", "action", "metadata")
 _DAY_MICROSECONDS = 86_400_000_000
 _SORTED = "ORDER BY user_id, timestamp"
 ROW_GROUP = 1 << 19
-_WRITING: dict[str, Any] = {
+_WRITER_OPTIONS: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": ["user_id", "action", "metadata", "file_sha256"],
-    "write_statistics": ["user_id", "timestamp"],  # what readers look for
-    "store_schema": False,  # to others a dictionary is text
+    "write_statistics": ["user_id", "timestamp"],  # the columns that readers filter by
+    "store_schema": False,  # so that readers see text, not Arrow dictionaries
 }
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
@@ -53,7 +53,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class EventFile:
-    """The events of one UTC day of one log file: where, how many, from when to when (naive UTC)."""
+    """The events of one UTC day of one log file: path, row count, first and last timestamp (naive UTC)."""
 
     path: Path
     rows: int
@@ -64,19 +64,19 @@ class EventFile:
 def write_event_files(
     con: duckdb.DuckDBPyConnection, events: DayPartitioner, folder: Path, file_sha256: str
 ) -> dict[date, EventFile]:
-    """Write one file a day, each event once.
+    """Write one file per day, without duplicates.
 
     Args:
-        con: Sorts what does not fit into memory.
-        events: Finished.
-        folder: An existing folder; names are unique.
-        file_sha256: The log file they come from.
+        con: DuckDB connection; sorts days that do not fit into memory.
+        events: The partitioned events, after `finish`.
+        folder: An existing folder; file names are generated and unique.
+        file_sha256: SHA-256 of the log file that the events come from.
     """
 
     def write(day: date) -> EventFile | None:
         shares = events.read(day)
         small = events.size(day) <= PART_BYTES
-        parts = [pa.concat_tables(shares)] if small else _parts(_in_order(con, shares))
+        parts = [pa.concat_tables(shares)] if small else _parts(_sorted_out_of_core(con, shares))
         return _write(day, parts, folder, file_sha256)
 
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -85,53 +85,56 @@ def write_event_files(
 
 
 def without_known_events(
-    con: duckdb.DuckDBPyConnection, day: date, file: EventFile, file_sha256: str, held: Sequence[Path]
+    con: duckdb.DuckDBPyConnection, day: date, file: EventFile, file_sha256: str, stored: Sequence[Path]
 ) -> EventFile | None:
-    """The file again, less the events that the files `held` have already; None when nothing is left.
+    """Rewrite `file` without the events that the files `stored` contain; None when no event remains.
 
-    Metadata is compared in canonical form, but only where a held event shares user, time and action.
+    Metadata is compared in canonical form, but only where a stored event has the same user, time and action.
     """
     new = f"read_parquet({exactly(file.path)})"
-    known = f"read_parquet([{', '.join(map(exactly, held))}])"
-    says = "coalesce(canonical_json(CAST(metadata AS VARCHAR)), '')"
+    known = f"read_parquet([{', '.join(map(exactly, stored))}])"
+    canonical = "coalesce(canonical_json(CAST(metadata AS VARCHAR)), '')"
     event = "user_id, timestamp, action"
-    left = con.sql(f"""
-        WITH held AS (
-            SELECT {event}, list({says}) AS said FROM {known} SEMI JOIN {new} AS new USING ({event}) GROUP BY ALL
+    remaining = con.sql(f"""
+        WITH stored AS (
+            SELECT {event}, list({canonical}) AS texts FROM {known} SEMI JOIN {new} AS new USING ({event}) GROUP BY ALL
         )
-        SELECT {event}, coalesce(CAST(metadata AS VARCHAR), '') AS metadata FROM {new} LEFT JOIN held USING ({event})
-        WHERE CASE WHEN said IS NULL THEN true ELSE NOT list_contains(said, {says}) END {_SORTED}""")
-    written = _write(day, _parts(left.to_arrow_reader(BATCH_ROWS)), file.path.parent, file_sha256)
+        SELECT {event}, coalesce(CAST(metadata AS VARCHAR), '') AS metadata FROM {new} LEFT JOIN stored USING ({event})
+        WHERE CASE WHEN texts IS NULL THEN true ELSE NOT list_contains(texts, {canonical}) END {_SORTED}""")
+    written = _write(day, _parts(remaining.to_arrow_reader(BATCH_ROWS)), file.path.parent, file_sha256)
     file.path.unlink()
     return written
 
 
-def _in_order(con: duckdb.DuckDBPyConnection, shares: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
-    """A day's events by user and time, sorted out of core."""
+def _sorted_out_of_core(con: duckdb.DuckDBPyConnection, shares: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """A day's events sorted by user and time, out of core."""
     schema = pa.schema([(name, pa.timestamp("us") if name == "timestamp" else pa.string()) for name in _EVENT])
     batches = (batch for share in shares for batch in share.select(_EVENT).cast(schema).to_batches())
-    with con.cursor() as own:
-        own.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches))
-        yield from own.sql(f"SELECT * FROM unsorted {_SORTED}").to_arrow_reader(BATCH_ROWS)
+    with con.cursor() as cursor:
+        cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches))
+        yield from cursor.sql(f"SELECT * FROM unsorted {_SORTED}").to_arrow_reader(BATCH_ROWS)
 
 
 def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Events that come by user and time, in parts that fit into memory; no two of them hold one user's same instant."""
-    held: list[pa.RecordBatch] = []
+    """Split events sorted by user and time into parts that fit into memory.
+
+    Events with the same user and time are always in the same part.
+    """
+    pending: list[pa.RecordBatch] = []
     for batch in batches:
-        held.append(batch)
-        if sum(batch.nbytes for batch in held) > PART_BYTES:
-            part = pa.Table.from_batches(held)
+        pending.append(batch)
+        if sum(batch.nbytes for batch in pending) > PART_BYTES:
+            part = pa.Table.from_batches(pending)
             user, timestamp = (pc.not_equal(part[name], part[name][-1]) for name in ("user_id", "timestamp"))
-            others = pc.sum(pc.or_(user, timestamp)).as_py()  # they stand before the last instant
+            others = pc.sum(pc.or_(user, timestamp)).as_py()  # rows before those of the last user and time
             if others:
-                yield _coded_texts(part.slice(0, others))
-                held = part.slice(others).to_batches()
-    if held:
-        yield _coded_texts(pa.Table.from_batches(held))
+                yield _dictionary_encoded(part.slice(0, others))
+                pending = part.slice(others).to_batches()
+    if pending:
+        yield _dictionary_encoded(pa.Table.from_batches(pending))
 
 
-def _coded_texts(part: pa.Table) -> pa.Table:
+def _dictionary_encoded(part: pa.Table) -> pa.Table:
     return pa.table({name: part[name].dictionary_encode() if name in TEXTS else part[name] for name in _EVENT})
 
 
@@ -139,9 +142,9 @@ def _write(day: date, parts: Iterable[pa.Table], folder: Path, file_sha256: str)
     """Write parts, of which each comes after those before, sorted and each event once; None when there are none."""
     path = folder / f"events-{day}-{file_sha256[:12]}-{uuid.uuid4().hex[:8]}.parquet"
     rows, first, last = 0, datetime.max, datetime.min
-    with pq.ParquetWriter(path, _SCHEMA, **_WRITING) as writer:
+    with pq.ParquetWriter(path, _SCHEMA, **_WRITER_OPTIONS) as writer:
         for part in parts:
-            events = _each_once(part)
+            events = _without_duplicates(part)
             origin = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(events)), [file_sha256])
             writer.write_table(events.append_column("file_sha256", origin), row_group_size=ROW_GROUP)
             span = pc.min_max(events["timestamp"]).as_py()
@@ -152,26 +155,26 @@ def _write(day: date, parts: Iterable[pa.Table], folder: Path, file_sha256: str)
     return None
 
 
-def _each_once(part: pa.Table) -> pa.Table:
-    """The events of a part sorted, without repetitions, in the columns of `_SCHEMA` but the last."""
+def _without_duplicates(part: pa.Table) -> pa.Table:
+    """The events of a part, sorted and without duplicates, with the columns of `_SCHEMA` except the last."""
     (users, user_ids), (actions, names), (others, metadata) = (_ranked(part[name]) for name in TEXTS)
     instants = users * _DAY_MICROSECONDS + part["timestamp"].cast(pa.int64()).to_numpy() % _DAY_MICROSECONDS
     order = _sorted(instants, actions * len(metadata) + others)
-    kept = order[_firsts(instants[order], actions[order], others[order], metadata)]
-    nothing = metadata.index("").as_py()
-    shown = pa.array(others[kept].astype(np.int32), mask=others[kept] == nothing)
+    unique_rows = order[_firsts(instants[order], actions[order], others[order], metadata)]
+    empty = metadata.index("").as_py()
+    metadata_codes = pa.array(others[unique_rows].astype(np.int32), mask=others[unique_rows] == empty)
     return pa.table(
         {
-            "user_id": pa.DictionaryArray.from_arrays(users[kept].astype(np.int32), user_ids),
-            "timestamp": part["timestamp"].combine_chunks().take(pa.array(kept)),
-            "action": pa.DictionaryArray.from_arrays(actions[kept].astype(np.int32), names),
-            "metadata": metadata.take(shown).cast(pa.json_()),
+            "user_id": pa.DictionaryArray.from_arrays(users[unique_rows].astype(np.int32), user_ids),
+            "timestamp": part["timestamp"].combine_chunks().take(pa.array(unique_rows)),
+            "action": pa.DictionaryArray.from_arrays(actions[unique_rows].astype(np.int32), names),
+            "metadata": metadata.take(metadata_codes).cast(pa.json_()),
         }
     )
 
 
 def _sorted(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The order of rows by `first`, then `second`, which decides little: few are equal in `first`."""
+    """Row order by `first`, then `second`. Faster than lexsort, as few rows tie in `first`."""
     order = np.argsort(first)
     same = first[order[1:]] == first[order[:-1]]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
@@ -181,29 +184,31 @@ def _sorted(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """A column of dictionaries as the rank of each text, and the texts in order (of their bytes)."""
+    """A dictionary-encoded column as the rank of each text, and the texts in byte order."""
     chunks = column.chunks
     texts = pa.concat_arrays([chunk.dictionary for chunk in chunks]).dictionary_encode()
     order = pc.array_sort_indices(texts.dictionary)
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order.to_numpy()] = np.arange(len(order))
-    ranks = ranks[texts.indices.to_numpy()]  # of each chunk's texts, one chunk after the other
+    ranks = ranks[texts.indices.to_numpy()]  # of the texts of all chunks, concatenated
     starts = np.cumsum([0, *(len(chunk.dictionary) for chunk in chunks)])
     codes = [start + chunk.indices.to_numpy() for start, chunk in zip(starts, chunks, strict=False)]
     return ranks[np.concatenate(codes)], texts.dictionary.take(order)
 
 
 def _firsts(instants: np.ndarray, actions: np.ndarray, others: np.ndarray, metadata: pa.Array) -> np.ndarray:
-    """Which of the sorted events to keep: of those of one user, instant and action, the first of each meaning."""
-    keep = np.ones(len(instants), dtype=bool)
+    """Mask of the sorted events to mask: per user, time and action the first of each canonical metadata."""
+    mask = np.ones(len(instants), dtype=bool)
     same = (instants[1:] == instants[:-1]) & (actions[1:] == actions[:-1])
-    twins = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    if len(twins):
-        groups = np.cumsum(np.append(True, ~same))[twins]
-        used, texts = np.unique(others[twins], return_inverse=True)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(tied):
+        groups = np.cumsum(np.append(True, ~same))[tied]
+        used, texts = np.unique(others[tied], return_inverse=True)
         numbers: dict[str | None, int] = {}
-        meanings = [numbers.setdefault(canonical_json(metadata[int(code)].as_py()), len(numbers)) for code in used]
-        _, firsts = np.unique(groups * len(numbers) + np.array(meanings)[texts], return_index=True)
-        keep[twins] = False
-        keep[twins[firsts]] = True
-    return keep
+        canonical_codes = [
+            numbers.setdefault(canonical_json(metadata[int(code)].as_py()), len(numbers)) for code in used
+        ]
+        _, firsts = np.unique(groups * len(numbers) + np.array(canonical_codes)[texts], return_index=True)
+        mask[tied] = False
+        mask[tied[firsts]] = True
+    return mask

@@ -1,4 +1,4 @@
-"""One log file, parsed and validated: its good records as event files in a scratch folder, its rejected ones as a table.
+"""Stages one log file: valid records become event files in a scratch folder, rejected records a table.
 
 Combines the steps: `reading.py` reads and validates records, `day_partitioner.py` partitions events by day, `event_files.py`
 writes files without duplicates.
@@ -26,16 +26,16 @@ from grupa_pipeline.ingest.source import Scan, scan
 from grupa_pipeline.ingest.timestamps import decide_style, misfit_problem, unread_problem
 
 HEAD_BYTES = 256 << 10
-"""Size of the start of a file from which the style of its timestamps is decided."""
+"""Number of bytes at the start of a file that the timestamp style is inferred from."""
 FIRST_SNAPSHOT = date(1970, 1, 1)
-"""The earliest day that may have a snapshot; a log with nothing after it could never be shown."""
+"""The earliest day that may have a snapshot; a log whose events are all earlier is refused."""
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A file whose records have been validated and whose events are in scratch files, each once.
+    """A validated file whose events are in scratch files, without duplicates.
 
-    `rejected` has the columns of tables.REJECTED_ROWS; `rows_read` counts duplicates too.
+    `rejected` has the columns of tables.REJECTED_ROWS; `rows_read` includes duplicates.
     """
 
     scan: Scan
@@ -56,10 +56,10 @@ def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.Duck
 def stage_file(
     con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, timestamp_format: str | None
 ) -> StagedFile:
-    """Parse and validate one file; its events are written to files in `folder`, which exists and is empty.
+    """Parse and validate one file and write its events to files in `folder`, an existing empty folder.
 
     Raises:
-        UnusableFileError: The file as a whole is of no use, one without a usable record included.
+        UnusableFileError: The file as a whole, or every one of its records, cannot be used.
     """
     scanned = scan(path)
     layout = read_header(scanned)
@@ -92,7 +92,7 @@ def _stage(
 
 
 def _first_timestamps(scanned: Scan, layout: HeaderLayout) -> dict[int, str]:
-    """The timestamp texts among the first records, by line, from the start of the file that the scan kept."""
+    """Timestamp texts of the first records by line number, read from the start of the file (`Scan.head`)."""
     head = scanned.head[:HEAD_BYTES]
     whole_lines = head[: head.rfind(scanned.newline) + 1] or scanned.head
     batches = read_records([whole_lines], layout, scanned.newline)
@@ -113,8 +113,8 @@ def _no_usable_record(
         problem = "it holds a header but no record; export it again."
         return UnusableFileError(staged.scan.name, problem, layout.header_line)
     reasons = staged.rejected["reason"]
-    commonest = max(reasons.value_counts().to_pylist(), key=lambda row: row["counts"])
-    reason, count = commonest["values"], commonest["counts"]
+    most_common = max(reasons.value_counts().to_pylist(), key=lambda row: row["counts"])
+    reason, count = most_common["values"], most_common["counts"]
     timestamp_problem = None
     if reason == RejectionReason.BAD_TIMESTAMP and timestamps:
         timestamp_problem = (

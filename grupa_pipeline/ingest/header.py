@@ -1,6 +1,6 @@
-"""The header of a log: which delimiter, which column is which, and what makes a file no event log.
+"""Parses the header of a log: its delimiter and columns; refuses files that are no event log.
 
-Knows one line of text. Reading records is `records.py`; the bytes below are `source.py`.
+Works on one line of text. `records.py` reads the records, `source.py` the bytes.
 """
 
 import csv
@@ -19,7 +19,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(frozen=True)
 class HeaderLayout:
-    """Where things stand in a record. Columns are numbered from 0; `extras` maps a column to its key in metadata."""
+    """Positions of the fields of a record. Columns are numbered from 0; `extras` maps a column to its key in metadata."""
 
     delimiter: str
     width: int
@@ -32,13 +32,12 @@ class HeaderLayout:
 
 
 def read_header(scan: Scan) -> HeaderLayout:
-    """Find the header, on the first line that is not blank, and what each column is.
+    """Find the header on the first line that is not blank, and identify its columns.
 
-    The delimiter is the comma; semicolons, tabs or bars are taken only when the header then holds every required
-    column.
+    The delimiter is the comma; semicolons, tabs or bars are used only when that yields every required column.
 
     Raises:
-        UnusableFileError: No header that holds the required columns once each, or it is not UTF-8.
+        UnusableFileError: There is no header with each required column once, or it is not UTF-8.
     """
     line_number, line = _first_line(scan)
     by_delimiter = {delimiter: _split(line, delimiter) for delimiter in _DELIMITERS}
@@ -64,7 +63,7 @@ def _first_line(scan: Scan) -> tuple[int, str]:
 def _split(line: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
-    except csv.Error:  # an odd quote: no header in this delimiter
+    except csv.Error:  # unbalanced quotes: no header with this delimiter
         return []
 
 
@@ -82,13 +81,20 @@ def _layout(scan: Scan, names: list[str], delimiter: str, line: int) -> HeaderLa
         if counts[name] > 1:
             problem = f"the column {name} stands {counts[name]} times in the header; keep one of them."
             raise UnusableFileError(scan.name, problem, line)
-    own = {name: words.index(name) for name in (*REQUIRED, "metadata") if name in words}
+    positions = {name: words.index(name) for name in (*REQUIRED, "metadata") if name in words}
     keys: dict[int, str] = {}
     for column, name in enumerate(names):
-        if column not in own.values():
+        if column not in positions.values():
             keys[column] = _unused(name.strip() or f"column_{column + 1}", set(keys.values()))
     return HeaderLayout(
-        delimiter, len(names), own["user_id"], own["timestamp"], own["action"], own.get("metadata"), keys, line
+        delimiter,
+        len(names),
+        positions["user_id"],
+        positions["timestamp"],
+        positions["action"],
+        positions.get("metadata"),
+        keys,
+        line,
     )
 
 
@@ -98,7 +104,7 @@ def _unused(name: str, taken: set[str]) -> str:
 
 
 def _preamble(line: str) -> str | None:
-    """What is wrong with a first line that is no header but something that tools write above one; None for any other."""
+    """The problem of a first line that tools write above a header (`sep=`, a comment); None for any other line."""
     shown = line[:40]
     if re.match(r'"?sep=.', line, re.IGNORECASE):
         return f"its first line, {shown!r}, only tells Excel what separates the columns; delete it: the header comes first."
@@ -108,20 +114,20 @@ def _preamble(line: str) -> str | None:
 
 
 def _missing(scan: Scan, by_delimiter: dict[str, list[str]], line: int) -> UnusableFileError:
-    """The sentence for a header without a required column, validated by the delimiter that splits it into most names."""
+    """The error for a header that lacks a required column, split by the delimiter that gives the most names."""
     delimiter = max(by_delimiter, key=lambda key: (len(by_delimiter[key]), key == ","))
     names = by_delimiter[delimiter]
     words = _words(names)
     missing = [name for name in REQUIRED if name not in words]
-    found = ", ".join(repr(name[:40]) for name in names[:12]) or "no columns"
-    found += f" and {len(names) - 12:,} more" if len(names) > 12 else ""
+    columns = ", ".join(repr(name[:40]) for name in names[:12]) or "no columns"
+    columns += f" and {len(names) - 12:,} more" if len(names) > 12 else ""
     hints = [
         f"is {names[words.index(near[0])][:40]!r} the {name}?"
         for name in missing
         if (near := difflib.get_close_matches(name, [word[:40] for word in words[:MAX_COLUMNS]], n=1, cutoff=0.6))
     ]
     problem = (
-        f"the header lacks {' and '.join(missing)} (found, split at {_DELIMITERS[delimiter]}: {found}); "
+        f"the header lacks {' and '.join(missing)} (found, split at {_DELIMITERS[delimiter]}: {columns}); "
         f"rename the columns to {', '.join(REQUIRED)}" + (" - " + " ".join(hints) if hints else ".")
     )
     return UnusableFileError(scan.name, problem, line)

@@ -1,7 +1,7 @@
-"""Log files in, events out: the package's entry point.
+"""Ingests log files: the package's entry point.
 
-Checks every file before anything is kept. Knows the order of steps; each step is a module of its own: `source`,
-`header`, `timestamps`, `reading`, `records`, `metadata`, `row_validation`, `day_partitioner`, `event_files`, `file_staging`.
+Every file is validated before any is stored. This module orders the steps, each in its own module: `source`, `header`,
+`timestamps`, `reading`, `records`, `metadata`, `row_validation`, `day_partitioner`, `event_files`, `file_staging`.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from grupa_pipeline.ingest.event_files import EventFile, without_known_events
 from grupa_pipeline.ingest.file_staging import StagedFile, scratch_connection, stage_file
 
 MEMORY_LIMIT = "1500MB"
-"""What DuckDB may use before it spills to disk."""
+"""Memory that DuckDB may use before it spills to disk."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,18 @@ class IngestedFile:
     """The result for one file. rows_read = rows_accepted + rows_rejected + rows_duplicate.
 
     Attributes:
-        file_sha256: SHA-256 of the bytes as given.
+        file_sha256: SHA-256 of the file's bytes, before decompression.
         file_name: Name without its folder.
-        rows_read: Records below the header; blank lines are none.
+        rows_read: Records below the header, not counting blank lines.
         rows_accepted: Records that became events.
-        rows_rejected: Records that cannot be used.
-        rows_duplicate: Records equal to an event already held.
+        rows_rejected: Records that failed validation.
+        rows_duplicate: Records equal to an event stored before.
         first_event_at: Earliest accepted event, naive UTC; None when none was accepted.
         last_event_at: Latest accepted event, naive UTC; None when none was accepted.
         event_files: Parquet by UTC day, columns of tables.EVENTS, sorted by user_id, timestamp, action, metadata.
         rejected: Columns of tables.REJECTED_ROWS, in line order.
-        already_ingested: The file's sha256 was known. It changes nothing, so that `event_files` and `rejected` are
-            empty; the counts say what is in it, and every good record counts as a duplicate.
+        already_ingested: The file's SHA-256 was known. Nothing is stored: `event_files` and `rejected` are empty, and
+            every valid record counts as a duplicate.
     """
 
     file_sha256: str
@@ -63,22 +63,22 @@ def ingest_files(
     timestamp_format: str | None = None,
     memory_limit: str = MEMORY_LIMIT,
 ) -> list[IngestedFile]:
-    """Ingest log files, in the order given; nothing is kept unless all of them are usable.
+    """Ingest log files in order; nothing is stored unless all of them are usable.
 
     Args:
-        paths: `.csv` files, gzip-compressed or not (told by their bytes).
-        out: Folder for the event files, made when missing; scratch files live there meanwhile.
-        known: Names the Parquet files of the events already held for a UTC day.
-        known_sha256: The files already ingested.
-        now: The clock, naive UTC; a timestamp more than 24 h after it is rejected.
+        paths: `.csv` files, gzip-compressed or not (detected from their bytes).
+        out: Folder for the event files, created when missing; also holds scratch files during the call.
+        known: Returns the Parquet files of the events stored for a UTC day.
+        known_sha256: SHA-256 of the files ingested before.
+        now: Current time, naive UTC; timestamps more than 24 h later are rejected.
         timestamp_format: strptime format of the timestamps, for files not in ISO 8601 or epoch numbers.
-        memory_limit: What DuckDB may use before it spills to disk, such as `1500MB`.
+        memory_limit: Memory that DuckDB may use before it spills to disk, such as `1500MB`.
 
     Returns:
-        One entry a path, in order.
+        One result per path, in order.
 
     Raises:
-        UnusableFileError: A file cannot be used as a whole; `out` holds nothing new.
+        UnusableFileError: A file cannot be used at all; `out` is left unchanged.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".ingest-", dir=out) as folder:
@@ -90,27 +90,27 @@ def ingest_files(
                 staged.append(
                     stage_file(con, path, scratch / f"file-{number}", now=now, timestamp_format=timestamp_format)
                 )
-            ingested = _settle(con, staged, known, known_sha256)
+            ingested = _deduplicate(con, staged, known, known_sha256)
         return [_moved(file, out) for file in ingested]
 
 
-def _settle(
+def _deduplicate(
     con: duckdb.DuckDBPyConnection,
     staged: Sequence[StagedFile],
     known: Callable[[date], list[Path]],
     known_sha256: AbstractSet[str],
 ) -> list[IngestedFile]:
-    """What each file adds to what is held, by the warehouse and by the files before it."""
+    """The result of each file without events that the warehouse or an earlier file has."""
     ingested: list[IngestedFile] = []
     for file in staged:
         added: dict[date, EventFile] = {}
-        again = file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}
-        for day, events in file.event_files.items() if not again else ():
-            held = [*known(day), *(earlier.event_files[day] for earlier in ingested if day in earlier.event_files)]
-            left = without_known_events(con, day, events, file.scan.sha256, held) if held else events
-            if left is not None:
-                added[day] = left
-        ingested.append(_ingested_file(file, added, already_ingested=again))
+        already_ingested = file.scan.sha256 in {*known_sha256, *(earlier.file_sha256 for earlier in ingested)}
+        for day, events in file.event_files.items() if not already_ingested else ():
+            stored = [*known(day), *(earlier.event_files[day] for earlier in ingested if day in earlier.event_files)]
+            remaining = without_known_events(con, day, events, file.scan.sha256, stored) if stored else events
+            if remaining is not None:
+                added[day] = remaining
+        ingested.append(_ingested_file(file, added, already_ingested=already_ingested))
     return ingested
 
 

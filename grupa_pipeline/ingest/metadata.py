@@ -1,6 +1,6 @@
-"""What becomes of a record's other fields: one JSON text, and when two such texts say the same.
+"""Combines a record's metadata and extra columns into one JSON text, and compares such texts by canonical form.
 
-SQL expressions, and Python for what DuckDB's JSON reader is too lenient for.
+SQL expressions, with Python functions where DuckDB's JSON reader is too lenient.
 """
 
 import json
@@ -14,7 +14,7 @@ from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.sql import quoted
 
 _LENIENT = r"(?i)(^|[:,\[])\s*-?(nan|inf)|,\s*[\]}]"
-"""Where DuckDB's JSON reader may accept what is not JSON: NaN, Infinity, a comma before a closing bracket."""
+"""Matches text that DuckDB's JSON reader may accept though it is not JSON: NaN, Infinity, trailing commas."""
 
 
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
@@ -24,30 +24,30 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def canonical_json(text: str | None) -> str | None:
-    """Equal for texts that say the same: keys in order, no spaces, escapes resolved, numbers as they were written."""
+    """Canonical form: keys sorted, no spaces, escapes resolved, numbers as written; other text is unchanged."""
     return None if text is None else _parsed(text) or text
 
 
 def normalized_texts(con: duckdb.DuckDBPyConnection, layout: HeaderLayout, texts: pa.Array) -> pa.Array:
-    """What becomes of texts of the metadata column, one for each; empty when there is nothing. Merged ones stay."""
+    """JSON of texts of the metadata column, in order; empty for no metadata. Unchanged if columns were merged."""
     if layout.extras:
         return texts
-    with con.cursor() as own:
-        own.register("texts", pa.table({"text": texts}))
-        validated = own.sql(f"SELECT coalesce({_own_sql('text')}, '') AS validated FROM texts").to_arrow_table()
+    with con.cursor() as cursor:
+        cursor.register("texts", pa.table({"text": texts}))
+        validated = cursor.sql(f"SELECT coalesce({_own_sql('text')}, '') AS validated FROM texts").to_arrow_table()
     return validated["validated"].combine_chunks()
 
 
 def own_metadata_sql(layout: HeaderLayout) -> str:
-    """The metadata column's text, for merging: JSON, or NULL when there is nothing."""
+    """SQL for the metadata column as JSON, to be merged; NULL when it is empty."""
     if layout.metadata is None:
         return "CAST(NULL AS VARCHAR)"
     column = f"c{layout.metadata}"
-    return f"trim({_own_sql(column)}, ' \t\r\n')"  # merging looks at its first and last character
+    return f"trim({_own_sql(column)}, ' \t\r\n')"  # merging reads its first and last character
 
 
 def _own_sql(text: str) -> str:
-    """`text` as it is when it is JSON, as a JSON string when not, NULL when there is nothing."""
+    """SQL for `text` itself if it is JSON, else a JSON string of it; NULL if it is empty."""
     return (
         f"CASE WHEN json_valid({text}) AND (NOT regexp_matches({text}, '{_LENIENT}') OR is_json({text})) "
         f"THEN CASE WHEN strlen({text}) > 16 OR trim({text}, ' \t\r\n') <> 'null' THEN {text} END "
@@ -56,17 +56,17 @@ def _own_sql(text: str) -> str:
 
 
 def own_keys_sql(own: str) -> str:
-    """The keys that the own metadata (an expression) takes, so that no extra column may: a list of text."""
+    """SQL for the keys that the metadata column (`own`, an expression) uses; extra columns must not reuse them."""
     return f"CASE WHEN {own}[1] = '{{' THEN json_keys({own}) WHEN {own} IS NOT NULL THEN ['metadata'] ELSE [] END"
 
 
 def merged_metadata_sql(layout: HeaderLayout, own: str, own_keys: str) -> str:
-    """The metadata with the record's filled extra columns as keys; what is no object goes under `metadata`.
+    """SQL for the metadata with non-empty extra columns as keys; a value that is no object gets the key `metadata`.
 
     Args:
-        layout: Which columns are extra; some are.
-        own: Expression of the own metadata, as `own_metadata_sql` gives it.
-        own_keys: Expression of its keys, as `own_keys_sql` gives them.
+        layout: Layout with at least one extra column.
+        own: Expression of the metadata column, from `own_metadata_sql`.
+        own_keys: Expression of its keys, from `own_keys_sql`.
     """
     members = [
         f"CASE WHEN c{column} <> '' AND NOT list_contains({own_keys}, {quoted(key)}) "
@@ -87,7 +87,7 @@ def _canonical_json(texts: pa.Array) -> pa.Array:
 
 
 def _parsed(text: str) -> str | None:
-    """The canonical text, or None when `text` is not JSON as RFC 8259 has it (or too deep to be anyone's metadata)."""
+    """The canonical text; None when `text` is not JSON by RFC 8259 or is nested too deeply to parse."""
     try:
         value = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
         return json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -96,7 +96,7 @@ def _parsed(text: str) -> str | None:
 
 
 def _number(text: str) -> str:
-    return "\0" + text  # no string of a JSON text holds a raw NUL, so a number never equals a string
+    return "\0" + text  # JSON strings cannot contain a raw NUL, so numbers never equal strings
 
 
 def _refuse(text: str) -> str:

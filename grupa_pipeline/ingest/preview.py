@@ -1,4 +1,4 @@
-"""A preview of what ingesting a log file would accept and reject. Stores nothing."""
+"""Previews what ingestion of a log file would accept and reject, without storing anything."""
 
 import tempfile
 from collections import Counter
@@ -17,13 +17,13 @@ _EVENT = ["user_id", "timestamp", "action", "metadata"]
 
 @dataclass(frozen=True)
 class Preview:
-    """A file as it would be ingested by itself: duplicates of stored events are not known here.
+    """The result of ingesting a file by itself: duplicates of stored events are not detected.
 
     Attributes:
-        file: The counts and times, as `ingest_files` would report them; its event files are gone.
-        reasons: How many records each reason rejects, the commonest first; `errors.REASONS` has the sentences.
+        file: Counts and times as `ingest_files` reports them; its event files are deleted.
+        reasons: Number of records per rejection reason, most frequent first; `errors.REASONS` has the sentences.
         accepted: The earliest events: user_id, timestamp, action, metadata (JSON text).
-        rejected: The first rejected records, columns of tables.REJECTED_ROWS and `sentence`, why in words.
+        rejected: The first rejected records, columns of tables.REJECTED_ROWS and `sentence`, the reason as text.
     """
 
     file: IngestedFile
@@ -40,7 +40,7 @@ def preview_file(
     rows: int = 20,
     memory_limit: str = MEMORY_LIMIT,
 ) -> Preview:
-    """Validate a whole file; returns the first `rows` of the accepted events and of the rejected records.
+    """Validate a whole file and return the first `rows` accepted events and rejected records.
 
     Raises:
         UnusableFileError: The file as a whole would be refused.

@@ -1,8 +1,8 @@
-"""The records of a log, read and validated: the good ones handed on, the rejected ones as a table.
+"""Reads and validates the records of a log: passes valid ones on and collects rejected ones in a table.
 
-Two readers give the same: DuckDB's, parallel, and the strict one (`records.py`), which knows the line and the text of each
-record. Where every record is one line, the strict one reads only what was rejected: values that are validated so, then, in a
-second attempt, records that DuckDB could not read either. Both are validated by the same SQL (`row_validation.py`).
+Two readers return the same result: DuckDB's, which is parallel, and the strict one (`records.py`), which knows the line and
+the text of each record. Where every record is one line, the strict reader reads only rejected lines: first those with invalid
+values, in a second attempt also those that DuckDB cannot read. The same SQL (`row_validation.py`) validates both.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,17 +24,17 @@ REJECTED = pa.schema(
 )
 _REJECTED_RECORD = pa.schema([field for field in REJECTED if field.name != "file_sha256"])
 RAW_BYTES = 4096
-"""How much of a rejected record is kept."""
+"""Number of bytes of a rejected record that are stored."""
 _UNREADABLE = ("Invalid Input Error", "Not implemented Error", "IO Error")
-"""How DuckDB begins to say that it cannot read a record, or a kind of gzip; a broken disk fails the strict reader too."""
+"""Prefixes of DuckDB's errors for a record or gzip format it cannot read; the strict reader fails on I/O errors too."""
 MAX_UNREAD = 100_000
-"""How many records that DuckDB cannot read are read around."""
+"""Number of unreadable records that DuckDB's reader may skip."""
 _EVENT = ["day", "user_id", "timestamp", "action", "metadata"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read: how many records, and the rejected ones (columns of tables.REJECTED_ROWS, in line order)."""
+    """The number of records read, and the rejected ones (columns of tables.REJECTED_ROWS, in line order)."""
 
     rows: int
     rejected: pa.Table
@@ -45,40 +45,42 @@ Reader = Callable[[duckdb.DuckDBPyConnection, Scan, RowValidator, Add], Reading]
 
 
 class ReaderMismatchError(Exception):
-    """This reader cannot read the file as the strict one would; discard the events that it added."""
+    """This reader cannot read the file as the strict one does; events that it added must be discarded."""
 
 
 def read_fast(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
-    """Hand the good records to `add` (day, user_id, timestamp, action, metadata), by DuckDB's reader, which can read all.
+    """Read a file that DuckDB can read completely; pass valid records to `add`.
+
+    The batches have the columns day, user_id, timestamp, action, metadata.
 
     Raises:
-        ReaderMismatchError: Only another reader can read the file.
+        ReaderMismatchError: Another reader is needed.
     """
     rows, rejected = _read(con, scanned, validator, add, "ignore_errors = false")
     return Reading(rows, _rejected_lines(con, scanned, validator, rows, rejected, np.empty(0, dtype=np.int64)))
 
 
 def read_skipping_bad_rows(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
-    """Do as `read_fast` does, around records that DuckDB cannot read.
+    """Like `read_fast`, but skip records that DuckDB cannot read and read those strictly.
 
     Raises:
-        ReaderMismatchError: Only the strict reader can read the file.
+        ReaderMismatchError: The strict reader is needed.
     """
-    keep = (
+    option = (
         f"store_rejects = true, rejects_limit = {MAX_UNREAD}, rejects_table = 'unread', rejects_scan = 'unread_scans'"
     )
     try:
-        rows, rejected = _read(con, scanned, validator, add, keep)
+        rows, rejected = _read(con, scanned, validator, add, option)
         unread = con.execute("SELECT DISTINCT line FROM unread ORDER BY line").fetchnumpy()["line"].astype(np.int64)
     finally:
         con.execute("DROP TABLE IF EXISTS unread; DROP TABLE IF EXISTS unread_scans")
-    if not len(unread):  # something was, or it would have been read plainly
+    if not len(unread):  # then `read_fast` failed for another reason
         raise ReaderMismatchError
     return Reading(rows + len(unread), _rejected_lines(con, scanned, validator, rows, rejected, unread))
 
 
 def read_strict(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
-    """Hand the good records to `add`, as `read_fast` does, by the strict reader."""
+    """Like `read_fast`, but with the strict reader."""
     batches = read_records(text_blocks(scanned.path), validator.layout, scanned.newline)
     rows, rejected = 0, []
     for batch in _validated(con, validator, batches):
@@ -90,27 +92,27 @@ def read_strict(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowVal
 
 
 READERS: tuple[Reader, ...] = (read_fast, read_skipping_bad_rows, read_strict)
-"""In the order in which to try them; the last one reads anything."""
+"""In the order to try; the last one reads any file."""
 
 
 def _read(
     con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add, option: str
 ) -> tuple[int, np.ndarray]:
-    """How many records DuckDB's reader could read, and the numbers, from 0, of those that are rejected."""
+    """The number of records that DuckDB's reader read, and the indices (from 0) of the rejected ones."""
     if not scanned.plain or validator.layout.header_line > 1:
         raise ReaderMismatchError
     validated = validator.sql(f"(SELECT *, NULL AS problem FROM {_csv_sql(scanned, validator, option)})")
     rows, rejected = 0, [np.empty(0, dtype=np.int64)]
     try:
         for batch in con.sql(f"SELECT {', '.join(_EVENT)}, reason FROM ({validated})").to_arrow_reader(BATCH_ROWS):
-            good = batch.column("reason").is_null()
-            rejected.append(rows + np.flatnonzero(~good.to_numpy(zero_copy_only=False)))
+            valid = batch.column("reason").is_null()
+            rejected.append(rows + np.flatnonzero(~valid.to_numpy(zero_copy_only=False)))
             rows += batch.num_rows
             events = batch.select(_EVENT)
-            add(events.filter(good) if len(rejected[-1]) else events)
+            add(events.filter(valid) if len(rejected[-1]) else events)
     except (duckdb.InvalidInputException, duckdb.NotSupportedError, duckdb.IOException) as error:
         raise ReaderMismatchError from error
-    except (OSError, pa.ArrowException) as error:  # how the same arrives once records have been handed on
+    except (OSError, pa.ArrowException) as error:  # the same errors, raised while streaming
         if not str(error).startswith(_UNREADABLE):
             raise
         raise ReaderMismatchError from error
@@ -118,7 +120,7 @@ def _read(
 
 
 def _csv_sql(scanned: Scan, validator: RowValidator, option: str) -> str:
-    """DuckDB's reader as a relation of texts; `option` says what becomes of records that it cannot read."""
+    """SQL for DuckDB's reader with text columns; `option` is its handling of unreadable records."""
     columns = {f"c{column}": "VARCHAR" for column in range(validator.layout.width)}
     return (
         f"read_csv({exactly(scanned.path)}, auto_detect = false, header = false, skip = 1, columns = {columns}, "
@@ -150,18 +152,18 @@ def _rejected_lines(
     rejected: np.ndarray,
     unread: np.ndarray,
 ) -> pa.Table:
-    """What the strict reader says of the lines that DuckDB's reader rejects.
+    """The rejected records of a file that DuckDB read, with line, reason and text from the strict reader.
 
-    Where a file has as many lines as records, each record is one line, and its number tells which. A record that does
-    not look beyond its line is read by itself as it is among others.
+    Requires that every record is one line, so that its index determines its line. Such a line can be read without its
+    neighbours.
 
     Args:
         con: A DuckDB session.
-        scanned: The file.
-        validator: Its rules.
-        rows: Records that DuckDB could read.
-        rejected: The numbers, from 0, of those among them that are rejected.
-        unread: The lines of records that it could not read.
+        scanned: Scan of the file.
+        validator: Validation rules of the file.
+        rows: Number of records that DuckDB read.
+        rejected: Indices (from 0) of the rejected ones among them.
+        unread: Lines of the records that DuckDB could not read.
 
     Raises:
         ReaderMismatchError: Lines and records do not correspond, or the two readers differ.
@@ -171,35 +173,35 @@ def _rejected_lines(
     header = validator.layout.header_line
     if scanned.lines != header + rows + len(unread):
         raise ReaderMismatchError
-    read = header + 1 + rejected
-    read += np.searchsorted(unread - np.arange(len(unread)), read, side="right")
-    wanted = np.sort(np.concatenate((read, unread)))
+    rejected_lines = header + 1 + rejected
+    rejected_lines += np.searchsorted(unread - np.arange(len(unread)), rejected_lines, side="right")
+    wanted = np.sort(np.concatenate((rejected_lines, unread)))
     lines = pick_lines(text_blocks(scanned.path), wanted.tolist(), scanned.newline)
-    alone = replace(validator, layout=replace(validator.layout, header_line=0))
-    told = []
-    for batch in _validated(con, alone, read_records(lines, alone.layout, scanned.newline)):
+    headerless = replace(validator, layout=replace(validator.layout, header_line=0))
+    batches = []
+    for batch in _validated(con, headerless, read_records(lines, headerless.layout, scanned.newline)):
         if batch["reason"].null_count or set(batch["problem"].unique().to_pylist()) - {
             None,
             RejectionReason.WRONG_COLUMN_COUNT,
         }:
             raise ReaderMismatchError
-        told.append(_rejected_records(batch))
-    found = _rejected_table(scanned, told)
-    if len(found) != len(wanted):
+        batches.append(_rejected_records(batch))
+    table = _rejected_table(scanned, batches)
+    if len(table) != len(wanted):
         raise ReaderMismatchError
-    return found.set_column(REJECTED.get_field_index("line_number"), "line_number", pa.array(wanted))
+    return table.set_column(REJECTED.get_field_index("line_number"), "line_number", pa.array(wanted))
 
 
 def _rejected_records(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The stored part of rejected records: line_number, reason, and as much of their text as is kept."""
-    kept = [raw.encode()[:RAW_BYTES].decode(errors="ignore") for raw in batch["raw"].to_pylist()]
+    """The stored columns of rejected records: line_number, reason, and the first RAW_BYTES of their text."""
+    texts = [raw.encode()[:RAW_BYTES].decode(errors="ignore") for raw in batch["raw"].to_pylist()]
     return pa.record_batch(
-        [batch["line_number"], batch["reason"], pa.array(kept, pa.string())], schema=_REJECTED_RECORD
+        [batch["line_number"], batch["reason"], pa.array(texts, pa.string())], schema=_REJECTED_RECORD
     )
 
 
-def _rejected_table(scanned: Scan, told: Sequence[pa.RecordBatch]) -> pa.Table:
+def _rejected_table(scanned: Scan, batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """The rejected records of a file, in line order."""
-    table = pa.Table.from_batches(told, _REJECTED_RECORD).sort_by("line_number")
+    table = pa.Table.from_batches(batches, _REJECTED_RECORD).sort_by("line_number")
     origin = pa.repeat(pa.scalar(scanned.sha256), len(table))
     return pa.table([origin, *table.columns], schema=REJECTED)

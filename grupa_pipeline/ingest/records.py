@@ -1,8 +1,8 @@
-"""The strict reader: the physical line and the raw text of each record, and the reason for which one is unreadable.
+"""The strict reader: returns the physical line and raw text of each record, and the reason where one is unreadable.
 
-The fast path is DuckDB's own reader (`reading.py`); this one serves files in which something is rejected, and agrees
-with it on every file that both can read: quotes as in RFC 4180, spaces around a quoted field dropped, an empty field
-after the last column ignored. A record whose quotes go wrong costs its own line alone: reading goes on with the next.
+The fast path is DuckDB's reader (`reading.py`). This one reads files with rejected records, and agrees with DuckDB's on every
+file that both can read: quotes as in RFC 4180, spaces around a quoted field dropped, empty fields after the last column
+ignored. After a record with bad quotes, reading resumes on the next line.
 """
 
 import csv
@@ -17,16 +17,16 @@ from grupa_pipeline.ingest.errors import RejectionReason
 from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.ingest.source import MAX_RECORD
 
-_CHUNK = 4_000  # lines; small, so that one odd line sends few others down the slow path
+_CHUNK = 4_000  # lines; small, so that one irregular line slows few others down
 _OPEN = re.compile(r' *"')
 _CLOSE = re.compile(r'((?:[^"]++|"")*+)"')
-# Where a record with one of these problems ends is unknown.
+# The end of a record with one of these problems is unknown.
 _LINE_PROBLEMS = (
     RejectionReason.BAD_QUOTES,
     RejectionReason.BAD_LINE_BREAK,
     RejectionReason.TOO_LONG_RECORD,
 )
-csv.field_size_limit(MAX_RECORD)  # the csv module's own limit is shorter than a record may be
+csv.field_size_limit(MAX_RECORD)  # the csv module's default limit is lower than MAX_RECORD
 
 
 def schema(layout: HeaderLayout) -> pa.Schema:
@@ -36,12 +36,12 @@ def schema(layout: HeaderLayout) -> pa.Schema:
 
 
 def read_records(blocks: Iterable[bytes], layout: HeaderLayout, newline: bytes) -> Iterator[pa.RecordBatch]:
-    """The records below the header. Blank lines are none.
+    """Read the records below the header; blank lines are skipped.
 
     Args:
-        blocks: The file's text as UTF-8 blocks.
-        layout: What the header says.
-        newline: What ends a line: `\\n` or `\\r`.
+        blocks: Text of the file as UTF-8 blocks.
+        layout: Layout from the header.
+        newline: Line terminator, `\\n` or `\\r`.
 
     Yields:
         Batches of `schema(layout)`. `problem` is a `RejectionReason`, or NULL when the fields could be read.
@@ -53,17 +53,17 @@ def read_records(blocks: Iterable[bytes], layout: HeaderLayout, newline: bytes) 
     pending: list[bytes] = []
     while pending := pending + list(islice(lines, max(0, _CHUNK - len(pending)))):
         batch = _read_chunk_fast(pending, number, layout)
-        taken = len(pending)
+        used = len(pending)
         if batch is None:
-            batch, taken = _read_chunk_strict(pending, lines, number, layout)
+            batch, used = _read_chunk_strict(pending, lines, number, layout)
         if batch.num_rows:
             yield batch
-        number += taken
-        pending = pending[taken:]
+        number += used
+        pending = pending[used:]
 
 
 def _split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
-    """Lines with their ends; one longer than MAX_RECORD is cut just above it, so that memory stays bounded."""
+    """Lines with their terminators; longer ones are cut just above MAX_RECORD to bound memory."""
     carry = b""
     for block in blocks:
         lines = (carry + block).split(newline)
@@ -75,10 +75,10 @@ def _split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
 
 
 def pick_lines(blocks: Iterable[bytes], wanted: Sequence[int], newline: bytes) -> Iterator[bytes]:
-    """The lines, with their ends, of the numbers `wanted` (the first is 1; in order)."""
+    """The lines with the numbers `wanted` (ascending, from 1), with their terminators."""
     numbers = iter(wanted)
     number, first, carry = next(numbers, 0), 1, b""
-    for block in chain(blocks, [newline]):  # the last line may lack its end
+    for block in chain(blocks, [newline]):  # the last line may lack a terminator
         text = carry + block
         count = text.count(newline)
         lines = text.split(newline) if first <= number < first + count else []
@@ -89,7 +89,7 @@ def pick_lines(blocks: Iterable[bytes], wanted: Sequence[int], newline: bytes) -
 
 
 def _read_chunk_fast(lines: list[bytes], number: int, layout: HeaderLayout) -> pa.RecordBatch | None:
-    """The chunk through Python's csv module; None unless each line is one good record that any reader sees alike."""
+    """Parse the chunk with Python's csv module; None unless every line is one unambiguous, valid record."""
     if max(map(len, lines)) > MAX_RECORD or any(b"\0" in line for line in lines):
         return None
     try:
@@ -110,13 +110,13 @@ def _read_chunk_fast(lines: list[bytes], number: int, layout: HeaderLayout) -> p
 def _read_chunk_strict(
     pending: list[bytes], lines: Iterator[bytes], number: int, layout: HeaderLayout
 ) -> tuple[pa.RecordBatch, int]:
-    """The chunk record by record. A record open at its end takes further lines, which are added to `pending`.
+    """Parse the chunk record by record. A record that is incomplete at its end appends more lines to `pending`.
 
     Returns:
-        The records, and how many lines of `pending` they took.
+        The records, and the number of lines of `pending` that they used.
     """
     rows: list[tuple[object, ...]] = []
-    unread: list[str | None] = [None] * layout.width
+    no_fields: list[str | None] = [None] * layout.width
     plain = re.compile(f"[^{re.escape(layout.delimiter)}]*")
     at, end = 0, len(pending)
     while at < end:
@@ -128,14 +128,16 @@ def _read_chunk_strict(
         used = 1 if problem in _LINE_PROBLEMS else reader.used
         raw = b"".join(pending[at : at + used]).rstrip(b"\r\n")
         problem = problem or _text_problem(raw)
-        rows.append((number + at, raw.decode(errors="replace"), problem, *(unread if problem else fields or unread)))
+        rows.append(
+            (number + at, raw.decode(errors="replace"), problem, *(no_fields if problem else fields or no_fields))
+        )
         at += used
     names = schema(layout).names
     return pa.RecordBatch.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema(layout)), at
 
 
 class _Lines:
-    """The lines of one record, the next one fetched when a quoted field goes on."""
+    """The lines of one record; the next is read when a quoted field spans lines."""
 
     def __init__(self, pending: list[bytes], start: int, more: Iterator[bytes]) -> None:
         self._pending, self._start, self._more = pending, start, more
@@ -143,7 +145,7 @@ class _Lines:
         self.text = self._decoded(start)
 
     def next(self) -> str:
-        """The record's next line.
+        """Read the record's next line.
 
         Raises:
             _BadRecordError: The file ends, or the record is too long.
@@ -169,14 +171,14 @@ class _BadRecordError(Exception):
 
 
 def _fields(lines: _Lines, plain: re.Pattern[str], width: int) -> tuple[list[str] | None, str | None]:
-    """The record's fields, or None and what is wrong with it."""
+    """The record's fields and None, or None and the `RejectionReason`."""
     try:
         if lines.size > MAX_RECORD:
             raise _BadRecordError(RejectionReason.TOO_LONG_RECORD)
         fields = _split_fields(lines, plain)
     except _BadRecordError as bad:
         return None, str(bad)
-    while len(fields) > width and not fields[-1]:  # DuckDB's reader takes any number of them for padding too
+    while len(fields) > width and not fields[-1]:  # DuckDB's reader ignores any number of them too
         del fields[-1]
     return (fields, None) if len(fields) == width else (None, RejectionReason.WRONG_COLUMN_COUNT)
 
@@ -204,7 +206,7 @@ def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
 
 
 def _quoted(lines: _Lines, line: str, at: int) -> tuple[str, str, int]:
-    """The text up to the closing quote, the line that quote stands on, and where it ends."""
+    """The text up to the closing quote, the line with that quote, and the position after it."""
     parts = []
     while not (closing := _CLOSE.match(line, at)):
         parts.append(line[at:])

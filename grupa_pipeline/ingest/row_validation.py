@@ -1,6 +1,6 @@
-"""Validation of records: the one SQL statement that turns a record into an event or names the reason to reject it.
+"""Validates records: one SQL statement that turns a record into an event or gives its rejection reason.
 
-Every rule on values is here (on text and lines: `records.py`), whichever reader the record came from.
+All rules on values are here, for both readers. Rules on text and lines are in `records.py`.
 """
 
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.ingest.timestamps import Style, utc_sql
 
 FUTURE = timedelta(hours=24)
-"""How far past the clock a timestamp may lie: other machines' clocks run ahead, and zones are written wrongly."""
+"""How far after the current time a timestamp may lie: allows for fast clocks and wrong time zones."""
 
 
 @dataclass(frozen=True)
 class RowValidator:
-    """The rules for one file: the columns of its fields, the style of its timestamps, and the clock (naive UTC)."""
+    """The rules for one file: its column layout, its timestamp style, and the current time (naive UTC)."""
 
     layout: HeaderLayout
     style: Style
     now: datetime
 
     def sql(self, records: str) -> str:
-        """The relation `records` (c0, c1, ... and `problem`, a reader's reason or NULL), validated.
+        """SQL that validates the relation `records` (c0, c1, ... and `problem`, a reader's reason or NULL).
 
-        Adds user_id, timestamp, action, metadata, day, and `reason`, which is NULL when the record is good (as
-        is quickly seen of almost any: nothing that begins with a visible letter of ASCII is blank). `metadata` is
-        empty where there is nothing; without extra columns it is the column's own text, to be validated by
-        `metadata.normalized_texts`, since few texts stand in many records.
+        Adds user_id, timestamp, action, metadata, day, and `reason`, which is NULL when the record is valid. The first
+        branch of `reason` is a fast path: a text that starts with a visible ASCII character is not blank. `metadata` is
+        empty for none; without extra columns it is the column's unchanged text, which `metadata.normalized_texts`
+        normalizes once per distinct text.
         """
         layout = self.layout
         user, text, action = (f"c{column}" for column in (layout.user_id, layout.timestamp, layout.action))

@@ -1,6 +1,6 @@
-"""A log file as a bounded stream of UTF-8 blocks: gzip, UTF-16 and damage are dealt with here.
+"""Reads a log file as a stream of UTF-8 blocks with bounded memory; decompresses gzip and transcodes UTF-16.
 
-Knows bytes and lines, not columns: what the header says is `header.py`, what a record says is `records.py`.
+Works on bytes and lines. `header.py` parses the header, `records.py` the records.
 """
 
 import codecs
@@ -35,11 +35,11 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a file's bytes says of it.
+    """Properties of a file from one pass over its bytes.
 
     `head` is the start of the text (at most one block, UTF-8, without a byte order mark). `plain` is true when any CSV
-    reader sees the same records in it: valid UTF-8, no NUL, no lone carriage return, no line that is too long. `lines`
-    counts physical lines, if `plain`.
+    reader parses the same records: valid UTF-8, no NUL, no lone carriage return, no overlong line. `lines`
+    is the number of physical lines if `plain`.
     """
 
     path: Path
@@ -57,10 +57,10 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """Read the file once: hash it and refuse what is no text.
+    """Read the file once to hash and inspect it.
 
     Raises:
-        UnusableFileError: The file is missing, no file, unreadable, empty, binary, a corrupt gzip or a gzip bomb.
+        UnusableFileError: The file is missing, a folder or device, unreadable, empty, binary, a corrupt gzip or a gzip bomb.
     """
     _require_file(path)
     digest = hashlib.sha256()
@@ -78,7 +78,7 @@ def scan(path: Path) -> Scan:
 
 
 def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
-    """The file's text as UTF-8 blocks without a byte order mark; `on_raw` is given the bytes as they stand in it."""
+    """The file's text as UTF-8 blocks without a byte order mark; `on_raw` is called with the raw bytes."""
     blocks = _decompressed(path, on_raw)
     first = next(blocks, b"")
     encoding = _UTF16.get(first[:2])
@@ -107,13 +107,13 @@ def _decompressed(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes
 
 
 def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
-    """Members of a gzip file one after the other, never more than a block at once in memory."""
+    """Decompress the members of a gzip file in order, at most a block at a time."""
     inflater = zlib.decompressobj(wbits=31)
-    taken = given = 0
+    compressed = unpacked = 0
     while raw:
-        taken += len(raw)
+        compressed += len(raw)
         while raw:
-            if inflater.eof:  # another member, or the zeros that some tools pad with
+            if inflater.eof:  # another member, or zero padding
                 raw = raw.lstrip(b"\0")
                 if not raw:
                     break
@@ -123,8 +123,8 @@ def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes
             except zlib.error as error:
                 problem = f"its gzip data is damaged ({error}); export or copy it again."
                 raise UnusableFileError(path.name, problem) from error
-            given += len(block)
-            _refuse_bomb(path, taken, given)
+            unpacked += len(block)
+            _refuse_bomb(path, compressed, unpacked)
             if block:
                 yield block
             raw = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
@@ -137,8 +137,8 @@ def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes
         yield block
 
 
-def _refuse_bomb(path: Path, taken: int, given: int) -> None:
-    if given > _BOMB_BYTES and given > _BOMB_RATIO * taken:
+def _refuse_bomb(path: Path, compressed: int, unpacked: int) -> None:
+    if unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * compressed:
         problem = (
             f"it unpacks to more than {_BOMB_RATIO} times its size, unlike any log; if it is one, unpack it first."
         )
@@ -185,14 +185,14 @@ def _require_text(path: Path, head: bytes) -> None:
 
 
 class _Text:
-    """What can be told of a text block by block: whether it is plain, and how many lines it has if it is."""
+    """Incremental check of a text: whether it is plain, and its number of lines if so."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._plain, self._last, self._without_end, self._ends = True, b"\n", 0, 0
+        self._plain, self._last, self._line_length, self._ends = True, b"\n", 0, 0
 
     def add(self, block: bytes) -> None:
-        """Take the next block; only until the text is known not to be plain."""
+        """Process the next block; a no-op once the text is known not to be plain."""
         if self._plain and block:
             after_return = self._last == b"\r"
             self._plain = (
@@ -205,12 +205,12 @@ class _Text:
             self._ends += int(np.count_nonzero(np.frombuffer(block, np.uint8) == _LINE_FEED))
 
     def plain(self) -> bool:
-        """Whether all that was added is plain."""
+        """Whether the text added so far is plain and complete."""
         return self._plain and self._last != b"\r" and not self._utf8.getstate()[0]
 
     @property
     def lines(self) -> int:
-        """Physical lines; the last one may lack its end."""
+        """Number of physical lines; the last may lack a terminator."""
         return self._ends + (self._last != b"\n")
 
     def _is_utf8(self, block: bytes) -> bool:
@@ -223,15 +223,15 @@ class _Text:
         return True
 
     def _short_lines(self, block: bytes) -> bool:
-        """Whether no line can be longer than half a record may be: by windows, of which almost any holds a line's end."""
+        """Whether every line is shorter than MAX_RECORD / 2, checked by windows, most of which contain a line feed."""
         for start in range(0, len(block), _WINDOW):
-            found = block.find(b"\n", start, start + _WINDOW) >= 0
-            self._without_end = 0 if found else self._without_end + min(_WINDOW, len(block) - start)
-            if self._without_end > MAX_RECORD // 2 - 2 * _WINDOW:
+            has_end = block.find(b"\n", start, start + _WINDOW) >= 0
+            self._line_length = 0 if has_end else self._line_length + min(_WINDOW, len(block) - start)
+            if self._line_length > MAX_RECORD // 2 - 2 * _WINDOW:
                 return False
         return True
 
 
 def _lone_return(block: bytes) -> bool:
-    """Whether a carriage return stands anywhere but before a line feed (the block's last byte is not validated)."""
+    """Whether a carriage return occurs without a line feed after it (the block's last byte is not checked)."""
     return b"\r" in block and block.count(b"\r", 0, -1) != block.count(b"\r\n")

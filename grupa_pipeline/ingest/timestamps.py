@@ -1,7 +1,7 @@
-"""How a file writes its timestamps, and the SQL that reads them: UTC, or NULL when a text is no timestamp.
+"""Infers a file's timestamp style, and builds the SQL that parses timestamps to UTC (NULL where a text is none).
 
-A file's style is decided once, from its first records. ISO 8601 is always read; numbers are seconds, milliseconds,
-microseconds or nanoseconds since 1970 by their magnitude; anything else (day or month first) is never guessed.
+The style is inferred once per file, from its first records. ISO 8601 is always read; numbers are seconds, milliseconds,
+microseconds or nanoseconds since 1970 by magnitude; other formats (day or month first) are never guessed.
 """
 
 import re
@@ -15,26 +15,26 @@ from grupa_pipeline.ingest.errors import TimestampProblem, UnusableFileError
 from grupa_pipeline.sql import quoted
 
 _EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-_EPOCH_SECONDS = (10**8, 10**11)  # March 1973 to the year 5138: in this range no two units can be confused
+_EPOCH_SECONDS = (10**8, 10**11)  # March 1973 to the year 5138: the ranges of the units do not overlap
 _EPOCH = re.compile(r"\d{9,19}(\.\d+)?")
 _FOREIGN = re.compile(r"^(?!\s*\d{4}-\d|[\d.]*$).*\d\D*\d")
-"""A date in another style: two digits at least, neither ISO 8601 (which may still be impossible) nor a mere number."""
+"""A date in another style: at least two digits, neither in the form of ISO 8601 nor a number."""
 _SHORT_DATE = re.compile(
     r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(,?[T ]+)?(\d{1,2}:\d{2}(:\d{2})?)?( ?[AaPp][Mm])?"
 )
 
 
-_ZONE_BEYOND = r"[+-](14:?(0[1-9]|[1-5]\d)|1[5-9]|[2-9]\d)"
-"""A zone further from UTC than any is (14 hours), which DuckDB reads all the same."""
-_ZONE_THAT_IS = re.compile(r"(Z|[+-](0\d|1[0-3]):[0-5]\d)$")
-_MOST_ZONES = 4
+_IMPOSSIBLE_ZONE = r"[+-](14:?(0[1-9]|[1-5]\d)|1[5-9]|[2-9]\d)"
+"""A zone offset of more than 14 hours, which does not exist but which DuckDB accepts."""
+_VALID_ZONE = re.compile(r"(Z|[+-](0\d|1[0-3]):[0-5]\d)$")
+_MAX_ZONES = 4
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a file's timestamps are read: by `format` (strptime) if given, else ISO 8601 and numbers in `epoch_unit`.
+    """How timestamps are parsed: by `format` (strptime) if it is set, else as ISO 8601 or numbers in `epoch_unit`.
 
-    `zones` are endings that need no second look: the zones, such as `Z` or `+02:00`, of the file's first records.
+    `zones` are suffixes accepted without further checks: the zones of the file's first records, such as `Z` or `+02:00`.
     """
 
     format: str | None = None
@@ -42,39 +42,41 @@ class Style:
     zones: tuple[str, ...] = ("Z",)
 
     def sql(self, text: str) -> str:
-        """An expression for the TIMESTAMP in UTC of the SQL expression `text`; the session's TimeZone must be UTC.
+        """SQL for the TIMESTAMP in UTC of the expression `text`; the session's TimeZone must be UTC.
 
-        A time without a zone counts as UTC. Years other than 1000 to 9999 are NULL: they come from two-digit ones.
+        A time without a zone is UTC. Years outside 1000 to 9999 give NULL: they result from two-digit years.
         """
         return utc_sql(self.zoned_sql(text))
 
     def zoned_sql(self, text: str) -> str:
-        """An expression for the TIMESTAMPTZ of `text` in any year. `utc_sql` says which of those count."""
+        """SQL for the TIMESTAMPTZ of `text` in any year; `utc_sql` restricts the years."""
         if self.format is not None:
             parsed = f"try_strptime({text}, {quoted(self.format)})"
         else:
-            parsed = f"coalesce(try_cast({text} AS TIMESTAMPTZ), {self._slow(text)})"
-        return f"CASE WHEN {self._is_fit(text)} THEN {parsed} END"
+            parsed = f"coalesce(try_cast({text} AS TIMESTAMPTZ), {self._fallback(text)})"
+        return f"CASE WHEN {self._plausible(text)} THEN {parsed} END"
 
-    def _is_fit(self, text: str) -> str:
-        """Whether `text` is none of what DuckDB reads though nobody means a time by it: the word epoch, impossible zones.
+    def _plausible(self, text: str) -> str:
+        """SQL that excludes texts that DuckDB parses but that are no timestamps: the word epoch, impossible zones.
 
-        In an order in which almost any text is fit at its first or second comparison, and a regular expression is rare.
+        Cheap comparisons come first, so that few texts need a regular expression.
         """
         digit_first, no_word = f"{text} BETWEEN '0' AND ':'", f"NOT contains(lower({text}), 'epoch')"
         if self.format is not None:
-            zone = f" AND NOT regexp_matches({text}, '{_ZONE_BEYOND}[0-9:]* *$')" if self.format.endswith("%z") else ""
+            zone = (
+                f" AND NOT regexp_matches({text}, '{_IMPOSSIBLE_ZONE}[0-9:]* *$')" if self.format.endswith("%z") else ""
+            )
             return f"({digit_first} OR {no_word}){zone}"
-        full = f"strlen({text}) = 19 AND {text}[17] = ':' AND {text}[14] = ':'"  # with seconds, hence without a zone
+        full = f"strlen({text}) = 19 AND {text}[17] = ':' AND {text}[14] = ':'"  # has seconds, so no zone
         known = " OR ".join([*(f"suffix({text}, '{zone}')" for zone in self.zones), full])
         no_zone = f"NOT (contains({text}, '+') OR contains({text}[12:], '-'))"
         return (
             f"({known} OR {digit_first} AND {no_zone} "
-            rf"OR {no_word} AND NOT regexp_matches({text}, '[Tt ]\d\d[\d:.,]* ?{_ZONE_BEYOND}'))"
+            rf"OR {no_word} AND NOT regexp_matches({text}, '[Tt ]\d\d[\d:.,]* ?{_IMPOSSIBLE_ZONE}'))"
         )
 
-    def _slow(self, text: str) -> str:
-        """ISO 8601 that DuckDB's cast does not read (blanks, `z`, decimal comma, whole hours, basic form); numbers."""
+    def _fallback(self, text: str) -> str:
+        """SQL for numbers and for ISO 8601 that DuckDB's cast rejects (blanks, `z`, decimal comma, whole hours, basic form)."""
         iso = f"upper(trim({text}))"
         for pattern, replacement in (
             (r"^(\d{4})(\d{2})(\d{2})(T\d{2}.*)?$", r"\1-\2-\3\4"),
@@ -91,14 +93,14 @@ class Style:
         unit = _EPOCH_UNITS[self.epoch_unit]
         low, high = (bound * unit for bound in _EPOCH_SECONDS)
         number = f"CASE WHEN regexp_full_match({text}, '{_EPOCH.pattern}') THEN CAST({text} AS DECIMAL(38, 6)) END"
-        # Whole numbers throughout: a quotient of decimals is a DOUBLE, which has no room for microseconds of today.
+        # Integer arithmetic: a quotient of decimals is a DOUBLE, which cannot represent today's epoch in microseconds.
         micros = f"CAST(CAST({number} * {10**6} AS HUGEINT) // {unit} AS BIGINT)"
         epoch = f"CASE WHEN {number} >= {low} AND {number} < {high} THEN make_timestamptz({micros}) END"
         return f"coalesce({parsed}, {epoch})"
 
 
 def utc_sql(zoned: str) -> str:
-    """An expression for the TIMESTAMP in UTC of the SQL expression `zoned`; name a column, for it stands here thrice."""
+    """SQL for the TIMESTAMP in UTC of `zoned`, which should be a column name as it is evaluated three times."""
     return (
         f"CASE WHEN {zoned} >= TIMESTAMPTZ '1000-01-01 00:00:00+00' "
         f"AND {zoned} < TIMESTAMPTZ '10000-01-01 00:00:00+00' THEN make_timestamp(epoch_us({zoned})) END"
@@ -106,19 +108,19 @@ def utc_sql(zoned: str) -> str:
 
 
 def decide_style(file: str, texts: Mapping[int, str], timestamp_format: str | None) -> Style:
-    """The style of a file whose first records hold `texts`, by line, as timestamps.
+    """Infer the style of a file from the timestamp texts of its first records, by line number.
 
     Raises:
-        UnusableFileError: The format given is none, or most texts are in a style that is not guessed.
+        UnusableFileError: The format is invalid, or most texts are in a style that is not guessed.
     """
     filled = [text for text in texts.values() if text.strip()]
     if timestamp_format is not None:
         _require_format(file, timestamp_format)
         return Style(format=timestamp_format)
     numbers = [float(text) for text in filled if _EPOCH.fullmatch(text)]
-    zones = {found[1]: None for text in filled if (found := _ZONE_THAT_IS.search(text))}
+    zones = {match[1]: None for text in filled if (match := _VALID_ZONE.search(text))}
     unit = _epoch_unit(statistics.median(numbers)) if numbers else None
-    style = Style(epoch_unit=unit, zones=tuple(zones)[:_MOST_ZONES])
+    style = Style(epoch_unit=unit, zones=tuple(zones)[:_MAX_ZONES])
     unread = [text for text in _unread(style, filled) if _FOREIGN.search(text)]
     if 2 * len(unread) > len(filled):
         line = next(line for line, text in texts.items() if text == unread[0])
@@ -128,7 +130,7 @@ def decide_style(file: str, texts: Mapping[int, str], timestamp_format: str | No
 
 
 def misfit_problem(texts: Sequence[str], timestamp_format: str) -> TimestampProblem:
-    """The problem of texts of which `timestamp_format` fits none."""
+    """The problem of a file where no text matches `timestamp_format`."""
     sentence = f"its timestamps, such as {texts[0][:60]!r}, do not fit --timestamp-format {timestamp_format!r}"
     numbers = [float(text) for text in texts if _EPOCH.fullmatch(text)]
     style = Style(epoch_unit=_epoch_unit(statistics.median(numbers)) if numbers else None)
@@ -140,7 +142,7 @@ def misfit_problem(texts: Sequence[str], timestamp_format: str) -> TimestampProb
 
 
 def unread_problem(texts: Sequence[str]) -> TimestampProblem:
-    """The problem of texts that need a format, with the formats that they suggest."""
+    """The problem of a file whose texts need a format, with suggested formats."""
     return _with_advice(f"its timestamps, such as {texts[0][:60]!r}, are not ISO 8601 and are not guessed", texts)
 
 
@@ -181,7 +183,7 @@ def _require_format(file: str, timestamp_format: str) -> None:
 
 
 def _suggest_formats(texts: Sequence[str]) -> list[str]:
-    """Formats of the day-first or month-first dates among `texts`: one when some number above 12 tells, else both."""
+    """Formats that match day-first or month-first dates among `texts`: one if a number above 12 decides, else both."""
     matches = [match for text in texts if (match := _SHORT_DATE.fullmatch(text.strip()))]
     if not matches:
         return []

@@ -1,6 +1,6 @@
-"""Words of an action's name, and its slug: the short form for a column.
+"""Splits an action's name into words, and builds its slug: the short form used in column names.
 
-What a word means is defined in `event_catalog`; which actions get columns, in `features`.
+`event_catalog` defines the meaning of words, `features` selects the actions that get columns.
 """
 
 import re
@@ -13,7 +13,7 @@ _SLUG_LENGTH = 40
 
 
 def words(name: str) -> tuple[str, ...]:
-    """Lower-case words of `name`, split where it is not alphanumeric and at the humps of camelCase.
+    """Lower-case words of `name`, split where it is not alphanumeric and at the capitals of camelCase.
 
     Example:
         >>> words("openReport: PDF")
@@ -29,7 +29,7 @@ def slug(name: str) -> str:
 
 
 def unique_slugs(names: Iterable[str]) -> dict[str, str]:
-    """A different slug for every name; of names with the same slug the first has it, the others are numbered from 2."""
+    """A unique slug for every name; later names with an equal slug are numbered from 2."""
     slugs: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
@@ -39,7 +39,7 @@ def unique_slugs(names: Iterable[str]) -> dict[str, str]:
 
 
 def numbered(name: str, taken: Container[str]) -> str:
-    """`name`, or where that is taken the first of `name`_2, `name`_3, ... that is free."""
+    """`name`, or if that is taken the first free one of `name`_2, `name`_3, ..."""
     candidate, number = name, 1
     while candidate in taken:
         number += 1

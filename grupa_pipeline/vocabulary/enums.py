@@ -1,6 +1,6 @@
-"""Closed sets of words that tables and packages share; a member's value is what the tables hold.
+"""Enumerations that tables and packages share; tables store the members' values.
 
-Members are strings: they compare equal to their value, and are written to tables, JSON and messages as it.
+Members are strings: they compare equal to their value and are written to tables, JSON and messages as such.
 """
 
 from enum import StrEnum
@@ -62,7 +62,7 @@ class FeatureRole(StrEnum):
     CLUSTERING = "clustering"
     """Behaviour that clusters are computed from."""
     OUTCOME = "outcome"
-    """How it ends for a user; never used for clustering, so that clusters can be compared by it."""
+    """An outcome for a user; never used for clustering, so that clusters can be compared by it."""
     CONTEXT = "context"
     """Describes clusters and is not used for clustering."""
 
@@ -77,14 +77,14 @@ class InboxPhase(StrEnum):
     NO_EVENTS = "no_events"
     """Logs were ingested, and no event has ever been accepted."""
     UP_TO_DATE = "up_to_date"
-    """Logs were ingested, and the snapshot of the last day of the events was made from the same input."""
+    """Logs were ingested, and the snapshot of the last day of the events has the same input."""
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "InboxPhase":
         """The phase that a cursor names; IDLE where there is none.
 
-        Grupa 0.1.0 wrote the cursor `taken in` while it ingested. So what names no phase is read as INGESTING: at worst the
-        sensor checks once too often whether a snapshot is due.
+        Unknown cursors are read as INGESTING, since Grupa 0.1.0 wrote `taken in` for that phase: at worst the sensor checks
+        once too often whether a snapshot is due.
         """
         if not cursor:
             return cls.IDLE

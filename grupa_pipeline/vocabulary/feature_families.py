@@ -1,7 +1,7 @@
-"""Families of features: what a column of `user_features` measures, whatever it is called.
+"""Families of features: what a column of `user_features` measures.
 
-A column's name starts with its family's prefix where it is about an action or a feature of the product. The name is only
-written: which family a column belongs to is read from `feature_catalog.family`.
+The name of a column about an action or product feature starts with its family's prefix. Code never infers the family from
+the name: it reads `feature_catalog.family`.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ COLUMN_PREFIX: Mapping[FeatureFamily, str] = MappingProxyType(
         FeatureFamily.TIME_BETWEEN: "hours_",
     }
 )
-"""How the columns of a family are called: the prefix, then the slugs of their subjects joined by `__`."""
+"""Prefix of a family's column names; the slugs of the subjects follow, joined by `__`."""
 
 
 def column_name(family: FeatureFamily, *slugs: str) -> str:

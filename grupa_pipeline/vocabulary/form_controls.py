@@ -1,4 +1,4 @@
-"""How a value is edited in a form: plain data, which the app turns into components and reads edits back with."""
+"""Form controls as plain data: the app builds components from them and parses edits with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""The fields of a test plan: the one specification of what a plan holds.
+"""The fields of a test plan: the single specification from which everything else is derived.
 
-A field is one line of `PlanFields`. From that line come its column in `test_roadmap` (the SQL type and NOT NULL follow from
-the Python type), its comment in the database and in `docs/tables.md`, its control in the planner's form, how an edit is read
-back, its place in the exports and the brief, and whether erasing a person searches it. A new field needs a line here, its
-name in `FORM` if people edit it, and a migration in `dash_app/roadmap/schema.py`.
+A field is one line of `PlanFields`. That line determines its column in `test_roadmap` (SQL type and NOT NULL follow from the
+Python type), its comment in the database and in `docs/tables.md`, its control in the planner's form and how edits are parsed,
+its position in the exports and the brief, and whether erasing a person searches it. A new field needs a line here, its name
+in `FORM` if users edit it, and a migration in `dash_app/roadmap/schema.py`.
 
-No Dash, no DuckDB: the app gives a control its look, the store gives a column its file.
+Independent of Dash and DuckDB.
 """
 
 from collections.abc import Mapping
@@ -39,15 +39,15 @@ class Content(StrEnum):
 
 @dataclass(frozen=True)
 class PlanField:
-    """What is known of one field beside its default.
+    """Specification of one field, besides its default.
 
     Attributes:
-        comment: What it means; the column's comment.
-        control: How people edit it; None for a field that they do not edit, or that `components/planner/form.py` edits
-            with a control of its own.
-        content: What a text holds. Free text by default, so that erasing a person searches it.
+        comment: Meaning of the field; the column's comment.
+        control: Form control; None for a field that users do not edit, or that has its own control in
+            `components/planner/form.py`.
+        content: Kind of content of a text. Free text by default, so that erasing a person searches it.
         heading: Heading of its own section in the test brief; empty for none.
-        bookkeeping: Whether the store writes it with every save. It is never NULL there and no change that people see.
+        bookkeeping: Whether the store sets it with every save. Never NULL in the store, and not listed as a change.
         name: The attribute and column; filled in by `PLAN_FIELDS`.
         python_type: Its type without `None`; filled in by `PLAN_FIELDS`.
         nullable: Whether the column may be NULL; filled in by `PLAN_FIELDS`.
@@ -76,13 +76,13 @@ class PlanField:
 
     @property
     def holds_free_text(self) -> bool:
-        """Whether people or models write freely in the column."""
+        """Whether the column holds free text by users or models."""
         return self.content is Content.FREE_TEXT and (self.python_type is str or self.sql_type == "JSON")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One variant: its share of the users (in any unit), its users once sized, and what is different in it."""
+    """One variant: its share of the users (in any unit), its number of users once sized, and a description."""
 
     name: str
     weight: float = 1.0
@@ -94,8 +94,8 @@ class Arm:
 class Guardrail:
     """A metric that must not get worse by `margin_absolute` (in its own unit) or more.
 
-    `worse` is the direction that does harm; `n_per_arm` (the control's) and `n_total` are the users that it needs, once
-    sized.
+    `worse` is the harmful direction; `n_per_arm` (of the control arm) and `n_total` are the numbers of users required,
+    once sized.
     """
 
     metric: str
@@ -125,7 +125,7 @@ _EFFORT = NumberControl("Effort (person-months)", 0.1, step=0.5)
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFields:
-    """A plan's values: one attribute a column of `test_roadmap`, in its order."""
+    """Values of a plan: one attribute per column of `test_roadmap`, in order."""
 
     plan_id: Annotated[str, PlanField("Unique id of the plan.", content=_ID)]
     revision: Annotated[int, PlanField("Counts up with every save, from 1.", bookkeeping=True)] = 0

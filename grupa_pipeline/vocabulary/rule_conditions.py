@@ -1,7 +1,7 @@
-"""The rule of a cluster as data: alternatives of conditions on features, their JSON, and which users they match.
+"""The rule of a cluster as data: alternatives of conditions on features, their JSON, and the users they match.
 
-`clusters.rule_conditions` holds the JSON. Segmentation writes it, the app reads it; the text in `clusters.rule` is for
-people and is never read back.
+Segmentation writes the JSON to `clusters.rule_conditions` and the app reads it; the text in `clusters.rule` is for display
+and is never parsed.
 """
 
 import json
@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-_ASIDE = re.compile(r"\s*\([^()]*\)")
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
 
 
 class Comparison(StrEnum):
@@ -52,7 +52,10 @@ def rule_to_json(rule: Rule) -> str:
     """
     return json.dumps(
         [
-            [{"feature": each.feature, "operator": each.comparison, "value": each.threshold} for each in alternative]
+            [
+                {"feature": condition.feature, "operator": condition.comparison, "value": condition.threshold}
+                for condition in alternative
+            ]
             for alternative in rule
         ],
         ensure_ascii=False,
@@ -62,7 +65,9 @@ def rule_to_json(rule: Rule) -> str:
 def rule_from_json(text: str) -> Rule:
     """The rule that `rule_to_json` wrote."""
     return tuple(
-        tuple(Condition(each["feature"], Comparison(each["operator"]), float(each["value"])) for each in alternative)
+        tuple(
+            Condition(entry["feature"], Comparison(entry["operator"]), float(entry["value"])) for entry in alternative
+        )
         for alternative in json.loads(text)
     )
 
@@ -88,18 +93,21 @@ def matching_users(rule: Rule, columns: Mapping[str, NDArray[np.float64]], users
 
 
 def unmet_conditions(rule: Rule, values: Mapping[str, float | None]) -> list[Condition]:
-    """What one user would have to change to match a rule: the unmet conditions of its nearest alternative.
+    """The conditions that one user would have to meet to match a rule: those unmet in its nearest alternative.
 
     Nearest is the alternative with the fewest unmet conditions, of those the one whose thresholds are least far away: the
     distance of a value from a threshold is their difference over the sum of their sizes, 0 to 1. Empty when the user
     matches the rule; a missing value meets nothing and has distance 1.
     """
-    unmet = [[each for each in alternative if not _holds(each, values.get(each.feature))] for alternative in rule]
+    unmet = [
+        [condition for condition in alternative if not _holds(condition, values.get(condition.feature))]
+        for alternative in rule
+    ]
     return min(
         unmet,
         key=lambda alternative: (
             len(alternative),
-            sum(_distance(each, values.get(each.feature)) for each in alternative),
+            sum(_distance(condition, values.get(condition.feature)) for condition in alternative),
         ),
         default=[],
     )
@@ -116,5 +124,5 @@ def _distance(condition: Condition, value: float | None) -> float:
 
 
 def short_description(description: str) -> str:
-    """A feature's description as rules have it: without what stands in brackets, which makes a rule too long to read."""
-    return _ASIDE.sub("", description)
+    """A feature's description as used in rules: without text in brackets, which would make rules too long."""
+    return _BRACKETS.sub("", description)

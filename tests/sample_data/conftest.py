@@ -1,4 +1,4 @@
-"""The sample log with its truth, generated once for this folder."""
+"""The sample log with its true kinds, generated once per session."""
 
 from collections.abc import Iterator
 from pathlib import Path

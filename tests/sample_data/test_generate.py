@@ -1,4 +1,4 @@
-"""The log that the generator writes: its shape, its seed, its blocks."""
+"""The generated log: its format, seed and blocks."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from sample_data.generate import END, write_log, write_truth
 pytestmark = pytest.mark.slow
 
 
-def test_the_sample_log_has_the_size_that_was_asked_for(log: duckdb.DuckDBPyConnection) -> None:
+def test_the_sample_log_has_the_expected_size(log: duckdb.DuckDBPyConnection) -> None:
     users, events, first, last, days = log.execute(
         """SELECT count(DISTINCT user_id), count(*), min(timestamp)::DATE, max(timestamp)::DATE,
         count(DISTINCT timestamp::DATE) FROM event"""
@@ -45,7 +45,7 @@ def test_no_two_events_are_equal(log: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def test_metadata_says_what_each_action_needs(log: duckdb.DuckDBPyConnection) -> None:
+def test_metadata_has_the_keys_of_each_action(log: duckdb.DuckDBPyConnection) -> None:
     rows = log.execute("SELECT action, metadata FROM event USING SAMPLE 3000 ROWS (reservoir, 1)").fetchall()
     for action, text in rows:
         metadata = json.loads(text)
@@ -56,7 +56,7 @@ def test_metadata_says_what_each_action_needs(log: duckdb.DuckDBPyConnection) ->
         assert ("stage" in metadata) == (action == "drop_off" and "proposal_id" not in metadata)
 
 
-def test_a_proposal_is_one_users_and_is_created_before_all_else(log: duckdb.DuckDBPyConnection) -> None:
+def test_a_proposal_has_one_user_and_starts_with_its_creation(log: duckdb.DuckDBPyConnection) -> None:
     wrong = log.execute(
         """SELECT proposal FROM event WHERE proposal IS NOT NULL GROUP BY proposal
         HAVING count(DISTINCT user_id) > 1 OR count(*) FILTER (action = 'proposal_create') <> 1
@@ -96,7 +96,7 @@ def test_more_activity_means_more_events_of_the_same_users(tmp_path: Path) -> No
     assert (tmp_path / "calm.labels").read_bytes() == (tmp_path / "busy.labels").read_bytes()
 
 
-def test_the_log_ends_where_it_is_told_to(tmp_path: Path) -> None:
+def test_the_log_ends_on_the_given_day(tmp_path: Path) -> None:
     write_log(tmp_path / "log.csv", users=300, days=7, end=date(2024, 3, 3))
     assert duckdb.execute(
         f"SELECT min(timestamp)::DATE, max(timestamp)::DATE FROM '{tmp_path}/log.csv'"

@@ -1,4 +1,4 @@
-"""Every planted kind is as common as planned, and every planted pain can be measured in the log."""
+"""The shares of planted kinds match the plan, and every planted pain point is measurable in the log."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ pytestmark = pytest.mark.slow
 KINDS = load_kinds()
 PLANTED = [(kind.name, pain) for kind in KINDS for pain in kind.pains]
 
-# One value a user of each planted measure; NULL where it does not apply to the user.
+# One value per user for each planted measure; NULL where it does not apply.
 MEASURES = {
     "feature_use events a session": """SELECT user_id, count(*) FILTER (action = 'feature_use') /
         count(*) FILTER (action = 'login') FROM event GROUP BY user_id""",
     "share of proposals never submitted": """SELECT user_id, avg(unsent) FROM (SELECT user_id,
         (count(*) FILTER (action = 'proposal_submit') = 0)::INT AS unsent FROM event WHERE proposal IS NOT NULL
         GROUP BY user_id, proposal) GROUP BY user_id""",
-    "hours from proposal_create to proposal_submit": """SELECT user_id, median(epoch(sent - made) / 3600) FROM (
-        SELECT user_id, min(timestamp) FILTER (action = 'proposal_create') AS made,
+    "hours from proposal_create to proposal_submit": """SELECT user_id, median(epoch(sent - created) / 3600) FROM (
+        SELECT user_id, min(timestamp) FILTER (action = 'proposal_create') AS created,
         min(timestamp) FILTER (action = 'proposal_submit') AS sent FROM event WHERE proposal IS NOT NULL
         GROUP BY user_id, proposal) GROUP BY user_id""",
     "days from first event to first proposal_create": """SELECT user_id,
@@ -44,7 +44,7 @@ def test_kinds_are_as_common_as_planned(log: duckdb.DuckDBPyConnection) -> None:
     assert shares == pytest.approx({kind.name: kind.share for kind in KINDS}, abs=0.025)
 
 
-def test_there_are_six_kinds_to_find_and_people_who_are_of_none() -> None:
+def test_there_are_six_kinds_and_a_few_users_outside_them() -> None:
     assert sum(kind.cluster for kind in KINDS) == 6
     assert 0.05 < sum(kind.share for kind in KINDS if not kind.cluster) < 0.15
     assert all(bool(kind.pains) == kind.cluster for kind in KINDS)

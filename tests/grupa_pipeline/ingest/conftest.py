@@ -1,4 +1,4 @@
-"""Helpers for the ingest tests: a clock, and a way to take text or bytes in."""
+"""Helpers for the ingest tests: a current time, and a fixture that ingests text or bytes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -26,16 +26,16 @@ def rejections(file: IngestedFile) -> list[tuple[int, str]]:
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Callable[..., IngestedFile]:
-    """Take one file's content in; `events` of earlier files may be held."""
+def ingest_text(tmp_path: Path) -> Callable[..., IngestedFile]:
+    """Ingests a file with the given content; the events of `earlier` files count as stored."""
     count = iter(range(10_000))
 
-    def take_one(
+    def ingest_one(
         content: str | bytes,
         *,
         name: str = "log.csv",
         timestamp_format: str | None = None,
-        held: tuple[IngestedFile, ...] = (),
+        earlier: tuple[IngestedFile, ...] = (),
         now: datetime = NOW,
     ) -> IngestedFile:
         folder = tmp_path / str(next(count))
@@ -44,8 +44,8 @@ def take(tmp_path: Path) -> Callable[..., IngestedFile]:
         [file] = ingest_files(
             [folder / name],
             folder / "out",
-            known=lambda day: [earlier.event_files[day] for earlier in held if day in earlier.event_files],
-            known_sha256={earlier.file_sha256 for earlier in held},
+            known=lambda day: [file.event_files[day] for file in earlier if day in file.event_files],
+            known_sha256={file.file_sha256 for file in earlier},
             now=now,
             timestamp_format=timestamp_format,
         )
@@ -53,4 +53,4 @@ def take(tmp_path: Path) -> Callable[..., IngestedFile]:
         assert file.rejected.num_rows == (0 if file.already_ingested else file.rows_rejected)
         return file
 
-    return take_one
+    return ingest_one

@@ -1,4 +1,4 @@
-"""The corpus of broken logs, and the real ones: every row accounted for, or one sentence that says what to do."""
+"""Ingests a corpus of broken logs and real logs: every row is accounted for, or one sentence refuses the file."""
 
 import json
 from pathlib import Path
@@ -15,16 +15,16 @@ needs_logs = pytest.mark.skipif(not LOGS.is_dir(), reason=f"no real logs in {LOG
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.parent.name)
-def test_corpus(path, take):
+def test_a_broken_log_is_ingested_or_refused_as_expected(path, ingest_text):
     expected = json.loads((path.parent / "expected.json").read_text())
     timestamp_format = expected.get("timestamp_format")
     if "refused" in expected:
         with pytest.raises(UnusableFileError) as refusal:
-            take(path.read_bytes(), timestamp_format=timestamp_format)
+            ingest_text(path.read_bytes(), timestamp_format=timestamp_format)
         assert expected["refused"] in str(refusal.value)
         assert "\n" not in str(refusal.value)
         return
-    file = take(path.read_bytes(), timestamp_format=timestamp_format)
+    file = ingest_text(path.read_bytes(), timestamp_format=timestamp_format)
     assert rejections(file) == [tuple(row) for row in expected["rejected"]]
     assert (file.rows_accepted, file.rows_duplicate) == (expected["accepted"], expected["duplicate"])
     assert len(events_of(file)) == expected["accepted"]
@@ -32,20 +32,20 @@ def test_corpus(path, take):
 
 @needs_logs
 @pytest.mark.parametrize("path", sorted((LOGS / "dirty").glob("*.csv")), ids=lambda path: path.stem)
-def test_real_broken_files_are_refused_in_one_sentence(path, take):
+def test_real_broken_files_are_refused_in_one_sentence(path, ingest_text):
     with pytest.raises(UnusableFileError) as refusal:
-        take(path.read_bytes())
+        ingest_text(path.read_bytes())
     assert "\n" not in str(refusal.value)
     assert len(str(refusal.value)) < 1000
 
 
 @needs_logs
 @pytest.mark.slow
-def test_real_messy_log_asks_for_a_format_and_accounts_for_every_row(take):
+def test_a_real_log_needs_a_timestamp_format_and_accounts_for_every_row(ingest_text):
     content = (LOGS / "moodle_edify_raw.csv.gz").read_bytes()
     with pytest.raises(UnusableFileError, match="--timestamp-format '%d/%m/%y, %H:%M'"):
-        take(content, name="log.csv.gz")
-    file = take(content, name="log.csv.gz", timestamp_format="%d/%m/%y, %H:%M")
+        ingest_text(content, name="log.csv.gz")
+    file = ingest_text(content, name="log.csv.gz", timestamp_format="%d/%m/%y, %H:%M")
     assert file.rows_read == 64_422
     reasons = [reason for _, reason in rejections(file)]
     assert (reasons.count("missing_user_id"), reasons.count("bad_timestamp"), len(reasons)) == (7_866, 3, 7_869)
@@ -54,6 +54,6 @@ def test_real_messy_log_asks_for_a_format_and_accounts_for_every_row(take):
 
 @needs_logs
 @pytest.mark.parametrize(("name", "rows", "duplicate"), [("bpi2012_loans", 262_200, 0), ("gharchive_2h", 15_129, 1)])
-def test_real_clean_logs_are_accepted_whole(name, rows, duplicate, take):
-    file = take((LOGS / f"{name}.csv.gz").read_bytes(), name=f"{name}.csv.gz")
+def test_every_row_of_real_clean_logs_is_accepted(name, rows, duplicate, ingest_text):
+    file = ingest_text((LOGS / f"{name}.csv.gz").read_bytes(), name=f"{name}.csv.gz")
     assert (file.rows_read, file.rows_rejected, file.rows_duplicate) == (rows, 0, duplicate)

@@ -1,4 +1,4 @@
-"""Event files: the same events whatever the order of the log, and whether they fit into memory or not."""
+"""Event files do not depend on the order of the log or on whether it fits into memory."""
 
 import random
 from datetime import date, datetime
@@ -13,7 +13,7 @@ TEXTS = ['"{""a"":1,""b"":2}"', '"{""b"": 2, ""a"": 1}"', '"{""a"":1,""b"":3}"',
 
 
 def log(rows: int, seed: int) -> list[str]:
-    """Lines in which users, times and metadata repeat, of two days above all, in no order."""
+    """Unsorted lines, mostly of two days, in which users, times and metadata repeat."""
     chance = random.Random(seed)
     days = ["2025-01-01", "2025-01-02", *(f"2024-{month:02}-11" for month in range(1, 13))]
     lines = []
@@ -25,39 +25,39 @@ def log(rows: int, seed: int) -> list[str]:
     return lines
 
 
-def by_hand(lines: list[str]) -> int:
-    """How many events are left when repetitions are counted once, texts 0 and 1 as the same, and 3 and 4."""
-    said = [(*line.split(",", 3)[:3], min(TEXTS.index(line.split(",", 3)[3]), 99)) for line in lines]
-    return len({(*event, {1: 0, 4: 3}.get(text, text)) for *event, text in said})
+def distinct_events(lines: list[str]) -> int:
+    """The number of distinct events; texts 0 and 1 are equal metadata, and so are 3 and 4."""
+    events = [(*line.split(",", 3)[:3], min(TEXTS.index(line.split(",", 3)[3]), 99)) for line in lines]
+    return len({(*event, {1: 0, 4: 3}.get(text, text)) for *event, text in events})
 
 
-def test_a_log_larger_than_memory_gives_the_same_events(take, monkeypatch):
+def test_a_log_larger_than_memory_gives_the_same_events(ingest_text, monkeypatch):
     lines = log(4_000, seed=1)
-    whole = take(HEADER + "\n".join(lines))
+    whole = ingest_text(HEADER + "\n".join(lines))
     monkeypatch.setattr(day_partitioner, "CHUNK_BYTES", 10_000)
     monkeypatch.setattr(event_files, "PART_BYTES", 5_000)
     monkeypatch.setattr(event_files, "BATCH_ROWS", 64)
     monkeypatch.setattr("grupa_pipeline.ingest.reading.BATCH_ROWS", 256)
-    cut = take(HEADER + "\n".join(lines))
+    cut = ingest_text(HEADER + "\n".join(lines))
     assert events_of(cut) == events_of(whole)
-    assert (cut.rows_accepted, cut.rows_duplicate) == (by_hand(lines), 4_000 - by_hand(lines))
+    assert (cut.rows_accepted, cut.rows_duplicate) == (distinct_events(lines), 4_000 - distinct_events(lines))
     assert (cut.first_event_at, cut.last_event_at) == (whole.first_event_at, whole.last_event_at)
     assert pq.ParquetFile(cut.event_files[date(2025, 1, 1)]).num_row_groups > 3
-    more = take(HEADER + "\n".join([*lines[2_000:], "u1,2025-01-01T00:00:00Z,new,"]), held=(cut,))
+    more = ingest_text(HEADER + "\n".join([*lines[2_000:], "u1,2025-01-01T00:00:00Z,new,"]), earlier=(cut,))
     assert [event["action"] for event in events_of(more)] == ["new"]
 
 
-def test_events_do_not_depend_on_the_order_of_the_log(take):
+def test_events_do_not_depend_on_the_order_of_the_log(ingest_text):
     lines = log(2_000, seed=2)
-    events = events_of(take(HEADER + "\n".join(lines)))
+    events = events_of(ingest_text(HEADER + "\n".join(lines)))
     keys = [(e["timestamp"].date(), e["user_id"], e["timestamp"], e["action"], e["metadata"] or "") for e in events]
     assert keys == sorted(keys)
-    assert events == events_of(take(HEADER + "\n".join(sorted(lines))))
-    assert events == events_of(take(HEADER + "\n".join(reversed(lines))))
+    assert events == events_of(ingest_text(HEADER + "\n".join(sorted(lines))))
+    assert events == events_of(ingest_text(HEADER + "\n".join(reversed(lines))))
 
 
-def test_days_centuries_apart_and_texts_of_any_script(take):
-    file = take(HEADER + "ж,1001-02-03,ß,\n😀,2025-01-01T23:59:59.999999Z,a,\nz,1969-12-31T23:59:59.5Z,a,\n")
+def test_days_may_be_centuries_apart_and_texts_in_any_script(ingest_text):
+    file = ingest_text(HEADER + "ж,1001-02-03,ß,\n😀,2025-01-01T23:59:59.999999Z,a,\nz,1969-12-31T23:59:59.5Z,a,\n")
     assert sorted(file.event_files) == [date(1001, 2, 3), date(1969, 12, 31), date(2025, 1, 1)]
     assert [event["timestamp"] for event in events_of(file)] == [
         datetime(1001, 2, 3),
@@ -66,12 +66,12 @@ def test_days_centuries_apart_and_texts_of_any_script(take):
     ]
 
 
-def test_files_of_the_former_order_are_known_and_read_beside_new_ones(take, tmp_path):
-    file = take(HEADER + "u1,2025-01-01,a,x\nu2,2025-01-01,b,\n")
+def test_event_files_in_the_former_sort_order_are_still_read(ingest_text, tmp_path):
+    file = ingest_text(HEADER + "u1,2025-01-01,a,x\nu2,2025-01-01,b,\n")
     [path] = file.event_files.values()
     former = pq.read_table(path).sort_by([("action", "descending")])
     pq.write_table(former, path, compression="snappy")
-    more = take(HEADER + 'u2,2025-01-01,b,null\nu1,2025-01-01,a,"""x"""\nu3,2025-01-01,c,{}\n', held=(file,))
+    more = ingest_text(HEADER + 'u2,2025-01-01,b,null\nu1,2025-01-01,a,"""x"""\nu3,2025-01-01,c,{}\n', earlier=(file,))
     assert [(event["user_id"], event["metadata"]) for event in events_of(more)] == [("u3", "{}")]
     both = [str(path), str(more.event_files[date(2025, 1, 1)])]
     assert duckdb.execute("SELECT typeof(any_value(metadata)), count(*) FROM read_parquet(?)", [both]).fetchall() == [

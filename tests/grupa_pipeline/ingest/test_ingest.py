@@ -1,4 +1,4 @@
-"""The front door: what is accepted, counted, rejected, duplicate and refused, and that nothing is left behind."""
+"""`ingest_files`: accepted, rejected and duplicate records, refused files, and no leftover files."""
 
 import gzip
 import hashlib
@@ -19,8 +19,8 @@ GOOD = (
 )
 
 
-def test_events_are_kept_by_day_sorted_with_the_contracts_columns(take):
-    file = take(GOOD)
+def test_events_are_stored_by_day_sorted_with_the_columns_of_the_table(ingest_text):
+    file = ingest_text(GOOD)
     assert [str(day) for day in sorted(file.event_files)] == ["2025-01-01", "2025-01-02"]
     assert events_of(file) == [
         {"user_id": "u1", "timestamp": datetime(2025, 1, 1, 9), "action": "login", "metadata": None},
@@ -37,36 +37,36 @@ def test_events_are_kept_by_day_sorted_with_the_contracts_columns(take):
 
 
 @pytest.mark.parametrize("name", ["log[1].csv", "log?.csv", "log*.csv", "l'og.csv"])
-def test_a_name_is_no_pattern(tmp_path, name):
-    """Browsers name a second download `log[1].csv` or `log (1).csv`; another file beside it is another log."""
+def test_a_file_name_is_not_a_glob_pattern(tmp_path, name):
+    """Browsers name a second download `log[1].csv` or `log (1).csv`; other files in the folder are other logs."""
     folder = tmp_path / "it's [all] here"
     folder.mkdir()
     (folder / "log1.csv").write_text(HEADER + "other,2025-01-01,a,\n")
     (folder / name).write_text(HEADER + "u1,2025-01-01,a,\nu2,2025-01-01,a,\n")
-    taken: list[IngestedFile] = []
+    ingested: list[IngestedFile] = []
     for file in ("log1.csv", name):
-        held = [path for each in taken for path in each.event_files.values()]
-        asked = {"known": lambda day, held=held: held, "known_sha256": set(), "now": NOW}
-        taken += ingest_files([folder / file], folder / "out", **asked)
-    assert [event["user_id"] for event in events_of(taken[1])] == ["u1", "u2"]
+        stored = [path for earlier in ingested for path in earlier.event_files.values()]
+        options = {"known": lambda day, stored=stored: stored, "known_sha256": set(), "now": NOW}
+        ingested += ingest_files([folder / file], folder / "out", **options)
+    assert [event["user_id"] for event in events_of(ingested[1])] == ["u1", "u2"]
 
 
 @pytest.mark.parametrize("name", ["log.csv.gz", "log.csv"])
-def test_gzip_is_known_by_its_bytes_and_fingerprinted_as_given(take, name):
+def test_gzip_is_detected_by_its_bytes_and_hashed_compressed(ingest_text, name):
     content = gzip.compress(GOOD[:60].encode()) + gzip.compress(GOOD[60:].encode())
-    file = take(content, name=name)
-    assert events_of(file) == events_of(take(GOOD))
+    file = ingest_text(content, name=name)
+    assert events_of(file) == events_of(ingest_text(GOOD))
     assert file.file_sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_content_of_event_files_is_the_same_each_time(take):
-    first, second = take(GOOD), take(GOOD)
+def test_event_files_of_equal_logs_are_equal(ingest_text):
+    first, second = ingest_text(GOOD), ingest_text(GOOD)
     for day, path in first.event_files.items():
         assert path.read_bytes() == second.event_files[day].read_bytes()
         assert path.name != second.event_files[day].name
 
 
-def test_duplicates_within_a_file_count_once_whatever_the_words(take):
+def test_duplicates_within_a_file_count_once_in_any_notation(ingest_text):
     rows = [
         'u1,2025-01-01T10:00:00Z,login,"{""a"":1,""b"":""é""}"',
         'u1,2025-01-01T12:00:00+02:00,login,"{ ""b"": ""\\u00e9"", ""a"": 1 }"',
@@ -76,31 +76,31 @@ def test_duplicates_within_a_file_count_once_whatever_the_words(take):
         "u1,2025-01-01 10:00:00,login,  ",
         "u1,2025-01-01 10:00:00,log,in",
     ]
-    file = take(HEADER + "\n".join(rows))
+    file = ingest_text(HEADER + "\n".join(rows))
     assert (file.rows_read, file.rows_accepted, file.rows_duplicate) == (7, 5, 2)
 
 
-def test_duplicates_across_files_count_once(take):
-    first = take(GOOD)
+def test_duplicates_across_files_count_once(ingest_text):
+    first = ingest_text(GOOD)
     more = 'u1,2025-01-01T10:00:00Z,login,x\nu3,2025-01-02,login,\nu2,2025-01-02T00:00:00Z,search,"{""k"": 1}"\n'
-    second = take(GOOD + more, held=(first,))
+    second = ingest_text(GOOD + more, earlier=(first,))
     assert (second.rows_read, second.rows_accepted, second.rows_duplicate) == (6, 2, 4)
     assert {(row["user_id"], row["metadata"]) for row in events_of(second)} == {("u1", '"x"'), ("u3", None)}
-    third = take("user_id,action,timestamp\nu3,login,2025-01-02\n", held=(first, second))
+    third = ingest_text("user_id,action,timestamp\nu3,login,2025-01-02\n", earlier=(first, second))
     assert (third.rows_accepted, third.rows_duplicate, third.event_files) == (0, 1, {})
     assert third.first_event_at is None
 
 
-def test_same_file_again_changes_nothing_but_is_counted(take):
+def test_same_file_again_changes_nothing_but_is_counted(ingest_text):
     content = GOOD + ",2025-01-01,login,\n"
-    first = take(content)
-    again = take(content, held=(first,))
+    first = ingest_text(content)
+    again = ingest_text(content, earlier=(first,))
     assert again.already_ingested
     assert (again.rows_read, again.rows_accepted, again.rows_rejected, again.rows_duplicate) == (4, 0, 1, 3)
     assert again.event_files == {}
 
 
-def test_files_of_one_run_know_each_other(tmp_path):
+def test_files_of_one_call_are_deduplicated_against_each_other(tmp_path):
     paths = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
     paths[0].write_text(GOOD)
     paths[1].write_text(GOOD + "u9,2025-01-01,login,\n")
@@ -115,7 +115,7 @@ def test_files_of_one_run_know_each_other(tmp_path):
     assert set((tmp_path / "out").iterdir()) == written
 
 
-def test_one_unusable_file_and_nothing_is_written(tmp_path):
+def test_nothing_is_written_if_one_file_is_unusable(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD)
     (tmp_path / "b.csv").write_text("user_id,timestamp\n")
     with pytest.raises(UnusableFileError) as refusal:
@@ -130,33 +130,33 @@ def test_one_unusable_file_and_nothing_is_written(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_sorted_by_user_then_time_across_many_batches(take):
+def test_sorted_by_user_then_time_across_many_batches(ingest_text):
     rows = [
         f"u{number * 7919 % 1000},2025-01-01T{number % 24:02}:{number % 60:02}:00,a{number},"
         for number in range(150_000)
     ]
-    file = take(HEADER + "\n".join(rows))
+    file = ingest_text(HEADER + "\n".join(rows))
     [path] = file.event_files.values()
     keys = [(row["user_id"], row["timestamp"]) for row in pq.ParquetFile(path).read().to_pylist()]
     assert len(keys) == 150_000
     assert keys == sorted(keys)
 
 
-def test_a_late_bad_record_after_many_good_ones_is_found_by_line(take):
+def test_a_late_rejected_record_has_the_right_line(ingest_text):
     rows = [f'u{number},2025-01-01,"a\n{number}",' for number in range(9_000)]
-    file = take(HEADER + "\n".join(rows) + "\n,2025-01-01,x,\n")
+    file = ingest_text(HEADER + "\n".join(rows) + "\n,2025-01-01,x,\n")
     assert rejections(file) == [(18_002, "missing_user_id")]
     assert file.rows_accepted == 9_000
 
 
-def test_rejected_text_is_kept_up_to_4_kib(take):
-    file = take(HEADER + "u1,2025-01-01,a,\n" + f",2025-01-01,a,{'é' * 5000}\n")
+def test_rejected_text_is_stored_up_to_4_kib(ingest_text):
+    file = ingest_text(HEADER + "u1,2025-01-01,a,\n" + f",2025-01-01,a,{'é' * 5000}\n")
     [raw] = file.rejected["raw"].to_pylist()
     assert raw.startswith(",2025-01-01,a,éé")
     assert 4094 <= len(raw.encode()) <= 4096
 
 
-def test_missing_folder_and_unreadable_paths_are_told(tmp_path):
+def test_missing_files_and_folders_are_refused(tmp_path):
     for path, words in [(tmp_path / "no.csv", "no such file"), (Path(tmp_path), "folder")]:
         with pytest.raises(UnusableFileError, match=words) as refusal:
             ingest_files([path], tmp_path / "out", known=lambda day: [], known_sha256=set(), now=NOW)
@@ -173,7 +173,7 @@ def test_missing_folder_and_unreadable_paths_are_told(tmp_path):
         ("sep=,\n" + HEADER + "u1,2025-01-01,a,\n", None, 1),
     ],
 )
-def test_a_refusal_names_the_first_line_that_offends(take, content, timestamp_format, line):
+def test_a_refusal_has_the_first_line_with_the_problem(ingest_text, content, timestamp_format, line):
     with pytest.raises(UnusableFileError) as refusal:
-        take(content, timestamp_format=timestamp_format)
+        ingest_text(content, timestamp_format=timestamp_format)
     assert refusal.value.line == line

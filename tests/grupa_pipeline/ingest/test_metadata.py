@@ -1,4 +1,4 @@
-"""What becomes of metadata and extra columns."""
+"""Metadata and extra columns are combined into JSON."""
 
 import json
 
@@ -20,8 +20,8 @@ from tests.grupa_pipeline.ingest.conftest import HEADER, events_of
         ('"{""a"":""1,]""}"', {"a": "1,]"}),
     ],
 )
-def test_metadata_is_json_or_becomes_a_json_string(take, text, expected):
-    [event] = events_of(take(HEADER + f"u1,2025-01-01,a,{text}\n"))
+def test_metadata_is_json_or_becomes_a_json_string(ingest_text, text, expected):
+    [event] = events_of(ingest_text(HEADER + f"u1,2025-01-01,a,{text}\n"))
     assert (event["metadata"] and json.loads(event["metadata"])) == expected
 
 
@@ -35,6 +35,6 @@ def test_metadata_is_json_or_becomes_a_json_string(take, text, expected):
         ("[1]", {"metadata": [1], "plan": "x", "a b": 'q"'}),
     ],
 )
-def test_extra_columns_become_keys_unless_the_object_has_them(take, text, expected):
-    file = take(f'plan,user_id,timestamp,action,metadata,a b,empty\nx,u1,2025-01-01,a,{text},"q""",\n')
+def test_extra_columns_become_keys_unless_the_object_has_them(ingest_text, text, expected):
+    file = ingest_text(f'plan,user_id,timestamp,action,metadata,a b,empty\nx,u1,2025-01-01,a,{text},"q""",\n')
     assert json.loads(events_of(file)[0]["metadata"]) == expected

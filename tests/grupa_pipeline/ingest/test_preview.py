@@ -1,10 +1,10 @@
-"""The preview shows what ingestion would do, and keeps nothing."""
+"""The preview reports what ingestion would do, and stores nothing."""
 
 from grupa_pipeline.ingest.preview import preview_file
 from tests.grupa_pipeline.ingest.conftest import HEADER, NOW
 
 
-def test_preview_counts_and_shows_both_sides(tmp_path):
+def test_the_preview_counts_and_lists_accepted_and_rejected_records(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text(HEADER + "u2,2025-01-02,b,\nu1,2025-01-01,a,\nu1,2025-01-01,a,\n,2025-01-01,a,\nu1,2025-02-30,a,\n")
     preview = preview_file(path, now=NOW, rows=1)

@@ -1,4 +1,4 @@
-"""The careful reader: physical lines, recovery, and that it agrees with DuckDB's on whatever both can read."""
+"""The strict reader: line numbers, recovery after bad records, and agreement with DuckDB's reader."""
 
 import contextlib
 import tempfile
@@ -40,8 +40,8 @@ def test_quotes_newlines_blanks_and_line_numbers(tmp_path):
     ]
 
 
-def test_fields_that_are_empty_beyond_the_last_column_cost_nothing_whatever_stands_elsewhere(tmp_path):
-    """Both readers take them; the careful one reads this file because of its NUL byte."""
+def test_empty_fields_after_the_last_column_are_ignored_by_both_readers(tmp_path):
+    """The second file has a NUL byte, so that the strict reader reads it."""
     at = "2025-01-01T00:00:00"
     for number, other in enumerate(("", f"u3,{at},lo\0gin,{{}}\n")):
         path = tmp_path / f"log{number}.csv"
@@ -63,7 +63,7 @@ def test_fields_that_are_empty_beyond_the_last_column_cost_nothing_whatever_stan
         (b"u1,t,a," + b"x" * MAX_RECORD, "too_long_record"),
     ],
 )
-def test_a_bad_record_costs_its_own_line_alone(tmp_path, bad, problem):
+def test_reading_resumes_on_the_line_after_a_bad_record(tmp_path, bad, problem):
     assert problem in REASONS
     records = read(tmp_path, HEADER.encode() + b"u0,t,a,m\n" + bad + b"\nu2,t,a,m\n")
     assert records[0] == (2, None, ["u0", "t", "a", "m"])
@@ -72,7 +72,7 @@ def test_a_bad_record_costs_its_own_line_alone(tmp_path, bad, problem):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
-def test_every_line_ending(tmp_path, end):
+def test_every_line_ending_is_read(tmp_path, end):
     content = end.join(["user_id,timestamp,action", "u1,t,a", "", 'u2,t,"b"', "u3,t,c"])
     records = read(tmp_path, content.encode())
     assert [(line, fields) for line, _, fields in records] == [
@@ -117,8 +117,8 @@ _files = st.tuples(st.lists(_lines, min_size=1, max_size=6), st.sampled_from(["\
 )
 
 
-def everything(read, con, scanned, validator) -> tuple[int, list[tuple], list[dict]]:
-    """How many records a reader reads, the events, and the rejected records."""
+def all_results(read, con, scanned, validator) -> tuple[int, list[tuple], list[dict]]:
+    """The number of records that a reader reads, the events, and the rejected records."""
     events: list[tuple] = []
 
     def add(batch):
@@ -150,14 +150,14 @@ def con():
 @example(HEADER + 'u1,2025-01-01,a,b\nu1,2025-01-01,"a"x,b\nu1,2025-01-01,"a,b\nu1,2025-01-01,a",b\n')
 @example(HEADER + "\n,2025-01-01,a,b\nu1,2025-01-01,a,b\nu1\n")
 @pytest.mark.slow
-def test_duckdbs_reader_and_the_careful_one_give_the_same_records(con, content):
+def test_both_readers_return_the_same_records(con, content):
     _PATH.write_bytes(content.encode())
     scanned = scan(_PATH)
     validator = RowValidator(read_header(scanned), Style(), NOW)
-    expected = everything(read_strict, con, scanned, validator)
+    expected = all_results(read_strict, con, scanned, validator)
     for read in (read_fast, read_skipping_bad_rows):
         try:
-            assert everything(read, con, scanned, validator) == expected
+            assert all_results(read, con, scanned, validator) == expected
         except ReaderMismatchError:
             continue
 
@@ -184,14 +184,14 @@ def test_any_bytes_are_accounted_for_or_refused_in_one_sentence(content):
         assert all(2 <= line <= content.count(b"\n") + content.count(b"\r") + 1 for line in lines)
 
 
-def test_many_quoted_newlines_across_duckdbs_buffers_agree(tmp_path):
+def test_readers_agree_on_quoted_newlines_across_duckdbs_buffers(tmp_path):
     rows = [f'u{number},2025-01-01T00:00:00Z,"a{number}\n""x"",\n","{{""n"": {number}}}"' for number in range(40_000)]
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
     scanned = scan(tmp_path / "log.csv")
     validator = RowValidator(read_header(scanned), Style(), datetime(2026, 1, 1))
     with file_staging.scratch_connection(tmp_path, "500MB") as con:
-        plain = everything(read_fast, con, scanned, validator)
-        assert plain == everything(read_strict, con, scanned, validator)
+        plain = all_results(read_fast, con, scanned, validator)
+        assert plain == all_results(read_strict, con, scanned, validator)
     assert (plain[0], len(plain[1]), plain[2]) == (40_000, 40_000, [])
 
 
@@ -208,19 +208,19 @@ READABLE = [f'u{number},2025-01-01,"a {number}",{"x" * 90}' for number in range(
         (["", ",2025-01-01,a,"], "read_strict"),
     ],
 )
-def test_only_what_is_rejected_is_read_carefully(tmp_path, bad, reader):
+def test_the_fastest_reader_that_can_read_the_file_is_used(tmp_path, bad, reader):
     rows = list(READABLE)
     for number, line in enumerate(bad):
-        rows.insert(len(rows) - 10_000 * number - 5, line)  # late, when much has been handed on already
+        rows.insert(len(rows) - 10_000 * number - 5, line)  # late, after many records have been passed on
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
     scanned = scan(tmp_path / "log.csv")
     validator = RowValidator(read_header(scanned), Style(), NOW)
-    told = []
+    results = []
     with file_staging.scratch_connection(tmp_path, "500MB") as con:
         for read in (read_fast, read_skipping_bad_rows):
             with contextlib.suppress(ReaderMismatchError):
-                told.append((read.__name__, everything(read, con, scanned, validator)))
-        expected = everything(read_strict, con, scanned, validator)
-    assert [name for name, _ in told][:1] == [reader] * (reader != "read_strict")
-    assert all(found == expected for _, found in told)
+                results.append((read.__name__, all_results(read, con, scanned, validator)))
+        expected = all_results(read_strict, con, scanned, validator)
+    assert [name for name, _ in results][:1] == [reader] * (reader != "read_strict")
+    assert all(result == expected for _, result in results)
     assert expected[0] == len(READABLE) + len([line for line in bad if line])

@@ -1,4 +1,4 @@
-"""Bytes: what is refused before a record is read, without much memory."""
+"""Files that are refused before a record is read, in bounded memory."""
 
 import gzip
 import zlib
@@ -27,11 +27,11 @@ def test_a_gzip_bomb_is_refused_early(tmp_path):
     assert "unpacks to more than" in refusal(tmp_path / "log.csv.gz", content)
 
 
-def test_gzip_with_a_comment_or_padded_with_zeros_is_read(take):
+def test_gzip_with_a_comment_or_padded_with_zeros_is_read(ingest_text):
     packed = gzip.compress((HEADER + "u1,2025-01-01,a,\n" * 3 + "u1\n").encode())
     commented = packed[:3] + b"\x10" + packed[4:10] + b"made by a tool\0" + packed[10:]
     for content in (packed + b"\0" * 512, commented, packed + b"\0" * (3 << 20), commented + b"\0" + packed):
-        file = take(content, name="log.csv.gz")
+        file = ingest_text(content, name="log.csv.gz")
         assert (file.rows_accepted, rejections(file)[0]) == (1, (5, "wrong_column_count"))
 
 
@@ -41,8 +41,8 @@ def test_a_million_columns_are_refused(tmp_path):
     assert "longer than 1 MiB" in refusal(tmp_path / "log.csv", (names * 10).encode())
 
 
-def test_a_huge_field_is_one_rejected_record(take):
+def test_a_huge_field_is_one_rejected_record(ingest_text):
     content = HEADER + "u1,2025-01-01,a,\nu2,2025-01-01,a," + "x" * (100 << 20) + "\nu3,2025-01-01,a,\n"
-    file = take(gzip.compress(content.encode(), 1), name="log.csv.gz")
+    file = ingest_text(gzip.compress(content.encode(), 1), name="log.csv.gz")
     assert rejections(file) == [(3, "too_long_record")]
     assert file.rows_accepted == 2

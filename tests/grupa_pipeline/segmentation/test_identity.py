@@ -33,18 +33,18 @@ def _identify(
 
 
 def test_first_ids_go_by_size() -> None:
-    found = _identify(_users(5, 20, 10), [])
-    assert found.ids == ["C03", "C01", "C02"]
-    assert sorted(found.table["color_slot"]) == [0, 1, 2]
-    assert set(found.table["first_seen"]) == {TODAY}
+    identities = _identify(_users(5, 20, 10), [])
+    assert identities.ids == ["C03", "C01", "C02"]
+    assert sorted(identities.table["color_slot"]) == [0, 1, 2]
+    assert set(identities.table["first_seen"]) == {TODAY}
 
 
 def test_ids_colours_and_first_days_follow_the_users_not_the_numbers() -> None:
     before = _snapshot(["C07"] * 10 + ["C02"] * 10, 1, {"C02": 4, "C07": 1})
-    found = _identify(_users(10, 10), [before], issued=("C02", "C07"))
-    assert found.ids == ["C07", "C02"]
-    assert list(found.table["color_slot"]) == [1, 4]
-    assert set(found.table["first_seen"]) == {date(2026, 5, 1)}
+    identities = _identify(_users(10, 10), [before], issued=("C02", "C07"))
+    assert identities.ids == ["C07", "C02"]
+    assert list(identities.table["color_slot"]) == [1, 4]
+    assert set(identities.table["first_seen"]) == {date(2026, 5, 1)}
 
 
 def test_the_assignment_is_optimal_not_greedy() -> None:
@@ -55,21 +55,21 @@ def test_the_assignment_is_optimal_not_greedy() -> None:
 
 def test_a_new_cluster_gets_an_id_above_every_one_ever_issued() -> None:
     before = _snapshot(["C03"] * 10 + [None] * 10, 1, {"C03": 0})
-    found = _identify(_users(10, 10), [before], issued=("C03", "C41"))
-    assert found.ids == ["C03", "C42"]
-    assert found.table["color_slot"].is_unique
-    assert list(found.table["first_seen"]) == [date(2026, 5, 1), TODAY]
+    identities = _identify(_users(10, 10), [before], issued=("C03", "C41"))
+    assert identities.ids == ["C03", "C42"]
+    assert identities.table["color_slot"].is_unique
+    assert list(identities.table["first_seen"]) == [date(2026, 5, 1), TODAY]
 
 
-def test_a_cluster_that_was_away_gets_its_id_and_colour_back() -> None:
+def test_a_returning_cluster_gets_its_id_and_colour_back() -> None:
     long_ago = _snapshot(["C01"] * 10 + ["C02"] * 10, 9, {"C01": 0, "C02": 5})
     yesterday = _snapshot(["C01"] * 10 + [None] * 10, 1, {"C01": 0})
-    found = _identify(_users(10, 10), [long_ago, yesterday], issued=("C01", "C02"))
-    assert found.ids == ["C01", "C02"]
-    assert list(found.table["color_slot"]) == [0, 5]
+    identities = _identify(_users(10, 10), [long_ago, yesterday], issued=("C01", "C02"))
+    assert identities.ids == ["C01", "C02"]
+    assert list(identities.table["color_slot"]) == [0, 5]
 
 
-def test_an_id_in_use_is_not_given_to_a_returning_one() -> None:
+def test_a_returning_cluster_does_not_get_an_id_in_use() -> None:
     long_ago = _snapshot(["C01"] * 20, 9, {"C01": 0})
     yesterday = _snapshot(["C01"] * 10 + [None] * 10, 1, {"C01": 0})
     assert _identify(_users(10, 10), [long_ago, yesterday], issued=("C01",)).ids == ["C01", "C02"]
@@ -83,16 +83,16 @@ def test_births_take_the_ids_issued_before_for_the_same_input_first() -> None:
     ]
 
 
-def test_strangers_are_not_matched() -> None:
+def test_clusters_without_shared_users_are_not_matched() -> None:
     before = _snapshot(["C01"] * 10, 1, {"C01": 0})
     strangers = pd.Series([0] * 10, index=[f"x{i}" for i in range(10)])
     assert _identify(strangers, [before], issued=("C01",)).ids == ["C02"]
 
 
 def test_nobody_assigned_gives_no_identities() -> None:
-    found = _identify(pd.Series([-1, -1], index=["a", "b"]), [])
-    assert found.ids == []
-    assert len(found.table) == 0
-    # What is published holds dates and texts, also where there is none.
-    rows = pa.Table.from_pandas(found.table.assign(stability=1.0, snapshot_date=TODAY), preserve_index=False)
+    identities = _identify(pd.Series([-1, -1], index=["a", "b"]), [])
+    assert identities.ids == []
+    assert len(identities.table) == 0
+    # An empty table must have the column types of the published table.
+    rows = pa.Table.from_pandas(identities.table.assign(stability=1.0, snapshot_date=TODAY), preserve_index=False)
     assert conform(CLUSTER_IDENTITIES, rows).num_rows == 0

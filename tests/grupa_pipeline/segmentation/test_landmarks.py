@@ -22,7 +22,7 @@ def test_few_rows_are_all_landmarks() -> None:
     assert list(chosen.users) == list(users)
 
 
-def test_the_sample_is_bounded_and_a_small_kind_keeps_more_than_its_share() -> None:
+def test_the_sample_is_bounded_and_small_kinds_are_oversampled() -> None:
     rows, ids = _two_kinds(8000, 60)
     chosen = choose_landmarks(rows, ids, np.ones(8060), limit=500, cells=16, seed=0).rows
     assert len(chosen) == 500
@@ -36,7 +36,7 @@ def test_the_same_users_are_chosen_again_when_some_are_gone() -> None:
     first = set(names[_chosen(rows, ids)])
     stay = np.flatnonzero(np.arange(len(rows)) % 20 != 0)
     second = set(names[stay][_chosen(rows[stay], list(names[stay]))])
-    assert len(first & second) > 0.7 * 500  # drawn anew, 500 of 3,060 would share about 80
+    assert len(first & second) > 0.7 * 500  # independent samples of 500 of 3,060 would share about 80
 
 
 def test_another_seed_chooses_others() -> None:
@@ -45,7 +45,7 @@ def test_another_seed_chooses_others() -> None:
     assert len(set(first) & set(second)) < 250
 
 
-def test_landmarks_stand_for_all_users_in_their_true_shares() -> None:
+def test_landmark_weights_restore_the_true_shares() -> None:
     rows, ids = _two_kinds(8000, 60)
     users = np.ones(len(rows))
     users[:100] = 41  # 4,000 more of the big kind, in a hundred ways

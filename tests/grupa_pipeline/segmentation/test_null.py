@@ -41,7 +41,7 @@ def test_null_tables_are_seeded() -> None:
     assert (draw_nulls(rows, 50, 1, 5)[0] != draw_nulls(rows, 50, 1, 6)[0]).any()
 
 
-def test_the_tail_is_the_predictive_t() -> None:
+def test_the_tail_probability_is_that_of_the_predictive_t() -> None:
     scores = [0.1, 0.2, 0.3, 0.2, 0.1, 0.3, 0.25, 0.15, 0.2, 0.2]
     assert tail_probability(0.2, scores) == pytest.approx(0.5)
     assert tail_probability(0.9, scores) < 0.001
@@ -53,14 +53,14 @@ def test_ten_zeros_do_not_make_a_small_score_a_discovery() -> None:
     assert tail_probability(0.1, [0.0] * 10) > 0.01
 
 
-@pytest.mark.parametrize(("days", "kept"), [(0, True), (7, True), (8, False), (-1, False)])
-def test_a_null_serves_for_seven_days(days: int, kept: bool) -> None:
+@pytest.mark.parametrize(("days", "reused"), [(0, True), (7, True), (8, False), (-1, False)])
+def test_a_null_is_reused_for_seven_days(days: int, reused: bool) -> None:
     stored = {"null": NullScores((0.1, 0.2), DAY, "k", SHAPE).as_parameters()}
     today = date.fromordinal(DAY.toordinal() + days)
-    assert (reusable_null(stored, "k", SHAPE, today, SegmentationConfig()) is not None) == kept
+    assert (reusable_null(stored, "k", SHAPE, today, SegmentationConfig()) is not None) == reused
 
 
-def test_a_null_of_other_features_or_another_grid_is_not_kept() -> None:
+def test_a_null_of_other_features_or_another_grid_is_not_reused() -> None:
     key = null_key(["a", "b"], 100, SegmentationConfig())
     stored = {"null": NullScores((0.1,), DAY, key, SHAPE).as_parameters()}
     assert reusable_null(stored, key, SHAPE, DAY, SegmentationConfig()) == NullScores((0.1,), DAY, key, SHAPE)
@@ -75,19 +75,19 @@ def test_a_null_of_other_features_or_another_grid_is_not_kept() -> None:
     assert reusable_null({}, key, SHAPE, DAY, SegmentationConfig()) is None
 
 
-def test_a_null_serves_on_while_margins_and_correlations_hardly_change() -> None:
+def test_a_null_is_reused_while_margins_and_correlations_hardly_change() -> None:
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(3000, 4))
     drawn_from = summarize(rows)
     stored = json.loads(json.dumps({"null": NullScores((0.1,), DAY, "k", drawn_from).as_parameters()}))
 
-    def kept(now: np.ndarray) -> bool:
+    def reused(now: np.ndarray) -> bool:
         return reusable_null(stored, "k", summarize(now), DAY, SegmentationConfig()) is not None
 
-    assert kept(rng.normal(size=(3000, 4)))
+    assert reused(rng.normal(size=(3000, 4)))
     two_valued = rows.copy()
     two_valued[:, 1] = np.sign(rows[:, 1])
-    assert not kept(two_valued)
+    assert not reused(two_valued)
     one_factor = rows.copy()
     one_factor[:, 3] = 0.4 * rows[:, 0] + np.sqrt(1 - 0.4**2) * rows[:, 3]
-    assert not kept(one_factor)
+    assert not reused(one_factor)

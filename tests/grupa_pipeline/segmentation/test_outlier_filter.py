@@ -5,7 +5,7 @@ from grupa_pipeline.segmentation.outlier_filter import fellow_distances, filter_
 
 
 def _rows_with_strays() -> tuple[np.ndarray, np.ndarray]:
-    """Two dense groups, a tenth of strays labelled with the first, and a scattered crowd labelled as a third group."""
+    """Two dense groups, outliers (a tenth) labelled with the first, and scattered users labelled as a third group."""
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(200, 6)), rng.normal(size=(200, 6)) + 8
     strays = rng.normal(size=(20, 6)) * 5
@@ -14,15 +14,15 @@ def _rows_with_strays() -> tuple[np.ndarray, np.ndarray]:
     return np.vstack([first, second, strays, scattered]), labels
 
 
-def test_dense_groups_stay_and_their_strays_are_let_go() -> None:
+def test_dense_groups_remain_and_their_outliers_are_unassigned() -> None:
     rows, labels = _rows_with_strays()
-    kept = filter_outliers(labels, exact_neighbors(rows, 51)).labels
-    assert (kept[:200] == 0).mean() > 0.97
-    assert (kept[200:400] == 1).mean() > 0.97
-    assert (kept[400:420] == -1).mean() > 0.8
+    filtered = filter_outliers(labels, exact_neighbors(rows, 51)).labels
+    assert (filtered[:200] == 0).mean() > 0.97
+    assert (filtered[200:400] == 1).mean() > 0.97
+    assert (filtered[400:420] == -1).mean() > 0.8
 
 
-def test_half_of_one_cloud_is_no_group() -> None:
+def test_half_of_one_gaussian_is_no_group() -> None:
     rows = np.random.default_rng(1).normal(size=(300, 8))
     labels = np.where(np.random.default_rng(2).random(300) < 0.5, 0, 1)
     filtered = filter_outliers(labels, exact_neighbors(rows, 51))
@@ -30,9 +30,9 @@ def test_half_of_one_cloud_is_no_group() -> None:
     assert len(filtered.reach) == 0
 
 
-def test_numbers_close_up_after_a_group_is_dissolved() -> None:
+def test_labels_are_renumbered_after_a_group_is_dissolved() -> None:
     rows, labels = _rows_with_strays()
-    renamed = np.array([1, 2, 0])[labels]  # the scattered crowd comes first
+    renamed = np.array([1, 2, 0])[labels]  # the scattered users come first
     scattered = np.vstack([rows[:420], np.random.default_rng(3).normal(size=(80, 6))])  # now inside the first group
     filtered = filter_outliers(renamed, exact_neighbors(scattered, 51))
     assert set(filtered.labels) == {-1, 0, 1}
@@ -40,13 +40,13 @@ def test_numbers_close_up_after_a_group_is_dissolved() -> None:
     assert (filtered.labels[420:] == -1).all()
 
 
-def test_nobody_labelled_is_nobody_kept() -> None:
+def test_without_labels_all_users_stay_unassigned() -> None:
     rows = np.random.default_rng(4).normal(size=(60, 3))
     assert (filter_outliers(np.full(60, -1), exact_neighbors(rows, 20)).labels == -1).all()
 
 
-def test_a_crowd_around_dense_groups_is_no_group_of_its_own() -> None:
-    """Nearer to each other than to the groups, but hardly: what an embedding packs into a clump of everyone else."""
+def test_scattered_users_around_dense_groups_are_no_group() -> None:
+    """They are barely nearer to each other than to the groups, as where an embedding joins all other users."""
     rng = np.random.default_rng(5)
     directions = rng.normal(size=(3, 14))
     centres = 1.85 * np.sqrt(14) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
@@ -56,6 +56,6 @@ def test_a_crowd_around_dense_groups_is_no_group_of_its_own() -> None:
     neighbors = exact_neighbors(rows, 51)
     own, other = fellow_distances(labels, neighbors)
     assert 0.9 <= np.median(own[450:] / other[450:]) < 1
-    kept = filter_outliers(labels, neighbors).labels
-    assert (kept[450:] == -1).all()
-    assert set(kept[:450]) >= {0, 1, 2}
+    filtered = filter_outliers(labels, neighbors).labels
+    assert (filtered[450:] == -1).all()
+    assert set(filtered[:450]) >= {0, 1, 2}

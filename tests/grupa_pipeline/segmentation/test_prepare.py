@@ -10,7 +10,7 @@ def _table(**columns: object) -> pd.DataFrame:
     return table.set_axis([f"u{i:03d}" for i in range(len(table))])
 
 
-def test_equal_rows_become_one_and_every_user_finds_theirs() -> None:
+def test_equal_rows_are_merged_and_users_map_to_them() -> None:
     rng = np.random.default_rng(0)
     table = _table(a=[*rng.normal(size=40), *[0.5] * 60], b=[*rng.normal(size=40), *[0.7] * 60])
     prepared = prepare(table)
@@ -26,7 +26,7 @@ def test_a_missing_value_neither_attracts_nor_repels() -> None:
     assert np.allclose(rows.rows, middle.rows)
 
 
-def test_columns_that_say_nothing_or_the_same_again_are_left_out() -> None:
+def test_constant_and_redundant_columns_are_dropped() -> None:
     rng = np.random.default_rng(1)
     a = rng.normal(size=50)
     prepared = prepare(
@@ -36,7 +36,7 @@ def test_columns_that_say_nothing_or_the_same_again_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("draw", ["lognormal", "pareto", "standard_cauchy"])
-def test_long_tails_are_drawn_in(draw: str) -> None:
+def test_long_tails_are_compressed(draw: str) -> None:
     rng = np.random.default_rng(2)
     values = rng.pareto(1, 500) if draw == "pareto" else getattr(rng, draw)(size=500)
     rows = prepare(_table(a=values, b=rng.normal(size=500))).rows

@@ -28,7 +28,7 @@ def _users() -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
     return table, labels, catalog
 
 
-def test_the_rule_names_what_sets_a_cluster_apart_in_units_a_person_reads() -> None:
+def test_the_rule_describes_a_cluster_in_readable_units() -> None:
     rules = describe_clusters(*_users()).set_index("cluster_id")
     assert rules.at["C01", "rule"] == "share of events that are search: more than 40%"
     assert rule_from_json(rules.at["C01", "rule_conditions"]) == (
@@ -40,7 +40,7 @@ def test_the_rule_names_what_sets_a_cluster_apart_in_units_a_person_reads() -> N
     assert rules.at["C02", "rule_f1"] > 0.99
 
 
-def test_f1_is_that_of_the_stored_conditions() -> None:
+def test_f1_is_measured_with_the_stored_conditions() -> None:
     table, labels, catalog = _users()
     labels.iloc[:40] = None  # 60 of the 100 who search remain in the cluster
     rules = describe_clusters(table[["share_search"]], labels, catalog).set_index("cluster_id")
@@ -51,7 +51,7 @@ def test_f1_is_that_of_the_stored_conditions() -> None:
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_stored_rules_pick_the_same_users_whatever_actions_are_called(seed: int) -> None:
+def test_stored_rules_match_the_same_users_for_any_action_names(seed: int) -> None:
     results = list(read_back(seed))
     assert len(results) >= 3
     assert all(result.conditions_equal for result in results)
@@ -65,7 +65,7 @@ def test_order_of_users_and_columns_changes_nothing() -> None:
     )
 
 
-def test_no_clusters_no_rules() -> None:
+def test_no_clusters_give_no_rules() -> None:
     table, labels, catalog = _users()
     nobody = pd.Series(None, index=labels.index, dtype=object)
     assert list(describe_clusters(table, nobody, catalog).columns) == [

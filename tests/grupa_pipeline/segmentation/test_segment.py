@@ -53,7 +53,7 @@ def test_planted_kinds_are_found_with_more_users_than_landmarks() -> None:
     assert result.identities["stability"].min() >= 0.6
 
 
-def test_the_tables_hold_what_the_contract_says() -> None:
+def test_the_tables_match_their_contract() -> None:
     result = _result("kinds")
     users = result.users
     assert list(result.candidates.columns) == [
@@ -91,7 +91,7 @@ def test_one_cluster_of_most_users_is_weak_however_few_of_them_are_landmarks() -
     assert "of the users into one group" in result.reason
 
 
-def test_users_who_do_exactly_the_same_count_for_the_gates() -> None:
+def test_users_with_equal_behaviour_count_for_the_thresholds() -> None:
     features = _log("kinds").features
     same = features.iloc[:1].loc[features.index[[0] * 1500]].set_axis([f"w{i}" for i in range(1500)])
     result = segment(pd.concat([features, same]), seed=1, snapshot_date=DAY, config=SMALL)
@@ -117,11 +117,11 @@ def test_order_of_users_and_columns_and_a_new_process_change_nothing() -> None:
     assert done.stdout.strip() == fingerprint(_result("kinds"))
 
 
-def test_tomorrow_the_clusters_the_colours_and_the_map_are_the_same() -> None:
+def test_clusters_colours_and_map_are_the_same_on_the_next_day() -> None:
     first, table = _result("kinds"), _log("kinds").features
-    kept = table.iloc[: len(table) * 9 // 10]
+    reused = table.iloc[: len(table) * 9 // 10]
     second = segment(
-        kept * 1.01,
+        reused * 1.01,
         seed=1,
         snapshot_date=DAY + timedelta(days=1),
         history=[_snapshot(first, DAY)],
@@ -141,21 +141,21 @@ def test_tomorrow_the_clusters_the_colours_and_the_map_are_the_same() -> None:
     assert (np.abs(second.embedding - first.embedding.loc[shared]).median().to_numpy() < spread / 3).all()
 
 
-def test_a_null_is_kept_only_while_it_may_be() -> None:
+def test_a_null_is_reused_only_while_valid() -> None:
     first = _result("kinds")
     table, stored = (
         _log("kinds").features,
         {**first.parameters, "null": {**first.parameters["null"], "scores": [0.9] * 10}},
     )
-    kept = segment(table, seed=1, snapshot_date=DAY + timedelta(days=7), previous_parameters=stored, config=SMALL)
-    assert kept.parameters["null"] == stored["null"]
-    assert kept.status == "weak_structure"  # the null that was kept is what counts, and it was forged here
-    assert kept.parameters["real_score"] == first.parameters["real_score"]
+    reused = segment(table, seed=1, snapshot_date=DAY + timedelta(days=7), previous_parameters=stored, config=SMALL)
+    assert reused.parameters["null"] == stored["null"]
+    assert reused.status == "weak_structure"  # the reused null decides, and it is forged here
+    assert reused.parameters["real_score"] == first.parameters["real_score"]
     fresh = segment(table, seed=1, snapshot_date=DAY + timedelta(days=8), previous_parameters=stored, config=SMALL)
     assert fresh.parameters["null"]["scores"] == first.parameters["null"]["scores"]
 
 
-def test_a_crowd_of_equal_users_is_no_cluster_of_its_own() -> None:
+def test_many_equal_users_are_no_cluster_of_their_own() -> None:
     table = _log("none").features
     crowd = pd.concat([table.iloc[[0]]] * 300).set_axis([f"copy{i}" for i in range(300)])
     result = segment(pd.concat([table, crowd]), seed=1, snapshot_date=DAY, config=SMALL)

@@ -33,7 +33,7 @@ def _judged(
         ([40, 30, 30], 0, 0.6, "passed"),
     ],
 )
-def test_verdicts(sizes: list[int], noise: int, stability: float, verdict: str) -> None:
+def test_a_verdict_is_the_first_failed_threshold(sizes: list[int], noise: int, stability: float, verdict: str) -> None:
     assert _judged(sizes, noise=noise, stability=stability).verdict == verdict
     assert verdict in VERDICTS, "the app and Dagster have words for it"
 
@@ -55,7 +55,7 @@ def test_shares_are_of_the_users_that_rows_stand_for() -> None:
     assert evaluate(fit, np.full(3, 0.9), users, DEFAULT_CONFIG).verdict == "too_much_noise"
 
 
-def test_the_best_that_passed_is_chosen_even_beside_a_better_one_that_did_not() -> None:
+def test_the_best_candidate_that_passed_is_chosen() -> None:
     good, better, out = _judged([40, 30, 30]), _judged([40, 30, 30], dbcv=0.8), _judged([90, 5, 5], dbcv=0.99)
     assert choose([good, out, better], None, DEFAULT_CONFIG) is better
 
@@ -76,7 +76,7 @@ def test_yesterdays_choice_is_not_kept_once_it_fails() -> None:
     assert choose([failed, passed], {"candidate": failed.fit.candidate.as_parameters()}, DEFAULT_CONFIG) is passed
 
 
-def test_where_none_passed_the_best_with_enough_clusters_is_chosen_and_says_why() -> None:
+def test_if_none_passed_the_best_with_enough_clusters_is_chosen() -> None:
     two, big = _judged([50, 50], dbcv=0.9), _judged([90, 5, 5], dbcv=0.2)
     chosen = choose([two, big], None, DEFAULT_CONFIG)
     assert chosen is big
@@ -91,5 +91,5 @@ def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
     assert set(table["parameters"][0]) == {"n_neighbors", "min_cluster_size", "min_samples", "cluster_selection_method"}
 
 
-def test_every_way_of_selection_has_words() -> None:
+def test_every_cluster_selection_has_a_description() -> None:
     assert {selection for *_, selection in DEFAULT_CONFIG.densities} <= SELECTIONS.keys()

@@ -24,7 +24,7 @@ def _outcome(
     return decide_status(chosen, validation, shares, DEFAULT_CONFIG)
 
 
-def test_three_stable_groups_that_stand_out_are_ok() -> None:
+def test_three_stable_distinct_groups_are_ok() -> None:
     assert _outcome([100, 100, 100], [0.9, 0.9, 0.9]) == ("ok", None)
     assert _outcome([100, 100, 100, 60], [0.9, 0.9, 0.9, 0.3]) == ("ok", None)
 
@@ -42,15 +42,13 @@ def test_three_stable_groups_that_stand_out_are_ok() -> None:
         ([20, 20, 15], [0.9, 0.9, 0.3], 0, "behave in only 55 different ways"),
     ],
 )
-def test_what_speaks_against_a_grouping_is_said(
-    sizes: list[int], stability: list[float], noise: int, words: str
-) -> None:
+def test_weak_structure_has_a_reason(sizes: list[int], stability: list[float], noise: int, words: str) -> None:
     status, reason = _outcome(sizes, stability, noise=noise)
     assert status == "weak_structure"
     assert words in (reason or "")
 
 
-def test_what_data_without_groups_often_show_is_weak() -> None:
+def test_a_high_null_p_value_is_weak_structure() -> None:
     status, reason = _outcome([100, 100, 100], [0.9, 0.9, 0.9], p_value=0.2)
     assert status == "weak_structure"
     assert "20% of the time" in (reason or "")

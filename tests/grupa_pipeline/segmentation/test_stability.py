@@ -3,7 +3,7 @@ import numpy as np
 from grupa_pipeline.segmentation.stability import cluster_stability, contingency, draw_subsamples
 
 
-def test_clusters_found_again_score_one_whatever_their_numbers() -> None:
+def test_recurring_clusters_score_one_for_any_numbering() -> None:
     labels = np.array([0] * 10 + [1] * 10 + [-1] * 5)
     samples = draw_subsamples(25, 15, 4, 0)
     again = [np.where(labels[i] < 0, -1, 1 - labels[i]) for i in samples]
@@ -17,7 +17,7 @@ def test_a_cluster_cut_in_half_scores_half_and_the_other_is_untouched() -> None:
     assert cluster_stability(labels, everyone, cut).tolist() == [0.5, 1.0]
 
 
-def test_a_cluster_that_dissolves_into_noise_scores_nothing() -> None:
+def test_a_cluster_that_dissolves_into_noise_scores_zero() -> None:
     labels = np.repeat([0, 1], [5, 5])
     assert cluster_stability(labels, [np.arange(10)], [np.repeat([-1, 0], [5, 5])]).tolist() == [0.0, 1.0]
 

@@ -24,12 +24,12 @@ def test_a_cluster_that_lives_on_continues_and_moves_are_counted() -> None:
     assert links == {("C01", "C01"): (8, "continue"), ("C01", "C02"): (2, None), ("C02", "C02"): (5, "continue")}
 
 
-def test_a_split() -> None:
+def test_a_split_is_detected() -> None:
     links = _kinds(_labels(C01=20), _labels(C01=12, C02=8))
     assert links == {("C01", "C01"): (12, "continue"), ("C01", "C02"): (8, "split")}
 
 
-def test_a_merge() -> None:
+def test_a_merge_is_detected() -> None:
     links = _kinds(_labels(C01=12, C02=8), _labels(C01=20))
     assert links == {("C01", "C01"): (12, "continue"), ("C02", "C01"): (8, "merge")}
 
@@ -58,7 +58,7 @@ def test_a_handful_of_users_does_not_make_a_split_or_a_merge_when_most_were_in_n
     assert links[("C03", None)] == (90, "death")
 
 
-def test_users_who_are_new_or_gone_have_no_say_in_splits_and_merges() -> None:
+def test_new_and_lost_users_do_not_affect_splits_and_merges() -> None:
     before, now = _labels(C01=20, C02=30), _labels(C01=12, C03=8, none=30)
     now = now.iloc[:20]
     assert _kinds(before, now)[("C01", "C03")] == (8, "split")

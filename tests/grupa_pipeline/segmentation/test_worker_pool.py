@@ -29,24 +29,24 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
-def test_one_worker_is_this_process() -> None:
+def test_a_single_worker_runs_in_this_process() -> None:
     assert run_in_worker(SegmentationConfig(workers=1), os.getpid) == os.getpid()
 
 
-def test_on_a_single_core_nothing_is_started_that_nobody_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_is_started_on_a_single_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: pytest.fail("a process was started"))
     warm_up()
     assert run_in_worker(TWO, os.getpid) == os.getpid()
 
 
-def test_a_worker_that_was_killed_is_told_and_the_next_call_has_new_ones() -> None:
+def test_a_killed_worker_raises_and_the_next_call_has_new_workers() -> None:
     with pytest.raises(BrokenProcessPool):
         run_in_worker(TWO, os._exit, 1)
     assert run_in_worker(TWO, os.getpid) != os.getpid()
 
 
-def test_workers_end_when_the_process_they_work_for_is_killed(tmp_path: Path) -> None:
+def test_workers_exit_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = tmp_path / "killed.py"
     code.write_text(KILLED)
     process = subprocess.Popen([sys.executable, str(code)], stdout=subprocess.PIPE, text=True)
@@ -63,7 +63,7 @@ def test_workers_end_when_the_process_they_work_for_is_killed(tmp_path: Path) ->
 
 
 def alive(process: int) -> bool:
-    """A zombie is not: it waits for somebody to ask how it ended."""
+    """A zombie, which waits to be reaped, does not count."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
