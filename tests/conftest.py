@@ -31,16 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what needs a Spark cluster or the sample warehouse, and let one worker of pytest-xdist run all tests of a file.
-
-    The tests of a file share its fixtures.
-    """
-    spark = "spark_address" in getattr(item, "fixturenames", ())
-    if spark:
+    """Mark what needs a Spark cluster or the sample warehouse."""
+    fixtures = getattr(item, "fixturenames", ())
+    if "spark_address" in fixtures:
         item.add_marker(pytest.mark.spark)
-    if "sample_run" in getattr(item, "fixturenames", ()):
+    if "sample_run" in fixtures:
         item.add_marker(pytest.mark.slow)
-    item.add_marker(pytest.mark.xdist_group("spark" if spark else f"{item.path.parent.name}/{item.path.stem}"))
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,13 +46,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     costs: Counter[str] = Counter()
     for item in items:
-        costs[_group(item)] += sum(cost for marker, cost in COST.items() if item.get_closest_marker(marker))
-    items.sort(key=lambda item: -costs[_group(item)])
+        costs[_group(item.nodeid)] += sum(cost for marker, cost in COST.items() if item.get_closest_marker(marker))
+    items.sort(key=lambda item: -costs[_group(item.nodeid)])
 
 
-def _group(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("xdist_group")
-    return str(marker.args[0]) if marker else item.nodeid
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker of pytest-xdist run all tests of a file, which share its fixtures, and one all tests on Spark."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByFile(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """The file of a test; one group for all files of tests on the Spark cluster, which a machine runs once."""
+    file = nodeid.split("::", maxsplit=1)[0]
+    return "spark" if "/test_spark_" in file else file
 
 
 @pytest.fixture(scope="session")
