@@ -102,7 +102,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
     population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
     catalog = services.database.query(load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
-    plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window))
+    plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window, population.picked_by))
     plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
     return with_guardrails(
         services, replace(plan, guardrails=()), [each.metric for each in plan.guardrails if each.metric != metric]
@@ -219,6 +219,7 @@ def _draft(
         baseline,
         population.window,
         [_first_guardrail(population, shown, feature.feature)],
+        baseline_users=population.picked_by,
         plan_id=new_plan_id(),
         owner=services.current_user(),
         today=datetime.now(UTC).date(),

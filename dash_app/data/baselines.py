@@ -7,7 +7,6 @@ each user's own exposure alone. The arithmetic is in `planning/`; how a feature 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import cast
 
 import duckdb
@@ -19,22 +18,11 @@ from dash_app.planning.duration import DurationError, Forecast, forecast_enrolme
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.feature_set import build_features
-from grupa_pipeline.vocabulary.enums import MetricKind
+from grupa_pipeline.vocabulary.enums import BaselineUsers, MetricKind
 from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
-
-
-class BaselineUsers(StrEnum):
-    """Whose metric a baseline is."""
-
-    RULE = "rule"
-    """Users that the cluster's rule picked on the days before the baseline's."""
-    MEMBERS = "members"
-    """The cluster's own users: the log is too short to leave days out, or too few of the rule's users came again."""
-    MEMBERS_NO_RULE = "members_no_rule"
-    """The cluster's own users: no rule is stored for it as conditions."""
 
 
 @dataclass(frozen=True)

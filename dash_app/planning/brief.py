@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
-from grupa_pipeline.vocabulary.enums import Direction, MetricKind
+from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
 
 
@@ -102,7 +102,7 @@ def _primary(plan: Plan, labels: Labels) -> str:
         if plan.baseline_unseen
         else "the same days that picked them, so it may flatter"
     )
-    kind, unit = plan.metric_kind, _unit(plan.primary_metric, labels)
+    kind, unit, note = plan.metric_kind, _unit(plan.primary_metric, labels), baseline_users_note(plan)
     effect = effect_text(kind, plan.baseline, plan.mde_absolute, plan.mde_relative, unit)
     return (
         f"{_metric(plan.primary_metric, labels)} ({plan.metric_kind}) should {plan.direction}. Baseline "
@@ -110,7 +110,7 @@ def _primary(plan: Plan, labels: Labels) -> str:
         f"{plan.baseline_from:%Y-%m-%d} to {plan.baseline_last_day:%Y-%m-%d} ({seen}), "
         f"within {plan.exposure_days} days from first being eligible. Smallest "
         f"effect worth finding: {effect}. Alpha {plan.alpha:g}, power "
-        f"{plan.power:g}, {_sides(plan.sides)}. Method: {plan.method}."
+        f"{plan.power:g}, {_sides(plan.sides)}. Method: {plan.method}.{f' {note}' if note else ''}"
     )
 
 
@@ -131,6 +131,13 @@ def _origin(plan: Plan) -> str:
         f"Snapshot {plan.snapshot_date}, cluster {_text(plan.cluster_id)}, recommendation "
         f"{_code(plan.recommendation_id)}; evidence: {evidence}."
     )
+
+
+def baseline_users_note(plan: Plan) -> str | None:
+    """A sentence where the baseline is of the cluster's members because no rule is stored; None elsewhere."""
+    if plan.baseline_users is not BaselineUsers.MEMBERS_NO_RULE:
+        return None
+    return f"The baseline is of the cluster's members on {plan.snapshot_date}: no rule is stored for it as conditions."
 
 
 def in_points(kind: str, unit: str = "") -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from dash_app.planning.baseline import Baseline, BaselineWindow
 from dash_app.planning.plan import Plan, with_margin
 from dash_app.planning.rice import default_confidence
-from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction
 from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
 
 DEFAULT_EFFECT = 0.1
@@ -85,6 +85,7 @@ def draft_plan(
     window: BaselineWindow,
     guardrails: Sequence[Guardrail],
     *,
+    baseline_users: BaselineUsers,
     plan_id: str,
     owner: str,
     today: date,
@@ -96,6 +97,7 @@ def draft_plan(
         baseline: Its target metric, measured on `window`.
         window: The baseline's days.
         guardrails: At least one, see `default_guardrail`.
+        baseline_users: From which users it was taken.
         plan_id: A new id.
         owner: The person who plans.
         today: The test starts on the next Monday after it.
@@ -113,7 +115,7 @@ def draft_plan(
         variants=(Arm("control", description="As it is now."), Arm("treatment", description=recommendation.change)),
         primary_metric=recommendation.target_metric,
         direction=recommendation.direction,
-        **baseline_fields(baseline, window),
+        **baseline_fields(baseline, window, baseline_users),
         mde_absolute=1.0,
         guardrails=tuple(guardrails),
         start_date=today + timedelta(days=7 - today.weekday()),
@@ -122,7 +124,7 @@ def draft_plan(
     return plan.with_effect(absolute=default_effect(baseline, recommendation.direction))
 
 
-def baseline_fields(baseline: Baseline, window: BaselineWindow) -> dict[str, Any]:
+def baseline_fields(baseline: Baseline, window: BaselineWindow, users: BaselineUsers) -> dict[str, Any]:
     """The fields of a plan that describe its baseline."""
     return {
         "metric_kind": baseline.kind,
@@ -132,6 +134,7 @@ def baseline_fields(baseline: Baseline, window: BaselineWindow) -> dict[str, Any
         "baseline_from": window.start,
         "baseline_to": window.end,
         "baseline_unseen": window.unseen,
+        "baseline_users": users,
         "exposure_days": window.exposure_days,
     }
 

@@ -80,7 +80,8 @@ def _from_column(field: PlanField, value: Any) -> Any:
         return tuple(_from_json(field.item_type, item) for item in json.loads(value))
     if field.item_type is not None:
         return tuple(value or ())
-    return field.python_type(value) if issubclass(field.python_type, Enum) else value
+    is_enum = issubclass(field.python_type, Enum) and value is not None
+    return field.python_type(value) if is_enum else value
 
 
 def _from_json(item_type: Any, values: Mapping[str, Any]) -> Any:

@@ -76,6 +76,14 @@ def _create_statement(table: Table, optional: set[str], checks: tuple[str, ...])
     return f"CREATE TABLE {table.name} ({', '.join(lines)})"
 
 
-CURRENT = SchemaVersion("roadmap.duckdb", _create)
+def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
+    """Plans record from which users their baseline was taken; NULL for plans of version 1."""
+    comment = _quoted(PLAN_FIELDS["baseline_users"].comment)
+    for table in (TEST_ROADMAP, TEST_ROADMAP_HISTORY):
+        con.execute(f"ALTER TABLE {table.name} ADD COLUMN baseline_users VARCHAR")
+        con.execute(f"COMMENT ON COLUMN {table.name}.baseline_users IS {comment}")
+
+
+CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2,))
 """The current schema version. To change it, add a step here and freeze the new version:
 `python -m tests.grupa_pipeline.storage.released` writes the file."""

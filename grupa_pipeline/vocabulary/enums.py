@@ -6,6 +6,17 @@ Members are strings: they compare equal to their value and are written to tables
 from enum import StrEnum
 
 
+class BaselineUsers(StrEnum):
+    """From which users the baseline of a plan was taken."""
+
+    RULE = "rule"
+    """Users that the cluster's rule picked on the days before the baseline's."""
+    MEMBERS = "members"
+    """The cluster's own users: the log is too short to leave days out, or too few of the rule's users came again."""
+    MEMBERS_NO_RULE = "members_no_rule"
+    """The cluster's own users: no rule is stored for it as conditions."""
+
+
 class CallOutcome(StrEnum):
     """How a call of a language model ended."""
 

@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
+from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind, PlanStatus
 from grupa_pipeline.vocabulary.form_controls import ChoiceControl, Control, DayControl, NumberControl, TextControl
 
 IMPACTS = (0.25, 0.5, 1.0, 2.0, 3.0)
@@ -191,6 +191,13 @@ class PlanFields:
     deleted_at: Annotated[datetime | None, PlanField("When it was removed (UTC); NULL while it is on the roadmap.")] = (
         None
     )
+    baseline_users: Annotated[
+        BaselineUsers | None,
+        PlanField(
+            "From which users the baseline was taken: rule, members or members_no_rule (the cluster has no rule stored as"
+            " conditions); NULL for plans of earlier releases."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,11 @@ from dash_app import plan_drafts
 from dash_app.callbacks import planner_edits
 from dash_app.components.planner import drawer
 from dash_app.components.planner.form import read_weights, weights_text
+from dash_app.data.database import Database
+from dash_app.planning.brief import baseline_users_note
 from dash_app.planning.plan import PlanError
+from grupa_pipeline.storage import warehouse
+from grupa_pipeline.vocabulary.enums import BaselineUsers
 from tests.dash_app.planning.plans import Steady
 from tests.dash_app.trees import ids, parts, text
 
@@ -55,6 +59,20 @@ def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and
     monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(pace.a_day / 100))
     never = plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
     assert (never.sizing.plan.mde_relative, never.sizing.plan.feasible, never.notes) == (usual.mde_relative, False, ())
+
+
+def test_a_draft_for_a_cluster_without_a_stored_rule_says_that_its_baseline_is_of_the_members(services, shown, folder):
+    with warehouse.publish(folder / warehouse.PIPELINE_FILE) as con:
+        con.execute("UPDATE clusters SET rule_conditions = NULL")
+    unruly = replace(services, database=Database(folder / warehouse.PIPELINE_FILE))
+    plan = plan_drafts.new_draft(unruly, shown, *shown.insight("R-C01")).sizing.plan
+    sentence = baseline_users_note(plan)
+    assert plan.baseline_users is BaselineUsers.MEMBERS_NO_RULE
+    assert f"members on {plan.snapshot_date}: no rule is stored for it as conditions" in sentence
+    assert sentence in plan.brief
+    remeasured = plan_drafts.with_metric(services, plan, plan.primary_metric, plan.exposure_days)
+    assert remeasured.baseline_users is BaselineUsers.RULE
+    assert baseline_users_note(remeasured) is None
 
 
 def test_a_plan_comes_back_from_the_browser_as_it_went(draft):

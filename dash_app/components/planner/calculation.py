@@ -10,7 +10,7 @@ from dash_app import formatting
 from dash_app.components.html_tables import table
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import SAME_DAYS, Baseline
-from dash_app.planning.brief import change_text, value_text
+from dash_app.planning.brief import baseline_users_note, change_text, value_text
 from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
 from dash_app.planning.sizing import Detectable, Sizing
@@ -80,13 +80,14 @@ def _baseline(plan: Plan, baseline: Baseline | None, catalog: Mapping[str, Featu
         if plan.baseline_unseen
         else SAME_DAYS
     )
+    note = baseline_users_note(plan)
     return [
         html.P(f"{metric_label(plan.primary_metric, catalog)}: {value}{interval}."),
         html.P(
             f"Measured on {formatting.users(plan.baseline_n)} from {days},"
             f" each in the {plan.exposure_days} days from being first eligible."
         ),
-        html.P(picked),
+        html.P([picked, f" {note}" if note else None]),
     ]
 
 

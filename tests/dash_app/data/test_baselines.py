@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from dash_app.data import baselines, loading
-from dash_app.data.baselines import BaselineUsers
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.vocabulary.enums import BaselineUsers
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
 from tests.dash_app.synthetic import DAYS, FIRST_EVENT
 

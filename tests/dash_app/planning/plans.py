@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dash_app.planning.plan import Plan
-from grupa_pipeline.vocabulary.enums import Direction, MetricKind
+from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
 
 
@@ -56,6 +56,7 @@ def a_plan(**changes: Any) -> Plan:
         "baseline_from": datetime(2026, 4, 3),
         "baseline_to": datetime(2026, 5, 1),
         "baseline_unseen": True,
+        "baseline_users": BaselineUsers.RULE,
         "exposure_days": 14,
         "mde_relative": 0.1,
         "mde_absolute": 0.03,

@@ -15,7 +15,7 @@ from dash_app.planning.draft import (
 )
 from dash_app.planning.plan import problems, with_margin
 from dash_app.planning.sizing import size_plan
-from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 from tests.dash_app.planning.plans import Steady
 
@@ -41,7 +41,16 @@ def _share(value: float, n: int = 500) -> Baseline:
 
 def _draft(baseline: Baseline, recommendation: RecommendationFacts = RECOMMENDATION):
     rail = default_guardrail("tickets", measure("mean", np.arange(100) % 5), False)
-    return draft_plan(recommendation, baseline, WINDOW, [rail], plan_id="p", owner="ana", today=date(2026, 5, 1))
+    return draft_plan(
+        recommendation,
+        baseline,
+        WINDOW,
+        [rail],
+        baseline_users=BaselineUsers.RULE,
+        plan_id="p",
+        owner="ana",
+        today=date(2026, 5, 1),
+    )
 
 
 def test_a_draft_is_filled_in_and_can_be_sized():
@@ -56,6 +65,7 @@ def test_a_draft_is_filled_in_and_can_be_sized():
     assert sized.start_date == date(2026, 5, 4)
     assert sized.start_date.weekday() == 0
     assert sized.rice_confidence == 0.8
+    assert sized.baseline_users is BaselineUsers.RULE
 
 
 @pytest.mark.parametrize("value", [0.0, 0.002, 0.3, 0.95, 0.998])

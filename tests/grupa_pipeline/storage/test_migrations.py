@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -181,6 +182,21 @@ def test_a_roadmap_of_the_first_release_opens_and_takes_plans(tmp_path: Path) ->
     roadmap = Roadmap(tmp_path)
     roadmap.ensure()
     assert roadmap.plan(roadmap.add(a_plan(), "ann").plan_id).owner == a_plan().owner
+
+
+def test_plans_of_the_first_release_do_not_say_from_which_users_their_baseline_is(tmp_path: Path) -> None:
+    make_file(tmp_path / "roadmap.duckdb", "roadmap")
+    now = datetime(2026, 5, 1)
+    plan = a_plan(baseline_users=None, revision=1, updated_by="ana", created_at=now, updated_at=now)
+    row = plan.to_row()
+    del row["baseline_users"]
+    with warehouse.publish(tmp_path / "roadmap.duckdb") as con:
+        for table in ("test_roadmap", "test_roadmap_history"):
+            con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+    roadmap = Roadmap(tmp_path)
+    roadmap.ensure()
+    assert roadmap.plan(plan.plan_id) == plan
+    assert roadmap.history(plan.plan_id) == [plan]
 
 
 def test_status_reports_a_later_schema(first_release: Path) -> None:
