@@ -47,7 +47,7 @@ class Draft:
 def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: Insight) -> Draft:
     """The plan of a recommendation, filled in and sized.
 
-    When its own metric cannot be planned for (nobody has it, or it does not vary) the first metric that can takes its
+    When its own metric cannot be planned for (no user has it, or it does not vary) the first metric that can takes its
     place, and a note says so.
 
     Raises:

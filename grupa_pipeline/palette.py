@@ -9,5 +9,5 @@ UNASSIGNED = "#8A8F98"
 
 
 def color_of(slot: int) -> str:
-    """Colour of a `color_slot`; slots beyond the palette start over (a second cue tells them apart)."""
+    """Colour of a `color_slot`; slots beyond the palette repeat colours (a second cue distinguishes them)."""
     return COLORS[int(slot) % len(COLORS)]

@@ -1,7 +1,7 @@
 """Looks the locked packages up in the database of known vulnerabilities: `python tools/audit.py LOCK_FILE...`.
 
-Exit status 1 when a locked version has a known vulnerability, or the audit itself fails. Where the database cannot be
-asked (a closed network), it says in one line that nothing was checked and exits 0: no network is no finding.
+Exit status 1 when a locked version has a known vulnerability, or the audit itself fails. Where the database is
+unreachable (a closed network), it prints that nothing was checked and exits 0: no network is no finding.
 """
 
 import json
@@ -10,11 +10,11 @@ import sys
 
 AUDIT = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--format", "json", "--timeout", "15"]
 UNREACHABLE = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "Max retries exceeded", "ProxyError")
-"""Words of the HTTP library that say nobody answered."""
+"""Errors of the HTTP library for an unreachable server."""
 
 
 def verdict(report: str, errors: str) -> tuple[str, int]:
-    """What to print, and the exit status, for pip-audit's JSON `report` and what it said on stderr."""
+    """What to print, and the exit status, for pip-audit's JSON `report` and its stderr."""
     if not report.strip():
         reason = (errors.strip().splitlines() or ["no reason given"])[-1][:200]
         if any(sign in errors for sign in UNREACHABLE):
@@ -24,14 +24,14 @@ def verdict(report: str, errors: str) -> tuple[str, int]:
     audited = [package for package in packages if "skip_reason" not in package]
     if not audited:
         return f"KNOWN VULNERABILITIES: NOT CHECKED, the database knew none of {len(packages)} packages here", 0
-    found = [
+    findings = [
         f"{package['name']} {package['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version yet'}"
         for package in audited
         for flaw in package["vulns"]
     ]
     unknown = len(packages) - len(audited)
-    summary = f"KNOWN VULNERABILITIES: {len(found)} in {len(audited)} packages checked, {unknown} could not be"
-    return "\n".join([*found, summary]), int(bool(found))
+    summary = f"KNOWN VULNERABILITIES: {len(findings)} in {len(audited)} packages checked, {unknown} could not be"
+    return "\n".join([*findings, summary]), int(bool(findings))
 
 
 def main(lock_files: list[str]) -> int:
@@ -39,8 +39,8 @@ def main(lock_files: list[str]) -> int:
     worst = 0
     for lock_file in lock_files:
         done = subprocess.run([*AUDIT, "--requirement", lock_file], capture_output=True, text=True, check=False)
-        said, status = verdict(done.stdout, done.stderr)
-        print(f"{lock_file}: {said}")
+        message, status = verdict(done.stdout, done.stderr)
+        print(f"{lock_file}: {message}")
         worst = max(worst, status)
     return worst
 

@@ -152,7 +152,7 @@ def one_kind(seed: int, users: int = 2000) -> Planted:
 
 
 def factors(seed: int, users: int = 2000, *, count: int = 1, heavy: bool = False) -> Planted:
-    """No structure: `count` latent factors move the columns, and nobody belongs anywhere; `heavy` has a long upper
+    """No structure: `count` latent factors move the columns, without clusters; `heavy` has a long upper
     tail."""
     rng = np.random.default_rng(seed)
     factor = rng.standard_t(2.5, (users, count)) if heavy else rng.normal(size=(users, count))

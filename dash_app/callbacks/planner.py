@@ -175,7 +175,7 @@ def edit(
     margin_ids: list[dict[str, str]],
     draft: dict[str, Any] | None,
 ) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Size again with the fields as they are; what cannot be sized is said and the numbers stay as they were."""
+    """Size the plan again with the current fields; an error is shown and the numbers stay unchanged."""
     if not draft or not values:
         return (no_update,) * 6
     before = plan_drafts.from_store(draft)
@@ -190,7 +190,7 @@ def edit(
         planner_components.numbers(sizing, catalog),
         planner_components.advice(sizing, catalog),
         workings(sizing, plan_drafts.baseline_of(services, plan), catalog),
-        no_update if _asked(plan) == shown else form(plan, catalog),
+        no_update if _form_inputs(plan) == shown else form(plan, catalog),
         None,
         plan_drafts.to_store(sizing.plan),
     )
@@ -198,7 +198,7 @@ def edit(
 
 def save(
     services: Services,
-    asked: dict[str, Any] | None,
+    request: dict[str, Any] | None,
     values: list[Any],
     margin_values: list[Any],
     ids: list[dict[str, str]],
@@ -208,9 +208,9 @@ def save(
 ) -> tuple[Any, Any, Any]:
     """Put the plan on the roadmap, or its next revision; a stale edit is refused and shows what changed.
 
-    What is saved is what the fields say: whoever is quick saves before the draft has come back from its last edit.
+    Saves the fields' current values, since the draft may lag behind the last edit.
     """
-    if not asked or not draft or asked["plan"] != draft["plan_id"]:
+    if not request or not draft or request["plan"] != draft["plan_id"]:
         return no_update, no_update, no_update
     before, user = plan_drafts.from_store(draft), services.current_user()
     try:
@@ -218,23 +218,23 @@ def save(
         plan = before if plan == before else plan_drafts.resize_edit(services, before, plan).plan
         if plan.revision == 0:
             services.roadmap.add(plan, user)
-            told = elements.toast(
+            notice = elements.toast(
                 f"{quoted(plan.name)} is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id)
             )
         else:
             services.roadmap.save(plan, plan.revision, user)
-            told = elements.toast(f"{quoted(plan.name)} is saved.")
+            notice = elements.toast(f"{quoted(plan.name)} is saved.")
     except StaleEditError as error:
         return planner_components.stale(str(error), error.changes, plan.plan_id), no_update, no_update
     except UnknownPlanError as error:
         return planner_components.problem(error, outdated=False), no_update, no_update
     except CANNOT as error:
         return planner_components.problem(error), no_update, no_update
-    return None, (saved or 0) + 1, told
+    return None, (saved or 0) + 1, notice
 
 
 def say_unsaved(unsaved: dict[str, Any] | None, draft: dict[str, Any] | None) -> Any:
-    """Tell that a plan was closed with changes that are on no roadmap, with the way back to them."""
+    """Show a notice that a plan was closed with unsaved changes, with a link to reopen it."""
     if not unsaved or not draft:
         return no_update
     return elements.toast(f"Your changes to {quoted(draft['name'])} are not saved.", reopen=unsaved["plan"])
@@ -254,8 +254,8 @@ def _filled_in(
     return planner_edits.apply(services, before, fields, limits)
 
 
-def _asked(plan: Plan) -> tuple[str, int, list[str]]:
-    """What the form's other fields follow from: their units, what they are told of, which there are."""
+def _form_inputs(plan: Plan) -> tuple[str, int, list[str]]:
+    """The values that other form fields depend on: metric, exposure and guardrails."""
     return plan.primary_metric, plan.exposure_days, [each.metric for each in plan.guardrails]
 
 
@@ -263,8 +263,8 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
     shown = services.snapshot(as_day(day))
     found = shown.insight(insight_id) if shown else None
     if shown is None or found is None:
-        told = "This snapshot has no such recommendation; choose the snapshot it was written for."
-        return empty.no_plan(told), None, _title("Plan a test")
+        message = "This snapshot has no such recommendation; choose the snapshot it was written for."
+        return empty.no_plan(message), None, _title("Plan a test")
     draft = plan_drafts.new_draft(services, shown, *found)
     baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
     drawer = planner_components.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
@@ -292,7 +292,7 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
 
 
 def _why(services: Services, plan: Plan, error: Exception) -> str:
-    """The reason a plan cannot be sized, as far back as it goes: what is gone makes every other message puzzling."""
+    """The root cause why a plan cannot be sized: missing data takes precedence over errors that follow from it."""
     shown = services.snapshot(plan.snapshot_date)
     if shown is None:
         return f"The snapshot of {formatting.day(plan.snapshot_date)} is no longer held."

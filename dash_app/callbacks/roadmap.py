@@ -90,13 +90,13 @@ def _register_browser(app: Dash) -> None:
 
 
 def answer(services: Services, handle: Callable[..., Any], *values: Any) -> Answer:
-    """Do what was asked; a refusal is told, and the page shows what is stored again."""
-    *asked, saved = values
+    """Run `handle`; a refused change is shown as a notice, and the page shows the stored plans again."""
+    *arguments, saved = values
     try:
-        told = handle(services, *asked)
+        notice = handle(services, *arguments)
     except (StaleEditError, UnknownPlanError, *CANNOT) as error:
         return (saved or 0) + 1, elements.toast(f"Not saved. {error}", stays=True)
-    return (no_update, no_update) if told is None else ((saved or 0) + 1, told)
+    return (no_update, no_update) if notice is None else ((saved or 0) + 1, notice)
 
 
 def edit_cell(services: Services, changed: list[dict[str, Any]] | None) -> Any:
@@ -146,20 +146,20 @@ def move(services: Services, values: Sequence[str], ids: Sequence[dict[str, str]
     return _place(services, plan_id, status, None)
 
 
-def use_tool(services: Services, asked: dict[str, str] | None) -> Any:
+def use_tool(services: Services, request: dict[str, str] | None) -> Any:
     """Duplicate or remove the plan that is selected in the table."""
-    if not asked:
+    if not request:
         return None
     user = services.current_user()
-    if asked["what"] == "duplicate":
-        copy = services.roadmap.duplicate(asked["plan"], user)
+    if request["what"] == "duplicate":
+        copy = services.roadmap.duplicate(request["plan"], user)
         return elements.toast(f"{quoted(copy.name)} is on the roadmap.", undo=("remove", copy.plan_id))
-    plan = services.roadmap.remove(asked["plan"], user)
+    plan = services.roadmap.remove(request["plan"], user)
     return elements.toast(f"{quoted(plan.name)} is off the roadmap.", undo=("restore", plan.plan_id))
 
 
 def undo(services: Services, clicks: Sequence[int]) -> Any:
-    """Take back what the notice told of."""
+    """Undo the change that the notice reports."""
     if not any(clicks) or not ctx.triggered_id:
         return None
     plan_id, what = ctx.triggered_id["plan"], ctx.triggered_id["what"]

@@ -91,7 +91,7 @@ def share_line(cluster: Cluster) -> str:
 def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
     """The cluster's size in the last snapshots as bars, with the change in words; None when there is but one.
 
-    `says_since` names the day that the change counts from; not where a heading has said it.
+    `says_since` adds the day that the change counts from; unnecessary where a heading has it.
     """
     if len(cluster.trend) < 2:
         return None

@@ -40,9 +40,9 @@ def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Componen
         retry = [button("Try again", "retry", "inbox", primary=True)] if progress.can_retry else []
         shown.append(elements.notice("The run failed", progress.message, *retry, kind="error"))
     elif progress.state is PipelineState.DONE and progress.day:
-        told = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
+        text = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
         link = dcc.Link("See its clusters", href=f"/?snapshot={progress.day}")
-        shown.append(html.P([told, link], role="status"))
+        shown.append(html.P([text, link], role="status"))
     elif progress.message:
         shown.append(html.P(progress.message, role="status"))
     if waiting:
@@ -52,7 +52,7 @@ def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Componen
 
 
 def files_table(files: Sequence[LogFile]) -> Component:
-    """The logs that were taken in, with their counts and their rejected rows to download."""
+    """The ingested logs, with their counts and their rejected rows to download."""
     if not files:
         return html.P("None yet.", className="quiet")
     heads = ("Log", "Ingested", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
@@ -71,11 +71,11 @@ def refused_table(refused: Sequence[Refused]) -> Component | None:
         html.Tr([html.Th(each.name, scope="row"), html.Td(formatting.moment(each.at)), html.Td(each.why)])
         for each in refused
     ]
-    told = html.P(
+    note = html.P(
         ["They are kept in ", html.Code("inbox/refused/"), " of the warehouse; nothing of them was taken in."],
         className="quiet",
     )
-    return html.Div([html.H2("Refused logs"), log_table("Refused logs", ("Log", "When", "Why"), rows), told])
+    return html.Div([html.H2("Refused logs"), log_table("Refused logs", ("Log", "When", "Why"), rows), note])
 
 
 def button(words: str, what: str, token: str, *, primary: bool = False) -> Component:

@@ -19,7 +19,7 @@ COLUMNS = {"idea": "Ideas", "draft": "Drafts", "ready": "Ready", "scheduled": "S
 
 
 def row(plan: Plan, cluster: str, metric: str, concurrent: int, overlaps: Sequence[Overlap]) -> dict[str, Any]:
-    """A plan as a row of the table, its metric as people read it; `plan_id` and `revision` tell which edit it is.
+    """A plan as a row of the table, its metric as people read it; `plan_id` and `revision` identify the version.
 
     `concurrent` counts the tests on the same users at the same time, `overlaps` are those of the same metric.
     """
@@ -42,7 +42,7 @@ def row(plan: Plan, cluster: str, metric: str, concurrent: int, overlaps: Sequen
 
 
 def cluster_look(plan: Plan, clusters: ClusterLabels) -> tuple[str, int | None]:
-    """Name and colour slot of a plan's cluster; one of which no snapshot is left says so, as its id alone tells nobody."""
+    """Name and colour slot of a plan's cluster; a cluster without a snapshot is marked as gone."""
     return clusters.get(plan.cluster_id, (f"{plan.cluster_id} (gone)", None))
 
 

@@ -140,7 +140,7 @@ def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
 
 
 def _change(condition: Condition, value: float | None, snapshot: Snapshot) -> str:
-    """One change, its two values in the units and digits of rules, so that they can be told apart."""
+    """One change, with both values in the units and precision of rules, so that they differ visibly."""
     feature = snapshot.catalog.get(condition.feature)
     description, unit = (feature.description, feature.unit) if feature else (condition.feature, "")
     side = "more than" if condition.comparison is Comparison.MORE_THAN else "at most"

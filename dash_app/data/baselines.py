@@ -93,7 +93,7 @@ def load_enrolment(
     could have known what kind of user they are.
 
     Raises:
-        DurationError: Nobody of the cluster was there and eligible.
+        DurationError: No user of the cluster was active and eligible.
     """
     _, end, first_event = _window(con, day)
     first_day = first_event.date()

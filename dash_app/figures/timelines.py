@@ -132,7 +132,7 @@ def _days(plan: Plan) -> str:
 def _add_plan_names(
     figure: go.Figure, plans: Sequence[Plan], names: Sequence[Sequence[str]], today: date, over: float
 ) -> None:
-    """Each plan's name over its bar, from the end that has more room beside it, so that the edge cuts none."""
+    """Each plan's name over its bar, aligned to the end with more space beside it, so that none is cut off."""
     spans = [(plan.start_date, plan.end_date) for plan in plans if plan.start_date and plan.end_date]
     first, last = min(today, *(start for start, _ in spans)), max(today, *(end for _, end in spans))
     on_left = [start - first <= last - end for start, end in spans]

@@ -19,7 +19,7 @@ from dash_app.figures import timelines
 from dash_app.services import Services
 
 NARROW_LABEL = 12
-"""Characters of a name beside a node where the screen has no room for more."""
+"""Maximum length of a name beside a node on narrow screens."""
 Move = tuple[str | None, str | None, int]
 
 

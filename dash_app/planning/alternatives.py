@@ -68,7 +68,7 @@ def _sentence(named: Sequence[str], end: str = "") -> str:
 
 
 def _within_reason(plan: Plan) -> bool:
-    """Whether no effect or margin is more than the baseline itself: nobody plans for a doubling."""
+    """Whether no effect or margin exceeds the baseline itself, which would be implausible."""
     sizes = [plan.mde_relative, *(rail.margin_relative for rail in plan.guardrails)]
     return all(size is None or size <= 1 for size in sizes)
 

@@ -140,14 +140,14 @@ def baseline_fields(baseline: Baseline, window: BaselineWindow, users: BaselineU
 
 
 def default_effect(baseline: Baseline, direction: Direction) -> float:
-    """The effect to start from, in the metric's unit: a tenth of the baseline, within the room that a share has.
+    """The initial effect in the metric's unit: a tenth of the baseline, limited to half of what a share can still change.
 
-    From a baseline of 0 a relative effect means nothing: five points of a share, a fifth of a deviation otherwise.
+    For a baseline of 0, where a relative effect is undefined: five points of a share, else a fifth of a standard deviation.
     """
     if baseline.is_share:
-        room = 1 - baseline.value if direction is Direction.INCREASE else baseline.value
-        wished = DEFAULT_EFFECT * baseline.value or 0.05
-        return min(wished, room / 2) or wished
+        headroom = 1 - baseline.value if direction is Direction.INCREASE else baseline.value
+        wanted = DEFAULT_EFFECT * baseline.value or 0.05
+        return min(wanted, headroom / 2) or wanted
     return DEFAULT_EFFECT * abs(baseline.value) or 0.2 * baseline.sd or 1.0
 
 

@@ -200,7 +200,7 @@ class Roadmap:
         return self._write(con, stored)
 
     def _change(self, plan_id: str, user: str, edit: Callable[[Plan], Plan]) -> Plan:
-        """Apply `edit` to the newest revision, whoever saved it."""
+        """Apply `edit` to the newest revision."""
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
             newest = _newest(con, plan_id)
             edited = edit(newest)

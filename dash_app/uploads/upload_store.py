@@ -54,7 +54,7 @@ class UploadStore:
         """Prepare for a log of `size` bytes; returns the token under which its bytes must be sent.
 
         Raises:
-            RefusedUploadError: Its name or size is not allowed, or the disk has no room.
+            RefusedUploadError: Its name or size is not allowed, or the disk is too full.
         """
         stored_name = safe_name(name)
         if size <= 0:
@@ -124,7 +124,7 @@ class UploadStore:
             raise RefusedUploadError("Only a log that was checked and can be used goes into the inbox.", 409)
         self.inbox.mkdir(parents=True, exist_ok=True)
         place = self.folder / token
-        os.utime(place / upload.name)  # when it was put into the inbox, for whoever watches that
+        os.utime(place / upload.name)  # the time it was put into the inbox, which the inbox sensor reads
         with lock(self.folder / ".lock", purpose="putting an upload into the inbox"):
             name = _put(place / upload.name, self.inbox, upload.report.timestamp_format)
         _sync(self.inbox)
@@ -147,7 +147,7 @@ class UploadStore:
         return [each for each in self.folder.iterdir() if _TOKEN.fullmatch(each.name) and each.is_dir()]
 
     def _delete_old(self) -> None:
-        """Delete uploads that nobody decided on for a day, and those that never arrived completely."""
+        """Delete uploads that were undecided for a day, and those that arrived incompletely."""
         for place in self._places():
             if time.time() - _changed_at(place) > _RETENTION_SECONDS:
                 shutil.rmtree(place, ignore_errors=True)

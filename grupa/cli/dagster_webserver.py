@@ -72,7 +72,7 @@ class Guard:
             await self._app(scope, _replay(body, receive), send)
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """Why a request is refused, whoever sent it; None passes it on to the sign-in."""
+        """Why a request is refused, independent of the user; None passes it on to the sign-in."""
         query = scope["query_string"].decode("latin-1")
         is_websocket = scope["type"] == "websocket"
         method = scope.get("method", "GET")

@@ -1,4 +1,4 @@
-"""The rules on Host, Origin, path, size and kind that every request has to meet, whoever sends it.
+"""The rules on Host, Origin, path, size and kind that every request must meet, signed in or not.
 
 Knows no web framework: `dash_app/server/security.py` (Flask) and `grupa/cli/dagster_webserver.py` (ASGI) convert their
 requests to `RequestHead` and send the refusals. Docs: docs/security.md.

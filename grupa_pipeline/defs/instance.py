@@ -100,7 +100,7 @@ def _open_instance(home: Path) -> dg.DagsterInstance:
 def _cheap_event_log_writes() -> Iterator[None]:
     """Spare Dagster's SQLite files a sync and a checkpoint for each of the hundreds of events of a run.
 
-    Dagster opens and closes a file for every event, and whoever closes it last checkpoints it: so one more connection is
+    Dagster opens and closes a file for every event, and the last connection to close checkpoints it: so one more connection is
     kept open. Events are synced at checkpoints: a killed process loses none, a power cut may lose the last few.
     """
     with ExitStack() as connections:

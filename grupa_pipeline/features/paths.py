@@ -23,7 +23,7 @@ MAX_TIMES = 12
 TIMED_ACTIONS = 8
 """Times are measured between the commonest actions only: the number of pairs grows with the square."""
 _TIMED_SHARE = 0.05
-"""Share of users who must have gone from one action to the other for its time to be a feature."""
+"""Minimum share of users who went from one action to the other for its time to be a feature."""
 _SHORTEST_TIME = MINUTE
 """Shortest mean time that is a feature: what follows within seconds was done by a machine."""
 

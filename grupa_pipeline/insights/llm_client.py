@@ -1,6 +1,6 @@
 """Calls of a language model with limits: retries, a timeout per call, a deadline and ceilings per run, and a call log.
 
-What is asked and how a reply is used is decided in `prompting`; `providers` classifies errors.
+`prompting` writes the prompts and uses the replies; `providers` classifies errors.
 """
 
 import queue
@@ -35,7 +35,7 @@ class CallLimits:
         backoff_seconds: First wait before a retry; doubled each time, unless the provider requests another wait.
         max_calls: Maximum number of questions per run.
         max_output_tokens: Maximum length of one response.
-        max_run_tokens: Number of tokens, sent and received, after which no more questions are asked.
+        max_run_tokens: Number of tokens, sent and received, after which no more requests are made.
     """
 
     call_seconds: float = 90.0

@@ -1,6 +1,6 @@
 """Texts by a language model: names with all clusters in view, then one draft per cluster.
 
-Every reply is validated (`draft_validation`) and, if it has faults, asked for once more. Clusters without a valid reply
+Every reply is validated (`draft_validation`) and, if it has faults, requested once more. Clusters without a valid reply
 are left to the rules, with the reason. Names from the log were screened before (`privacy`).
 """
 

@@ -109,7 +109,7 @@ def _event_files(publication: Publication, file: _File) -> list[str]:
 
 
 def _lost_duplicates(publication: Publication, file: _File) -> list[str]:
-    """Later files with duplicates: events of theirs that the withdrawn file held too are gone with it."""
+    """Later files with duplicates: their events that the withdrawn file also had are removed with it."""
     rows = publication.query(
         f"""SELECT file_name, file_sha256, rows_duplicate FROM {INGESTED_FILES.name}
             WHERE rows_duplicate > 0 AND file_sha256 <> ? AND ingested_at >= ? ORDER BY ingested_at, file_name""",

@@ -8,7 +8,7 @@ from grupa_pipeline.vocabulary.enums import ClusterSelection
 
 @dataclass(frozen=True)
 class SegmentationConfig:
-    """Configuration of `segment`; sizes are counts of distinct feature rows unless said otherwise.
+    """Configuration of `segment`; sizes are counts of distinct feature rows unless noted otherwise.
 
     `landmarks` bounds what is embedded and clustered, `trust_sample` and `trust_share` the rows of each null fit and each
     subsample fit. `map_epochs_again` are those of a map that continues an earlier one: more would move it without need.

@@ -25,7 +25,7 @@ def describe_clusters(features: pd.DataFrame, labels: pd.Series, catalog: pd.Dat
     """Return cluster_id, rule, rule_conditions (JSON) and rule_f1 for each cluster of `labels` (user_id -> cluster_id or None).
 
     `features` (index user_id) are the features the rule may name, `catalog` gives their description and unit. The rule
-    is the part of a decision tree of depth 3 (CART, Breiman et al. 1984), grown to tell the cluster from everyone else,
+    is the part of a decision tree of depth 3 (CART, Breiman et al. 1984), grown to separate the cluster from all other users,
     that picks out its users best. Thresholds are rounded; `rule_f1` is measured on all users with the rounded ones, which
     are those that `rule_conditions` holds.
     """

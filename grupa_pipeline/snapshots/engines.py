@@ -30,7 +30,7 @@ def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
     """An engine with the events in the window of `day` as the table `events`.
 
     Raises:
-        SparkUnavailableError: A Spark cluster was asked for, and there is none.
+        SparkUnavailableError: A Spark cluster was requested, and there is none.
         SparkFailedError: What was computed on it failed.
     """
     start, end = context.window(day)

@@ -1,6 +1,6 @@
 """Apache Spark as the engine of a run: its session, clear errors when there is none, and assigning users on it.
 
-The only module that starts a session. pyspark is an optional extra and imported only where Spark was asked for. What is
+The only module that starts a session. pyspark is an optional extra and imported only where Spark is requested. What is
 computed is defined elsewhere: features in `features/`, assigning users in `segmentation/assignment.py`.
 """
 

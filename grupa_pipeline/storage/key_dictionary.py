@@ -23,7 +23,7 @@ from grupa_pipeline.storage import warehouse
 
 NAME = "keys.parquet"
 KEEP_DAYS = 200
-"""Days after which the keys are assigned anew, so that the file does not grow with users who are long gone."""
+"""Days after which keys are reassigned, so that the file does not keep growing with former users."""
 _GENERATIONS = "grupa_generations"
 
 

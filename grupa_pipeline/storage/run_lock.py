@@ -1,6 +1,6 @@
 """The run lock of a warehouse: one run, restore, withdrawal or erasure at a time.
 
-Whoever holds it knows that nobody else is at work, so it first removes what killed processes left. Publishing has locks of
+Its holder is the only process that writes, so it first removes leftovers of killed processes. Publishing has locks of
 its own (`warehouse.py`), which are held for moments only.
 """
 

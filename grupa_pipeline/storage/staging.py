@@ -1,4 +1,4 @@
-"""Staging: a snapshot's tables as Parquet files that nobody sees until all of them agree.
+"""Staging: a snapshot's tables as Parquet files that stay unpublished until all of them agree.
 
 Each staged table has the key of its content and the keys of the tables it was computed from. A snapshot's tables agree when
 each was computed from the others as they are now, staged or published. Holds no DuckDB connection; publishes nothing.

@@ -2,7 +2,7 @@
 
 A published version is never changed. `grupa.duckdb` is a link to the newest one in `published/`, which is what clients open.
 Grupa itself reads and builds on its own copy in `versions/`, so a client that holds, locks or (as root) changes the published
-file blocks nobody. Knows nothing of tables, Dagster or pandas.
+file blocks no other process. Independent of tables, Dagster and pandas.
 """
 
 import fcntl

@@ -40,7 +40,7 @@ class Condition:
 
 
 Rule = tuple[tuple[Condition, ...], ...]
-"""Alternatives; a user matches when all conditions of one of them hold. An empty rule matches nobody."""
+"""Alternatives; a user matches when all conditions of one of them hold. An empty rule matches no user."""
 
 
 def rule_to_json(rule: Rule) -> str:

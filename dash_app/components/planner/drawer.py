@@ -108,12 +108,12 @@ def _verdict(sizing: Sizing) -> Component:
 
 
 def problem(error: Exception, *, outdated: bool = True) -> Component:
-    """What keeps a plan from being sized or saved; while it stands, `outdated` numbers are dimmed (in `planner.css`)."""
-    found = [each.message for each in error.problems] if isinstance(error, PlanError) else [str(error)]
-    said = [html.Ul([html.Li(each) for each in found])]
+    """The errors that prevent sizing or saving a plan; `outdated` numbers are dimmed meanwhile (`planner.css`)."""
+    messages = [problem.message for problem in error.problems] if isinstance(error, PlanError) else [str(error)]
+    content = [html.Ul([html.Li(message) for message in messages])]
     if not outdated:
-        return html.Div(said, className="notice notice-error")
-    return html.Div([*said, html.P(OUTDATED, className="quiet")], className="notice notice-error outdates")
+        return html.Div(content, className="notice notice-error")
+    return html.Div([*content, html.P(OUTDATED, className="quiet")], className="notice notice-error outdates")
 
 
 def stale(message: str, changed: Sequence[Any], plan_id: str) -> Component:
