@@ -27,7 +27,7 @@ MOST_LOOSE_MODULES = {"grupa_pipeline": 7, "dash_app": 5}
 
 def places(root: Path, files: Iterable[Path]) -> dict[str, list[str]]:
     """Where each class name and module name stands, as `path` or `path:line`; private classes count too."""
-    found: dict[str, list[str]] = defaultdict(list)
+    definitions: dict[str, list[str]] = defaultdict(list)
     modules: dict[str, set[str]] = defaultdict(set)
     for path in files:
         relative = path.relative_to(root)
@@ -35,8 +35,8 @@ def places(root: Path, files: Iterable[Path]) -> dict[str, list[str]]:
             modules[f"{path.stem}.py"].add(_subject(relative))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
-                found[node.name].append(f"{relative.as_posix()}:{node.lineno}")
-    return found | {name: sorted(subjects) for name, subjects in modules.items()}
+                definitions[node.name].append(f"{relative.as_posix()}:{node.lineno}")
+    return definitions | {name: sorted(subjects) for name, subjects in modules.items()}
 
 
 def _subject(relative: Path) -> str:

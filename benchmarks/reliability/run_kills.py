@@ -131,11 +131,11 @@ def _wait_for_publishing(folder: Path, connection: Connection, nth: int) -> None
 def _stage(folder: Path, before: str | None) -> KillStage:
     """How far a killed run had come; `before` is the version that was published when it began."""
     database = folder / files.PIPELINE_FILE
-    kept = [path.stem for path in files.versions(database)]
+    version_names = [path.stem for path in files.versions(database)]
     current = str(files.version(database))
-    if kept[-1] != current or list((folder / "versions").glob(f".{database.stem}-draft*")):
+    if version_names[-1] != current or list((folder / "versions").glob(f".{database.stem}-draft*")):
         return KillStage.PUBLISHING
     if list((folder / "staging").glob("*/*.parquet")):
         return KillStage.STAGED
-    published = sum(1 for name in kept if str(before) < name <= current)
+    published = sum(1 for name in version_names if str(before) < name <= current)
     return (KillStage.BEFORE_EVENTS, KillStage.AFTER_EVENTS, KillStage.AFTER_SNAPSHOT)[published]

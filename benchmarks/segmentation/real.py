@@ -32,11 +32,11 @@ def loans(seed: int) -> Iterator[tuple[str, str]]:
     truth = labels.set_index(labels.columns[0]).iloc[:, 0].reindex(features.index).fillna("UNDECIDED")
     planted = Planted(features, truth, truth.nunique())
     result = measures.run(planted, seed)
-    found = result.users["cluster_id"]
-    assigned = found.notna()
+    cluster_ids = result.users["cluster_id"]
+    assigned = cluster_ids.notna()
     yield "bpi2012_loans: status, clusters, p", f"{result.status}, {result.cluster_count}, {result.null_p_value:.2g}"
     yield "bpi2012_loans: share assigned", f"{assigned.mean():.3f}"
-    yield "bpi2012_loans: ARI to labels, assigned", f"{measures.agreement(truth, found, assigned_only=True):.3f}"
+    yield "bpi2012_loans: ARI to labels, assigned", f"{measures.agreement(truth, cluster_ids, assigned_only=True):.3f}"
     for name, rival in measures.rivals(planted, seed).items():
         value = measures.agreement(truth[assigned], rival, assigned_only=True)
         yield f"bpi2012_loans: the same by {name} (true k)", f"{value:.3f}"

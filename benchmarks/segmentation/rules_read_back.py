@@ -1,4 +1,4 @@
-"""Whether a cluster's stored rule picks the same users as the rule that was found, whatever its actions are called.
+"""Checks that a cluster's stored rule matches the same users as the rule in memory, for any action names.
 
 `python -m benchmarks.segmentation.rules_read_back [--logs N] [--first-seed N]` prints the share of clusters for which it
 does, and for comparison the share for which conditions parsed from the rule's text would (what files of schema version 1
@@ -152,8 +152,8 @@ def _stored(described: pd.DataFrame) -> dict[str, tuple[str, str]]:
         rows = described.assign(snapshot_date=DAY)
         con.register("described", pa.Table.from_pandas(rows, preserve_index=False))
         con.execute("INSERT INTO clusters BY NAME SELECT * FROM described")
-        found = con.execute("SELECT cluster_id, rule, rule_conditions FROM clusters").fetchall()
-        return {cluster_id: (text, conditions) for cluster_id, text, conditions in found}
+        rows = con.execute("SELECT cluster_id, rule, rule_conditions FROM clusters").fetchall()
+        return {cluster_id: (text, conditions) for cluster_id, text, conditions in rows}
 
 
 def _matching(rule: Rule, features: FeatureSet) -> np.ndarray:
@@ -169,10 +169,10 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     options = parser.parse_args()
     results = [
-        each for seed in range(options.first_seed, options.first_seed + options.logs) for each in read_back(seed)
+        cluster for seed in range(options.first_seed, options.first_seed + options.logs) for cluster in read_back(seed)
     ]
-    conditions = sum(each.conditions_equal for each in results)
-    text = sum(each.text_equal for each in results)
+    conditions = sum(cluster.conditions_equal for cluster in results)
+    text = sum(cluster.text_equal for cluster in results)
     print(f"{options.logs} logs, {len(results)} clusters")
     print(f"rules whose stored conditions pick the same users: {conditions} ({conditions / len(results):.1%})")
     print(f"rules whose text, parsed, picks the same users: {text} ({text / len(results):.1%})")

@@ -1,4 +1,4 @@
-"""Logs in the pipeline, on the Data page: how far it is, what was taken in, what was refused.
+"""Logs in the pipeline, on the Data page: progress, ingested logs, refused logs.
 
 Pure functions from values to components; every text from a log or a file's name is a text child, never markup.
 """

@@ -125,30 +125,30 @@ def _rewrite(publication: Publication, person: Person, files: set[Path], scratch
             continue
         table, day = BY_NAME[row["table_name"]], row["day"]
         old = pq.read_table(publication.folder / row["path"])
-        kept = without(old, person)
+        remaining = without(old, person)
         sha256 = old["file_sha256"][0].as_py() if table is EVENTS else None
-        removed = Removed(table.name, day, sha256, old.num_rows - kept.num_rows)
+        removed = Removed(table.name, day, sha256, old.num_rows - remaining.num_rows)
         new = None
-        if kept.num_rows or table is not EVENTS:
+        if remaining.num_rows or table is not EVENTS:
             path = scratch / f"{table.name}.parquet"
             path.unlink(missing_ok=True)  # the former file of this name is linked under `data/` and must not change
-            pq.write_table(kept, path, compression="zstd")
-            key = None if table is EVENTS else staging.content_key(kept)
+            pq.write_table(remaining, path, compression="zstd")
+            key = None if table is EVENTS else staging.content_key(remaining)
             file = parquet_files.store(publication.folder, table, day, path, key)
-            new = TableState(key or parquet_files.file_key(file), {}, kept.num_rows, file)
+            new = TableState(key or parquet_files.file_key(file), {}, remaining.num_rows, file)
         yield _Rewritten(table.name, day, row["path"], row["content_key"], new, removed)
 
 
 def without(rows: pa.Table, person: Person) -> pa.Table:
     """`rows` without the person's own, and with their id erased from the metadata of other people's events."""
-    kept = rows.filter(pc.invert(pc.equal(rows["user_id"], person.user_id)))
-    if "metadata" not in kept.column_names:
-        return kept
-    metadata = kept["metadata"].cast(pa.string())
+    remaining = rows.filter(pc.invert(pc.equal(rows["user_id"], person.user_id)))
+    if "metadata" not in remaining.column_names:
+        return remaining
+    metadata = remaining["metadata"].cast(pa.string())
     for _ in range(2):  # one match may end where the next begins
         metadata = pc.replace_substring_regex(metadata, person.in_text, rf"\1{person.erased_in_json}\2")
-    position, field = kept.column_names.index("metadata"), kept.schema.field("metadata")
-    return kept.set_column(position, field, metadata.cast(field.type))
+    position, field = remaining.column_names.index("metadata"), remaining.schema.field("metadata")
+    return remaining.set_column(position, field, metadata.cast(field.type))
 
 
 def _replace(con: duckdb.DuckDBPyConnection, publication: Publication, file: _Rewritten) -> None:

@@ -43,15 +43,15 @@ def status(settings: Settings) -> tuple[str, bool]:
 
 def _published_version(database: Path, current: str) -> str:
     """The published version of a file, its schema version and age, and how many versions can be restored."""
-    kept = {path.stem: path for path in warehouse.versions(database)}
-    file = kept.get(current, database)
+    stored_versions = {path.stem: path for path in warehouse.versions(database)}
+    file = stored_versions.get(current, database)
     when = f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC" if file.exists() else "once"
     try:
         with warehouse.read(database) as con:
             schema_version = f"schema version {stored_version(con)}, "
     except (warehouse.DamagedWarehouseError, duckdb.Error):
         schema_version = ""
-    return f"{current}, {schema_version}published {when}, {len(kept)} versions can be restored"
+    return f"{current}, {schema_version}published {when}, {len(stored_versions)} versions can be restored"
 
 
 def restore(settings: Settings, name: str | None) -> str:
@@ -71,9 +71,9 @@ def restore(settings: Settings, name: str | None) -> str:
     database = settings.warehouse / f"{stem}.duckdb"
     with run_lock.hold_run_lock(settings.warehouse, purpose="grupa restore"):
         name = name or _before(database)
-        kept = {path.stem: path for path in warehouse.versions(database)}
-        if database.name == schema.CURRENT.file and name in kept:
-            _require_readable(kept[name])
+        stored_versions = {path.stem: path for path in warehouse.versions(database)}
+        if database.name == schema.CURRENT.file and name in stored_versions:
+            _require_readable(stored_versions[name])
         warehouse.restore(database, name)
         if database.name == warehouse.PIPELINE_FILE:
             repair_publication(Publication(settings.warehouse))
@@ -90,8 +90,8 @@ def _before(database: Path) -> str:
         NoWarehouseError: There is none.
     """
     published = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
-    kept = warehouse.versions(database)
-    older = kept[: kept.index(published)] if published in kept else kept
+    stored_versions = warehouse.versions(database)
+    older = stored_versions[: stored_versions.index(published)] if published in stored_versions else stored_versions
     same = [path for path in older if published.exists() and filecmp.cmp(path, published, shallow=False)]
     for path in reversed(older[: older.index(same[0])] if same else older):
         try:

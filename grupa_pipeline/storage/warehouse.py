@@ -20,7 +20,7 @@ PIPELINE_FILE = "grupa.duckdb"
 ROADMAP_FILE = "roadmap.duckdb"
 
 _KEEP_NEWEST = 5
-"""Versions that are kept whatever their age."""
+"""Number of newest versions that are kept regardless of age."""
 _KEEP_PUBLISHED = 3
 """Copies in `published/`: clients that are just opening the file may have read the link before it was swapped."""
 
@@ -215,9 +215,9 @@ def _delete_unpublished(database: Path, base: Path | None) -> None:
     """Delete what a killed writer left: its draft, and a version that it had not published yet."""
     for draft in (database.parent / "versions").glob(f".{database.stem}-*"):
         draft.unlink()
-    kept = versions(database)
-    if base in kept:
-        for unpublished in kept[kept.index(base) + 1 :]:
+    stored = versions(database)
+    if base in stored:
+        for unpublished in stored[stored.index(base) + 1 :]:
             unpublished.unlink()
 
 
@@ -250,14 +250,14 @@ def _swap_in(database: Path, new: Path) -> None:
 
 def _delete_old_versions(database: Path, keep_days: int) -> None:
     """Delete old versions, except the newest few and the last one of each of the last `keep_days` days."""
-    kept = versions(database)
+    stored = versions(database)
     oldest_day = datetime.now(UTC) - timedelta(days=keep_days)
     last_of_day = {}
-    for path in kept:
+    for path in stored:
         written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if written_at >= oldest_day:
             last_of_day[written_at.date()] = path
-    for path in set(kept[:-_KEEP_NEWEST]) - set(last_of_day.values()):
+    for path in set(stored[:-_KEEP_NEWEST]) - set(last_of_day.values()):
         path.unlink()
 
 

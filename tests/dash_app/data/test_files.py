@@ -1,4 +1,4 @@
-"""Logs that were taken in and their rejected rows, asked of the tables and as a download."""
+"""Queries on ingested logs and their rejected rows, and the download of those rows."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A snapshot that is made again after what was taken in has changed: what may change of it, and what may not."""
+"""Recomputing a snapshot after the ingested logs changed: what may change and what may not."""
 
 import csv
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def earlier(timestamp: str, hours: int) -> str:
 
 
 def labels(settings: Settings, *files: Path) -> dict[str, str | None]:
-    """The cluster of each user when the snapshot of the log's last day is made, with `files` taken in before."""
+    """The cluster of each user in the snapshot of the log's last day after `files` were ingested."""
     run(settings, files, as_of=END)
     found = Publication(settings.warehouse).query(
         f"SELECT user_id, cluster_id FROM user_clusters WHERE snapshot_date = '{END}'"
