@@ -73,7 +73,7 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
     config = SegmentationConfig(
         landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1
     )
-    asked = {"seed": 1, "snapshot_date": END, "method": config}
+    asked = {"seed": 1, "snapshot_date": END, "config": config}
     expected, found = (segment(clustering, assign=assigner(side), **asked).users for side in (here, there))
     spark_session.stop()
     assert expected["cluster_id"].nunique() > 1
