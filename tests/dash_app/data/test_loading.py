@@ -53,7 +53,7 @@ def test_actions_that_differ_in_their_prefix_alone_keep_it(shown):
         name: replace(feature, feature=name, label=f"had {action}", source_action=action)
         for name, action in (("a", "A_ACCEPTED"), ("o", "O_ACCEPTED"), ("v", "A_ACTIVATED"))
     }
-    labels = loading._spoken_labels(catalog)
+    labels = loading._readable_labels(catalog)
     assert labels == {"a": "had A accepted", "o": "had O accepted", "v": "had activated"}
 
 

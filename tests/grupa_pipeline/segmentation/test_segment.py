@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.segmentation import planted
-from benchmarks.segmentation.measures import fingerprint
+from benchmarks.segmentation.measures import result_hash
 from grupa_pipeline import tables
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
@@ -103,18 +103,18 @@ def test_order_of_users_and_columns_and_a_new_process_change_nothing() -> None:
     code = (
         "import sys; from datetime import date\n"
         "from benchmarks.segmentation import planted\n"
-        "from benchmarks.segmentation.measures import fingerprint\n"
+        "from benchmarks.segmentation.measures import result_hash\n"
         "from tests.grupa_pipeline.segmentation.test_segment import SMALL, DAY\n"
         "from grupa_pipeline.segmentation.segment import segment\n"
         "from dataclasses import replace\n"
         "if __name__ == '__main__':\n"
         "    table = planted.separable(5, users=500).features.sample(frac=1, random_state=3)\n"
         "    table = table[sorted(table, reverse=True)]\n"
-        "    print(fingerprint(segment(table, seed=1, snapshot_date=DAY, config=replace(SMALL, workers=2))))\n"
+        "    print(result_hash(segment(table, seed=1, snapshot_date=DAY, config=replace(SMALL, workers=2))))\n"
     )
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
-    assert done.stdout.strip() == fingerprint(_result("kinds"))
+    assert done.stdout.strip() == result_hash(_result("kinds"))
 
 
 def test_clusters_colours_and_map_are_the_same_on_the_next_day() -> None:
