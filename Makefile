@@ -9,6 +9,7 @@ LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-h
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 # The tests of a file run in one process, in the order that tests/conftest.py puts them in.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+FAST := not browser and not spark and not dagster_ui and not slow
 
 .PHONY: demo test test-fast check format docs docs-site screenshots audit lock
 
@@ -16,16 +17,18 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-lo
 demo: $(RUNTIME)
 	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo $(ARGS)
 
+# The fast tests side by side; the others one by one, for each of them fills the machine by itself.
 test: $(DEV)
 	tools/chromium
 	tools/java
 	tools/node
-	$(PYTEST) --cov --cov-report=
+	$(PYTEST) -m "$(FAST)" --cov --cov-report=
+	$(BIN)/python -m pytest -p no:randomly -m "not ($(FAST))" --cov --cov-append --cov-report=
 	$(BIN)/python tools/coverage_summary.py
 
 # No browser, no Spark, no Dagster server and no slow test: what to run after each change.
 test-fast: $(DEV)
-	$(PYTEST) -m "not browser and not spark and not dagster_ui and not slow"
+	$(PYTEST) -m "$(FAST)"
 
 check: $(DEV)
 	$(BIN)/ruff check .
