@@ -13,7 +13,7 @@ from grupa_pipeline.insights.privacy import count_users
 from tests.grupa_pipeline.insights import planted
 
 NOW = datetime(2026, 3, 1)
-QUICK = CallLimits(call_seconds=30.0, run_seconds=120.0, attempts=3, backoff_seconds=0.01)
+QUICK = CallLimits(call_seconds=5.0, run_seconds=20.0, attempts=3, backoff_seconds=0.01)
 
 
 def clusters(labels: pd.Series) -> pd.DataFrame:

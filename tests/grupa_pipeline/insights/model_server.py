@@ -225,7 +225,7 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-            for byte in text.encode() if drip else b"." * 1200:
+            for byte in text.encode() if drip else b"." * 200:
                 if server.released.wait(0.05):
                     break
                 if drip:

@@ -12,6 +12,9 @@ from grupa_pipeline.vocabulary.enums import CallOutcome, InsightSource
 from tests.grupa_pipeline.insights import contexts
 from tests.grupa_pipeline.insights.model_server import ModelServer
 
+# Seconds are measured here, so nothing else may run beside these tests.
+pytestmark = pytest.mark.slow
+
 PROVIDERS = ("openai", "anthropic")
 CLUSTERS = 3
 SHORT = dataclasses.replace(contexts.QUICK, call_seconds=0.2, run_seconds=3.0, attempts=2)
@@ -118,7 +121,7 @@ def test_a_slow_answer_is_not_waited_for(arguments: dict[str, Any], provider: st
         insights = ask(arguments, provider, server, SHORT)
     assert_fallback(insights)
     assert set(insights.calls["outcome"]) == {CallOutcome.TIMEOUT}
-    assert time.monotonic() - started < SHORT.run_seconds + 20
+    assert time.monotonic() - started < SHORT.run_seconds + 5
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -136,7 +139,7 @@ def test_the_run_ends_at_its_deadline(arguments: dict[str, Any], provider: str) 
     with ModelServer(otherwise="slow") as server:
         insights = ask(arguments, provider, server, limits)
     assert_fallback(insights)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 10
     assert len(server.requests) == 1
 
 
