@@ -17,14 +17,13 @@ FAST := not browser and not spark and not dagster_ui and not slow
 demo: $(RUNTIME)
 	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo $(ARGS)
 
-# The fast tests side by side, with warnings as errors; the others one by one, for each of them fills the machine by itself,
-# and with the warnings of the servers and engines that they start shown.
+# The fast tests side by side; the others one by one, for each of them fills the machine by itself.
 test: $(DEV)
 	tools/chromium
 	tools/java
 	tools/node
 	$(PYTEST) -m "$(FAST)" --cov --cov-report=
-	$(BIN)/python -m pytest -p no:randomly -W default -m "not ($(FAST))" --cov --cov-append --cov-report=
+	$(BIN)/python -m pytest -p no:randomly -m "not ($(FAST))" --cov --cov-append --cov-report=
 	$(BIN)/python tools/coverage_summary.py
 
 # No browser, no Spark, no Dagster server and no slow test: what to run after each change.

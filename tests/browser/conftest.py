@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.app.browsing import FLAGS
 from tests import ROOT
@@ -76,7 +76,6 @@ class Server:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium); browser tests need it")
-    expect.set_options(timeout=30_000)  # a page is drawn by software here, and other tests share the processor
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield started
