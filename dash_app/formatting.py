@@ -1,8 +1,9 @@
 """Formats numbers, dates and names as text, the same wherever they are shown. No components."""
 
 import math
-import re
 from datetime import date, datetime
+
+from grupa_pipeline.vocabulary.action_names import split_words
 
 REASONS = {
     "noise": "behave like no group",
@@ -13,7 +14,6 @@ REASONS = {
 """Why users are unassigned; each follows a number of users."""
 
 _IN_HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def count(number: float) -> str:
@@ -78,7 +78,7 @@ def signed(value: float, places: int) -> str:
 
 def words_of(action: str, *, whole: bool = False) -> str:
     """An action's name as words, as in the pipeline's texts: `A_ACTIVATED` gives `activated`, and `A activated` with `whole`."""
-    words = [word.casefold() for run in re.findall(r"[^\W_]+", action) for word in _CAMEL.split(run)]
+    words = [word.casefold() for word in split_words(action)]
     if len(words) > 1 and len(words[0]) == 1:
         words = [words[0].upper(), *words[1:]] if whole else words[1:]
     return " ".join(words) or action

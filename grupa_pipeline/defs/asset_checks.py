@@ -79,6 +79,8 @@ def _contract_check(group: Sequence[Table]) -> dg.AssetChecksDefinition:
     def contract(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         selected = {(key.asset_key.path[-1], key.name) for key in context.selected_asset_check_keys}
         for table in group:
+            if table.name not in {asset for asset, _ in selected}:
+                continue  # not computed by this run, and perhaps by none so far
             rows_by_day = _load(warehouse, table, context)
             for name, check in (("keys_are_unique", _keys_are_unique), ("schema", _columns_are_there)):
                 if (table.name, name) in selected:

@@ -40,7 +40,6 @@ UNNAMED_DESCRIPTION = "a step or feature left unnamed"
 
 _TEXTS = ("label", "description", "numerator", "denominator")
 _VALUE_FAMILIES = (FeatureFamily.FEATURE_USED, FeatureFamily.FEATURE_SHARE)
-_VALUE_IN_DESCRIPTION = re.compile(r"(?:used the feature|uses that are of) (.+)$", re.DOTALL)
 
 CatalogRow = Mapping[str, Any]
 """One row of `feature_catalog`."""
@@ -180,11 +179,13 @@ def _screened_row(row: CatalogRow, alias_of: Mapping[str, str], other: Mapping[s
 
 
 def _values(row: CatalogRow) -> list[str]:
-    """The value that a feature counts, as its name and description give it; empty for features of all values."""
+    """The value that a feature counts, as its column's name has it and as the log wrote it; empty for features of all values."""
     if row["family"] not in _VALUE_FAMILIES:
         return []
-    described = _VALUE_IN_DESCRIPTION.search(str(row["description"]))
-    return [str(row["feature"]).removeprefix(_prefix(row))] + ([described.group(1)] if described else [])
+    return [
+        str(row["feature"]).removeprefix(_prefix(row)),
+        *([str(row["subject"])] if _has_value(row["subject"]) else []),
+    ]
 
 
 def _prefix(row: CatalogRow) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 from grupa_pipeline.insights.evidence import LIFT_UP
 from grupa_pipeline.insights.metric_vocabulary import MetricWording, agents_of, find_wording
 from grupa_pipeline.insights.templates import EvidenceRow, parts
+from grupa_pipeline.vocabulary.action_names import split_words
 from grupa_pipeline.vocabulary.enums import Direction, Measure
 from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
@@ -25,7 +26,6 @@ MAX_LIFT = 20.0
 MAX_LABEL_LENGTH = 24
 """Maximum length of a label within a name."""
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -40,7 +40,7 @@ def action_words(action: str, *, whole: bool = False) -> str:
     """
     if re.fullmatch(r"other_\d+", action):
         return UNNAMED
-    words = [word.casefold() for run in re.findall(r"[^\W_]+", action) for word in _CAMEL.split(run)]
+    words = [word.casefold() for word in split_words(action)]
     if whole and len(words[0]) == 1:
         words[0] = words[0].upper()
     if len(words) > 1 and len(words[0]) == 1 and not whole:

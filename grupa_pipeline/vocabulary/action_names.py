@@ -12,6 +12,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SLUG_LENGTH = 40
 
 
+def split_words(name: str) -> tuple[str, ...]:
+    """Words of `name` as it writes them, split where it is not alphanumeric and at the humps of camelCase."""
+    return tuple(word for run in _WORD.findall(name) for word in _CAMEL.split(run))
+
+
 def words(name: str) -> tuple[str, ...]:
     """Lower-case words of `name`, split where it is not alphanumeric and at the capitals of camelCase.
 
@@ -19,7 +24,7 @@ def words(name: str) -> tuple[str, ...]:
         >>> words("openReport: PDF")
         ('open', 'report', 'pdf')
     """
-    return tuple(word.lower() for run in _WORD.findall(name) for word in _CAMEL.split(run))
+    return tuple(word.lower() for word in split_words(name))
 
 
 def slug(name: str) -> str:

@@ -212,6 +212,15 @@ def test_an_asset_computed_from_new_events_is_published_with_the_others(few: tup
     assert not staging.staged(settings.warehouse, END)
 
 
+def test_one_table_of_an_asset_is_checked_where_the_others_were_never_computed(few: tuple[Settings, Path]) -> None:
+    settings, _ = few
+    result = materialise(settings, "user_features", END - timedelta(days=1))
+    assert result.success
+    checked = {(each.asset_key.path[-1], each.check_name) for each in result.get_asset_check_evaluations()}
+    assert {("user_features", "keys_are_unique"), ("user_features", "schema")} <= checked
+    assert not [asset for asset, _ in checked if asset != "user_features"]
+
+
 def test_a_snapshot_sees_only_its_window(few: tuple[Settings, Path]) -> None:
     settings, _ = few
     summary = run(Settings(warehouse=settings.warehouse, window_days=2), as_of=END)

@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from grupa_pipeline.storage.feature_catalog_migration import FAMILY
+from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 
 USERS = 300
 KINDS = ("C01", "C02", "C03")
@@ -38,10 +38,14 @@ def catalog() -> pd.DataFrame:
 
 
 def with_family(catalog: pd.DataFrame) -> pd.DataFrame:
-    """`catalog` with the family of each feature."""
+    """`catalog` with the family and subject of each feature."""
     with duckdb.connect() as con:
-        con.register("rows", catalog[["feature", "role", "metric_kind"]])
-        return catalog.assign(family=[family for (family,) in con.execute(f"SELECT {FAMILY} FROM rows").fetchall()])
+        con.register("rows", catalog[["feature", "role", "metric_kind", "source_action", "numerator"]].astype(object))
+        families = con.execute(f"SELECT {FAMILY}, {SUBJECT} FROM rows").fetchall()
+    return catalog.assign(
+        family=[family for family, _ in families],
+        subject=pd.Series([subject for _, subject in families], index=catalog.index, dtype=object),
+    )
 
 
 def labels() -> pd.Series:

@@ -51,7 +51,8 @@ def _with_actions(names: list[str], users: int) -> tuple[pd.DataFrame, pd.DataFr
             (f"path_{slug}__search", f"users who went straight from {name} to search", "proportion", f"{name}\nsearch"),
             (f"used_{slug}", f"users who used the feature {name}", "proportion", "search"),
         ):
-            rows.append((metric, text, "share", "context", kind, True, source, f"users with {name}", "users"))
+            numerator = f"users with a use of {name}" if metric.startswith("used_") else f"users with {name}"
+            rows.append((metric, text, "share", "context", kind, True, source, numerator, "users"))
             columns[metric] = np.where(np.arange(len(features)) < users, 1.0, 0.0)
     names_of = [*catalog.columns[:7], "numerator", "denominator"]
     more = pd.DataFrame(rows, columns=names_of).drop_duplicates("feature")
