@@ -14,6 +14,7 @@ from pathlib import Path
 from dash_app.data.uploads import FileReport
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.preview import Preview, preview_file
+from grupa_pipeline.ingest.reading_options import ReadingOptions
 
 REPORT_FILE = "report.json"
 _ROWS = 8
@@ -25,7 +26,13 @@ _LONGEST_CELL = 160
 def check_log(path: Path, timestamp_format: str | None, now: datetime) -> FileReport:
     """What would become of the log at `path` if it were ingested at `now` (naive UTC)."""
     try:
-        preview = preview_file(path, now=now, timestamp_format=timestamp_format, rows=_ROWS, memory_limit=_MEMORY_LIMIT)
+        preview = preview_file(
+            path,
+            now=now,
+            options=ReadingOptions(timestamp_format=timestamp_format),
+            rows=_ROWS,
+            memory_limit=_MEMORY_LIMIT,
+        )
         return _acceptable(preview, timestamp_format)
     except UnusableFileError as error:
         return _refused(error, timestamp_format)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, Upload
 from dash_app.uploads.file_validation import REPORT_FILE, read_report
-from grupa_pipeline.storage.inbox import timestamp_format_file
+from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
 from grupa_pipeline.storage.warehouse import lock
 
 _SPARE_BYTES = 512 << 20
@@ -217,15 +217,17 @@ def _write(path: Path, blocks: Iterable[bytes], size: int) -> None:
 
 
 def _put(log: Path, inbox: Path, timestamp_format: str | None) -> str:
-    """Link `log` into the inbox without replacing a file there; the file with its format is written first."""
+    """Link `log` into the inbox without replacing a file there; the file with its options is written first."""
     stem, ending = re.split(r"(?i)(?=\.csv(?:\.gz)?$)", log.name)
     for number in range(1, 1000):
         target = inbox / (log.name if number == 1 else f"{stem}-{number}{ending}")
         if target.exists():
             continue
-        timestamp_format_file(target).unlink(missing_ok=True)
+        options_file(target).unlink(missing_ok=True)
         if timestamp_format:
-            timestamp_format_file(target).write_text(timestamp_format, encoding="utf-8")
+            options_file(target).write_text(
+                ReadingOptions(timestamp_format=timestamp_format).as_toml(), encoding="utf-8"
+            )
         try:
             os.link(log, target)
         except FileExistsError:

@@ -7,7 +7,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ from grupa.cli.exit_status import CommandError, ExitStatus
 
 if TYPE_CHECKING:
     from grupa.cli.run import Summary
+    from grupa_pipeline.ingest.reading_options import ReadingOptions
     from grupa_pipeline.settings import Settings
 
 app = typer.Typer(
@@ -63,6 +64,20 @@ def run_command(
     timestamp_format: Annotated[
         str | None, typer.Option(metavar="F", help="strptime format, such as '%d/%m/%y, %H:%M'.")
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="F=C,...", help="Columns of the fields: user_id=distinct_id,timestamp=time,action=event."),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Zone of times without one, such as Europe/London (default: UTC)."),
+    ] = None,
+    repeats: Annotated[
+        str | None, typer.Option(metavar="keep|drop", help="Whether equal rows of a log are several events.")
+    ] = None,
+    accept_rejects: Annotated[
+        bool, typer.Option("--accept-rejects", help="Ingest a log although many of its rows are rejected.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed (default: 42).")] = None,
     warehouse: WarehouseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="End stdout with one JSON object.")] = False,
@@ -74,7 +89,8 @@ def run_command(
         GRUPA_TIMESTAMP_FORMAT=timestamp_format,
         GRUPA_SEED=seed,
     )
-    summary = _run(settings, files or [], as_of)
+    reading = {"columns": columns, "timezone": timezone, "repeats": repeats, "accept_rejects": accept_rejects or None}
+    summary = _run(settings, files or [], as_of, _reading_options(reading))
     if as_json:
         print(json.dumps(summary.as_json(), ensure_ascii=False))
     return ExitStatus.DONE
@@ -206,13 +222,25 @@ def _writable_settings(**variables: Path | int | str | None) -> "Settings":
     return settings
 
 
-def _run(settings: "Settings", files: list[Path], as_of: date | None = None) -> "Summary":
+def _reading_options(values: Mapping[str, str | bool | None]) -> "ReadingOptions":
+    from grupa_pipeline.ingest.reading_options import ReadingOptionError, ReadingOptions
+
+    try:
+        return ReadingOptions.of(values)
+    except ReadingOptionError as error:
+        raise typer.BadParameter(str(error), param_hint=f"'--{error.option.replace('_', '-')}'") from error
+
+
+def _run(
+    settings: "Settings", files: list[Path], as_of: date | None = None, reading: "ReadingOptions | None" = None
+) -> "Summary":
     """Run the pipeline and print its summary."""
     from grupa.cli.run import RunFailedError, UnusableInputError, run
+    from grupa_pipeline.ingest.reading_options import ReadingOptions
 
     gc.freeze()  # imported modules stay: without this each garbage collection would walk through all of them
     with _exit_status(ExitStatus.UNUSABLE, UnusableInputError), _exit_status(ExitStatus.FAILED, RunFailedError):
-        summary = run(settings, files, as_of=as_of)
+        summary = run(settings, files, as_of=as_of, reading=reading or ReadingOptions())
     print(summary.as_text())
     return summary
 

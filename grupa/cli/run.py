@@ -15,6 +15,7 @@ from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
 from grupa_pipeline.event_catalog.roles import Roles, RolesError
+from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions
 from grupa_pipeline.segmentation.worker_pool import warm_up
 from grupa_pipeline.settings import DUCKDB, Settings
 from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
@@ -96,13 +97,20 @@ class Summary:
         return "\n".join(lines + [f"Warning: {warning}" for warning in self.warnings])
 
 
-def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = None) -> Summary:
+def run(
+    settings: Settings,
+    files: Sequence[Path] = (),
+    *,
+    as_of: date | None = None,
+    reading: ReadingOptions = DEFAULT_OPTIONS,
+) -> Summary:
     """Ingest `files`, then materialise every asset for one snapshot; for example `run(Settings.from_env(), [Path("log.csv")])`.
 
     Args:
         settings: The settings; the warehouse is created if it does not exist.
         files: Logs to ingest first; none segments the events of the warehouse.
         as_of: Day of the snapshot; default the last day of the accepted events.
+        reading: How the logs are read, where that does not follow from them.
 
     Raises:
         UnusableInputError: A file or an option cannot be used, or there is nothing to segment.
@@ -112,17 +120,17 @@ def run(settings: Settings, files: Sequence[Path] = (), *, as_of: date | None = 
     try:
         require_readable_schema(settings)
         warm_up()  # while the log is read
-        return _run(settings, files, as_of)
+        return _run(settings, files, as_of, reading)
     except (DamagedWarehouseError, DagsterStorageError, NewerFileError, OSError, SQLAlchemyError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error  # Dagster's storage; without its SQL statement
         raise RunFailedError(f"The run stopped: {cause}") from error
 
 
-def _run(settings: Settings, files: Sequence[Path], as_of: date | None) -> Summary:
+def _run(settings: Settings, files: Sequence[Path], as_of: date | None, reading: ReadingOptions) -> Summary:
     defs = build_defs(settings)
     publication = Publication(settings.warehouse)
     with dagster_instance(settings) as instance:
-        ingested, warnings = _ingest(defs, instance, files, settings) if files else ([], [])
+        ingested, warnings = _ingest(defs, instance, files, reading) if files else ([], [])
         day = as_of or publication.last_day()
         if day is None:
             raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
@@ -159,9 +167,9 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
 
 
 def _ingest(
-    defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], settings: Settings
+    defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], reading: ReadingOptions
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    config = {"files": [str(file.absolute()) for file in files], "timestamp_format": settings.timestamp_format}
+    config = {"files": [str(file.absolute()) for file in files], **reading.as_values()}
     run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
     result = _execute(defs, instance, ingest_job.name, run_config=run_config)
     counts: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from grupa_pipeline.defs.asset_metadata import grid_metadata, ingest_metadata, m
 from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS, days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.reading_options import ReadingOptionError, ReadingOptions
 from grupa_pipeline.snapshots import build
 from grupa_pipeline.snapshots.build import AssetTables
 from grupa_pipeline.storage import inbox
@@ -32,11 +34,30 @@ class LogFiles(dg.Config):
 
     Attributes:
         files: Paths of .csv or .csv.gz files; none means those in the inbox.
+        columns: Columns of the fields, such as `user_id=distinct_id,timestamp=time,action=event`.
+        timezone: IANA name of the zone of times without one.
         timestamp_format: strptime format of their timestamps, where those are not ISO 8601 or epochs.
+        repeats: `keep` or `drop`: whether equal records within a log are several events.
+        accept_rejects: Whether a log is ingested although many of its records are rejected for one reason.
     """
 
     files: list[str] = Field(default_factory=list)
+    columns: str | None = None
+    timezone: str | None = None
     timestamp_format: str | None = None
+    repeats: str | None = None
+    accept_rejects: bool = False
+
+    def options(self) -> ReadingOptions:
+        """How the logs are read.
+
+        Raises:
+            ReadingOptionError: A value cannot be used.
+        """
+        return ReadingOptions.of({name: getattr(self, name) or None for name in _OPTIONS})
+
+
+_OPTIONS = tuple(field.name for field in fields(ReadingOptions))
 
 
 def _kinds(table: Table, *others: str) -> set[str]:
@@ -70,6 +91,13 @@ def _add_choice_metadata(context: dg.AssetExecutionContext, rows: AssetTables) -
             context.add_asset_metadata(metadata[name], asset_key=name, partition_key=day.isoformat())
 
 
+def _options(config: LogFiles) -> ReadingOptions:
+    try:
+        return config.options()
+    except ReadingOptionError as error:
+        raise dg.Failure(f"{error.option}: {error}", allow_retries=False) from error
+
+
 def _ingest(config: LogFiles, warehouse: WarehouseResource) -> inbox.IngestResult:
     """Ingest the named files, or the inbox where none are named.
 
@@ -77,12 +105,12 @@ def _ingest(config: LogFiles, warehouse: WarehouseResource) -> inbox.IngestResul
         dg.Failure: A named file cannot be used.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    timestamp_format = config.timestamp_format or warehouse.timestamp_format
+    options = _options(config).over(ReadingOptions(timestamp_format=warehouse.timestamp_format))
     publication, paths = warehouse.publication, [Path(file) for file in config.files]
     if not paths:
-        return inbox.ingest_inbox(publication, warehouse.context.settings.inbox, timestamp_format, now)
+        return inbox.ingest_inbox(publication, warehouse.context.settings.inbox, options, now)
     try:
-        return inbox.IngestResult(inbox.ingest_logs(publication, paths, timestamp_format, now), {})
+        return inbox.IngestResult(inbox.ingest_logs(publication, paths, options, now), {})
     except UnusableFileError as error:
         where: dict[str, Any] = {"file": error.file, "line": error.line or 0}
         raise dg.Failure(str(error), metadata=where, allow_retries=False) from error

@@ -20,6 +20,7 @@ from grupa_pipeline.ingest.errors import REASONS, RejectionReason, UnusableFileE
 from grupa_pipeline.ingest.event_files import EventFile, write_event_files
 from grupa_pipeline.ingest.header import HeaderLayout, read_header
 from grupa_pipeline.ingest.reading import READERS, Reader, ReaderMismatchError
+from grupa_pipeline.ingest.reading_options import ReadingOptions
 from grupa_pipeline.ingest.records import read_records
 from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import Scan, scan
@@ -54,7 +55,7 @@ def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.Duck
 
 
 def stage_file(
-    con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, timestamp_format: str | None
+    con: duckdb.DuckDBPyConnection, path: Path, folder: Path, *, now: datetime, options: ReadingOptions
 ) -> StagedFile:
     """Parse and validate one file and write its events to files in `folder`, an existing empty folder.
 
@@ -64,10 +65,10 @@ def stage_file(
     scanned = scan(path)
     layout = read_header(scanned)
     timestamps = _first_timestamps(scanned, layout)
-    validator = RowValidator(layout, decide_style(path.name, timestamps, timestamp_format), now)
+    validator = RowValidator(layout, decide_style(path.name, timestamps, options.timestamp_format), now)
     staged = next(filter(None, (_stage(con, scanned, validator, folder, read) for read in READERS)))
     if not staged.event_files:
-        raise _no_usable_record(staged, layout, list(timestamps.values()), timestamp_format)
+        raise _no_usable_record(staged, layout, list(timestamps.values()), options.timestamp_format)
     if (last := max(staged.event_files)) < FIRST_SNAPSHOT:
         problem = (
             f"all of its events lie before 1970, where snapshots begin (the last ones on {last}); "

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from grupa_pipeline.ingest.event_files import EventFile, without_known_events
 from grupa_pipeline.ingest.file_staging import StagedFile, scratch_connection, stage_file
+from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions, options_beside
 
 MEMORY_LIMIT = "1500MB"
 """Memory that DuckDB may use before it spills to disk."""
@@ -60,7 +61,7 @@ def ingest_files(
     known: Callable[[date], list[Path]],
     known_sha256: AbstractSet[str],
     now: datetime,
-    timestamp_format: str | None = None,
+    options: ReadingOptions = DEFAULT_OPTIONS,
     memory_limit: str = MEMORY_LIMIT,
 ) -> list[IngestedFile]:
     """Ingest log files in order; nothing is stored unless all of them are usable.
@@ -71,7 +72,7 @@ def ingest_files(
         known: Returns the Parquet files of the events stored for a UTC day.
         known_sha256: SHA-256 of the files ingested before.
         now: Current time, naive UTC; timestamps more than 24 h later are rejected.
-        timestamp_format: strptime format of the timestamps, for files not in ISO 8601 or epoch numbers.
+        options: How the files are read; a file of options beside a log fills in what they leave open.
         memory_limit: Memory that DuckDB may use before it spills to disk, such as `1500MB`.
 
     Returns:
@@ -88,7 +89,9 @@ def ingest_files(
             for number, path in enumerate(paths):
                 (scratch / f"file-{number}").mkdir()
                 staged.append(
-                    stage_file(con, path, scratch / f"file-{number}", now=now, timestamp_format=timestamp_format)
+                    stage_file(
+                        con, path, scratch / f"file-{number}", now=now, options=options.over(options_beside(path))
+                    )
                 )
             ingested = _deduplicate(con, staged, known, known_sha256)
         return [_moved(file, out) for file in ingested]

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest.errors import REASONS, RejectionReason
 from grupa_pipeline.ingest.ingest import MEMORY_LIMIT, IngestedFile, ingest_files
+from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions
 
 _EVENT = ["user_id", "timestamp", "action", "metadata"]
 
@@ -36,7 +37,7 @@ def preview_file(
     path: Path,
     *,
     now: datetime,
-    timestamp_format: str | None = None,
+    options: ReadingOptions = DEFAULT_OPTIONS,
     rows: int = 20,
     memory_limit: str = MEMORY_LIMIT,
 ) -> Preview:
@@ -52,7 +53,7 @@ def preview_file(
             known=lambda day: [],
             known_sha256=frozenset(),
             now=now,
-            timestamp_format=timestamp_format,
+            options=options,
             memory_limit=memory_limit,
         )
         accepted = _first_events(file, rows)

@@ -1,8 +1,8 @@
 """Ingests logs into the warehouse, from named files or from the inbox.
 
 A file in the inbox is moved to `inbox/done/` when it has been ingested, and quarantined in `inbox/refused/`, with a note
-beside it, when it cannot be used. `.NAME.timestamp-format` beside a file holds the strptime format of its timestamps. Reading
-a log is done by `ingest`, publishing by `publication.py`.
+beside it, when it cannot be used. `NAME.columns.toml` beside a file says how it is read, and moves with it. Reading a log is
+done by `ingest`, publishing by `publication.py`.
 """
 
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions, options_beside, options_file
 from grupa_pipeline.storage.publication import Publication
 
 _SETTLED_SECONDS = 2.0
@@ -55,20 +56,15 @@ def is_complete_log(name: str) -> bool:
     return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(".")
 
 
-def timestamp_format_file(path: Path) -> Path:
-    """The file that holds the timestamp format (strptime) of the log at `path`, if it needs one of its own."""
-    return path.with_name(f".{path.name}.timestamp-format")
-
-
 def ingest_logs(
-    publication: Publication, files: Sequence[Path], timestamp_format: str | None, now: datetime
+    publication: Publication, files: Sequence[Path], options: ReadingOptions | None, now: datetime
 ) -> list[IngestedFile]:
     """Ingest `files`, all of them or none, and publish their events.
 
     Args:
         publication: The warehouse.
         files: Paths of .csv or .csv.gz files.
-        timestamp_format: strptime format of their timestamps; None for ISO 8601 and epochs.
+        options: How they are read; None: as they and the files of options beside them say.
         now: The present, naive UTC; later events are rejected.
 
     Raises:
@@ -86,37 +82,35 @@ def ingest_logs(
             known=lambda day: publication.event_files(day, day.fromordinal(day.toordinal() + 1)),
             known_sha256=set(known),
             now=now,
-            timestamp_format=timestamp_format,
+            options=options or DEFAULT_OPTIONS,
         )
         publication.publish_events(ingested)
     return ingested
 
 
-def ingest_inbox(publication: Publication, inbox: Path, timestamp_format: str | None, now: datetime) -> IngestResult:
+def ingest_inbox(publication: Publication, inbox: Path, options: ReadingOptions | None, now: datetime) -> IngestResult:
     """Ingest the pending logs of the inbox one by one; one that cannot be used is quarantined and does not stop the others."""
     result = IngestResult([], {})
     for path in pending_logs(inbox):
         try:
-            result.files.extend(ingest_logs(publication, [path], _own_format(path) or timestamp_format, now))
+            result.files.extend(
+                ingest_logs(publication, [path], options_beside(path).over(options or DEFAULT_OPTIONS), now)
+            )
             _move(path, inbox / "done")
         except UnusableFileError as error:
             result.refused[path.name] = str(error)
             quarantined = _move(path, inbox / "refused")
             quarantined.with_name(quarantined.name + ".why.txt").write_text(f"{error}\n", encoding="utf-8")
-        timestamp_format_file(path).unlink(missing_ok=True)
     return result
 
 
-def _own_format(path: Path) -> str | None:
-    own = timestamp_format_file(path)
-    return (own.read_text(encoding="utf-8").strip() or None) if own.exists() else None
-
-
 def _move(path: Path, folder: Path) -> Path:
-    """Move a file into `folder`, under a name that is free there; returns where it is now."""
+    """Move a file and its options into `folder`, under a name that is free there; returns where it is now."""
     folder.mkdir(exist_ok=True)
     target = folder / path.name
     if target.exists():
         target = folder / f"{datetime.now():%Y%m%d-%H%M%S}-{os.urandom(2).hex()}-{path.name}"
     shutil.move(path, target)
+    if (options := options_file(path)).exists():
+        shutil.move(options, options_file(target))
     return target

@@ -17,8 +17,8 @@ from dash_app.data.uploads import FileReport, Upload
 from dash_app.uploads import upload_store
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore, safe_name
 from grupa_pipeline.auth.request_guard import MAX_BODY_BYTES
+from grupa_pipeline.ingest.reading_options import options_beside
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.storage.inbox import timestamp_format_file
 
 LOG = b"user_id,timestamp,action\nu1,2025-03-01T10:00:00Z,login\n,2025-03-01T11:00:00Z,login\n"
 DAY_FIRST = b'user_id,timestamp,action\nu1,"9/08/20, 12:40",login\nu2,"10/08/20, 12:41",login\n'
@@ -95,7 +95,7 @@ def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: Upload
     accepted = checked(store, token).report
     assert accepted is not None and accepted.first_event_at == "2020-08-09T12:40:00"
     store.move_to_inbox(token)
-    assert timestamp_format_file(store.inbox / "log.csv").read_text() == "%d/%m/%y, %H:%M"
+    assert options_beside(store.inbox / "log.csv").timestamp_format == "%d/%m/%y, %H:%M"
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+from grupa_pipeline.ingest.reading_options import ReadingOptions
 
 NOW = datetime(2025, 6, 1, 12, 0, 0)
 HEADER = "user_id,timestamp,action,metadata\n"
@@ -37,6 +38,7 @@ def ingest_text(tmp_path: Path) -> Callable[..., IngestedFile]:
         timestamp_format: str | None = None,
         earlier: tuple[IngestedFile, ...] = (),
         now: datetime = NOW,
+        **options: str | bool,
     ) -> IngestedFile:
         folder = tmp_path / str(next(count))
         folder.mkdir()
@@ -47,7 +49,7 @@ def ingest_text(tmp_path: Path) -> Callable[..., IngestedFile]:
             known=lambda day: [file.event_files[day] for file in earlier if day in file.event_files],
             known_sha256={file.file_sha256 for file in earlier},
             now=now,
-            timestamp_format=timestamp_format,
+            options=ReadingOptions.of({"timestamp_format": timestamp_format, **options}),
         )
         assert file.rows_read == file.rows_accepted + file.rows_rejected + file.rows_duplicate
         assert file.rejected.num_rows == (0 if file.already_ingested else file.rows_rejected)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.storage.inbox import ingest_inbox, pending_logs, timestamp_format_file
+from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
+from grupa_pipeline.storage.inbox import ingest_inbox, pending_logs
 from grupa_pipeline.storage.publication import Publication
 
 NOW = datetime(2026, 1, 1)
@@ -22,19 +23,19 @@ def put(inbox: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize("own", ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"])
-def test_the_timestamp_format_of_a_log_is_used_and_deleted_with_it(tmp_path: Path, own: str) -> None:
+def test_the_options_of_a_log_are_used_and_move_with_it(tmp_path: Path, own: str) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
     log = put(inbox, "log.csv", DAY_FIRST)
-    timestamp_format_file(log).write_text(own)
+    options_file(log).write_text(ReadingOptions(timestamp_format=own).as_toml())
     result = ingest_inbox(publication, inbox, None, NOW)
     assert [file.first_event_at for file in result.files] == [datetime.strptime("9/08/20, 12:40", own)]
-    assert not timestamp_format_file(log).exists()
+    assert sorted(file.name for file in (inbox / "done").iterdir()) == ["log.csv", "log.csv.columns.toml"]
     assert [file.name for file in inbox.iterdir()] == ["done"]
 
 
 def test_the_timestamp_format_of_a_log_does_not_apply_to_others(tmp_path: Path) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
-    timestamp_format_file(put(inbox, "a.csv", DAY_FIRST)).write_text("%d/%m/%y, %H:%M")
+    options_file(put(inbox, "a.csv", DAY_FIRST)).write_text('timestamp_format = "%d/%m/%y, %H:%M"')
     put(inbox, "b.csv", "user_id,timestamp,action\nu2,2025-03-01T10:00:00Z,login\n")
     put(inbox, "c.csv", DAY_FIRST)
     result = ingest_inbox(publication, inbox, None, NOW)
@@ -44,7 +45,7 @@ def test_the_timestamp_format_of_a_log_does_not_apply_to_others(tmp_path: Path) 
 
 def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
-    timestamp_format_file(put(inbox, "log.csv", DAY_FIRST)).write_text("%Y")
+    options_file(put(inbox, "log.csv", DAY_FIRST)).write_text('timestamp_format = "%Y"')
     ingest_inbox(Publication(tmp_path), inbox, None, NOW)
     assert "log.csv" in (inbox / "refused" / "log.csv.why.txt").read_text()
     assert sorted(file.name for file in inbox.iterdir()) == ["refused"]
