@@ -9,7 +9,7 @@ LOCK := $(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-h
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 # The tests of a file run in one process, in the order that tests/conftest.py puts them in.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
-FAST := not browser and not spark and not dagster_ui and not slow
+IN_PROCESS := not browser and not spark and not dagster_ui
 
 .PHONY: demo test test-fast check format docs docs-site screenshots audit lock
 
@@ -17,18 +17,22 @@ FAST := not browser and not spark and not dagster_ui and not slow
 demo: $(RUNTIME)
 	set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/grupa demo $(ARGS)
 
-# The fast tests side by side; the others one by one, for each of them fills the machine by itself.
+# Tests in one process each side by side, and measured; then those that start servers, browsers and clusters, which fill the
+# machine by themselves, one by one.
 test: $(DEV)
 	tools/chromium
 	tools/java
 	tools/node
-	$(PYTEST) -m "$(FAST)" --cov --cov-report=
-	$(BIN)/python -m pytest -p no:randomly -m "not ($(FAST))" --cov --cov-append --cov-report=
+	$(PYTEST) -m "$(IN_PROCESS)" --cov --cov-report=
+	$(BIN)/python -m pytest -p no:randomly -m "not ($(IN_PROCESS))"
 	$(BIN)/python tools/coverage_summary.py
 
 # No browser, no Spark, no Dagster server and no slow test: what to run after each change.
 test-fast: $(DEV)
-	$(PYTEST) -m "$(FAST)"
+	$(PYTEST) -m "$(IN_PROCESS) and not slow"
+
+# Many tests start Python again, which takes seconds longer where it may not keep what it compiled.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
 
 check: $(DEV)
 	$(BIN)/ruff check .

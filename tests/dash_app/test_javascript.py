@@ -19,6 +19,7 @@ def test_every_script_has_tests():
 @pytest.mark.skipif(
     NODE is None, reason="Node is not installed (Debian: apt install nodejs); tests of the scripts need it"
 )
+@pytest.mark.slow
 def test_the_scripts_tests_pass_in_node():
     result = subprocess.run([NODE, "--test", *map(str, TESTS)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

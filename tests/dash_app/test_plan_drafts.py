@@ -61,6 +61,7 @@ def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and
     assert (never.sizing.plan.mde_relative, never.sizing.plan.feasible, never.notes) == (usual.mde_relative, False, ())
 
 
+@pytest.mark.slow
 def test_a_draft_for_a_cluster_without_a_stored_rule_says_that_its_baseline_is_of_the_members(services, shown, folder):
     with warehouse.publish(folder / warehouse.PIPELINE_FILE) as con:
         con.execute("UPDATE clusters SET rule_conditions = NULL")
@@ -112,6 +113,7 @@ def test_a_margin_is_each_guardrails_own(services, draft):
     assert wider.guardrails[0].margin_relative == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_another_exposure_is_measured_anew(services, draft):
     plan = draft.sizing.plan
     values, margins = fields(plan)
@@ -138,6 +140,7 @@ def test_weights_are_read_as_written(draft):
     assert read_weights(weights_text(draft.sizing.plan)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_the_drawer_shows_the_numbers_and_where_they_come_from(services, shown, draft):
     plan = draft.sizing.plan
     tree = drawer.planner(draft.sizing, plan_drafts.baseline_of(services, plan), shown.catalog, notes=("Mind this.",))

@@ -46,6 +46,7 @@ def test_the_form_is_a_setting():
         Settings.from_env({"GRUPA_LOG_FORMAT": "xml"})
 
 
+@pytest.mark.slow
 def test_a_command_tells_a_wrong_form_in_one_line(tmp_path):
     command = [sys.executable, "-m", "grupa.cli.main", "status", "--warehouse", str(tmp_path)]
     ran = subprocess.run(command, env={"GRUPA_LOG_FORMAT": "xml"}, capture_output=True, text=True, check=False)

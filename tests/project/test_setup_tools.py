@@ -38,6 +38,7 @@ def test_without_a_new_enough_python_it_says_what_to_install(tmp_path: Path) -> 
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_an_old_python3_is_passed_over_for_a_newer_one(tmp_path: Path) -> None:
     program(tmp_path, "python3", "exit 1")
     (tmp_path / "python3.11").symlink_to(Path(sys.executable).resolve())
@@ -146,6 +147,7 @@ def test_an_audit_that_fails_for_another_reason_fails(errors: str) -> None:
     assert "the audit failed: " + (errors or "no reason given") in said
 
 
+@pytest.mark.slow
 def test_a_missing_lock_file_is_a_failure_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(TOOLS / "audit.py"), str(tmp_path / "none.lock")],

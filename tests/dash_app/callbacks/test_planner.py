@@ -100,6 +100,7 @@ def test_a_plan_of_no_snapshot_that_is_held_opens_too(services, lost):
     assert "is no longer held" in text(open_(services, plan)[0])
 
 
+@pytest.mark.slow
 def test_a_pressed_button_opens_the_suggestion_or_the_newer_plan(services, draft):
     saved = services.roadmap.add(draft, "ann")
     _, stored, _ = open_(services, saved, pressed("alternative"), plan_drafts.to_store(saved))

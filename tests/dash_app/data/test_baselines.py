@@ -57,6 +57,7 @@ def test_the_metric_counts_each_users_exposure_alone(services, folder):
     assert measured.n == len(ids)
 
 
+@pytest.mark.slow
 def test_a_longer_exposure_sees_more(services, shown):
     feature = shown.catalog["had_deal_complete"]
     short, long = (baselines.measure_metric(population(services, exposure=days), feature) for days in (2, 12))
@@ -74,6 +75,7 @@ def test_without_a_stored_rule_the_clusters_own_users_are_measured(services, con
     assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS_NO_RULE, False, 90)
 
 
+@pytest.mark.slow
 def test_where_too_few_match_the_rule_the_clusters_own_users_are_measured(services):
     con = _con(services)
     con.execute("CREATE TEMP TABLE clusters AS SELECT * FROM clusters")
@@ -83,6 +85,7 @@ def test_where_too_few_match_the_rule_the_clusters_own_users_are_measured(servic
     assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS, False, 90)
 
 
+@pytest.mark.slow
 def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, shown):
     found = population(services, catalog_has=("had_refund_issued", "refund_issued", "outcome_had"))
     nobody = replace(shown.catalog["had_deal_complete"], feature="had_refund_issued")
@@ -91,6 +94,7 @@ def test_what_nobody_did_is_zero_and_what_cannot_be_measured_says_so(services, s
         baselines.measure_metric(found, shown.catalog["hours_to_submit"])
 
 
+@pytest.mark.slow
 def test_a_ratio_is_that_of_all_users_together(services, shown):
     found = population(services, catalog_has=("events_per_session", None, "activity"))
     measured = baselines.measure_metric(
@@ -105,6 +109,7 @@ def test_a_ratio_is_that_of_all_users_together(services, shown):
     assert measured.sd == pytest.approx(residuals.std(ddof=1))
 
 
+@pytest.mark.slow
 def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services):
     found = population(services, catalog_has=("share_proposal_archive", "proposal_archive", "action_share"))
     catalog = list(loading.load_catalog(_con(services)))

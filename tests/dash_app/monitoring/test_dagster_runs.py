@@ -49,6 +49,7 @@ def test_where_dagster_never_ran_the_status_is_empty_and_nothing_is_created(sett
     assert not settings.dagster_home.exists()
 
 
+@pytest.mark.slow
 def test_the_last_runs_with_their_steps_and_failures(settings: Settings) -> None:
     with dagster_instance(settings) as instance:
         ingest_job.execute_in_process(instance=instance, run_config=QUIET)
@@ -99,6 +100,7 @@ def test_the_app_and_dagster_name_jobs_and_steps_alike(settings: Settings) -> No
 
 
 @pytest.mark.parametrize(("age", "alive"), [(5, True), (600, False)])
+@pytest.mark.slow
 def test_dagster_lives_while_its_heart_beats(settings: Settings, age: float, alive: bool) -> None:
     with dagster_instance(settings) as instance:
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - age, "SENSOR", None, None))

@@ -243,6 +243,7 @@ def test_a_newer_shape_is_left_alone(roadmap):
     assert warehouse.version(roadmap.database) == before
 
 
+@pytest.mark.slow
 def test_saves_at_the_same_time_are_all_kept(roadmap):
     shared = roadmap.add(a_plan(plan_id="shared"), "ana")
 

@@ -6,7 +6,10 @@ import sys
 import time
 import urllib.request
 
+import pytest
 
+
+@pytest.mark.slow
 def test_each_request_is_told_as_fields_without_its_query(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

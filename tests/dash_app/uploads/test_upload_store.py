@@ -58,6 +58,7 @@ def checked(store: UploadStore, token: str) -> Upload:
     return found
 
 
+@pytest.mark.slow
 def test_a_log_is_checked_and_goes_into_the_inbox_when_a_person_says_so(
     client: FlaskClient, store: UploadStore
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadS
     assert (store.inbox / "log.csv").read_bytes() == LOG
 
 
+@pytest.mark.slow
 def test_a_check_that_died_is_distinguished_from_one_that_runs(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
     checked(store, token)
@@ -169,6 +171,7 @@ def test_bytes_that_nobody_announced_are_refused(client: FlaskClient, token: str
     assert client.put(f"/uploads/{token}", data=LOG).status_code in (404, 405)
 
 
+@pytest.mark.slow
 def test_a_token_serves_once(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
     checked(store, token)
@@ -188,6 +191,7 @@ def test_another_site_can_neither_announce_nor_send(
     assert store.uploads() == []
 
 
+@pytest.mark.slow
 def test_what_nobody_decided_on_for_a_day_goes(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
     checked(store, token)

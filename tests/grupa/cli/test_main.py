@@ -48,6 +48,7 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str], status: int = 
         (["nowhere.csv"], "nowhere.csv"),
     ],
 )
+@pytest.mark.slow
 def test_options_that_cannot_be_used(words: list[str], mentioned: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert mentioned in refused(capsys, ["run", *words, "--json"])
 
@@ -68,6 +69,7 @@ def test_settings_that_cannot_be_used(
     assert name in refused(capsys, ["run", "--json"])
 
 
+@pytest.mark.slow
 def test_without_the_json_option_no_object_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["run", "--bogus"]) == ExitStatus.UNUSABLE
     assert capsys.readouterr().out == ""
@@ -114,6 +116,7 @@ def test_nothing_is_served_with_an_unusable_roles_file(
     assert "my_roles.toml, line 2" in refused(capsys, ["serve"])
 
 
+@pytest.mark.slow
 def test_a_log_that_ends_before_1970_is_refused_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from grupa.cli import main
 from grupa_pipeline.auth.accounts import AccountsError, is_password, read_accounts, set_password
 
 
+@pytest.mark.slow
 def test_a_user_is_added_changed_and_others_stay(tmp_path):
     path = tmp_path / "new folder" / "users"
     assert set_password(path, "kim", "first password")

@@ -138,6 +138,7 @@ def test_a_configured_model_that_was_not_used_is_a_warning(sample_copy: Path, da
     assert not asked(asset_checks.insight_source, sample_copy, day, llm_warning="holds no key").passed
 
 
+@pytest.mark.slow
 def test_logs_that_are_old_mostly_rejected_or_do_not_add_up_fail_their_checks(tmp_path: Path) -> None:
     publication, now = Publication(tmp_path / "resource"), datetime.now(UTC).replace(tzinfo=None)
     fresh = log(tmp_path / "a.csv", *(f"u{n},{now - timedelta(hours=n + 1):%Y-%m-%dT%H:%M:%S},login" for n in range(5)))

@@ -66,6 +66,7 @@ def test_a_file_in_the_inbox_is_ingested_once_and_segmented(settings: Settings) 
     assert files == [{"file_name": "log.csv"}]
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_used_is_quarantined_with_the_reason(settings: Settings) -> None:
     bad = settings.inbox / "bad.csv"
     bad.write_text("a,b\n1,2\n")

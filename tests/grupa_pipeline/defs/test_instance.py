@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -44,6 +45,7 @@ def test_events_are_visible_to_other_processes_at_once(tmp_path: Path) -> None:
     assert ("STEP_SUCCESS",) in steps
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_share_one_set_of_tables(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path)
     with ThreadPoolExecutor(4) as pool:

@@ -56,6 +56,7 @@ def test_an_outcome_that_repeats_has_a_rate() -> None:
     )
 
 
+@pytest.mark.slow
 def test_actions_with_the_same_slug_are_numbered_and_keep_their_source_action() -> None:
     result = measure([*LOG, ("ann", "5 10:00", "search"), ("bob", "5 10:00", "SEARCH")])
     sources = {name: entry(result, name)["source_action"] for name in columns(result, "clustering") if "search" in name}

@@ -1,5 +1,6 @@
 import duckdb
 import pyarrow as pa
+import pytest
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.column_layout import read_layout
@@ -36,6 +37,7 @@ def test_a_layout_is_read_from_a_catalog() -> None:
     assert {"Open!", "proposal_create", "proposal_submit", "deal_complete"} <= set(layout.sources)
 
 
+@pytest.mark.slow
 def test_the_same_log_in_its_own_layout_gives_the_same_table() -> None:
     result = measure(LOG)
     again = measure(LOG, like=result.catalog)
@@ -43,6 +45,7 @@ def test_the_same_log_in_its_own_layout_gives_the_same_table() -> None:
     assert again.catalog.equals(result.catalog)
 
 
+@pytest.mark.slow
 def test_rates_are_distinguished_from_features_with_similar_names() -> None:
     roles = Roles(good=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
     wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.good or ()]
@@ -52,6 +55,7 @@ def test_rates_are_distinguished_from_features_with_similar_names() -> None:
     assert again.features.equals(result.features)
 
 
+@pytest.mark.slow
 def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
     roles = Roles(bad=("proposals_abandoned",))
     left: list[Event] = [
@@ -64,6 +68,7 @@ def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
     assert values(other, rate) == {"ann": values(result, rate)["ann"], "bob": 0.0}
 
 
+@pytest.mark.slow
 def test_other_days_are_measured_in_the_columns_of_these() -> None:
     result = measure(LOG)
     other = measure(
@@ -81,6 +86,7 @@ def test_other_days_are_measured_in_the_columns_of_these() -> None:
     assert values(other, "hours_search_2__open") == {"dan": None}
 
 
+@pytest.mark.slow
 def test_with_min_events_0_users_with_outcomes_alone_are_measured() -> None:
     alone: list[Event] = [("eve", "20 10:00", "deal_complete"), ("eve", "21 10:00", "deal_complete")]
     result = measure([*LOG, *alone], min_events=0)
@@ -101,6 +107,7 @@ def test_nobody_gives_no_rows_in_the_same_columns() -> None:
     assert {field.type for field in nobody.features.schema if field.name != "user_id"} == {pa.float64()}
 
 
+@pytest.mark.slow
 def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -> None:
     roles = Roles(good=("deal_complete", "sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
     outcomes: list[Event] = [

@@ -59,6 +59,7 @@ def users_with_enough(result: FeatureSet) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("min_events", [1, 20])
+@pytest.mark.slow
 def test_outcome_events_touch_nothing_that_makes_clusters(min_events: int) -> None:
     log = base_log()
     behaviour = [event for event in log if event[2] not in OUTCOMES]
@@ -74,6 +75,7 @@ def test_outcome_events_touch_nothing_that_makes_clusters(min_events: int) -> No
 
 @given(events_strategy)
 @few_examples
+@pytest.mark.slow
 def test_a_log_without_its_outcomes_has_the_same_clustering_columns(events: list[Event]) -> None:
     without = measure([event for event in events if event[2] not in OUTCOMES], min_events=2)
     assert clustering(measure(events, min_events=2)).equals(clustering(without))
@@ -81,6 +83,7 @@ def test_a_log_without_its_outcomes_has_the_same_clustering_columns(events: list
 
 @given(events_strategy, st.randoms(use_true_random=False))
 @few_examples
+@pytest.mark.slow
 def test_results_do_not_depend_on_row_order_or_threads(events: list[Event], random: object) -> None:
     shuffled = list(events)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -95,6 +98,7 @@ def test_results_do_not_depend_on_row_order_or_threads(events: list[Event], rand
 
 @given(events_strategy)
 @few_examples
+@pytest.mark.slow
 def test_values_are_finite_and_within_their_bounds(events: list[Event]) -> None:
     result = measure(events)
     check_sound(result)
@@ -127,6 +131,7 @@ def check_sound(result: FeatureSet) -> None:
         assert row["label"] and row["description"] and row["unit"]
 
 
+@pytest.mark.slow
 def test_users_with_outcomes_alone_are_users() -> None:
     result = measure([*base_log(), ("zoe", "1 10:00", "deal_complete")])
     assert result.users.to_pylist()[-1] == {"user_id": "zoe", "events": 1, "clustering_events": 0}
@@ -147,6 +152,7 @@ def test_an_empty_window_has_no_users() -> None:
     assert (result.events, len(result.users), len(result.features), len(result.catalog)) == (0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_duplicate_clustering_column_becomes_context() -> None:
     twins = [(event[0], event[1], "search_result") for event in base_log() if event[2] == "search"]
     result = measure(base_log() + twins)
@@ -179,6 +185,7 @@ def with_outcomes(names: Sequence[str], more: Sequence[Event] = ()) -> FeatureSe
     return measure(log, roles=Roles(good=tuple(names)))
 
 
+@pytest.mark.slow
 def test_an_outcome_may_have_the_name_of_a_built_in_feature() -> None:
     without, result = with_outcomes([]), with_outcomes(BUILT_IN_RATES)
     check_sound(result)
@@ -189,6 +196,7 @@ def test_an_outcome_may_have_the_name_of_a_built_in_feature() -> None:
         assert values(result, f"{rate}_2") == pytest.approx({"ann": 2 / 4, "bob": 0, "cat": 0, "dan": 0})
 
 
+@pytest.mark.slow
 def test_an_outcome_may_start_with_the_prefix_of_a_family() -> None:
     kinds = [("share", "x"), ("did", "x"), ("used", "x"), ("feature_share", "x"), ("had", "y")]
     rates = ("per_week", "per_proposal")
@@ -203,6 +211,7 @@ def test_an_outcome_may_start_with_the_prefix_of_a_family() -> None:
             assert entry(result, f"{prefix}_{name}_{rate}_2")["source_action"] == f"{prefix}_{name}"
 
 
+@pytest.mark.slow
 def test_nothing_is_left_on_the_connection() -> None:
     con = connect(base_log())
     build_features(con, "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
@@ -217,6 +226,7 @@ def test_a_failure_leaves_nothing_on_the_connection() -> None:
     assert {row[2] for row in con.execute("SHOW ALL TABLES").fetchall()} == {"events", "broken"}
 
 
+@pytest.mark.slow
 def test_an_action_that_is_a_sentence_or_a_quote_does_no_harm() -> None:
     odd = 'it\'s "odd"; DROP TABLE events; --'
     result = measure([*base_log(), ("ann", "3 10:00", odd), ("bob", "3 10:00", odd), ("bob", "3 11:00", "оплата")])
@@ -224,6 +234,7 @@ def test_an_action_that_is_a_sentence_or_a_quote_does_no_harm() -> None:
     assert entry(result, "share_unnamed")["source_action"] == "оплата"
 
 
+@pytest.mark.slow
 def test_thousands_of_different_names_give_no_more_columns() -> None:
     names = [name for number in range(2000) for name in (f"order_{number}_cancelled", f"page_{number}")]
     log: list[Event] = [("ann", f"{number % 28} {number % 24:02}:00", name) for number, name in enumerate(names)]
@@ -265,6 +276,7 @@ def test_real_loans(bpi2012: FeatureSet) -> None:
     assert pc.sum(bpi2012.features["had_a_approved"]).as_py() == 2_246
 
 
+@pytest.mark.slow
 def test_real_loans_equal_plain_sql(bpi2012: FeatureSet) -> None:
     rows = real_log("bpi2012_loans").execute(
         """WITH behaviour AS (
@@ -281,6 +293,7 @@ def test_real_loans_equal_plain_sql(bpi2012: FeatureSet) -> None:
     assert list(active) == pytest.approx(bpi2012.features["active_days_share"].to_pylist())
 
 
+@pytest.mark.slow
 def test_real_github_events() -> None:
     end = datetime(2015, 1, 2)
     result = build_features(

@@ -26,6 +26,7 @@ def test_uses_a_week_and_different_features() -> None:
     assert values(result, "features_used") == {"ann": 3.0, "bob": 1.0, "cat": 0.0}
 
 
+@pytest.mark.slow
 def test_concentration_is_the_chance_of_the_same_feature_twice() -> None:
     assert values(measure(LOG), "feature_concentration") == {"ann": (4 + 1 + 1) / 16, "bob": 1.0, "cat": None}
 

@@ -53,6 +53,7 @@ def test_actions_within_seconds_have_no_time_column() -> None:
     assert "hours_ping__pong" not in measure(LOG + quick).features.column_names
 
 
+@pytest.mark.slow
 def test_the_number_of_columns_is_bounded() -> None:
     many: list[Event] = [
         (user, f"{10 + first} {second:02}:{2 * half:02}", f"a{(first, second)[half]:02}")

@@ -31,6 +31,7 @@ def test_the_column_is_an_outcome_of_which_more_is_better() -> None:
     assert "deal_complete_per_proposal" not in columns(measure(LOG), "clustering")
 
 
+@pytest.mark.slow
 def test_an_outcome_whose_events_name_no_proposal_has_no_column() -> None:
     result = measure(LOG)
     assert "had_plan_upgrade" in result.features.column_names
@@ -44,6 +45,7 @@ def test_without_proposal_ids_every_good_outcome_counts() -> None:
 
 
 @pytest.mark.parametrize("missing", ["proposal_submit", "deal_complete"])
+@pytest.mark.slow
 def test_a_log_without_submissions_or_deals_has_no_such_column(missing: str) -> None:
     result = measure([event for event in LOG if event[2] != missing])
     assert not [name for name in result.features.column_names if name.endswith("_per_proposal")]

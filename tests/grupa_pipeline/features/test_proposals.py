@@ -44,6 +44,7 @@ def test_completion_is_null_for_users_who_created_nothing() -> None:
     assert values(result, "abandoned_a_proposal") == {"ann": 1.0, "bob": 1.0, "cat": 0.0, "dan": 0.0}
 
 
+@pytest.mark.slow
 def test_time_to_submit_is_from_the_creation_before_it() -> None:
     result = measure(LOG)
     assert values(result, "hours_to_submit") == {"ann": 2.0, "bob": 0.5, "cat": None}

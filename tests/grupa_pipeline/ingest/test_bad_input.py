@@ -54,6 +54,7 @@ def test_a_real_log_needs_a_timestamp_format_and_accounts_for_every_row(ingest_t
 
 @needs_logs
 @pytest.mark.parametrize(("name", "rows", "duplicate"), [("bpi2012_loans", 262_200, 0), ("gharchive_2h", 15_129, 1)])
+@pytest.mark.slow
 def test_every_row_of_real_clean_logs_is_accepted(name, rows, duplicate, ingest_text):
     file = ingest_text((LOGS / f"{name}.csv.gz").read_bytes(), name=f"{name}.csv.gz")
     assert (file.rows_read, file.rows_rejected, file.rows_duplicate) == (rows, 0, duplicate)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from grupa_pipeline.ingest import day_partitioner, event_files
 from tests.grupa_pipeline.ingest.conftest import HEADER, events_of
@@ -31,6 +32,7 @@ def distinct_events(lines: list[str]) -> int:
     return len({(*event, {1: 0, 4: 3}.get(text, text)) for *event, text in events})
 
 
+@pytest.mark.slow
 def test_a_log_larger_than_memory_gives_the_same_events(ingest_text, monkeypatch):
     lines = log(4_000, seed=1)
     whole = ingest_text(HEADER + "\n".join(lines))

@@ -130,6 +130,7 @@ def test_nothing_is_written_if_one_file_is_unusable(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_sorted_by_user_then_time_across_many_batches(ingest_text):
     rows = [
         f"u{number * 7919 % 1000},2025-01-01T{number % 24:02}:{number % 60:02}:00,a{number},"

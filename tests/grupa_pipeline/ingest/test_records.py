@@ -184,6 +184,7 @@ def test_any_bytes_are_accounted_for_or_refused_in_one_sentence(content):
         assert all(2 <= line <= content.count(b"\n") + content.count(b"\r") + 1 for line in lines)
 
 
+@pytest.mark.slow
 def test_readers_agree_on_quoted_newlines_across_duckdbs_buffers(tmp_path):
     rows = [f'u{number},2025-01-01T00:00:00Z,"a{number}\n""x"",\n","{{""n"": {number}}}"' for number in range(40_000)]
     (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows))
@@ -208,6 +209,7 @@ READABLE = [f'u{number},2025-01-01,"a {number}",{"x" * 90}' for number in range(
         (["", ",2025-01-01,a,"], "read_strict"),
     ],
 )
+@pytest.mark.slow
 def test_the_fastest_reader_that_can_read_the_file_is_used(tmp_path, bad, reader):
     rows = list(READABLE)
     for number, line in enumerate(bad):

@@ -41,6 +41,7 @@ def test_a_million_columns_are_refused(tmp_path):
     assert "longer than 1 MiB" in refusal(tmp_path / "log.csv", (names * 10).encode())
 
 
+@pytest.mark.slow
 def test_a_huge_field_is_one_rejected_record(ingest_text):
     content = HEADER + "u1,2025-01-01,a,\nu2,2025-01-01,a," + "x" * (100 << 20) + "\nu3,2025-01-01,a,\n"
     file = ingest_text(gzip.compress(content.encode(), 1), name="log.csv.gz")

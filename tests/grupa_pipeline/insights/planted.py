@@ -1,5 +1,7 @@
 """A small table of features with three planted clusters, in the format of `user_features`."""
 
+from functools import cache
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -11,6 +13,11 @@ KINDS = ("C01", "C02", "C03")
 
 
 def catalog() -> pd.DataFrame:
+    return _catalog().copy()
+
+
+@cache
+def _catalog() -> pd.DataFrame:
     rows = [
         ("sessions_per_week", "sessions a week", "sessions/week", "clustering", "mean", True, None),
         ("days_since_last_event", "days from the last event to the end", "days", "clustering", "mean", False, None),

@@ -81,6 +81,7 @@ def test_shuffled_outcomes_leave_evidence_in_one_log_of_twenty_at_most():
     assert logs <= 5 + 2 * 100 * np.sqrt(0.05 * 0.95 / 100)
 
 
+@pytest.mark.slow
 def test_many_true_differences_in_context_admit_no_false_outcomes():
     features, labels = planted.features(), planted.labels()
     rng = np.random.default_rng(8)

@@ -69,6 +69,7 @@ def test_every_number_is_one_of_the_evidence(llm: str | None, openai_key: None) 
     assert numbers > 6
 
 
+@pytest.mark.slow
 def test_six_clusters_cost_seven_calls_and_an_identical_log_none(openai_key: None) -> None:
     features = planted.features()
     labels = pd.Series([f"C0{1 + number // 50}" for number in range(len(features))], index=features.index)
@@ -90,6 +91,7 @@ def test_only_a_models_text_is_reused_from_the_same_snapshot() -> None:
     assert "Another name" in list(contexts.write(previous=PreviousTexts(earlier_snapshot=edited)).names["name"])
 
 
+@pytest.mark.slow
 def test_texts_of_another_model_are_not_reused_by_a_model_or_by_rules(openai_key: None) -> None:
     with ModelServer() as server:
         first = by_model(server)

@@ -152,6 +152,7 @@ def test_a_rule_that_contains_a_hidden_name_is_left_out() -> None:
     assert [rule if isinstance(rule, str) else None for rule in screened.clusters["rule"]] == [None, rules[1], None]
 
 
+@pytest.mark.slow
 def test_no_user_id_time_or_metadata_of_a_log_is_in_prompts_or_texts(openai_key: None) -> None:
     """From events to prompts, with the real features: only actions, and values of the metadata key that names the feature."""
     rng = np.random.default_rng(3)

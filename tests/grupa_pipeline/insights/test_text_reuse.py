@@ -92,6 +92,7 @@ def test_texts_of_another_schema_are_skipped() -> None:
     assert parse_texts(None) == {}
 
 
+@pytest.mark.slow
 def test_a_month_of_sliding_windows_needs_no_calls(openai_key: None) -> None:
     with ModelServer() as server:
         days = list(simulate(days=30, churn=0.05, groups=6, users=420, metrics=21, seed=1, server=server))

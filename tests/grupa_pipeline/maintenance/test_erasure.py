@@ -148,6 +148,7 @@ def test_an_interrupted_erasure_is_finished_by_running_it_again(
     assert not bytes_with(publication.folder, "bob-9")
 
 
+@pytest.mark.slow
 def test_ambiguous_mentions_in_events_of_others_are_reported(tmp_path: Path) -> None:
     publication = Publication(tmp_path / "warehouse")
     path = log(

@@ -57,6 +57,7 @@ def test_a_moved_folder_is_reported_and_repaired(publication: Publication) -> No
     assert warehouse.version(there.database) == version
 
 
+@pytest.mark.slow
 def test_a_copy_does_not_show_the_rows_of_what_it_was_copied_from(publication: Publication) -> None:
     copy = Publication(publication.folder.with_name("copy"))
     shutil.copytree(publication.folder, copy.folder, symlinks=True)
@@ -105,6 +106,7 @@ def test_after_a_downgrade_the_last_readable_version_is_restored(publication: Pu
     assert len(held(publication)) == 2
 
 
+@pytest.mark.slow
 def test_restoring_again_goes_further_back(publication: Publication, tmp_path: Path) -> None:
     ingest_logs(publication, [log(tmp_path / "3.csv", "user-3,2025-06-01T10:00:00,login")], None, NOW)
     settings = Settings(warehouse=publication.folder)

@@ -49,6 +49,7 @@ def test_copies_of_the_log_itself_are_named_and_not_deleted(publication: Publica
     assert (done / "20250701-first.csv").exists()
 
 
+@pytest.mark.slow
 def test_lost_duplicates_return_when_the_other_file_is_ingested_again(publication: Publication) -> None:
     settings, second = Settings(warehouse=publication.folder), publication.folder.with_name("second.csv")
     withdraw(settings, sha256_of(publication, "first.csv"))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
 
@@ -17,6 +18,7 @@ def test_neighbours_are_exact_and_begin_with_the_row_itself() -> None:
     assert exact_neighbors(rows[:3], 9)[0].shape == (3, 3)
 
 
+@pytest.mark.slow
 def test_an_embedding_is_repeatable_and_keeps_groups_apart() -> None:
     rows = _rows()
     neighbors, start = exact_neighbors(rows, 16), principal_coordinates(rows, 2)

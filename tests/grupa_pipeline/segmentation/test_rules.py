@@ -51,6 +51,7 @@ def test_f1_is_measured_with_the_stored_conditions() -> None:
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.slow
 def test_stored_rules_match_the_same_users_for_any_action_names(seed: int) -> None:
     results = list(read_back(seed))
     assert len(results) >= 3

@@ -40,12 +40,14 @@ def test_no_process_is_started_on_a_single_core(monkeypatch: pytest.MonkeyPatch)
     assert run_in_worker(TWO, os.getpid) == os.getpid()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_raises_and_the_next_call_has_new_workers() -> None:
     with pytest.raises(BrokenProcessPool):
         run_in_worker(TWO, os._exit, 1)
     assert run_in_worker(TWO, os.getpid) != os.getpid()
 
 
+@pytest.mark.slow
 def test_workers_exit_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = tmp_path / "killed.py"
     code.write_text(KILLED)

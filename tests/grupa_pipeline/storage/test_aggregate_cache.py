@@ -90,6 +90,7 @@ def test_features_from_cached_aggregates_equal_those_computed_at_once(
     assert pieced.equals(whole)
 
 
+@pytest.mark.slow
 def test_an_aggregate_does_not_depend_on_the_window_it_was_first_computed_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def test_pieces_without_events_are_left_out(warehouse: SnapshotContext, con: duc
     assert cache_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
 
 
+@pytest.mark.slow
 def test_an_aggregate_is_invalid_once_events_of_its_days_change(
     warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_read_write_session_left_open_blocks_nobody(database: Path) -> None:
             assert con.execute("SELECT count(*) FROM numbers").fetchone() == (2,)
 
 
+@pytest.mark.slow
 def test_writers_of_two_processes_wait_for_each_other(database: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from tests.grupa_pipeline.storage.test_warehouse import add\n"
