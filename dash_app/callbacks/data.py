@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-import os
+import time
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
+from grupa_pipeline.storage.inbox_arrivals import mark_complete, why_incomplete
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 from grupa_pipeline.vocabulary.enums import PipelineState
 
@@ -114,7 +115,8 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
         return "Discarded; nothing of it was ingested."
     if what == UploadAction.RETRY:
         for waiting in load_waiting(store.inbox):
-            os.utime(store.inbox / waiting.name)  # to the inbox's sensor it is then a log put there anew
+            if not why_incomplete(store.inbox / waiting.name, time.time()):
+                mark_complete(store.inbox / waiting.name)  # to the inbox's sensor it is then a log put there anew
         return "The run starts again."
     found = {each.token: each for each in store.uploads()}.get(token)
     suggested = found.report.formats if found and found.report else []

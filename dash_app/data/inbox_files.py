@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dash_app.monitoring.progress import PendingLog
-from grupa_pipeline.storage.inbox import is_complete_log
+from grupa_pipeline.storage.inbox import NOTE_ENDING, is_complete_log
 
-_NOTE = ".why.txt"
 _STAMP = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}-")
 """What the inbox puts before a name that it has moved before."""
 
@@ -33,12 +32,14 @@ def load_waiting(inbox: Path) -> list[PendingLog]:
 def load_refused(inbox: Path, most: int) -> list[Refused]:
     """The last `most` logs that were refused, the newest first."""
     notes = [
-        (at, path) for path in _files(inbox / "refused") if path.name.endswith(_NOTE) and (at := _changed_at(path))
+        (at, path)
+        for path in _files(inbox / "refused")
+        if path.name.endswith(NOTE_ENDING) and (at := _changed_at(path))
     ]
     newest = sorted(notes, reverse=True)[:most]
     return [
         Refused(
-            _STAMP.sub("", path.name.removesuffix(_NOTE)),
+            _STAMP.sub("", path.name.removesuffix(NOTE_ENDING)),
             datetime.fromtimestamp(at, UTC).replace(tzinfo=None),
             path.read_text(encoding="utf-8", errors="replace").strip(),
         )

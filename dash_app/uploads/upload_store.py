@@ -20,6 +20,7 @@ from pathlib import Path
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, Upload
 from dash_app.uploads.file_validation import REPORT_FILE, read_report
 from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
+from grupa_pipeline.storage.inbox_arrivals import mark_complete
 from grupa_pipeline.storage.warehouse import lock
 
 _SPARE_BYTES = 512 << 20
@@ -124,7 +125,7 @@ class UploadStore:
             raise RefusedUploadError("Only a log that was checked and can be used goes into the inbox.", 409)
         self.inbox.mkdir(parents=True, exist_ok=True)
         place = self.folder / token
-        os.utime(place / upload.name)  # the time it was put into the inbox, which the inbox sensor reads
+        mark_complete(place / upload.name)  # and that it was put into the inbox now
         with lock(self.folder / ".lock", purpose="putting an upload into the inbox"):
             name = _put(place / upload.name, self.inbox, upload.report.timestamp_format)
         _sync(self.inbox)

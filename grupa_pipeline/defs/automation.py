@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import dagster as dg
 
@@ -9,6 +11,7 @@ from grupa_pipeline.defs import assets
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
+from grupa_pipeline.storage.inbox_arrivals import file_state
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
 
@@ -46,7 +49,8 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
 def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that ingests logs from the inbox and then requests the snapshot of the last day of the events.
 
-    Its cursor is an `InboxPhase`; the app reads it from the ticks.
+    Its cursor is an `InboxPhase`, which the app reads from the ticks, and on a second line the state of each file in the inbox:
+    a file is taken that this tick and the one before saw in the same state.
     """
 
     @dg.sensor(
@@ -57,18 +61,24 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Ingests logs that are put into the warehouse's inbox, then segments.",
     )
     def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        if request := _ingest_request(settings):
-            return dg.SensorResult(run_requests=[request], cursor=InboxPhase.INGESTING.value)
+        arrivals = inbox.look_into(settings.inbox)
+        states = _states(settings.inbox, arrivals)
+
+        def cursor(phase: InboxPhase) -> str:
+            return f"{phase}\n{json.dumps(states)}" if states else phase.value
+
+        if request := _ingest_request(settings, arrivals, _seen_before(context.cursor), states):
+            return dg.SensorResult(run_requests=[request], cursor=cursor(InboxPhase.INGESTING))
         phase = InboxPhase.from_cursor(context.cursor)
         if phase is not InboxPhase.INGESTING:
-            return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE), cursor=phase.value)
+            return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE, arrivals), cursor=cursor(phase))
         if _is_ingesting(context.instance):
-            return dg.SensorResult(skip_reason=_skip(phase), cursor=phase.value)
+            return dg.SensorResult(skip_reason=_skip(phase), cursor=cursor(phase))
         request_or_phase = next_snapshot(SnapshotContext(settings))
         if isinstance(request_or_phase, InboxPhase):
-            return dg.SensorResult(skip_reason=_skip(request_or_phase), cursor=request_or_phase.value)
+            return dg.SensorResult(skip_reason=_skip(request_or_phase, arrivals), cursor=cursor(request_or_phase))
         request = request_or_phase._replace(job_name=snapshot_job.name)
-        return dg.SensorResult(run_requests=[request], cursor=InboxPhase.IDLE.value)
+        return dg.SensorResult(run_requests=[request], cursor=cursor(InboxPhase.IDLE))
 
     return watch_inbox
 
@@ -93,16 +103,35 @@ _SKIP_REASONS = {
 }
 
 
-def _skip(phase: InboxPhase) -> dg.SkipReason:
-    return dg.SkipReason(_SKIP_REASONS[phase])
+def _skip(phase: InboxPhase, arrivals: inbox.Arrivals | None = None) -> dg.SkipReason:
+    waiting = arrivals.waiting if arrivals else {}
+    if not waiting:
+        return dg.SkipReason(_SKIP_REASONS[phase])
+    return dg.SkipReason(" ".join(f"{name} waits: {reason}." for name, reason in waiting.items()))
 
 
-def _ingest_request(settings: Settings) -> dg.RunRequest | None:
-    """A run that ingests the inbox; None when no complete log is there.
+def _states(folder: Path, arrivals: inbox.Arrivals) -> dict[str, str]:
+    """The state of each file in the inbox by its name."""
+    paths = [*arrivals.logs, *arrivals.unusable, *(folder / name for name in arrivals.waiting)]
+    return {path.name: repr(file_state(path)) for path in paths}
+
+
+def _seen_before(cursor: str | None) -> dict[str, str]:
+    """The states that the tick before saw."""
+    states: dict[str, str] = json.loads((cursor or "").partition("\n")[2] or "{}")
+    return states
+
+
+def _ingest_request(
+    settings: Settings, arrivals: inbox.Arrivals, seen: Mapping[str, str], states: Mapping[str, str]
+) -> dg.RunRequest | None:
+    """A run that ingests the inbox; None when nothing in it is complete, and nothing taken from it was written on.
 
     The run key changes when a file of the same name is put there again, and not when two ticks see the same file.
     """
-    files = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in inbox.pending_logs(settings.inbox)]
+    names = [path.name for path in (*arrivals.logs, *arrivals.unusable)]
+    files = [(name, states[name]) for name in names if seen.get(name) == states[name]]
+    files += [(path.name, repr(file_state(path))) for path in inbox.interrupted_copies(settings.inbox)]
     if not files:
         return None
     key = hashlib.sha256(json.dumps(files).encode()).hexdigest()

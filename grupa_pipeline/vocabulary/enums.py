@@ -92,14 +92,14 @@ class InboxPhase(StrEnum):
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "InboxPhase":
-        """The phase that a cursor names; IDLE where there is none.
+        """The phase that the first line of a cursor names; IDLE where there is none.
 
         Unknown cursors are read as INGESTING, since Grupa 0.1.0 wrote `taken in` for that phase: at worst the sensor checks
         once too often whether a snapshot is due.
         """
         if not cursor:
             return cls.IDLE
-        return next((phase for phase in cls if phase == cursor), cls.INGESTING)
+        return next((phase for phase in cls if phase == cursor.partition("\n")[0]), cls.INGESTING)
 
 
 class InsightKind(StrEnum):

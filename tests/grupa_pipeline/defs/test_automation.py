@@ -11,7 +11,6 @@ from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.automation import next_snapshot
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
 from sample_data.generate import END, write_log
@@ -50,7 +49,9 @@ def execute(settings: Settings, instance: dg.DagsterInstance, request: dg.RunReq
 def test_a_file_in_the_inbox_is_ingested_once_and_segmented(settings: Settings) -> None:
     path = put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:
-        first = tick(settings, instance, None)
+        unsure = tick(settings, instance, None)
+        assert not unsure.run_requests and unsure.skip_reason
+        first = tick(settings, instance, unsure.cursor)
         again = tick(settings, instance, first.cursor)
         # Dagster starts no second run for a run key that it has seen.
         assert [r.run_key for r in first.run_requests or ()] == [r.run_key for r in again.run_requests or ()]
@@ -73,7 +74,7 @@ def test_a_file_that_cannot_be_used_is_quarantined_with_the_reason(settings: Set
     os.utime(bad, (0, 0))
     put(settings, "good.csv")
     with dg.DagsterInstance.ephemeral() as instance:
-        result = tick(settings, instance, None)
+        result = tick(settings, instance, tick(settings, instance, None).cursor)
         execute(settings, instance, (result.run_requests or ())[0])
     assert "user_id" in (settings.inbox / "refused" / "bad.csv.why.txt").read_text()
     assert Publication(settings.warehouse).last_day() == END
@@ -96,11 +97,30 @@ def test_no_snapshot_is_due_while_logs_are_being_ingested(settings: Settings) ->
 
 
 def test_a_file_that_is_still_arriving_waits(settings: Settings) -> None:
-    put(settings, "log.csv")
-    (settings.inbox / "log.csv").touch()
+    (put(settings, "log.csv")).touch()
     put(settings, ".hidden.csv")
-    put(settings, "log.csv.part")
-    assert inbox.pending_logs(settings.inbox) == []
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = tick(settings, instance, tick(settings, instance, None).cursor)
+    assert not result.run_requests and result.skip_reason
+    assert (result.skip_reason.skip_message or "").startswith("log.csv waits: it changed ")
+
+
+def test_a_file_is_taken_that_two_ticks_saw_in_the_same_state(settings: Settings) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for size in range(12, 15):  # something puts a larger file there before each tick
+            put(settings, "log.csv", users=size)
+            result = tick(settings, instance, cursor)
+            assert not result.run_requests
+            cursor = result.cursor
+        assert tick(settings, instance, cursor).run_requests
+
+
+def test_a_file_that_is_no_log_starts_a_run_which_tells_of_it(settings: Settings) -> None:
+    (settings.inbox / "log.xlsx").write_bytes(b"PK")
+    os.utime(settings.inbox / "log.xlsx", (1, 1))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick(settings, instance, tick(settings, instance, None).cursor).run_requests
 
 
 @pytest.mark.slow
