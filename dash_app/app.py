@@ -56,7 +56,7 @@ def _assemble(services: Services) -> Dash:
     downloads.register(app.server, services)
     routes.register(app.server, services)
     newest_snapshot.register(app.server, services)
-    security.protect(app, trust_proxy=settings.trust_proxy, hosts=settings.hosts)
+    security.protect(app, hosts=settings.hosts)
     auth.require_user(app.server, settings)
     return app
 

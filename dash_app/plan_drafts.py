@@ -27,7 +27,7 @@ from dash_app.planning.draft import (
 )
 from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan, PlanError
-from dash_app.planning.positions import new_plan_id
+from dash_app.planning.positions import is_plan_id, new_plan_id
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.services import Services
 from grupa_pipeline.event_catalog.roles import Roles
@@ -154,6 +154,11 @@ def labels(database: Database) -> Labels:
 def to_store(plan: Plan) -> dict[str, Any]:
     """The plan as JSON for the browser to hold between edits."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in plan.to_row().items()}
+
+
+def with_sound_id(draft: Plan) -> Plan:
+    """`draft` under an id that `new_plan_id` gave: drafts come back from browsers, which may send any."""
+    return draft if is_plan_id(draft.plan_id) else replace(draft, plan_id=new_plan_id())
 
 
 def from_store(row: dict[str, Any]) -> Plan:

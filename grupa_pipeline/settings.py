@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,9 @@ DUCKDB = "duckdb"
 _SPARK_ADDRESS = r"spark://[^/\s,:]+:\d+(,[^/\s,:]+:\d+)*|sc://[^/\s,:;]+(:\d+)?(/\S*)?"
 _VARIABLES = {"own_dagster_home": "DAGSTER_HOME"}
 """The variables that are not called `GRUPA_` and the name of their field."""
+
+
+_Network = IPv4Network | IPv6Network
 
 
 class SettingError(ValueError):
@@ -46,6 +50,15 @@ def _absolute(value: str | Path | None) -> Path | None:
 
 def _host_names(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _networks(value: str | tuple[_Network, ...]) -> tuple[_Network, ...]:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(text) for text in value.replace(",", " ").split())
+    except ValueError as error:
+        raise ValueError(f"holds no list of addresses ({error}); give it as in 10.1.2.3 10.2.0.0/16.") from None
 
 
 def _known_engine(value: str) -> str:
@@ -79,6 +92,8 @@ class Settings(BaseSettings):
         roles_file: TOML file with the roles of actions; None: the actions' names decide.
         users_file: File with the app's users and hashed passwords; None allows loopback only.
         trust_proxy: Whether a proxy in front of the app authenticates.
+        proxy_secret: What that proxy sends in `X-Grupa-Proxy-Secret`.
+        proxy_addresses: Networks of the proxies in front: only they are believed.
         hosts: Names, beside those of loopback, under which the app is opened.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
@@ -102,6 +117,8 @@ class Settings(BaseSettings):
     roles_file: _Path | None = None
     users_file: _Path | None = None
     trust_proxy: bool = False
+    proxy_secret: str | None = Field(default=None, repr=False)
+    proxy_addresses: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_networks)] = ()
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
     seed: Annotated[int, Field(ge=0)] = 42
     timestamp_format: str | None = None
@@ -115,6 +132,15 @@ class Settings(BaseSettings):
     def _require_one_sign_in(self) -> "Settings":
         if self.users_file and self.trust_proxy:  # the proxy's header would get past the passwords
             raise ValueError("GRUPA_USERS_FILE and GRUPA_TRUST_PROXY are two ways to sign in; give only one of them.")
+        if self.trust_proxy and not (self.proxy_secret or self.proxy_addresses):
+            raise ValueError(
+                "GRUPA_TRUST_PROXY=1 would believe a user name from whoever reaches the port. Set GRUPA_PROXY_SECRET to "
+                "what the proxy sends in X-Grupa-Proxy-Secret, or GRUPA_PROXY_ADDRESSES to the proxy's address, or both."
+            )
+        if self.trust_proxy and not self.hosts:
+            raise ValueError(
+                "GRUPA_TRUST_PROXY=1 needs GRUPA_HOSTS: the name under which the app is opened, as in grupa.example.com."
+            )
         return self
 
     @classmethod

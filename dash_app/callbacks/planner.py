@@ -217,7 +217,7 @@ def save(
         plan = _filled_in(services, before, values, margin_values, ids, margin_ids)
         plan = before if plan == before else plan_drafts.resize_edit(services, before, plan).plan
         if plan.revision == 0:
-            services.roadmap.add(plan, user)
+            plan = services.roadmap.add(plan_drafts.with_sound_id(plan), user)
             notice = elements.toast(
                 f"{quoted(plan.name)} is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id)
             )

@@ -18,19 +18,18 @@ _LIBRARIES = ("/_dash-component-suites/", PLOTLY)
 _TEXT_TYPES = ("application/json", "text/", "application/javascript", "image/svg+xml")
 
 
-def protect(app: Dash, *, trust_proxy: bool = False, hosts: Sequence[str] = ()) -> None:
+def protect(app: Dash, *, hosts: Sequence[str] = ()) -> None:
     """Add the request guard and the headers to `app`; call it after its layout and callbacks are set, whose scripts are hashed.
 
     Args:
         app: The app.
-        trust_proxy: A proxy in front authenticates and checks the Host; without it only loopback names are accepted.
-        hosts: Further host names that are accepted.
+        hosts: Host names that are accepted beside those of loopback.
     """
     server: Flask = app.server
     _disable_debugging(app)
     server.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     policy = RequestPolicy(
-        hosts=None if trust_proxy else LOCAL_HOSTS | {host.lower() for host in hosts},
+        hosts=LOCAL_HOSTS | {host.lower() for host in hosts},
         allows_links=True,
         upload_prefix="/uploads/",
     )

@@ -135,16 +135,29 @@ def demo_command(
 
 @app.command("user")
 def user_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the user, as shown in plans.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of the user, as shown in plans.")] = None,
+    sign_out_all: Annotated[
+        bool, typer.Option("--sign-out-all", help="End every session: NAME's, or everybody's without NAME.")
+    ] = False,
     warehouse: WarehouseOption = None,
 ) -> int:
-    """Add a user to GRUPA_USERS_FILE, or change their password."""
-    from grupa_pipeline.auth.accounts import set_password
+    """Add a user to GRUPA_USERS_FILE, change their password, or end sessions."""
+    from grupa_pipeline.auth.accounts import read_accounts, set_password
+    from grupa_pipeline.auth.sessions import Sessions
     from grupa_pipeline.settings import SettingError
 
-    path = _settings(GRUPA_WAREHOUSE=warehouse).users_file
+    settings = _settings(GRUPA_WAREHOUSE=warehouse)
+    path = settings.users_file
     if path is None:
         raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
+    if sign_out_all:
+        if name is not None and name not in read_accounts(path):
+            raise SettingError(f"There is no user {name} in {path}.")
+        Sessions(settings.warehouse).end_all(name)
+        print(f"{name or 'Everybody'} is signed out.")
+        return ExitStatus.DONE
+    if name is None:
+        raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
     is_new = set_password(path, name, _read_password())
     print(f"{name} {'can sign in' if is_new else 'has a new password and is signed out'} ({path}).")
     return ExitStatus.DONE

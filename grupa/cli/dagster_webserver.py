@@ -34,6 +34,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SIGN_IN_PATHS = frozenset({SIGN_IN, SIGN_OUT})
 _MAX_FORM_BYTES = 16 * 1024
+_SESSION_CHECK_SECONDS = 0.5
+_FRAMED_NOWHERE = {b"x-frame-options": b"DENY", b"content-security-policy": b"frame-ancestors 'none'"}
 
 
 class Guard:
@@ -61,15 +63,29 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         elif refusal:
             await _send(AuthResponse(refusal.status, f"Refused: {refusal.reason}\n"), "text/plain; charset=utf-8", send)
-        elif scope["type"] == "websocket" or (scope["method"] in SAFE_METHODS and not login):
-            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_websocket(scope, receive, send)
+        elif scope["method"] in SAFE_METHODS and not login:
+            await self._app(scope, receive, _framed_nowhere(send))
         elif (body := await _read(receive, _MAX_FORM_BYTES if login else MAX_BODY_BYTES)) is None:
             await _send(AuthResponse(413, "Refused: the request is too large.\n"), "text/plain; charset=utf-8", send)
         elif login:
             response = await asyncio.to_thread(login.respond, _auth_request(scope, headers, body))
             await _send(response, "text/html; charset=utf-8", send)
         else:
-            await self._app(scope, _replay(body, receive), send)
+            await self._app(scope, _replay(body, receive), _framed_nowhere(send))
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a websocket until it ends, or its user is signed out."""
+        served = asyncio.ensure_future(self._app(scope, receive, send))
+        headers = _headers(scope)
+        while not (await asyncio.wait({served}, timeout=_SESSION_CHECK_SECONDS))[0]:
+            if not await asyncio.to_thread(self._is_signed_in, scope, headers):
+                served.cancel()
+                await asyncio.wait({served})
+                await send({"type": "websocket.close", "code": 1008})
+                return
+        await served
 
     def refusal(self, scope: Scope) -> Refusal | None:
         """Why a request is refused, independent of the user; None passes it on to the sign-in."""
@@ -82,6 +98,18 @@ class Guard:
         if self._login is None:
             return True
         return scope["path"] not in _SIGN_IN_PATHS and self._login.user(headers.get("cookie", "")) is not None
+
+
+def _framed_nowhere(send: Send) -> Send:
+    """A `send` that adds to a response that no page may frame it."""
+
+    async def send_message(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            others = [(name, value) for name, value in message["headers"] if name.lower() != b"x-frame-options"]
+            message = {**message, "headers": [*others, *_FRAMED_NOWHERE.items()]}
+        await send(message)
+
+    return send_message
 
 
 def _headers(scope: Scope) -> dict[str, str]:

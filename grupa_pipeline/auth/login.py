@@ -3,6 +3,7 @@
 Knows no web framework: `dash_app/server/auth.py` and `grupa/cli/dagster_webserver.py` convert requests and responses.
 """
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from string import Template
 from werkzeug.http import dump_cookie, parse_cookie
 
 from grupa_pipeline.auth.accounts import is_password, read_accounts
-from grupa_pipeline.auth.sessions import SESSION_SECONDS, THROTTLE_SECONDS, Sessions
+from grupa_pipeline.auth.sessions import SESSION_SECONDS, Sessions
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 COOKIE = "grupa_session"
@@ -105,16 +106,15 @@ class LoginGate:
 
     def _sign_in(self, request: AuthRequest) -> AuthResponse:
         name, to = request.form.get("name", "").strip(), request.form.get("to", "/")
-        if not self._sessions.count_attempt(name, request.address):
-            minutes = THROTTLE_SECONDS // 60
-            page = _page(429, to, f"Too many wrong passwords; try again in {minutes} minutes.")
-            return AuthResponse(page.status, page.body, {"Retry-After": str(THROTTLE_SECONDS)})
+        if seconds := self._sessions.count_attempt(name, request.address):
+            page = _page(429, to, f"Too many wrong passwords for this name; try again in {_duration(seconds)}.")
+            return AuthResponse(page.status, page.body, {"Retry-After": str(seconds)})
         accounts = read_accounts(self._users_file)
         with self._password_lock:
             is_right = is_password(accounts, name, request.form.get("password", ""))
         if not is_right:
             return _page(401, to, "That name and password do not belong together.")
-        self._sessions.clear_attempts(name)
+        self._sessions.clear_attempts(name, request.address)
         return _redirect(
             local_path(to), _cookie(self._sessions.begin(name, accounts[name]), request.secure, SESSION_SECONDS)
         )
@@ -124,6 +124,10 @@ def local_path(text: str) -> str:
     """`text` when it is a path of this server, else `/`: a sign-in redirects to no other site."""
     is_odd = not text.startswith("/") or text.startswith(("//", SIGN_IN, SIGN_OUT)) or "\\" in text
     return "/" if is_odd or not text.isascii() or not text.isprintable() else text
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
 
 
 def _session(cookies: str) -> str | None:

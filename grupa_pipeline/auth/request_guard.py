@@ -49,7 +49,7 @@ class RequestPolicy:
     """What one server accepts.
 
     Attributes:
-        hosts: Accepted host names without ports; None accepts any, where a proxy in front checks them.
+        hosts: Accepted host names without ports.
         port: The port that Host must name; None accepts any.
         allows_links: Whether a link on another site may lead to a page of this server.
         json_only: Whether every write must be JSON and GraphQL must be posted.
@@ -57,7 +57,7 @@ class RequestPolicy:
         upload_prefix: Paths whose writes may be larger than `MAX_BODY_BYTES`; their handler checks the size.
     """
 
-    hosts: frozenset[str] | None = LOCAL_HOSTS
+    hosts: frozenset[str] = LOCAL_HOSTS
     port: int | None = None
     allows_links: bool = False
     json_only: bool = False
@@ -86,7 +86,7 @@ def split_host(host: str) -> tuple[str, int | None]:
 
 def _check_host(request: RequestHead, policy: RequestPolicy) -> Refusal | None:
     name, port = split_host(request.headers.get("host", ""))
-    if policy.hosts is not None and (name not in policy.hosts or policy.port not in (None, port)):
+    if name not in policy.hosts or policy.port not in (None, port):
         reason = "This server answers only under its own name; open it at the address that `grupa serve` printed."
         return Refusal(421, reason)
     return None

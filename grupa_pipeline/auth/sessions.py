@@ -4,6 +4,7 @@ Knows no web framework: the app and the guard of Dagster's UI share it, so one s
 """
 
 import hashlib
+import math
 import os
 import secrets
 import sqlite3
@@ -16,9 +17,13 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 SESSION_SECONDS = 12 * 3600
-THROTTLE_SECONDS = 15 * 60
-MAX_FAILURES = {"name": 10, "address": 50}
-"""Wrong passwords within THROTTLE_SECONDS after which no more are checked, by name and by IP address."""
+_PAIR, _NAME = "name and address", "name"
+FREE_FAILURES = {_PAIR: 9, _NAME: 50}
+"""Wrong passwords that cost no waiting, of a name from one IP address and of a name from all addresses together."""
+MAX_WAIT_SECONDS = {_PAIR: 15 * 60, _NAME: 60}
+"""Longest wait before the next attempt. That of a name alone is short: who guesses it must not keep its owner out."""
+FORGET_SECONDS = 24 * 3600
+"""Wrong passwords are forgotten when none has followed for so long."""
 
 _KEY_BYTES = 32
 
@@ -37,7 +42,7 @@ class Sessions:
 
     def begin(self, name: str, password_hash: str) -> str:
         """The cookie's value for a user who signed in."""
-        return self._signer.dumps([name, _stamp(password_hash), secrets.token_hex(16)])
+        return self._signer.dumps([name, self._stamp(name, password_hash), secrets.token_hex(16)])
 
     def user(self, cookie: str | None, accounts: Mapping[str, str]) -> str | None:
         """The session's user; None when it is forged, expired or ended, or the user was removed or has another password."""
@@ -50,7 +55,7 @@ class Sessions:
         password_hash = accounts.get(name)
         if (
             password_hash is None
-            or not secrets.compare_digest(stamp, _stamp(password_hash))
+            or not secrets.compare_digest(str(stamp), self._stamp(str(name), password_hash))
             or self._store.has_ended(session)
         ):
             return None
@@ -64,13 +69,26 @@ class Sessions:
             return  # not a valid session
         self._store.end(session)
 
-    def count_attempt(self, name: str, address: str) -> bool:
-        """Count a sign-in attempt; returns whether its password may be checked."""
-        return self._store.add_attempt({"name": name, "address": address})
+    def end_all(self, name: str | None = None) -> None:
+        """End every session of a user, or of everybody where `name` is None, in all processes."""
+        self._store.add_sign_out(_EVERYBODY if name is None else _of_user(name))
 
-    def clear_attempts(self, name: str) -> None:
-        """Delete the attempts of a user who signed in."""
-        self._store.delete_attempts("name", name)
+    def count_attempt(self, name: str, address: str) -> int:
+        """Count an attempt to sign in: 0 where its password may be checked, else the seconds to wait, uncounted.
+
+        A right password takes its attempt back: `clear_attempts`.
+        """
+        return self._store.add_attempt(_attempt_keys(name, address))
+
+    def clear_attempts(self, name: str, address: str) -> None:
+        """Delete the attempts of a user who signed in: those from `address`, and this one of those from anywhere."""
+        self._store.delete_attempts(_attempt_keys(name, address))
+
+    def _stamp(self, name: str, password_hash: str) -> str:
+        """Differs between two passwords of a user, and before and after `end_all`; reveals neither."""
+        sign_outs = self._store.sign_outs(_EVERYBODY, _of_user(name))
+        # Without any, as earlier releases stamped: an upgrade signs nobody out.
+        return _digest(f"stamp {password_hash}" + (f" {sign_outs}" if any(sign_outs) else ""))[:16]
 
 
 class SignInStore:
@@ -79,26 +97,46 @@ class SignInStore:
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path, self._clock = path, clock
         with self._open() as con:
-            con.execute("CREATE TABLE IF NOT EXISTS attempts (kind TEXT, who TEXT, at REAL)")
+            con.execute(
+                "CREATE TABLE IF NOT EXISTS failures (kind TEXT, who TEXT, count INT, at REAL, PRIMARY KEY (kind, who))"
+            )
             con.execute("CREATE TABLE IF NOT EXISTS ended (session TEXT PRIMARY KEY, at REAL)")
+            con.execute("CREATE TABLE IF NOT EXISTS sign_outs (who TEXT PRIMARY KEY, count INT)")
+            con.execute("DROP TABLE IF EXISTS attempts")  # of earlier releases
         os.chmod(path, 0o600)
 
-    def add_attempt(self, sources: Mapping[str, str]) -> bool:
-        """Count an attempt of a name and an address, unless one of them has too many; returns whether it was counted."""
+    def add_attempt(self, keys: Mapping[str, str]) -> int:
+        """Count an attempt under each kind of key, unless one of them has to wait; the seconds to wait, or 0."""
         now = self._clock()
-        keys = [(kind, _digest(source)) for kind, source in sources.items()]
         with self._open() as con:
-            con.execute("DELETE FROM attempts WHERE at < ?", [now - THROTTLE_SECONDS])
-            count = "SELECT count(*) FROM attempts WHERE kind = ? AND who = ?"
-            if any(con.execute(count, key).fetchone()[0] >= MAX_FAILURES[key[0]] for key in keys):
-                return False
-            con.executemany("INSERT INTO attempts VALUES (?, ?, ?)", [(*key, now) for key in keys])
-        return True
+            con.execute("DELETE FROM failures WHERE at < ?", [now - FORGET_SECONDS])
+            # A clock that was set back must not lengthen a wait.
+            con.execute("UPDATE failures SET at = ? WHERE at > ?", [now, now])
+            wait = max(_wait(kind, *_failures(con, kind, key), now) for kind, key in keys.items())
+            if wait == 0:
+                con.executemany(
+                    "INSERT INTO failures VALUES (?, ?, 1, ?) "
+                    "ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at",
+                    [(*key, now) for key in keys.items()],
+                )
+        return wait
 
-    def delete_attempts(self, kind: str, source: str) -> None:
-        """Delete the attempts of one name or address; `kind` is `name` or `address`."""
+    def delete_attempts(self, keys: Mapping[str, str]) -> None:
+        """Delete the attempts of a name from an address, and take one back from those of the name alone."""
         with self._open() as con:
-            con.execute("DELETE FROM attempts WHERE kind = ? AND who = ?", [kind, _digest(source)])
+            con.execute("DELETE FROM failures WHERE kind = ? AND who = ?", [_PAIR, keys[_PAIR]])
+            con.execute("UPDATE failures SET count = count - 1 WHERE kind = ? AND who = ?", [_NAME, keys[_NAME]])
+
+    def add_sign_out(self, who: str) -> None:
+        """Count that all sessions of `who` were ended."""
+        with self._open() as con:
+            con.execute("INSERT INTO sign_outs VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", [who])
+
+    def sign_outs(self, *who: str) -> list[int]:
+        """How often all sessions of each of `who` were ended."""
+        with self._open() as con:
+            counts = dict(con.execute(f"SELECT * FROM sign_outs WHERE who IN ({', '.join('?' * len(who))})", who))
+        return [counts.get(each, 0) for each in who]
 
     def end(self, session: str) -> None:
         """Store that a session has ended, and delete those that have expired anyway."""
@@ -123,7 +161,7 @@ class SignInStore:
 
 
 def session_key(path: Path) -> bytes:
-    """The key that signs sessions, created once and readable by its owner alone; deleting the file ends all sessions."""
+    """The key that signs sessions, created once and readable by its owner alone."""
     if not path.exists():
         descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         with os.fdopen(descriptor, "wb") as file:
@@ -142,9 +180,28 @@ def session_key(path: Path) -> bytes:
     return key
 
 
-def _stamp(password_hash: str) -> str:
-    """Differs between two passwords of a user and reveals neither."""
-    return _digest(f"stamp {password_hash}")[:16]
+_EVERYBODY = "everybody"
+
+
+def _of_user(name: str) -> str:
+    return f"user {_digest(name)}"
+
+
+def _attempt_keys(name: str, address: str) -> dict[str, str]:
+    return {_PAIR: _digest(f"{name}\n{address}"), _NAME: _digest(name)}
+
+
+def _failures(con: sqlite3.Connection, kind: str, key: str) -> tuple[int, float]:
+    """The number of wrong passwords of a key, and the time of the last one."""
+    row = con.execute("SELECT count, at FROM failures WHERE kind = ? AND who = ?", [kind, key]).fetchone()
+    return row or (0, 0.0)
+
+
+def _wait(kind: str, count: int, at: float, now: float) -> int:
+    """Seconds until the next attempt may be checked: 1, 2, 4, ... after each one beyond the free ones."""
+    beyond = count - FREE_FAILURES[kind]
+    delay = min(MAX_WAIT_SECONDS[kind], 2 ** min(beyond - 1, 30)) if beyond > 0 else 0
+    return max(0, math.ceil(at + delay - now))
 
 
 def _digest(text: str) -> str:

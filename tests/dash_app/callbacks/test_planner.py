@@ -10,6 +10,7 @@ from dash_app.components.planner import form as planner_form
 from dash_app.components.planner.drawer import OUTDATED, SAVED_NUMBERS
 from dash_app.data.loading import load_catalog
 from dash_app.planning.duration import DurationError
+from dash_app.planning.positions import is_plan_id
 from tests.dash_app.trees import ids, of_class, parts, text
 
 
@@ -166,6 +167,12 @@ def test_an_untouched_draft_is_saved_as_it_is(services, draft):
     stored = services.roadmap.plan(draft.plan_id)
     kept = ("n_per_arm", "mde_absolute", "traffic_share", "guardrails", "brief", "variants")
     assert [getattr(stored, each) for each in kept] == [getattr(draft, each) for each in kept]
+
+
+@pytest.mark.parametrize("plan_id", ["", "../../etc/passwd", "x" * 100_000, "plan-<script>"])
+def test_the_server_makes_the_id_of_a_plan(services, draft, plan_id):
+    save(services, replace(draft, plan_id=plan_id))
+    assert [is_plan_id(plan.plan_id) for plan in services.roadmap.plans()] == [True]
 
 
 def test_a_field_without_a_value_is_not_saved(services, draft):

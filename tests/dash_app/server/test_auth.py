@@ -1,4 +1,6 @@
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -157,7 +159,7 @@ def test_too_many_attempts_refuse_even_the_right_password(client, settings):
     statuses = [sign_in(client, password=f"guess {number}").status_code for number in range(11)]
     assert statuses == [401] * 10 + [429]
     throttled = sign_in(client)
-    assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "900")
+    assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "1")
     another_process = create_app(settings)
     assert sign_in(another_process.server.test_client()).status_code == 429
     assert sign_in(client, "lou", PASSWORD + " too").status_code == 303
@@ -184,13 +186,42 @@ def test_without_a_trusted_proxy_its_headers_are_ignored(folder):
         assert current_user() == "local user"
 
 
+def behind_proxy(folder: Path, **settings: Any) -> FlaskClient:
+    return create_app(
+        Settings(warehouse=folder, trust_proxy=True, hosts=("localhost",), **settings)
+    ).server.test_client()
+
+
 def test_a_trusted_proxy_must_send_the_user_name(folder):
-    client = create_app(Settings(warehouse=folder, trust_proxy=True)).server.test_client()
+    client = behind_proxy(folder, proxy_addresses="127.0.0.0/8")
     assert client.get("/").status_code == 401
     assert client.get("/healthz").status_code == 200
     with client:
         assert client.get("/", headers={"X-Forwarded-User": "kim"}).status_code == 200
         assert current_user() == "kim"
+
+
+def test_a_trusted_proxy_must_be_known_by_its_secret_and_address(folder):
+    kim = {"X-Forwarded-User": "kim"}
+    elsewhere = {"REMOTE_ADDR": "10.0.0.9"}
+    client = behind_proxy(folder, proxy_addresses="127.0.0.1")
+    assert client.get("/", headers=kim).status_code == 200
+    assert client.get("/", headers=kim, environ_overrides=elsewhere).status_code == 401
+    client = behind_proxy(folder, proxy_secret="sesame")
+    assert client.get("/", headers=kim).status_code == 401
+    assert client.get("/", headers=kim | {"X-Grupa-Proxy-Secret": "Sesame"}).status_code == 401
+    assert (
+        client.get("/", headers=kim | {"X-Grupa-Proxy-Secret": "sesame"}, environ_overrides=elsewhere).status_code
+        == 200
+    )
+    assert client.get("/", headers=kim | {"X-Grupa-Proxy-Secret": "sesame", "Host": "evil.example"}).status_code == 421
+
+
+def test_behind_a_known_proxy_guesses_count_for_the_clients_own_address(folder, settings):
+    client = create_app(Settings(**settings.model_dump() | {"proxy_addresses": "127.0.0.1"})).server.test_client()
+    guesser, kim = {"X-Forwarded-For": "kim's own, 192.0.2.7"}, {"X-Forwarded-For": "192.0.2.8"}
+    assert [sign_in(client, password="guess", **guesser).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert sign_in(client, **kim).status_code == 303
 
 
 @pytest.mark.parametrize(

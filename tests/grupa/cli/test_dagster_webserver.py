@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from grupa.cli.dagster_webserver import Guard
-from grupa_pipeline.auth.accounts import set_password
+from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
+from grupa_pipeline.auth.sessions import Sessions
 
 OWN = {"host": "127.0.0.1:3000"}
 JSON = {"content-type": "application/json"}
@@ -132,7 +133,9 @@ def exchange(guard: Guard, request_: dict[str, Any], body: bytes = b"") -> list[
 
 async def _behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
     message = await receive()
-    await send({"type": "http.response.start", "status": 200 if message["type"] == "http.request" else 400})
+    await send(
+        {"type": "http.response.start", "status": 200 if message["type"] == "http.request" else 400, "headers": []}
+    )
 
 
 def test_a_large_body_without_a_length_is_refused() -> None:
@@ -159,3 +162,32 @@ def test_with_users_every_request_needs_a_session(tmp_path: Path) -> None:
     assert exchange(guard, scope("POST", "/graphql", cookie=cookie, **json_))[0]["status"] == 200
     assert exchange(guard, scope(cookie=cookie + "x"))[0]["status"] == 401
     assert exchange(guard, scope(cookie=cookie, origin="http://evil.example"))[0]["status"] == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_page_may_frame_a_response(method: str) -> None:
+    start, *_ = exchange(Guard(_behind, 3000), scope(method, content_type="application/json"))
+    assert dict(start["headers"])[b"x-frame-options"] == b"DENY"
+    assert b"frame-ancestors 'none'" in dict(start["headers"])[b"content-security-policy"]
+
+
+def test_a_websocket_ends_with_the_session(tmp_path: Path, quick_passwords: None) -> None:
+    users = tmp_path / "users"
+    set_password(users, "kim", "a long password")
+    sessions = Sessions(tmp_path)
+    cookie = sessions.begin("kim", read_accounts(users)["kim"])
+    sent: list[dict[str, Any]] = []
+
+    async def endless(scope_: dict[str, Any], receive: Any, send: Any) -> None:
+        sessions.end(cookie)
+        await asyncio.sleep(60)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    guard = Guard(endless, 3000, LoginGate(users, tmp_path))
+    request_ = scope(
+        kind="websocket", path="/graphql", origin="http://127.0.0.1:3000", cookie=f"grupa_session={cookie}"
+    )
+    _finish(guard(request_, _never, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

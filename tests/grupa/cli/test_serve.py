@@ -28,7 +28,7 @@ def test_loopback_needs_nothing(host):
 )
 def test_any_other_address_needs_users_or_a_proxy(host):
     assert "GRUPA_USERS_FILE" in (refusal(Settings(), host) or "")
-    assert refusal(Settings(trust_proxy=True), host) is None
+    assert refusal(Settings(trust_proxy=True, proxy_secret="sesame", hosts=("grupa.example",)), host) is None
 
 
 def test_with_users_an_address_may_be_listened_on(users):
@@ -62,7 +62,15 @@ def test_a_port_in_use_is_reported(tmp_path, caplog):
 
 def test_an_invalid_host_name_is_reported(tmp_path, caplog):
     with caplog.at_level(logging.ERROR, logger="grupa"):
-        assert serve(Settings(warehouse=tmp_path, trust_proxy=True), "ä..b", 8050, 3000) == 2
+        assert (
+            serve(
+                Settings(warehouse=tmp_path, trust_proxy=True, proxy_secret="sesame", hosts=("grupa.example",)),
+                "ä..b",
+                8050,
+                3000,
+            )
+            == 2
+        )
     assert "--host 'ä..b'" in caplog.text
 
 
@@ -83,6 +91,19 @@ def test_the_child_processes_get_the_accepted_host_names(tmp_path, host, hosts, 
 def test_users_and_a_trusted_proxy_together_are_refused():
     with pytest.raises(SettingError, match="only one of them"):
         Settings.from_env({"GRUPA_USERS_FILE": "users", "GRUPA_TRUST_PROXY": "1"})
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"GRUPA_HOSTS": "grupa.example"}, "GRUPA_PROXY_SECRET"),
+        ({"GRUPA_PROXY_SECRET": "sesame"}, "GRUPA_HOSTS"),
+        ({"GRUPA_HOSTS": "grupa.example", "GRUPA_PROXY_ADDRESSES": "10.1"}, "GRUPA_PROXY_ADDRESSES"),
+    ],
+)
+def test_a_proxy_that_nobody_can_recognise_is_refused(variables, missing):
+    with pytest.raises(SettingError, match=missing):
+        Settings.from_env({"GRUPA_TRUST_PROXY": "1"} | variables)
 
 
 _SERVE = """

@@ -5,6 +5,7 @@ import pytest
 
 from grupa.cli import main
 from grupa_pipeline.auth.accounts import AccountsError, is_password, read_accounts, set_password
+from grupa_pipeline.auth.sessions import Sessions
 
 
 @pytest.mark.slow
@@ -71,3 +72,17 @@ def test_the_command_needs_the_variable_of_the_file(monkeypatch, capsys):
     monkeypatch.delenv("GRUPA_USERS_FILE", raising=False)
     assert main.main(["user", "kim"]) == 2
     assert "GRUPA_USERS_FILE" in capsys.readouterr().err
+
+
+def test_the_command_ends_sessions(tmp_path, monkeypatch, capsys, quick_passwords):
+    path = tmp_path / "users"
+    set_password(path, "kim", "a long password")
+    monkeypatch.setenv("GRUPA_USERS_FILE", str(path))
+    monkeypatch.setenv("GRUPA_WAREHOUSE", str(tmp_path / "warehouse"))
+    sessions = Sessions(tmp_path / "warehouse")
+    cookie = sessions.begin("kim", read_accounts(path)["kim"])
+    assert main.main(["user", "nobody", "--sign-out-all"]) == main.main(["user"]) == 2
+    assert sessions.user(cookie, read_accounts(path)) == "kim"
+    assert main.main(["user", "--sign-out-all"]) == 0
+    assert sessions.user(cookie, read_accounts(path)) is None
+    assert "signed out" in capsys.readouterr().out

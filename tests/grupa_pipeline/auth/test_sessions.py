@@ -1,5 +1,8 @@
+import sqlite3
 import stat
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from grupa_pipeline.auth import sessions
 from grupa_pipeline.auth.sessions import Sessions, session_key
@@ -25,24 +28,69 @@ def test_ending_one_session_keeps_the_users_other_session(tmp_path):
     warehouse_sessions.end("forged")
 
 
-def test_attempts_expire_and_are_cleared_by_a_sign_in(tmp_path):
+def waits(store: Sessions, attempts: Iterable[tuple[str, str]]) -> list[int]:
+    return [store.count_attempt(name, address) for name, address in attempts]
+
+
+def test_wrong_passwords_from_one_address_wait_longer_and_longer(tmp_path):
     clock = [1000.0]
     warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
-    assert [warehouse_sessions.count_attempt("kim", "a") for _ in range(11)] == [True] * 10 + [False]
-    warehouse_sessions.clear_attempts("kim")
-    assert warehouse_sessions.count_attempt("kim", "a")
-    for _ in range(9):
-        warehouse_sessions.count_attempt("kim", "a")
-    assert not warehouse_sessions.count_attempt("kim", "a")
-    clock[0] += sessions.THROTTLE_SECONDS + 1
-    assert warehouse_sessions.count_attempt("kim", "a")
+    assert waits(warehouse_sessions, [("kim", "a")] * 11) == [0] * 10 + [1]
+    seen = []
+    for _ in range(12):
+        seen.append(warehouse_sessions.count_attempt("kim", "a"))
+        clock[0] += seen[-1]
+        assert warehouse_sessions.count_attempt("kim", "a") == 0
+    assert seen == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+    assert waits(warehouse_sessions, [("kim", "b"), ("lou", "a")]) == [0, 0]
+    clock[0] += sessions.FORGET_SECONDS + 1
+    assert waits(warehouse_sessions, [("kim", "a")] * 10) == [0] * 10
 
 
-def test_attempts_are_limited_by_address_too(tmp_path):
+def test_a_right_password_forgives_its_name_and_address(tmp_path):
     warehouse_sessions = Sessions(tmp_path)
-    allowed = [warehouse_sessions.count_attempt(f"user {number}", "10.0.0.1") for number in range(60)]
-    assert allowed == [True] * 50 + [False] * 10
-    assert warehouse_sessions.count_attempt("user 1", "10.0.0.2")
+    for _ in range(1000):
+        assert warehouse_sessions.count_attempt("kim", "a") == 0
+        warehouse_sessions.clear_attempts("kim", "a")
+    assert waits(warehouse_sessions, [("kim", "a")] * 10) == [0] * 10
+
+
+def test_a_name_guessed_from_everywhere_is_slowed_and_its_sessions_stay(tmp_path):
+    clock = [1000.0]
+    warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"])
+    allowed = waits(warehouse_sessions, [("kim", f"10.0.0.{number}") for number in range(1000)]).count(0)
+    assert allowed == sessions.FREE_FAILURES["name"] + 1
+    for number in range(20):
+        clock[0] += sessions.MAX_WAIT_SECONDS["name"]
+        assert warehouse_sessions.count_attempt("kim", f"192.0.2.{number}") == 0
+    assert warehouse_sessions.user(cookie, ACCOUNTS) == "kim"
+    assert warehouse_sessions.count_attempt("lou", "10.0.0.1") == 0
+
+
+def test_a_clock_that_is_set_back_locks_nobody(tmp_path):
+    clock = [1_000_000.0]
+    warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
+    waits(warehouse_sessions, [("kim", "a")] * 10)
+    clock[0] -= 86_400
+    assert warehouse_sessions.count_attempt("kim", "a") == 1
+
+
+def test_all_sessions_of_a_user_or_of_everybody_end_at_once(tmp_path):
+    serving = Sessions(tmp_path)
+    kim, lou = (serving.begin(name, ACCOUNTS[name]) for name in ("kim", "lou"))
+    Sessions(tmp_path).end_all("kim")
+    assert [serving.user(cookie, ACCOUNTS) for cookie in (kim, lou)] == [None, "lou"]
+    kim = serving.begin("kim", ACCOUNTS["kim"])
+    assert serving.user(kim, ACCOUNTS) == "kim"
+    Sessions(tmp_path).end_all()
+    assert [serving.user(cookie, ACCOUNTS) for cookie in (kim, lou)] == [None, None]
+
+
+def test_the_store_of_an_earlier_release_is_read(tmp_path):
+    with closing(sqlite3.connect(tmp_path / ".sign_in.sqlite")) as con:
+        con.execute("CREATE TABLE attempts (kind TEXT, who TEXT, at REAL)")
+    assert Sessions(tmp_path).count_attempt("kim", "a") == 0
 
 
 def test_processes_that_start_together_share_one_key(tmp_path):
