@@ -79,7 +79,7 @@ def _refused(error: UnusableFileError, timestamp_format: str | None) -> FileRepo
         return FileReport(problem=str(error), timestamp_format=timestamp_format)
     problem = str(error)
     if timestamps.advice:
-        problem = problem.removesuffix(f"; {timestamps.advice}") + "."
+        problem = problem.replace(f"; {timestamps.advice}", ".")
     return FileReport(
         problem=problem.replace("--timestamp-format", "the timestamp format"),
         needs_format=True,

@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from grupa_pipeline.ingest.timestamp_text import TRIMMED
+
 TEXTS = ("user_id", "action", "metadata")
 CHUNK_BYTES = 64 << 20
 _EPOCH_DAY = date(1970, 1, 1)
@@ -109,7 +111,9 @@ class DayPartitioner:
 
     def _encoded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
         chunks = chunk[name].dictionary_encode().chunks  # all share one dictionary
-        texts = self._normalize_metadata(chunks[0].dictionary) if name == "metadata" else chunks[0].dictionary
+        texts = chunks[0].dictionary
+        # User ids and actions lose the blanks around them; distinct texts that become equal are joined when a day is sorted.
+        texts = self._normalize_metadata(texts) if name == "metadata" else pc.utf8_trim(texts, TRIMMED)
         return np.concatenate([part.indices.to_numpy() for part in chunks])[order], texts
 
 

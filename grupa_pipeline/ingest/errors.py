@@ -14,6 +14,7 @@ class RejectionReason(StrEnum):
     MISSING_TIMESTAMP = "missing_timestamp"
     MISSING_ACTION = "missing_action"
     BAD_TIMESTAMP = "bad_timestamp"
+    UNKNOWN_ZONE = "unknown_zone"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
     WRONG_COLUMN_COUNT = "wrong_column_count"
     REPEATED_HEADER = "repeated_header"
@@ -29,6 +30,9 @@ REASONS: dict[RejectionReason, str] = {
     RejectionReason.MISSING_TIMESTAMP: "The timestamp is empty.",
     RejectionReason.MISSING_ACTION: "The action is empty.",
     RejectionReason.BAD_TIMESTAMP: "The timestamp is no date and time that exists, or not in the file's format.",
+    RejectionReason.UNKNOWN_ZONE: (
+        "The letters of the timestamp's zone stand for several zones, or for another one than --timezone names."
+    ),
     RejectionReason.TIMESTAMP_IN_FUTURE: "The timestamp is more than 24 hours after the moment of ingestion.",
     RejectionReason.WRONG_COLUMN_COUNT: "The record has more or fewer fields than the header.",
     RejectionReason.REPEATED_HEADER: "The record repeats the header, as when files were joined.",
@@ -52,12 +56,14 @@ class TimestampProblem:
         advice: What to do about it on the command line; empty where the sentence includes that.
         example: One of the timestamps; None when the format itself is invalid.
         formats: Formats that match them; day-first before month-first where both match.
+        timezones: Zones that their letters belong to, the likeliest first.
     """
 
     sentence: str
     advice: str = ""
     example: str | None = None
     formats: tuple[str, ...] = ()
+    timezones: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.sentence}; {self.advice}" if self.advice else self.sentence
@@ -69,13 +75,21 @@ class UnusableFileError(Exception):
     Attributes:
         file: Name of the file, without its folder.
         line: Physical line of the problem, from 1; None where the problem concerns no single line.
-        timestamps: The problem with its timestamps, if that is why; its text ends the message.
+        timestamps: The problem with its timestamps, if that is why.
+        rejects: Whether the rest of the file can be used, if the rejected records are accepted as lost.
     """
 
     def __init__(
-        self, file: str, problem: str, line: int | None = None, *, timestamps: TimestampProblem | None = None
+        self,
+        file: str,
+        problem: str,
+        line: int | None = None,
+        *,
+        timestamps: TimestampProblem | None = None,
+        rejects: bool = False,
     ) -> None:
         super().__init__(f"{file}: {problem}")
         self.file = file
         self.line = line
         self.timestamps = timestamps
+        self.rejects = rejects

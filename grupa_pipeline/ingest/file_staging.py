@@ -16,15 +16,16 @@ import pyarrow as pa
 
 from grupa_pipeline.ingest import metadata
 from grupa_pipeline.ingest.day_partitioner import DayPartitioner
-from grupa_pipeline.ingest.errors import REASONS, RejectionReason, UnusableFileError
+from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.event_files import EventFile, write_event_files
 from grupa_pipeline.ingest.header import HeaderLayout, read_header
 from grupa_pipeline.ingest.reading import READERS, Reader, ReaderMismatchError
 from grupa_pipeline.ingest.reading_options import ReadingOptions
 from grupa_pipeline.ingest.records import read_records
+from grupa_pipeline.ingest.refusal import refusal
 from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import Scan, scan
-from grupa_pipeline.ingest.timestamps import decide_style, misfit_problem, unread_problem
+from grupa_pipeline.ingest.timestamp_inference import decide_style
 
 HEAD_BYTES = 256 << 10
 """Number of bytes at the start of a file that the timestamp style is inferred from."""
@@ -65,10 +66,12 @@ def stage_file(
     scanned = scan(path)
     layout = read_header(scanned)
     timestamps = _first_timestamps(scanned, layout)
-    validator = RowValidator(layout, decide_style(path.name, timestamps, options.timestamp_format), now)
+    style = decide_style(path.name, timestamps, options.timestamp_format, options.timezone)
+    validator = RowValidator(layout, style, now)
     staged = next(filter(None, (_stage(con, scanned, validator, folder, read) for read in READERS)))
-    if not staged.event_files:
-        raise _no_usable_record(staged, layout, list(timestamps.values()), options.timestamp_format)
+    records = (staged.rows_read, staged.rejected)
+    if error := refusal(path.name, *records, layout, style, list(timestamps.values()), options):
+        raise error
     if (last := max(staged.event_files)) < FIRST_SNAPSHOT:
         problem = (
             f"all of its events lie before 1970, where snapshots begin (the last ones on {last}); "
@@ -105,23 +108,3 @@ def _first_timestamps(scanned: Scan, layout: HeaderLayout) -> dict[int, str]:
         )
         if text
     }
-
-
-def _no_usable_record(
-    staged: StagedFile, layout: HeaderLayout, timestamps: list[str], timestamp_format: str | None
-) -> UnusableFileError:
-    if not staged.rows_read:
-        problem = "it holds a header but no record; export it again."
-        return UnusableFileError(staged.scan.name, problem, layout.header_line)
-    reasons = staged.rejected["reason"]
-    most_common = max(reasons.value_counts().to_pylist(), key=lambda row: row["counts"])
-    reason, count = most_common["values"], most_common["counts"]
-    timestamp_problem = None
-    if reason == RejectionReason.BAD_TIMESTAMP and timestamps:
-        timestamp_problem = (
-            misfit_problem(timestamps, timestamp_format) if timestamp_format else unread_problem(timestamps)
-        )
-    advice = str(timestamp_problem or REASONS[reason])
-    problem = f"none of its {len(reasons):,} records can be used; {count:,} for one reason ({reason}): {advice}"
-    first = staged.rejected["line_number"][reasons.index(reason).as_py()].as_py()
-    return UnusableFileError(staged.scan.name, problem, first, timestamps=timestamp_problem)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from grupa_pipeline.ingest import metadata
 from grupa_pipeline.ingest.header import HeaderLayout
-from grupa_pipeline.ingest.timestamps import Style, utc_sql
+from grupa_pipeline.ingest.timestamp_text import BLANKS, INVISIBLE
+from grupa_pipeline.ingest.timestamps import Style
 
 FUTURE = timedelta(hours=24)
 """How far after the current time a timestamp may lie: allows for fast clocks and wrong time zones."""
@@ -37,8 +38,7 @@ class RowValidator:
             others = metadata.merged_metadata_sql(layout, "own", "own_keys")
         else:
             own, others = "NULL AS own", "''" if layout.metadata is None else f"c{layout.metadata}"
-        zoned = f"SELECT *, {self.style.zoned_sql(text)} AS zoned, {own} FROM {records}"
-        parsed = f"SELECT *, {utc_sql('zoned')} AS ts FROM ({zoned})"
+        parsed = f"SELECT *, {own} FROM {self.style.read_sql(records, text)}"
         latest = f"TIMESTAMP '{self.now + FUTURE:%Y-%m-%d %H:%M:%S.%f}'"
         return f"""
             SELECT *, {user} AS user_id, ts AS timestamp, {action} AS action, CAST(ts AS DATE) AS day, {others} AS metadata,
@@ -50,6 +50,7 @@ class RowValidator:
                     WHEN {_blank(user)} THEN 'missing_user_id'
                     WHEN ts IS NULL AND {_blank(text)} THEN 'missing_timestamp'
                     WHEN {_blank(action)} THEN 'missing_action'
+                    WHEN ts IS NULL AND zone_letters <> '' THEN 'unknown_zone'
                     WHEN ts IS NULL THEN 'bad_timestamp'
                     WHEN ts > {latest} THEN 'timestamp_in_future'
                 END AS reason
@@ -57,7 +58,7 @@ class RowValidator:
 
 
 def _blank(text: str) -> str:
-    return rf"regexp_full_match({text}, '[\s\v\pZ\x{{85}}]*')"
+    return f"regexp_full_match({text}, '(?:{BLANKS}|{INVISIBLE})*')"
 
 
 def _word(text: str) -> str:

@@ -6,13 +6,14 @@ import duckdb
 import pytest
 
 from grupa_pipeline.ingest.errors import UnusableFileError
-from grupa_pipeline.ingest.timestamps import Style, decide_style
+from grupa_pipeline.ingest.timestamp_inference import decide_style
+from grupa_pipeline.ingest.timestamps import Style
 
 
 def read(style: Style, text: str) -> datetime | None:
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        return con.execute(f"SELECT {style.sql('x')} FROM (SELECT ? AS x)", [text]).fetchone()[0]
+        return con.execute(f"SELECT ts FROM {style.read_sql('(SELECT ? AS x)', 'x')}", [text]).fetchone()[0]
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,61 @@ def test_a_zone_that_does_not_exist_is_rejected(zone):
 def test_digits_of_a_format_are_not_read_as_a_zone():
     assert read(Style(format="%H:%M:%S %m-%d-%Y %z"), "10:00:00 12-31-2025 +02") == datetime(2025, 12, 31, 8)
     assert read(Style(format="%Y %m-%d"), "2025 12-31") == datetime(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-03-01 10:00:00 AM",
+        "2024-03-01\u202f10:00:00\u00a0a.m.\u200b",
+        "2024/03/01 10:00",
+        "2024.03.01 10:00:00",
+        "2024-03-01T10:00:00Z[UTC]",
+        "2024-03-01T11:00:00+01:00[Europe/Berlin]",
+        "2024-03-01 11:00:00 Europe/Berlin",
+        "2024-03-01 10:00:00.000000000 +0000 UTC m=+0.0001",
+        "2024-03-01 11:00:00 +0100 CET",
+        "Fri, 01 Mar 2024 11:00:00 +0100",
+        "Fri, 1 Mar 2024 10:00:00 GMT",
+        "Fri Mar  1 10:00:00 2024",
+        "Fri Mar  1 10:00:00 UTC 2024",
+        "Fri Mar 01 2024 11:00:00 GMT+0100 (Central European Standard Time)",
+        "Friday, March 1, 2024 at 10:00 AM",
+        "01/Mar/2024:10:00:00 +0000",
+        "2024-03-01 11:00:00 UTC+1",
+        "20240301 10:00:00",
+    ],
+)
+def test_forms_that_can_mean_one_thing_are_read(text):
+    assert read(Style(), text) == datetime(2024, 3, 1, 10)
+
+
+@pytest.mark.parametrize("text", ["2025-02-30", "Sun, 30 Feb 2025 10:00:00 +0100", "2025-02-30 10:00:00 AM"])
+def test_days_that_do_not_exist_are_no_timestamps(text):
+    assert read(Style(), text) is None
+    assert read(Style(format="%Y-%m-%d %H:%M %z"), "2025-02-30 10:00 +0100") is None
+
+
+@pytest.mark.parametrize("letters", ["EST", "EDT", "CST", "BST", "CET", "IST", "A"])
+def test_letters_that_mean_several_zones_are_not_read(letters):
+    assert read(Style(), f"2024-03-01 10:00:00 {letters}") is None
+    assert read(Style(format="%Y-%m-%d %H:%M:%S %Z"), f"2024-03-01 10:00:00 {letters}") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2024-07-01 10:00:00", datetime(2024, 7, 1, 9)),
+        ("2024-01-01T10:00", datetime(2024, 1, 1, 10)),
+        ("2024-07-01 10:00:00 AM BST", datetime(2024, 7, 1, 9)),
+        ("2024-07-01T10:00:00Z", datetime(2024, 7, 1, 10)),
+        ("2024-07-01T10:00:00+02:00", datetime(2024, 7, 1, 8)),
+        ("2024-10-27 01:30:00", datetime(2024, 10, 27, 1, 30)),  # comes twice: the second one
+        ("2024-10-27 01:30:00 BST", datetime(2024, 10, 27, 0, 30)),
+        ("2024-10-27 01:30:00 GMT", datetime(2024, 10, 27, 1, 30)),
+        ("2024-03-31 01:30:00", datetime(2024, 3, 31, 1, 30)),  # does not come: 02:30 in summer time
+        ("2024-07-01 10:00:00 EST", None),
+    ],
+)
+def test_times_without_a_zone_or_with_letters_are_read_in_the_zone_named(text, meant):
+    assert read(Style(timezone="Europe/London"), text) == meant
