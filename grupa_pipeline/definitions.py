@@ -11,7 +11,7 @@ from grupa_pipeline.settings import Settings
 
 
 def build_defs(settings: Settings | None = None, resource_overrides: dict[str, Any] | None = None) -> dg.Definitions:
-    """Dagster definitions for `settings` (default: from the environment); `resource_overrides` replace resources in tests.
+    """Dagster definitions for `settings` (default: from the environment); `resource_overrides` replace resources.
 
     Example:
         >>> build_defs().resolve_job_def("ingest_job").name
@@ -23,6 +23,8 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         "warehouse": warehouse,
         # Not a field of the warehouse resource, whose fields Dagster's UI shows: an address may hold a password.
         "llm_base_url": dg.ResourceDefinition.hardcoded_resource(settings.llm_base_url),
+        # Not a field of it either: who launches a run may change those.
+        "log_folders": dg.ResourceDefinition.hardcoded_resource((settings.inbox, *settings.log_folders)),
         "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
     }
     return dg.Definitions(

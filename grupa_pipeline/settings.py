@@ -48,6 +48,15 @@ def _absolute(value: str | Path | None) -> Path | None:
     return Path(value.strip()).expanduser().absolute() if isinstance(value, str) else value
 
 
+def _folders(value: str | tuple[Path, ...]) -> tuple[Path, ...]:
+    """Paths as text, separated as in `PATH`."""
+    return (
+        tuple(Path(text.strip()).expanduser().absolute() for text in value.split(os.pathsep) if text.strip())
+        if isinstance(value, str)
+        else value
+    )
+
+
 def _host_names(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
 
@@ -97,6 +106,7 @@ class Settings(BaseSettings):
         hosts: Names, beside those of loopback, under which the app is opened.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
+        log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL that is notified of failed runs and checks.
         log_format: Format of the processes' log lines.
@@ -122,6 +132,7 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
     seed: Annotated[int, Field(ge=0)] = 42
     timestamp_format: str | None = None
+    log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)] = ()
     own_dagster_home: _Path | None = Field(
         default=None, validation_alias=AliasChoices("own_dagster_home", "DAGSTER_HOME")
     )

@@ -1,7 +1,7 @@
 """The assets: one a table, of the same name. An asset orchestrates; what it returns is computed by the functions it calls."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,17 +98,29 @@ def _options(config: LogFiles) -> ReadingOptions:
         raise dg.Failure(f"{error.option}: {error}", allow_retries=False) from error
 
 
-def _ingest(config: LogFiles, warehouse: WarehouseResource) -> inbox.IngestResult:
+def _require_inside(paths: Sequence[Path], folders: tuple[Path, ...] | None) -> None:
+    """Refuse a path outside of `folders` (None: any) before anything of it is read."""
+    for path in paths:
+        if folders is not None and not any(path.resolve().is_relative_to(folder.resolve()) for folder in folders):
+            raise dg.Failure(
+                f"{path} is neither in the inbox nor in a folder of GRUPA_LOG_FOLDERS. Put the log into {folders[0]}, "
+                "or run `grupa run` with it on the server.",
+                allow_retries=False,
+            )
+
+
+def _ingest(config: LogFiles, warehouse: WarehouseResource, log_folders: tuple[Path, ...] | None) -> inbox.IngestResult:
     """Ingest the named files, or the inbox where none are named.
 
     Raises:
-        dg.Failure: A named file cannot be used.
+        dg.Failure: A named file cannot be used, or is in none of `log_folders`.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
     options = _options(config).over(ReadingOptions(timestamp_format=warehouse.timestamp_format))
     publication, paths = warehouse.publication, [Path(file) for file in config.files]
     if not paths:
         return inbox.ingest_inbox(publication, warehouse.context.settings.inbox, options, now)
+    _require_inside(paths, log_folders)
     try:
         return inbox.IngestResult(inbox.ingest_logs(publication, paths, options, now), {})
     except UnusableFileError as error:
@@ -125,10 +137,13 @@ def _ingest(config: LogFiles, warehouse: WarehouseResource) -> inbox.IngestResul
     name=PipelineStage.INGEST.value,
 )
 def ingest(
-    context: dg.AssetExecutionContext, config: LogFiles, warehouse: WarehouseResource
+    context: dg.AssetExecutionContext,
+    config: LogFiles,
+    warehouse: WarehouseResource,
+    log_folders: dg.ResourceParam[tuple[Path, ...] | None],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Ingest logs. The three tables belong together, so all three are written whichever is selected."""
-    result = _ingest(config, warehouse)
+    result = _ingest(config, warehouse, log_folders)
     for key in context.selected_asset_keys:
         metadata = ingest_metadata(warehouse.publication, key.path[-1], result)
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)

@@ -85,7 +85,7 @@ def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
 
 
 def test_a_backfill_equals_single_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:
-    settings = Settings(warehouse=tmp_path)
+    settings = Settings(warehouse=tmp_path, log_folders=(log.parent,))
     first, *_, last = last_days(3)
     tags = {
         "dagster/asset_partition_range_start": first.isoformat(),
@@ -105,6 +105,20 @@ def test_a_backfill_equals_single_runs_in_order(made: Settings, log: Path, tmp_p
     assert set(told) == {day.isoformat() for day in last_days(3)}
     for table in SNAPSHOT_TABLES:
         assert rows(settings, table) == rows(made, table), table.name
+
+
+def test_a_run_that_dagster_launches_reads_no_file_outside_the_inbox(log: Path, tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path)
+    settings.inbox.mkdir()
+    (settings.inbox / "link.csv").symlink_to(log)
+    job = build_defs(settings).resolve_job_def("ingest_job")
+    with dagster_instance(settings) as instance:
+        for path in (log, settings.inbox / ".." / "x.csv", settings.inbox / "link.csv"):
+            config = QUIET | {"ops": {"ingest": {"config": {"files": [str(path)]}}}}
+            result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+            [failure] = [event for event in result.all_events if event.is_step_failure]
+            assert "GRUPA_LOG_FOLDERS" in str(failure.event_specific_data)
+    assert Publication(settings.warehouse).last_day() is None
 
 
 def materialise(settings: Settings, name: str, day: date) -> dg.ExecuteInProcessResult:
@@ -200,7 +214,8 @@ def test_an_asset_computed_from_new_events_is_published_with_the_others(few: tup
     more.write_text("user_id,timestamp,action\n" + "".join(f"new,{END} 10:0{n}:00,search\n" for n in range(8)))
     with dagster_instance(settings) as instance:
         config = QUIET | {"ops": {"ingest": {"config": {"files": [str(more)]}}}}
-        build_defs(settings).resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
+        defs = build_defs(settings.model_copy(update={"log_folders": (more.parent,)}))
+        defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
     result = materialise(settings, "user_features", END)
     metadata = result.asset_materializations_for_node("features")[0].metadata
     assert metadata["visible"].value is False
