@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation
+from grupa_pipeline.defs.asset_specs import describe_assets
 from grupa_pipeline.defs.io_manager import WarehouseIOManager
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
@@ -28,7 +29,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([assets]),
+        assets=describe_assets(assets.ALL, settings),
         asset_checks=dg.load_asset_checks_from_modules([asset_checks]),
         jobs=[automation.ingest_job, automation.snapshot_job],
         schedules=[automation.daily_schedule(settings)],

@@ -5,11 +5,10 @@ No other module reads `os.environ`. Secrets stay in the environment: the setting
 
 import errno
 import os
-import re
 import tempfile
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,19 +16,15 @@ from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, mode
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from grupa_pipeline import setting_values
+
 DEFAULT_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
 """Model used when only a key is given; providers in the order in which their keys are looked for."""
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 BASE_URL_VARIABLES = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
-DUCKDB = "duckdb"
-"""The engine that computes in this process; any other is the address of a Spark cluster."""
-_SPARK_ADDRESS = r"spark://[^/\s,:]+:\d+(,[^/\s,:]+:\d+)*|sc://[^/\s,:;]+(:\d+)?(/\S*)?"
 _VARIABLES = {"own_dagster_home": "DAGSTER_HOME"}
 """The variables that are not called `GRUPA_` and the name of their field."""
-
-
-_Network = IPv4Network | IPv6Network
 
 
 class SettingError(ValueError):
@@ -43,44 +38,7 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-def _absolute(value: str | Path | None) -> Path | None:
-    """A path as text (a variable's value), made absolute; a `Path` stays as it is."""
-    return Path(value.strip()).expanduser().absolute() if isinstance(value, str) else value
-
-
-def _folders(value: str | tuple[Path, ...]) -> tuple[Path, ...]:
-    """Paths as text, separated as in `PATH`."""
-    return (
-        tuple(Path(text.strip()).expanduser().absolute() for text in value.split(os.pathsep) if text.strip())
-        if isinstance(value, str)
-        else value
-    )
-
-
-def _host_names(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
-
-
-def _networks(value: str | tuple[_Network, ...]) -> tuple[_Network, ...]:
-    if not isinstance(value, str):
-        return value
-    try:
-        return tuple(ip_network(text) for text in value.replace(",", " ").split())
-    except ValueError as error:
-        raise ValueError(f"holds no list of addresses ({error}); give it as in 10.1.2.3 10.2.0.0/16.") from None
-
-
-def _known_engine(value: str) -> str:
-    engine = value.strip()
-    if "token=" in engine:  # it would be visible in Dagster's UI
-        raise ValueError("holds a token; put it into SPARK_CONNECT_AUTHENTICATE_TOKEN instead.")
-    if engine != DUCKDB and not re.fullmatch(_SPARK_ADDRESS, engine):
-        advice = f"give {DUCKDB}, spark://host:port (a standalone cluster) or sc://host:port (Spark Connect)."
-        raise ValueError(f"is {engine!r}; {advice}")
-    return engine
-
-
-_Path = Annotated[Path, BeforeValidator(_absolute)]
+_Path = Annotated[Path, BeforeValidator(setting_values.absolute_path)]
 _Positive = Annotated[int, Field(ge=1)]
 
 
@@ -98,12 +56,16 @@ class Settings(BaseSettings):
         keep_snapshots: Snapshots whose per-user tables are kept.
         keep_version_days: Days for which older published versions can be restored.
         engine: `duckdb`, or the address of a Spark cluster: `spark://...` (standalone) or `sc://...` (Spark Connect).
+        first_day: Day of the first snapshot that Dagster offers; None: the day of the first accepted event.
+        stale_days: Days without a new snapshot after which Dagster calls the tables overdue.
+        owners: Who is responsible for the tables, as Dagster shows it: e-mail addresses or `team:NAME`.
         roles_file: TOML file with the roles of actions; None: the actions' names decide.
         users_file: File with the app's users and hashed passwords; None allows loopback only.
         trust_proxy: Whether a proxy in front of the app authenticates.
         proxy_secret: What that proxy sends in `X-Grupa-Proxy-Secret`.
         proxy_addresses: Networks of the proxies in front: only they are believed.
         hosts: Names, beside those of loopback, under which the app is opened.
+        url_prefix: Path under which a proxy serves the app; begins and ends with a slash.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
@@ -123,16 +85,22 @@ class Settings(BaseSettings):
     window_days: _Positive = 180
     keep_snapshots: _Positive = 30
     keep_version_days: _Positive = 7
-    engine: Annotated[str, BeforeValidator(_known_engine)] = DUCKDB
+    engine: Annotated[str, BeforeValidator(setting_values.known_engine)] = setting_values.DUCKDB
+    first_day: Annotated[date | None, BeforeValidator(setting_values.first_day)] = None
+    stale_days: _Positive = 2
+    owners: Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.owner_names)] = ("team:grupa",)
     roles_file: _Path | None = None
     users_file: _Path | None = None
     trust_proxy: bool = False
     proxy_secret: str | None = Field(default=None, repr=False)
-    proxy_addresses: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_networks)] = ()
-    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
+    proxy_addresses: Annotated[
+        tuple[setting_values.Network, ...], NoDecode, BeforeValidator(setting_values.networks)
+    ] = ()
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.host_names)] = ()
+    url_prefix: Annotated[str, BeforeValidator(setting_values.url_path)] = "/"
     seed: Annotated[int, Field(ge=0)] = 42
     timestamp_format: str | None = None
-    log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)] = ()
+    log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(setting_values.folders)] = ()
     own_dagster_home: _Path | None = Field(
         default=None, validation_alias=AliasChoices("own_dagster_home", "DAGSTER_HOME")
     )

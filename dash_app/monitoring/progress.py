@@ -26,6 +26,7 @@ _SNAPSHOT_STAGES = {
 _NOTHING_TO_SEGMENT = {
     InboxPhase.IDLE: "Nothing new to segment.",
     InboxPhase.NO_EVENTS: "Nothing to segment: no event has been accepted yet.",
+    InboxPhase.BEFORE_FIRST_DAY: "Nothing to segment: all accepted events lie before GRUPA_FIRST_DAY.",
     InboxPhase.UP_TO_DATE: "Nothing new to segment: the last day of the events is segmented already from the same input.",
 }
 

@@ -13,11 +13,12 @@ from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.automation import ingest_job, snapshot_job
 from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
-from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS
+from grupa_pipeline.defs.partitions import ANY_DAY, first_day
 from grupa_pipeline.event_catalog.roles import Roles, RolesError
 from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions
 from grupa_pipeline.segmentation.worker_pool import warm_up
-from grupa_pipeline.settings import DUCKDB, Settings
+from grupa_pipeline.setting_values import DUCKDB
+from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_available
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
@@ -135,9 +136,9 @@ def _run(settings: Settings, files: Sequence[Path], as_of: date | None, reading:
         day = as_of or publication.last_day()
         if day is None:
             raise UnusableInputError("There are no events yet; name a log: grupa run LOG.csv")
-        if not SNAPSHOT_DAYS.has_partition_key(day.isoformat()):
-            problem = f"The last events are of {day}, and a snapshot's day is from 1970-01-01 to today"
-            raise UnusableInputError(f"{problem}; ingest a log with later events: grupa run LOG.csv")
+        _check_day(settings, day, as_of)
+        if files:
+            defs = build_defs(settings)  # the log may have brought days before those that were known
         result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
     return _summarize(publication, day, ingested, warnings + _warnings(result))
 
@@ -163,8 +164,24 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
             check_available(settings.engine)
         except SparkUnavailableError as error:
             raise UnusableInputError(str(error)) from error
-    if as_of and not SNAPSHOT_DAYS.has_partition_key(as_of.isoformat()):
+    if as_of and not ANY_DAY.has_partition_key(as_of.isoformat()):
         raise UnusableInputError(f"--as-of {as_of} is not a day from 1970-01-01 to today.")
+
+
+def _check_day(settings: Settings, day: date, as_of: date | None) -> None:
+    """Refuse a day of which there can be no snapshot.
+
+    Raises:
+        UnusableInputError: It is no partition.
+    """
+    if not ANY_DAY.has_partition_key(day.isoformat()):
+        problem = f"The last events are of {day}, and a snapshot's day is from 1970-01-01 to today"
+        raise UnusableInputError(f"{problem}; ingest a log with later events: grupa run LOG.csv")
+    first = first_day(settings)
+    if day < first:
+        what = f"--as-of {day}" if as_of else f"The last event, of {day},"
+        begins = "GRUPA_FIRST_DAY" if settings.first_day else "the first accepted event"
+        raise UnusableInputError(f"{what} is before {begins} ({first}); snapshots begin on that day.")
 
 
 def _ingest(

@@ -1,4 +1,4 @@
-"""Sensors that report failed runs and failed checks to a webhook.
+"""Sensors that report failed runs, failed checks and overdue tables to a webhook.
 
 The webhook's address is often a secret: no message, log or table holds it, and Dagster's UI does not show it.
 """
@@ -9,10 +9,12 @@ import urllib.request
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.freshness import FreshnessState
 
 from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.partitions import PARTITION_TAG
 from grupa_pipeline.settings import SettingError, Settings
+from grupa_pipeline.tables import PIPELINE_TABLES
 
 TIMEOUT_SECONDS = 10
 LONGEST_TEXT = 2000
@@ -56,7 +58,32 @@ def webhook_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         post(address, _message(context.dagster_run, failed=False, reason=None, checks=checks))
         return None
 
-    return [report_failed_run, report_failed_checks]
+    @dg.sensor(
+        name="tell_overdue_tables",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reports to the webhook, once, that no run has made new tables for too long.",
+    )
+    def report_overdue_tables(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        overdue = overdue_tables(context.instance)
+        before = set(json.loads(context.cursor or "[]"))
+        if news := [name for name in overdue if name not in before]:
+            post(address, _overdue_message(news, settings.stale_days))
+        reason = f"Overdue: {', '.join(overdue)}." if overdue else "No table is overdue."
+        return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=json.dumps(overdue))
+
+    return [report_failed_run, report_failed_checks, report_overdue_tables]
+
+
+def overdue_tables(instance: dg.DagsterInstance) -> list[str]:
+    """Tables that no run has made for longer than their freshness policy allows, as Dagster's daemon last found.
+
+    The daemon looks at every table every few seconds, also when nothing runs. A table that was never made is not overdue.
+    """
+    records = instance.get_freshness_state_records([dg.AssetKey(table.name) for table in PIPELINE_TABLES])
+    return sorted(
+        key.to_user_string() for key, record in records.items() if record.freshness_state is FreshnessState.FAIL
+    )
 
 
 def failed_run_message(context: dg.RunFailureSensorContext) -> dict[str, Any]:
@@ -103,6 +130,13 @@ def post(address: str, message: dict[str, Any]) -> None:
         raise WebhookError(f"The webhook answered with status {error.code}.") from None
     except (OSError, ValueError) as error:
         raise WebhookError(f"The webhook could not be reached ({type(error).__name__}).") from None
+
+
+def _overdue_message(overdue: list[str], days: int) -> dict[str, Any]:
+    text = (
+        f"Grupa: nothing new for more than {days} days of {', '.join(overdue)}. Does a log still arrive in the inbox?"
+    )
+    return {"text": text[:LONGEST_TEXT], "overdue": overdue, "days": days, "failed": False, "checks": []}
 
 
 def _message(run: dg.DagsterRun, *, failed: bool, reason: str | None, checks: list[dict[str, str]]) -> dict[str, Any]:

@@ -7,25 +7,52 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from grupa_pipeline.defs.charts import column_chart, row_chart
 from grupa_pipeline.defs.map_preview import draw_map
+from grupa_pipeline.palette import color_of
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
 from grupa_pipeline.snapshots.build import AssetTables
 from grupa_pipeline.storage.inbox import IngestResult
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.tables import EVENTS, PUBLISHED_FILES
 
+_CHART_DAYS = 120
 _FILE_FIELDS = ("file_name", "file_sha256", "rows_read", "rows_accepted", "rows_rejected", "rows_duplicate")
 
 
 def ingest_metadata(publication: Publication, table: str, result: IngestResult) -> dict[str, Any]:
     """Rows of `table`, and what this run ingested, refused and left in the inbox."""
     rows = publication.query(f"SELECT count(*) AS rows FROM {table}").to_pydict().get("rows", [0])
-    return {
+    picture = {"events_by_day": dg.MetadataValue.md(_draw_days(publication))} if table == EVENTS.name else {}
+    return picture | {
         "dagster/row_count": rows[0],
         "dagster/table_name": table,
         "files": [{name: getattr(file, name) for name in _FILE_FIELDS} for file in result.files],
         "refused": dict(result.refused),
         "waiting": dict(result.waiting),
     }
+
+
+def _draw_days(publication: Publication) -> str:
+    """Accepted events a day, of the last 120 days up to the last event."""
+    rows = publication.query(
+        f"""SELECT day::DATE AS day, coalesce(sum(rows), 0)::BIGINT AS events
+            FROM (SELECT unnest(generate_series(last - {_CHART_DAYS - 1}, last, INTERVAL 1 DAY))::DATE AS day
+                  FROM (SELECT max(day) AS last FROM {PUBLISHED_FILES.name} WHERE table_name = '{EVENTS.name}'))
+            LEFT JOIN (SELECT day, rows FROM {PUBLISHED_FILES.name} WHERE table_name = '{EVENTS.name}') USING (day)
+            GROUP BY 1 ORDER BY 1"""
+    ).to_pylist()
+    if not rows:
+        return "No event has been accepted yet."
+    counts = [row["events"] for row in rows]
+    return column_chart(counts, str(rows[0]["day"]), str(rows[-1]["day"]), title="accepted events a day")
+
+
+def size_metadata(rows: AssetTables) -> dict[str, Any]:
+    """Users of each cluster of the last snapshot of a run, the largest first, in the clusters' colours."""
+    clusters = sorted(rows["clusters"][max(rows["clusters"])].to_pylist(), key=lambda row: (-row["size"], row["name"]))
+    bars = [(row["name"], row["size"], color_of(row["color_slot"])) for row in clusters]
+    return {"sizes": dg.MetadataValue.md(row_chart(bars, title="users of each cluster"))} if bars else {}
 
 
 def map_metadata(rows: AssetTables) -> dict[str, Any]:

@@ -11,9 +11,16 @@ import dagster as dg
 from pydantic import Field
 
 from grupa_pipeline import tables
-from grupa_pipeline.defs.asset_metadata import grid_metadata, ingest_metadata, map_metadata, outcome_metadata
-from grupa_pipeline.defs.partitions import SNAPSHOT_DAYS, days_of_run
+from grupa_pipeline.defs.asset_metadata import (
+    grid_metadata,
+    ingest_metadata,
+    map_metadata,
+    outcome_metadata,
+    size_metadata,
+)
+from grupa_pipeline.defs.partitions import ANY_DAY, days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.defs.retries import retry_later, retry_unreachable_engine
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.reading_options import ReadingOptionError, ReadingOptions
 from grupa_pipeline.snapshots import build
@@ -26,6 +33,7 @@ from grupa_pipeline.vocabulary.enums import PipelineStage, TableStorage
 logger = logging.getLogger("grupa")
 
 # Dagster serialises exact strings only: enum members are handed to it as `.value`.
+# `asset_specs` adds columns, owners, tags and more, and puts the warehouse's own days in place of `ANY_DAY`.
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -155,12 +163,14 @@ def ingest(
     can_subset=True,
     group_name="features",
     name=PipelineStage.FEATURES.value,
-    partitions_def=SNAPSHOT_DAYS,
+    partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
 def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[RowsByDay]]:
     """Compute the features of every user in the window."""
-    yield from _selected_outputs(context, build.make_features(warehouse.context, days_of_run(context.run.tags)))
+    with retry_unreachable_engine(context):
+        rows = build.make_features(warehouse.context, days_of_run(context.run.tags))
+    yield from _selected_outputs(context, rows)
 
 
 @dg.multi_asset(
@@ -176,7 +186,7 @@ def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) ->
     can_subset=True,
     group_name="segmentation",
     name=PipelineStage.SEGMENTATION.value,
-    partitions_def=SNAPSHOT_DAYS,
+    partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
 def segmentation(
@@ -186,7 +196,8 @@ def segmentation(
     feature_catalog: RowsByDay,
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Find groups of users who behave alike, and measure how reliable they are."""
-    rows = build.make_segmentation(warehouse.context, user_features, feature_catalog)
+    with retry_unreachable_engine(context):
+        rows = build.make_segmentation(warehouse.context, user_features, feature_catalog)
     if "user_embeddings" in context.op_execution_context.selected_output_names:
         context.add_output_metadata(map_metadata(rows), output_name="user_embeddings")
     _add_choice_metadata(context, rows)
@@ -198,7 +209,7 @@ def segmentation(
     kinds={"duckdb"},
     description=tables.CLUSTER_EVIDENCE.comment,
     name=PipelineStage.EVIDENCE.value,
-    partitions_def=SNAPSHOT_DAYS,
+    partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
 def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_clusters: RowsByDay) -> RowsByDay:
@@ -211,7 +222,7 @@ def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_
     can_subset=True,
     group_name="insights",
     name=PipelineStage.INSIGHTS.value,
-    partitions_def=SNAPSHOT_DAYS,
+    partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
 def insights(
@@ -226,8 +237,15 @@ def insights(
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
     inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities)
-    rows, warnings = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
-    for warning in warnings:
+    written = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
+    for warning in written.warnings:
         logger.warning(warning)
         context.log.warning(warning)
-    yield from _selected_outputs(context, rows)
+    if written.provider_is_down and (request := retry_later(context)):
+        raise request
+    if "clusters" in context.op_execution_context.selected_output_names:
+        context.add_output_metadata(size_metadata(written.rows), output_name="clusters")
+    yield from _selected_outputs(context, written.rows)
+
+
+ALL: list[dg.AssetsDefinition] = [ingest, features, segmentation, cluster_evidence, insights]

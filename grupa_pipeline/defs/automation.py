@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from grupa_pipeline.defs import assets
+from grupa_pipeline.defs import assets, code_server
+from grupa_pipeline.defs.partitions import first_day
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import inbox
@@ -50,8 +52,10 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that ingests logs from the inbox and then requests the snapshot of the last day of the events.
 
     Its cursor is an `InboxPhase`, which the app reads from the ticks, and on a second line the state of each file in the inbox:
-    a file is taken that this tick and the one before saw in the same state.
+    a file is taken that this tick and the one before saw in the same state. Where events begin before
+    the partitions do, it has the code location loaded again before a snapshot is requested.
     """
+    loaded_first_day = first_day(settings)
 
     @dg.sensor(
         jobs=[ingest_job, snapshot_job],
@@ -70,6 +74,8 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         if request := _ingest_request(settings, arrivals, _seen_before(context.cursor), states):
             return dg.SensorResult(run_requests=[request], cursor=cursor(InboxPhase.INGESTING))
         phase = InboxPhase.from_cursor(context.cursor)
+        if first_day(settings) < loaded_first_day:
+            return dg.SensorResult(skip_reason=_reload(loaded_first_day), cursor=cursor(phase))
         if phase is not InboxPhase.INGESTING:
             return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE, arrivals), cursor=cursor(phase))
         if _is_ingesting(context.instance):
@@ -89,6 +95,8 @@ def next_snapshot(context: SnapshotContext) -> dg.RunRequest | InboxPhase:
     day = publication.last_day()
     if day is None:
         return InboxPhase.NO_EVENTS
+    if day < first_day(context.settings):
+        return InboxPhase.BEFORE_FIRST_DAY
     input_sha256 = context.input_sha256(day)
     if _segmented_input(publication, day.isoformat()) == input_sha256:
         return InboxPhase.UP_TO_DATE
@@ -99,6 +107,7 @@ _SKIP_REASONS = {
     InboxPhase.IDLE: "The inbox is empty.",
     InboxPhase.INGESTING: "The logs are being ingested.",
     InboxPhase.NO_EVENTS: "No events have been accepted yet: run `grupa run LOG.csv`, or put a log into the inbox.",
+    InboxPhase.BEFORE_FIRST_DAY: "All accepted events lie before GRUPA_FIRST_DAY.",
     InboxPhase.UP_TO_DATE: "The last day of the accepted events is segmented already from the same input.",
 }
 
@@ -108,6 +117,14 @@ def _skip(phase: InboxPhase, arrivals: inbox.Arrivals | None = None) -> dg.SkipR
     if not waiting:
         return dg.SkipReason(_SKIP_REASONS[phase])
     return dg.SkipReason(" ".join(f"{name} waits: {reason}." for name, reason in waiting.items()))
+
+
+def _reload(loaded_first_day: date) -> dg.SkipReason:
+    """Have this code location loaded again, because events were accepted of days before its first partition."""
+    what = f"Events of days before {loaded_first_day} were accepted, so the days of the snapshots are loaded again"
+    if code_server.request_reload():
+        return dg.SkipReason(f"{what}.")
+    return dg.SkipReason(f"{what} when this code location is: press Reload beside it under Deployment.")
 
 
 def _states(folder: Path, arrivals: inbox.Arrivals) -> dict[str, str]:

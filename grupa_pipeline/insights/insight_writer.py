@@ -34,12 +34,14 @@ class Insights:
         insights: Columns of `cluster_insights` without snapshot_date.
         calls: Columns of `llm_calls` without snapshot_date.
         warnings: Sentences to show to the user.
+        provider_is_down: Whether the provider answered nothing of what it was asked, for reasons that may pass.
     """
 
     names: pd.DataFrame
     insights: pd.DataFrame
     calls: pd.DataFrame
     warnings: list[str]
+    provider_is_down: bool = False
 
 
 def write_insights(
@@ -89,11 +91,12 @@ def write_insights(
 
 @dataclass(frozen=True)
 class _RequestedTexts:
-    """The model's texts, the calls made for them (rows of `llm_calls`), and warnings."""
+    """The model's texts, the calls made for them (rows of `llm_calls`), warnings, and whether its provider is down."""
 
     texts: ModelTexts
     calls: list[dict[str, Any]]
     warnings: list[str]
+    provider_is_down: bool = False
 
 
 def _request_missing_texts(
@@ -127,7 +130,8 @@ def _request_missing_texts(
         warnings.append(
             f"Rules wrote for {len(written.reasons)} of {len(missing)} clusters that were asked about: {first}."
         )
-    return _RequestedTexts(written, sorted(client.calls, key=lambda call: call["cluster_id"] or ""), warnings)
+    calls = sorted(client.calls, key=lambda call: call["cluster_id"] or "")
+    return _RequestedTexts(written, calls, warnings, client.provider_is_down)
 
 
 def _write_missing_texts(
@@ -223,4 +227,5 @@ def _to_rows(
         insights=pd.DataFrame(rows, columns=list(INSIGHT_COLUMNS)),
         calls=pd.DataFrame(requested.calls, columns=call_columns),
         warnings=requested.warnings,
+        provider_is_down=requested.provider_is_down,
     )

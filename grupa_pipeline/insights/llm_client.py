@@ -90,6 +90,13 @@ class LlmClient:
         self._questions = 0
         self._tokens = 0
         self._stop_reason: str | None = None
+        self._responses = 0
+        self._passing_failures = 0
+
+    @property
+    def provider_is_down(self) -> bool:
+        """Whether nothing came back of what was asked, for reasons that may pass: no connection, no answer in time, overload."""
+        return self._passing_failures > 0 and not self._responses
 
     def ask(
         self, messages: Messages, schema: Mapping[str, Any], parse: ReplyParser[T], *, cluster_id: str | None
@@ -161,11 +168,11 @@ class LlmClient:
                 wait = self._limits.backoff_seconds * 2**attempt
             if wait >= self._seconds_left():
                 reason = f"{failure.reason}; it could be asked again after {wait:.0f} seconds, when this run is over"
-                return CallFailure(FailureKind.STOP, reason, failure.outcome)
+                return CallFailure(FailureKind.STOP, reason, failure.outcome, may_pass=True)
             if attempt + 1 < self._limits.attempts and self._stop_reason is None:
                 time.sleep(wait)
         reason = f"{failure.reason}, {self._limits.attempts} times"
-        return CallFailure(FailureKind.FINAL, reason, failure.outcome)
+        return CallFailure(FailureKind.FINAL, reason, failure.outcome, may_pass=True)
 
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()
@@ -197,6 +204,8 @@ class LlmClient:
         with self._lock:
             self.calls.append(row)
             self._tokens += tokens
+            self._responses += response is not None
+            self._passing_failures += failure is not None and failure.may_pass
 
 
 def _failure_of(response: ModelResponse) -> CallFailure | None:

@@ -74,12 +74,14 @@ class CallFailure:
         reason: A sentence without secrets.
         outcome: Value for `llm_calls`.
         retry_after: Seconds to wait as requested by the provider; None without a request.
+        may_pass: Whether the question was given up for now only: asked later, it may be answered.
     """
 
     kind: FailureKind
     reason: str
     outcome: CallOutcome = CallOutcome.ERROR
     retry_after: float | None = None
+    may_pass: bool = False
 
 
 class ChatModel:

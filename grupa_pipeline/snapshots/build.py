@@ -36,6 +36,21 @@ AssetTables = dict[str, dict[date, pa.Table]]
 """Rows of the tables of one asset, by table name and snapshot."""
 
 
+@dataclass(frozen=True)
+class WrittenInsights:
+    """The tables of the insights, and how their texts were written.
+
+    Attributes:
+        rows: The tables of each day.
+        warnings: Sentences to show to the user.
+        provider_is_down: Whether the model's provider answered nothing of what it was asked, for reasons that may pass.
+    """
+
+    rows: AssetTables
+    warnings: list[str]
+    provider_is_down: bool
+
+
 def make_features(context: SnapshotContext, days: Iterable[date]) -> AssetTables:
     """`user_features` and `feature_catalog` of each day, from the events in its window."""
     rows: AssetTables = {}
@@ -143,9 +158,10 @@ def make_insights(
     identities: RowsByDay,
     *,
     base_url: str | None = None,
-) -> tuple[AssetTables, list[str]]:
-    """`clusters`, `cluster_insights` and `llm_calls` of each day, and warnings about how the texts were written."""
+) -> WrittenInsights:
+    """`clusters`, `cluster_insights` and `llm_calls` of each day."""
     rows: AssetTables = {}
+    provider_is_down = False
     warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
     before: pd.DataFrame | None = None
     for day in sorted(evidence):
@@ -165,6 +181,7 @@ def make_insights(
         )
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings
+        provider_is_down |= insights.provider_is_down
         _add(
             rows,
             day,
@@ -174,7 +191,7 @@ def make_insights(
                 tables.LLM_CALLS: insights.calls,
             },
         )
-    return rows, warnings
+    return WrittenInsights(rows, warnings, provider_is_down)
 
 
 def _describe(

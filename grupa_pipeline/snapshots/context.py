@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from grupa_pipeline.event_catalog.roles import Roles
-from grupa_pipeline.settings import DUCKDB, Settings
+from grupa_pipeline.setting_values import DUCKDB
+from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.publication import Publication
 
 

@@ -87,6 +87,8 @@ class InboxPhase(StrEnum):
     """An ingest run was requested; when it has ended, a snapshot is due."""
     NO_EVENTS = "no_events"
     """Logs were ingested, and no event has ever been accepted."""
+    BEFORE_FIRST_DAY = "before_first_day"
+    """Logs were ingested, and all accepted events lie before `GRUPA_FIRST_DAY`."""
     UP_TO_DATE = "up_to_date"
     """Logs were ingested, and the snapshot of the last day of the events has the same input."""
 

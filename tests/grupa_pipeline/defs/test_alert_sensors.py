@@ -5,6 +5,7 @@ from threading import Thread
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from grupa_pipeline.defs import alert_sensors
 from grupa_pipeline.settings import SettingError, Settings
@@ -70,7 +71,7 @@ def there() -> dg.AssetCheckResult:
 def tick(hook: Hook, instance: dg.DagsterInstance, asset: dg.AssetsDefinition, checks: list) -> None:
     """Materialise `asset`, and have both sensors look at the run, as the daemon does."""
     result = dg.materialize([asset, *checks], instance=instance, raise_on_error=False)
-    report_runs, report_checks = alert_sensors.webhook_sensors(Settings(webhook=hook.address))
+    report_runs, report_checks, _ = alert_sensors.webhook_sensors(Settings(webhook=hook.address))
     event = result.get_run_failure_event() if not result.success else result.get_run_success_event()
     context = dg.build_run_status_sensor_context(
         sensor_name="s", dagster_instance=instance, dagster_run=result.dagster_run, dagster_event=event
@@ -119,3 +120,34 @@ def test_without_a_webhook_there_is_no_sensor_and_a_wrong_one_is_refused() -> No
     assert alert_sensors.webhook_sensors(Settings()) == []
     with pytest.raises(SettingError, match="GRUPA_WEBHOOK"):
         alert_sensors.webhook_sensors(Settings(webhook="file:///etc/passwd"))
+
+
+def change_freshness(instance: dg.DagsterInstance, table: str, state: FreshnessState) -> None:
+    """Store a state as Dagster's daemon does when it finds that it has changed."""
+    change = FreshnessStateChange(
+        key=dg.AssetKey(table), new_state=state, previous_state=FreshnessState.PASS, state_change_timestamp=0.0
+    )
+    instance._report_runless_asset_event(change)
+
+
+def test_tables_that_nothing_makes_any_more_are_reported_once(hook: Hook) -> None:
+    *_, report = alert_sensors.webhook_sensors(Settings(webhook=hook.address, stale_days=3))
+
+    def look(cursor: str | None) -> str | None:
+        result = report(dg.build_sensor_context(instance=instance, cursor=cursor))
+        assert isinstance(result, dg.SensorResult)
+        return result.cursor
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        change_freshness(instance, "events", FreshnessState.PASS)
+        cursor = look(None)
+        assert hook.messages == []
+        change_freshness(instance, "events", FreshnessState.FAIL)
+        cursor = look(look(cursor))
+        [message] = hook.messages
+        assert message["overdue"] == ["events"] and "3 days" in message["text"]
+        change_freshness(instance, "events", FreshnessState.PASS)
+        cursor = look(cursor)
+        change_freshness(instance, "events", FreshnessState.FAIL)
+        look(cursor)
+    assert len(hook.messages) == 2

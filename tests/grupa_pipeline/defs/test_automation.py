@@ -2,18 +2,21 @@
 
 import os
 import time
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from grupa_pipeline.definitions import build_defs
+from grupa_pipeline.defs import code_server
 from grupa_pipeline.defs.automation import next_snapshot
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
 from sample_data.generate import END, write_log
+from tests.grupa_pipeline import ingested_logs
 from tests.grupa_pipeline.defs.test_pipeline import QUIET
 
 
@@ -65,6 +68,32 @@ def test_a_file_in_the_inbox_is_ingested_once_and_segmented(settings: Settings) 
         assert third.skip_reason and third.cursor == InboxPhase.IDLE
     files = Publication(settings.warehouse).query("SELECT file_name FROM ingested_files").to_pylist()
     assert files == [{"file_name": "log.csv"}]
+
+
+@pytest.mark.slow
+def test_a_log_of_earlier_days_reloads_the_partitions_before_its_snapshot(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[bool] = []
+    monkeypatch.setattr(code_server, "request_reload", lambda: requests.append(True) or True)
+    loaded = build_defs(settings)  # when the warehouse was empty: partitions begin today
+    early = ingested_logs.log(settings.inbox / "early.csv", "a,2025-06-01 10:00:00,login", "a,2025-06-03 10:00:00,x")
+    os.utime(early, (0, 0))
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def look(defs: dg.Definitions, cursor: str) -> dg.SensorResult:
+            result = defs.resolve_sensor_def("inbox_sensor")(dg.build_sensor_context(instance=instance, cursor=cursor))
+            assert isinstance(result, dg.SensorResult)
+            return result
+
+        loaded.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=QUIET)
+        waiting = look(loaded, InboxPhase.INGESTING.value)
+        assert requests and waiting.cursor == InboxPhase.INGESTING
+        assert waiting.skip_reason and "before" in (waiting.skip_reason.skip_message or "")
+        [request] = look(build_defs(settings), waiting.cursor).run_requests or ()
+        assert (request.partition_key, len(requests)) == ("2025-06-03", 1)
+        begins_later = Settings(warehouse=settings.warehouse, first_day=date(2025, 6, 4))
+        assert next_snapshot(SnapshotContext(begins_later)) is InboxPhase.BEFORE_FIRST_DAY
 
 
 @pytest.mark.slow

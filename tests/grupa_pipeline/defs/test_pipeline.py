@@ -285,6 +285,18 @@ def test_an_empty_warehouse_and_impossible_days_are_refused(tmp_path: Path, few:
         run(few[0], as_of=date(1969, 12, 31))
 
 
+def test_a_log_of_earlier_days_is_taken_by_the_same_process(tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path / "warehouse")
+    run(settings, [ingested_logs.log(tmp_path / "late.csv", "a,2025-06-10 10:00:00,login")])
+    with pytest.raises(UnusableInputError, match=r"--as-of 2025-06-01 is before the first accepted event"):
+        run(settings, as_of=date(2025, 6, 1))
+    early = ingested_logs.log(tmp_path / "early.csv", "a,2025-06-01 10:00:00,login")
+    assert run(settings, [early], as_of=date(2025, 6, 1)).snapshot_date == date(2025, 6, 1)
+    begins_later = Settings(warehouse=settings.warehouse, first_day=date(2025, 6, 11))
+    with pytest.raises(UnusableInputError, match="GRUPA_FIRST_DAY"):
+        run(begins_later)
+
+
 def test_a_failed_step_is_reported_in_a_sentence(few: tuple[Settings, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> pa.Table:
         raise OSError(28, "No space left on device")

@@ -8,6 +8,7 @@ import pytest
 
 from grupa_pipeline import tables
 from grupa_pipeline.insights.insight_writer import Insights
+from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
@@ -186,3 +187,11 @@ def test_calls_record_what_was_sent_and_what_came_back(openai_key: None) -> None
         assert "BEGIN DATA" in call["prompt"]
         assert json.loads(call["response"])
         assert (call["input_tokens"], call["output_tokens"], call["outcome"]) == (100, 20, CallOutcome.OK)
+
+
+@pytest.mark.parametrize(("answer", "is_down"), [("503", True), ("drop", True), ("401", False), ("good", False)])
+def test_a_provider_that_answers_nothing_for_now_is_told_apart(answer: str, is_down: bool, openai_key: None) -> None:
+    with ModelServer(otherwise=answer) as server:
+        insights = contexts.write(llm=MODEL, base_url=server.openai_url, limits=CallLimits(attempts=1))
+    assert insights.provider_is_down is is_down
+    assert not insights.insights.empty
