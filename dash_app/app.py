@@ -1,6 +1,7 @@
 """Creates the Dash app: layout, callbacks, routes, protection. Does no work at import."""
 
 import logging
+from functools import partial
 from threading import Thread
 
 from dash import Dash, set_props
@@ -14,6 +15,7 @@ from dash_app.data.database import Database
 from dash_app.planning.brief import write_brief
 from dash_app.roadmap.store import Roadmap
 from dash_app.server import auth, downloads, index_page, newest_snapshot, security
+from dash_app.server.url_prefix import UrlPrefix
 from dash_app.server.warmup import warm_up
 from dash_app.services import Services
 from dash_app.uploads import routes
@@ -42,14 +44,16 @@ def _assemble(services: Services) -> Dash:
         __name__,
         title="Grupa",
         update_title="",
+        requests_pathname_prefix=settings.url_prefix,
+        routes_pathname_prefix="/",
         suppress_callback_exceptions=True,
         serve_locally=True,
         add_log_handler=False,
         enable_mcp=False,
         on_error=report_error,
     )
-    app.index_string = index_page.INDEX
-    app.layout = shell(people_sign_in=settings.users_file is not None)
+    app.index_string = index_page.document(settings.url_prefix)
+    app.layout = partial(shell, people_sign_in=settings.users_file is not None)
     for module in (navigation, clusters, dialog, planner, roadmap, history, data):
         module.register(app, services)
     index_page.register(app.server)
@@ -58,6 +62,8 @@ def _assemble(services: Services) -> Dash:
     newest_snapshot.register(app.server, services)
     security.protect(app, hosts=settings.hosts)
     auth.require_user(app.server, settings)
+    if settings.url_prefix != "/":
+        app.server.wsgi_app = UrlPrefix(app.server.wsgi_app, settings.url_prefix)
     return app
 
 

@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         return self.warehouse / "inbox"
 
     @property
+    def dagster_prefix(self) -> str:
+        """Path under which a proxy serves Dagster's UI, without a slash at its end; empty where the app has no prefix."""
+        return f"{self.url_prefix}dagster" if self.url_prefix != "/" else ""
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own storage: in the warehouse, unless `DAGSTER_HOME` is set."""
         return self.own_dagster_home or self.warehouse / ".dagster"

@@ -55,19 +55,24 @@
     return { color: ownColor || colors[trace.meta], opacity: trace.meta || trace.marker.coloraxis ? 0.8 : 0.45 };
   };
 
+  /* Below a proxy's path (`root`, such as /grupa), pages have it in front in the address bar; inside, they go without. */
+  const pageOf = (pathname, root) => (root && (pathname === root || pathname.startsWith(`${root}/`)) ? pathname.slice(root.length) || "/" : pathname);
+
   /* Links keep the snapshot, and the one of this page is marked. */
-  const railLinks = ({ path, snapshot }, ids) => [
-    ids.map((id) => id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
+  const railLinks = ({ path, snapshot }, ids, root = "") => [
+    ids.map((id) => root + id.path + (snapshot ? `?snapshot=${encodeURIComponent(snapshot)}` : "")),
     ids.map((id) => (id.path === path ? "rail-link here" : "rail-link")),
   ];
 
   if (typeof module === "object" && module.exports) {
-    module.exports = { changedSearch, idOf, lastClicked, railLinks, roomFor, same, thinOutline, traceLook };
+    module.exports = { changedSearch, idOf, lastClicked, pageOf, railLinks, roomFor, same, thinOutline, traceLook };
     return;
   }
 
   /* This file runs before Dash's own scripts, which keep what is already there. */
   const own = (window.dash_clientside = window.dash_clientside || {});
+  const root = JSON.parse(document.getElementById("_dash-config").textContent).requests_pathname_prefix.replace(/\/$/, "");
+  own.grupaAddress = (path) => root + path;
   const unchanged = () => own.no_update;
   const unless = (value, current) => (same(value, current) ? unchanged() : value);
   const address = (changes, search) => unless(changedSearch(changes, search), search || "");
@@ -279,7 +284,8 @@
 
   own.grupa = {
     /* The address, taken apart; each part changes only when it says something else. */
-    read_address: (path, search, names, saved, where, selection, planning) => {
+    read_address: (pathname, search, names, saved, where, selection, planning) => {
+      const path = pathname && pageOf(pathname, root);
       const asked = paramsOf(search);
       if (path && path !== "/data") setUpPlotly();
       /* A saved plan shows on the roadmap only: other pages need not be built again. */
@@ -401,11 +407,11 @@
       const plan = rows[0].plan_id;
       if (what === "open") return [unchanged(), address({ plan }, search)];
       if (what === "duplicate" || what === "remove") return [{ what, plan, at: Date.now() }, unchanged()];
-      window.open(`/export/plan/${encodeURIComponent(plan)}/${what}.json`, "_blank");
+      window.open(`${root}/export/plan/${encodeURIComponent(plan)}/${what}.json`, "_blank");
       return [unchanged(), unchanged()];
     },
 
-    rail: (where, ids) => (where ? railLinks(where, ids) : [ids.map(unchanged), ids.map(unchanged)]),
+    rail: (where, ids) => (where ? railLinks(where, ids, root) : [ids.map(unchanged), ids.map(unchanged)]),
 
     /* Light and dark: what was chosen before, else what the system asks for. */
     scheme: (stored) => {

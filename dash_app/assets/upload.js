@@ -31,7 +31,7 @@
   };
 
   const announce = async (file) => {
-    const answer = await fetch("/uploads", {
+    const answer = await fetch(own.grupaAddress("/uploads"), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ name: file.name, size: file.size }),
@@ -55,7 +55,7 @@
       request.onload = () => (request.status === 200 ? done() : failed(new Error(refusalReason(request.responseText, `${file.name} was refused by the server (${request.status}).`))));
       request.onerror = () => failed(new Error(`${file.name} did not arrive: the connection broke. Nothing of it was stored; drop it again.`));
       request.onabort = () => failed(new Error(`${file.name} was stopped; nothing of it was stored.`));
-      request.open("PUT", `/uploads/${token}`);
+      request.open("PUT", own.grupaAddress(`/uploads/${token}`));
       request.setRequestHeader("Content-Type", "application/octet-stream");
       move(0);
       request.send(file);

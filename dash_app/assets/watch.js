@@ -34,7 +34,7 @@
 
   const look = async () => {
     if (document.hidden || signedOut) return;
-    const answer = await window.fetch("/news").catch(() => null);
+    const answer = await window.fetch(own.grupaAddress("/news")).catch(() => null);
     if (!answer || !answer.ok) return;
     const { made, day } = await answer.json();
     if (isNews(seen, made)) notify(`The snapshot of ${day} has been published.`, "Show it", location.pathname);

@@ -7,6 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
+from dash_app.components.addresses import address
 from dash_app.data.snapshot import Cluster
 from dash_app.figures.colors import look
 
@@ -116,7 +117,7 @@ def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *
     if undo:
         undo_id = {"type": "undo", "what": undo[0], "plan": undo[1]}
         if undo[0] == "remove":
-            back.append(dcc.Link("Show it", href="/roadmap", className="link"))
+            back.append(dcc.Link("Show it", href=address("/roadmap"), className="link"))
         back.append(html.Button("Undo", id=undo_id, className="link", n_clicks=0))
     if reopen:
         reopen_id = {"type": "open-plan", "plan": reopen}

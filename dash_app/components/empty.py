@@ -4,6 +4,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app.components import elements
+from dash_app.components.addresses import address
 
 
 def no_warehouse() -> Component:
@@ -13,7 +14,7 @@ def no_warehouse() -> Component:
         "Grupa finds groups of users in an event log: a CSV with the columns user_id, timestamp and action (metadata is optional).",
         html.P(
             [
-                dcc.Link("Drop a log on the Data page", href="/data"),
+                dcc.Link("Drop a log on the Data page", href=address("/data")),
                 ", or run ",
                 html.Code("grupa run LOG.csv"),
                 " in a terminal.",
@@ -26,14 +27,18 @@ def no_warehouse() -> Component:
 def no_such_snapshot() -> Component:
     """The address names a day that has no snapshot."""
     return _page(
-        "There is no snapshot of that day", "Choose another one.", html.P(dcc.Link("Show the newest", href="/"))
+        "There is no snapshot of that day",
+        "Choose another one.",
+        html.P(dcc.Link("Show the newest", href=address("/"))),
     )
 
 
 def no_such_page() -> Component:
     """The address names no page."""
     return _page(
-        "There is no such page", "The address may be misspelt.", html.P(dcc.Link("Go to the clusters", href="/"))
+        "There is no such page",
+        "The address may be misspelt.",
+        html.P(dcc.Link("Go to the clusters", href=address("/"))),
     )
 
 

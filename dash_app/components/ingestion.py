@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements
+from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.html_tables import log_table
 from dash_app.data.files import LogFile
@@ -41,7 +42,7 @@ def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Componen
         shown.append(elements.notice("The run failed", progress.message, *retry, kind="error"))
     elif progress.state is PipelineState.DONE and progress.day:
         text = f"The snapshot of {formatting.day(date.fromisoformat(progress.day))} is published. "
-        link = dcc.Link("See its clusters", href=f"/?snapshot={progress.day}")
+        link = dcc.Link("See its clusters", href=address(f"/?snapshot={progress.day}"))
         shown.append(html.P([text, link], role="status"))
     elif progress.message:
         shown.append(html.P(progress.message, role="status"))
@@ -113,7 +114,7 @@ def _file_row(file: LogFile) -> Component:
     if file.rows_rejected:
         rejected = html.A(
             f"{rejected}, download",
-            href=f"/export/rejected/{file.file_sha256}.csv",
+            href=address(f"/export/rejected/{file.file_sha256}.csv"),
             download="",
             **aria(label=f"Download the {rejected} rejected rows of {file.file_name}"),
         )

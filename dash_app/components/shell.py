@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements
+from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.auth.login import SIGN_OUT
@@ -112,7 +113,7 @@ def _rail() -> Component:
     links = [
         dcc.Link(
             [elements.icon(picture), html.Span(label)],
-            href=path,
+            href=address(path),
             id={"type": "rail", "path": path},
             className="rail-link",
         )
@@ -126,7 +127,7 @@ def _rail() -> Component:
 
 
 def _header(people_sign_in: bool) -> Component:
-    leave = html.Form(html.Button("Sign out", type="submit", className="link"), action=SIGN_OUT, method="post")
+    leave = html.Form(html.Button("Sign out", type="submit", className="link"), action=address(SIGN_OUT), method="post")
     return html.Header(
         [
             html.Div(id="header-facts", className="header-facts"),
@@ -141,7 +142,7 @@ def _header(people_sign_in: bool) -> Component:
 def _news() -> Component:
     """The notice that `watch.js` shows: a newer snapshot, or a session that has ended."""
     later = html.Button(elements.icon("close"), id="news-later", className="bare", **aria(label="Dismiss"))
-    content = [html.Span(id="news-words"), html.A(id="news-go", href="/", className="link"), later]
+    content = [html.Span(id="news-words"), html.A(id="news-go", href=address("/"), className="link"), later]
     return html.Div(html.Div(content, id="news", className="toast", hidden=True), className="news", role="status")
 
 

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import cluster as cluster_components
 from dash_app.components import empty, overview
+from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import versus
 from dash_app.data import users
@@ -56,7 +57,7 @@ def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
 
 def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
     """What the panel shows when `cluster` is open."""
-    export = f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}"
+    export = address(f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}")
     return cluster_components.open_card(cluster, snapshot.clusters, export)
 
 

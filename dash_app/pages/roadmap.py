@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements, plans
+from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.data.history import ClusterLabels
 from dash_app.data.snapshot import Feature, Snapshot, metric_label
@@ -44,7 +45,7 @@ def page(
                 "No test is planned yet",
                 "Open a cluster, read what hurts its users, and press “Plan test” on a recommendation:"
                 " the plan opens filled in and sized.",
-                html.P(dcc.Link("Go to the clusters", href="/")),
+                html.P(dcc.Link("Go to the clusters", href=address("/"))),
             ),
             className="empty",
         )
@@ -69,9 +70,12 @@ def page(
 
 def _exports() -> Component:
     kinds = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
-    links = [html.A(words, href=f"/export/roadmap.{kind}", className="button", download="") for kind, words in kinds]
+    links = [
+        html.A(words, href=address(f"/export/roadmap.{kind}"), className="button", download="") for kind, words in kinds
+    ]
     return html.Div(
-        [*links, html.A("Print", href="/print/roadmap", target="_blank", className="button")], className="exports"
+        [*links, html.A("Print", href=address("/print/roadmap"), target="_blank", className="button")],
+        className="exports",
     )
 
 

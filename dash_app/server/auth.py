@@ -3,16 +3,12 @@
 Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every route but the health endpoint.
 """
 
-import hmac
-from ipaddress import ip_address
-
 from flask import Flask, Response, abort, g, request
 
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
+from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
 from grupa_pipeline.settings import Settings
 
-PROXY_SECRET_HEADER = "X-Grupa-Proxy-Secret"  # noqa: S105 - a header's name
-PROXY_HEADERS = ("X-Forwarded-User", "X-Remote-User")
 LOCAL_USER = "local user"
 _OPEN_PATHS = frozenset({"/healthz"})
 
@@ -26,7 +22,7 @@ def require_user(server: Flask, settings: Settings) -> None:
     if settings.trust_proxy:
         server.before_request(lambda: _authenticate_by_proxy(settings))
     elif settings.users_file:
-        login = LoginGate(settings.users_file, settings.warehouse)
+        login = LoginGate(settings.users_file, settings.warehouse, settings.url_prefix)
         server.before_request(lambda: _authenticate_by_session(login, settings))
 
 
@@ -38,43 +34,17 @@ def current_user() -> str:
 def _authenticate_by_proxy(settings: Settings) -> None:
     if request.path in _OPEN_PATHS:
         return
-    secret = request.headers.get(PROXY_SECRET_HEADER, "")
-    if settings.proxy_secret and not hmac.compare_digest(secret.encode(), settings.proxy_secret.encode()):
-        abort(401, f"The proxy must send the secret of GRUPA_PROXY_SECRET in {PROXY_SECRET_HEADER} (docs/security.md).")
-    if settings.proxy_addresses and not _is_proxy(settings):
-        abort(401, "This address is none of GRUPA_PROXY_ADDRESSES: open the app through its proxy.")
-    user = proxy_user([request.headers[name] for name in PROXY_HEADERS if name in request.headers])
-    if user is None:
-        abort(401, f"The proxy sent no user name: it must set {' or '.join(PROXY_HEADERS)} (docs/security.md).")
-    g.user = user
-
-
-def proxy_user(values: list[str]) -> str | None:
-    """The user name in a proxy's headers; None when there is none, or two that differ: one may be the client's own."""
-    names = {_text(value) for value in values}
-    if len(names) != 1:
-        return None
-    name = names.pop()
-    return name if 0 < len(name) <= 80 and name.isprintable() and "," not in name else None
-
-
-def _is_proxy(settings: Settings) -> bool:
-    """Whether the request comes from an address of `GRUPA_PROXY_ADDRESSES`."""
-    return any(ip_address(request.remote_addr or "0.0.0.0") in network for network in settings.proxy_addresses)  # noqa: S104
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        g.user = signed_in_user(headers, request.remote_addr or "", settings)
+    except ProxyError as error:
+        abort(401, str(error))
 
 
 def _client_address(settings: Settings) -> str:
     """The client's address: what a known proxy names last, else the connection's."""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return forwarded if forwarded and _is_proxy(settings) else request.remote_addr or ""
-
-
-def _text(header: str) -> str:
-    """A header's text: servers decode headers as Latin-1, proxies write UTF-8."""
-    try:
-        return header.encode("latin-1").decode("utf-8").strip()
-    except UnicodeError:
-        return header.strip()
+    return forwarded if forwarded and is_proxy(request.remote_addr or "", settings) else request.remote_addr or ""
 
 
 def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response | None:

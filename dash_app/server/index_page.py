@@ -15,16 +15,16 @@ _MARK = (
 """The icon stands in the document itself: browsers fetch one that is a file again whenever the address changes."""
 
 # Dash would ask for these three only when it meets the first map and the first table.
-INDEX = f"""<!DOCTYPE html>
+_DOCUMENT = f"""<!DOCTYPE html>
 <html lang="en">
     <head>
         {{%metas%}}
         <title>{{%title%}}</title>
         <link rel="icon" href="data:image/svg+xml,{_MARK}">
         {{%css%}}
-        <link rel="preload" as="script" id="plotly" href="{PLOTLY}?v={plotly.__version__}">
-        <link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-graph.js">
-        <link rel="preload" as="script" href="/_dash-component-suites/dash_ag_grid/async-community.js">
+        <link rel="preload" as="script" id="plotly" href="%PREFIX%{PLOTLY[1:]}?v={plotly.__version__}">
+        <link rel="preload" as="script" href="%PREFIX%_dash-component-suites/dash/dcc/async-graph.js">
+        <link rel="preload" as="script" href="%PREFIX%_dash-component-suites/dash_ag_grid/async-community.js">
     </head>
     <body>
         {{%app_entry%}}
@@ -35,6 +35,12 @@ INDEX = f"""<!DOCTYPE html>
         </footer>
     </body>
 </html>"""
+
+
+def document(prefix: str) -> str:
+    """The document, as Dash fills it in, of an app below `prefix` (`/` or a path with a slash at each end)."""
+    return _DOCUMENT.replace("%PREFIX%", prefix)
+
 
 _ALL_AHEAD = b"//# allFunctionsCalledOnLoad\n"
 """Lets Chromium compile the whole script in the background (V8's explicit compile hints), which saves half a second."""

@@ -17,7 +17,7 @@ from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseE
 
 log = logging.getLogger(__name__)
 
-_SCRIPT = re.compile(r'"/_dash-component-suites/([^/"]+)/([^"?]+)')
+_SCRIPT = re.compile(r'/_dash-component-suites/([^/"]+)/([^"?]+)')
 
 
 def warm_up(app: Dash, services: Services) -> None:

@@ -2,7 +2,8 @@
 
 Dagster's webserver has no login and accepts mutations by GET and from any origin: any site that is open in a browser of
 this machine could start runs. So every request must name this server as its Host, come from its own pages and, where it
-may change something, be a POST of JSON. Where there is a file of users, it needs the app's session. Docs: docs/security.md.
+may change something, be a POST of JSON. Where there is a file of users, it needs the app's session. Where a proxy serves both
+below a path (`GRUPA_URL_PREFIX`) and people sign in, the proxy's names are accepted too. Docs: docs/security.md.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, AuthResponse, LoginGate
+from grupa_pipeline.auth.proxy import ProxyError, signed_in_user
 from grupa_pipeline.auth.request_guard import (
     MAX_BODY_BYTES,
     SAFE_METHODS,
@@ -45,12 +47,24 @@ class Guard:
         app: The application behind it.
         port: Port of this server, which every Host must name.
         login: The sign-in; None where there is no file of users.
+        prefix: Path in front of all of its paths, without a slash at its end.
+        proxied_hosts: Names under which a proxy serves it.
+        proxy: The settings of a proxy that signs people in: every request must hold the name of a user.
     """
 
-    def __init__(self, app: App, port: int, login: LoginGate | None = None) -> None:
-        self._app, self._login = app, login
-        form_paths = _SIGN_IN_PATHS if login else frozenset()
-        self._policy = RequestPolicy(port=port, json_only=True, form_paths=form_paths)
+    def __init__(
+        self,
+        app: App,
+        port: int,
+        login: LoginGate | None = None,
+        *,
+        prefix: str = "",
+        proxied_hosts: frozenset[str] = frozenset(),
+        proxy: Settings | None = None,
+    ) -> None:
+        self._app, self._login, self._prefix, self._proxy = app, login, prefix, proxy
+        form_paths = frozenset(f"{prefix}{path}" for path in _SIGN_IN_PATHS) if login else frozenset[str]()
+        self._policy = RequestPolicy(port=port, proxied_hosts=proxied_hosts, json_only=True, form_paths=form_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it here: a refusal, or the sign-in's own pages (websockets are closed)."""
@@ -70,7 +84,7 @@ class Guard:
         elif (body := await _read(receive, _MAX_FORM_BYTES if login else MAX_BODY_BYTES)) is None:
             await _send(AuthResponse(413, "Refused: the request is too large.\n"), "text/plain; charset=utf-8", send)
         elif login:
-            response = await asyncio.to_thread(login.respond, _auth_request(scope, headers, body))
+            response = await asyncio.to_thread(login.respond, self._auth_request(scope, headers, body))
             await _send(response, "text/html; charset=utf-8", send)
         else:
             await self._app(scope, _replay(body, receive), _framed_nowhere(send))
@@ -89,15 +103,38 @@ class Guard:
 
     def refusal(self, scope: Scope) -> Refusal | None:
         """Why a request is refused, independent of the user; None passes it on to the sign-in."""
-        query = scope["query_string"].decode("latin-1")
+        query, headers = scope["query_string"].decode("latin-1"), _headers(scope)
         is_websocket = scope["type"] == "websocket"
         method = scope.get("method", "GET")
-        return check_request(RequestHead(method, scope["path"], _headers(scope), query, is_websocket), self._policy)
+        refusal = check_request(RequestHead(method, scope["path"], headers, query, is_websocket), self._policy)
+        if refusal or self._proxy is None:
+            return refusal
+        try:
+            signed_in_user(headers, (scope.get("client") or ("",))[0], self._proxy)
+        except ProxyError as error:
+            return Refusal(401, str(error))
+        return None
 
     def _is_signed_in(self, scope: Scope, headers: Mapping[str, str]) -> bool:
         if self._login is None:
             return True
-        return scope["path"] not in _SIGN_IN_PATHS and self._login.user(headers.get("cookie", "")) is not None
+        return self._path(scope) not in _SIGN_IN_PATHS and self._login.user(headers.get("cookie", "")) is not None
+
+    def _path(self, scope: Scope) -> str:
+        """The path below the prefix."""
+        return str(scope["path"]).removeprefix(self._prefix) or "/"
+
+    def _auth_request(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> AuthRequest:
+        query = scope["query_string"].decode("latin-1")
+        return AuthRequest(
+            method=scope["method"],
+            path=self._path(scope),
+            target=self._path(scope) + (f"?{query}" if query else ""),
+            cookies=headers.get("cookie", ""),
+            form=dict(parse_qsl(body.decode("utf-8", "replace"))),
+            address=(scope.get("client") or ("",))[0],
+            secure=headers.get("x-forwarded-proto") == "https",
+        )
 
 
 def _framed_nowhere(send: Send) -> Send:
@@ -142,18 +179,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return receive_next
 
 
-def _auth_request(scope: Scope, headers: Mapping[str, str], body: bytes) -> AuthRequest:
-    query = scope["query_string"].decode("latin-1")
-    return AuthRequest(
-        method=scope["method"],
-        path=scope["path"],
-        target=scope["path"] + (f"?{query}" if query else ""),
-        cookies=headers.get("cookie", ""),
-        form=dict(parse_qsl(body.decode("utf-8", "replace"))),
-        address=(scope.get("client") or ("",))[0],
-    )
-
-
 async def _send(response: AuthResponse, content_type: str, send: Send) -> None:
     body = response.body.encode()
     fields = {
@@ -168,13 +193,32 @@ async def _send(response: AuthResponse, content_type: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def guarded(app: App, port: int, settings: Settings) -> Guard:
+    """The UI behind the guard that `settings` ask for.
+
+    Raises:
+        AccountsError: The file of users cannot be used.
+    """
+    prefix, login = settings.dagster_prefix, None
+    if settings.users_file:  # one sign-in opens both: the session is that of the app
+        login = LoginGate(settings.users_file, settings.warehouse, f"{prefix}/", cookie_path=settings.url_prefix)
+    is_proxied = bool(prefix and (settings.users_file or settings.trust_proxy))
+    return Guard(
+        app,
+        port,
+        login,
+        prefix=prefix,
+        proxied_hosts=frozenset(settings.hosts) if is_proxied else frozenset(),
+        proxy=settings if is_proxied and settings.trust_proxy else None,
+    )
+
+
 def main() -> None:
     """Serve the UI of the instance at `DAGSTER_HOME` until the process is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     settings = Settings.from_env()
-    login = LoginGate(settings.users_file, settings.warehouse) if settings.users_file else None
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -184,10 +228,10 @@ def main() -> None:
     with DagsterInstance.get() as instance:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
-            app = create_app_from_workspace_process_context(context)
+            app = create_app_from_workspace_process_context(context, path_prefix=settings.dagster_prefix)
             log_configuration = log_config(settings.log_format)
             uvicorn.run(
-                Guard(app, port, login), host=HOST, port=port, log_level="warning", log_config=log_configuration
+                guarded(app, port, settings), host=HOST, port=port, log_level="warning", log_config=log_configuration
             )
 
 

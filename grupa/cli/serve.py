@@ -42,7 +42,10 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
     try:
         _announce(
             processes,
-            {"the app": f"http://{_address(host, port)}/", "Dagster's UI": f"http://127.0.0.1:{dagster_port}/"},
+            {
+                "the app": f"http://{_address(host, port)}{settings.url_prefix}",
+                "Dagster's UI": f"http://127.0.0.1:{dagster_port}{settings.dagster_prefix}/",
+            },
         )
         return _watch(processes)
     except KeyboardInterrupt:

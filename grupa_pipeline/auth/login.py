@@ -26,7 +26,7 @@ _PAGE = Template(f"""<!doctype html>
 <style>body{{{_STYLE}}}label,input,button{{display:block;width:100%;box-sizing:border-box;font:inherit}}
 input,button{{padding:.5rem;margin:.25rem 0 1rem}}.wrong{{color:light-dark(#b3261e,#ff8a80)}}</style>
 <main><h1>Sign in to Grupa</h1>$message
-<form method="post" action="{SIGN_IN}"><input type="hidden" name="to" value="$to">
+<form method="post" action="$action"><input type="hidden" name="to" value="$to">
 <label for="name">Name</label>
 <input id="name" name="name" required maxlength="64" autocomplete="username" autocapitalize="none" autofocus>
 <label for="password">Password</label>
@@ -74,12 +74,19 @@ class AuthResponse:
 class LoginGate:
     """Recognises sessions, and starts one for a right name and password.
 
+    Args:
+        users_file: The file of users.
+        warehouse: The folder that holds the sessions' key.
+        prefix: Path under which a proxy serves this server; the paths of requests come without it.
+        cookie_path: Path below which the session holds; default `prefix`.
+
     Raises:
         AccountsError: The file of users cannot be used.
     """
 
-    def __init__(self, users_file: Path, warehouse: Path) -> None:
+    def __init__(self, users_file: Path, warehouse: Path, prefix: str = "/", cookie_path: str | None = None) -> None:
         read_accounts(users_file)
+        self._root, self._cookie_path = prefix.rstrip("/"), cookie_path or prefix
         self._users_file = users_file
         self._sessions = Sessions(warehouse)
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
@@ -95,29 +102,44 @@ class LoginGate:
             return self._sign_in(request)
         if request.path == SIGN_OUT and request.method == "POST":
             self._sessions.end(_session(request.cookies))
-            return _redirect(SIGN_IN, _cookie("", request.secure, 0))
+            return self._redirect(SIGN_IN, "", request, 0)
         if request.path == SIGN_OUT:
             return AuthResponse(405, "Sign out with the button in the app.\n", {"Allow": "POST"})
         if request.path == SIGN_IN:
-            return _page(200, request.form.get("to", "/"))
+            return self._page(200, request.form.get("to", "/"))
         if request.from_elsewhere:
             return AuthResponse(401, _RELOAD_PAGE)
-        return _page(401, request.target if request.method == "GET" else "/")
+        return self._page(401, request.target if request.method == "GET" else "/")
 
     def _sign_in(self, request: AuthRequest) -> AuthResponse:
         name, to = request.form.get("name", "").strip(), request.form.get("to", "/")
         if seconds := self._sessions.count_attempt(name, request.address):
-            page = _page(429, to, f"Too many wrong passwords for this name; try again in {_duration(seconds)}.")
+            page = self._page(429, to, f"Too many wrong passwords for this name; try again in {_duration(seconds)}.")
             return AuthResponse(page.status, page.body, {"Retry-After": str(seconds)})
         accounts = read_accounts(self._users_file)
         with self._password_lock:
             is_right = is_password(accounts, name, request.form.get("password", ""))
         if not is_right:
-            return _page(401, to, "That name and password do not belong together.")
+            return self._page(401, to, "That name and password do not belong together.")
         self._sessions.clear_attempts(name, request.address)
-        return _redirect(
-            local_path(to), _cookie(self._sessions.begin(name, accounts[name]), request.secure, SESSION_SECONDS)
+        return self._redirect(local_path(to), self._sessions.begin(name, accounts[name]), request, SESSION_SECONDS)
+
+    def _redirect(self, path: str, session: str, request: AuthRequest, seconds: int) -> AuthResponse:
+        cookie = dump_cookie(
+            COOKIE,
+            session,
+            max_age=seconds,
+            path=self._cookie_path,
+            secure=request.secure,
+            httponly=True,
+            samesite="Strict",
         )
+        return AuthResponse(303, "", {"Location": f"{self._root}{path}", "Set-Cookie": cookie})
+
+    def _page(self, status: int, to: str, problem: str = "") -> AuthResponse:
+        message = f'<p role="alert" class="wrong">{escape(problem)}</p>' if problem else ""
+        fields = {"message": message, "to": escape(local_path(to)), "action": f"{self._root}{SIGN_IN}"}
+        return AuthResponse(status, _PAGE.substitute(fields))
 
 
 def local_path(text: str) -> str:
@@ -132,16 +154,3 @@ def _duration(seconds: int) -> str:
 
 def _session(cookies: str) -> str | None:
     return parse_cookie(cookies).get(COOKIE)
-
-
-def _cookie(value: str, secure: bool, seconds: int) -> str:
-    return dump_cookie(COOKIE, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="Strict")
-
-
-def _redirect(path: str, cookie: str) -> AuthResponse:
-    return AuthResponse(303, "", {"Location": path, "Set-Cookie": cookie})
-
-
-def _page(status: int, to: str, problem: str = "") -> AuthResponse:
-    message = f'<p role="alert" class="wrong">{escape(problem)}</p>' if problem else ""
-    return AuthResponse(status, _PAGE.substitute(message=message, to=escape(local_path(to))))

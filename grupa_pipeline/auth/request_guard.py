@@ -51,6 +51,7 @@ class RequestPolicy:
     Attributes:
         hosts: Accepted host names without ports.
         port: The port that Host must name; None accepts any.
+        proxied_hosts: Further host names, with any port: those of a proxy in front.
         allows_links: Whether a link on another site may lead to a page of this server.
         json_only: Whether every write must be JSON and GraphQL must be posted.
         form_paths: Paths that accept a form where `json_only`.
@@ -59,6 +60,7 @@ class RequestPolicy:
 
     hosts: frozenset[str] = LOCAL_HOSTS
     port: int | None = None
+    proxied_hosts: frozenset[str] = frozenset()
     allows_links: bool = False
     json_only: bool = False
     form_paths: frozenset[str] = frozenset()
@@ -86,6 +88,8 @@ def split_host(host: str) -> tuple[str, int | None]:
 
 def _check_host(request: RequestHead, policy: RequestPolicy) -> Refusal | None:
     name, port = split_host(request.headers.get("host", ""))
+    if name in policy.proxied_hosts:
+        return None
     if name not in policy.hosts or policy.port not in (None, port):
         reason = "This server answers only under its own name; open it at the address that `grupa serve` printed."
         return Refusal(421, reason)

@@ -87,6 +87,12 @@ test("links of the rail keep the snapshot and mark the page", () => {
   assert.deepEqual(grupa.railLinks({ path: "/" }, ids)[0], ["/", "/roadmap"]);
 });
 
+test("below a proxy's path links have it in front, and pages go without", () => {
+  assert.deepEqual(grupa.railLinks({ path: "/", snapshot: "" }, [{ path: "/" }, { path: "/data" }], "/grupa")[0], ["/grupa/", "/grupa/data"]);
+  assert.deepEqual(["/grupa/", "/grupa", "/grupa/data", "/data", "/grupas"].map((path) => grupa.pageOf(path, "/grupa")), ["/", "/", "/data", "/data", "/grupas"]);
+  assert.equal(grupa.pageOf("/data", ""), "/data");
+});
+
 test("values are compared by content", () => {
   assert.ok(grupa.same({ a: [1] }, { a: [1] }));
   assert.ok(!grupa.same({ a: [1] }, { a: [2] }));

@@ -6,8 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from dash_app.app import create_app
-from dash_app.server.auth import current_user, proxy_user
+from dash_app.server.auth import current_user
 from grupa_pipeline.auth.accounts import set_password
+from grupa_pipeline.auth.proxy import proxy_user
 from grupa_pipeline.settings import Settings
 
 PASSWORD = "a long enough password"

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from grupa.cli.dagster_webserver import Guard
+from grupa.cli.dagster_webserver import Guard, guarded
 from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
 from grupa_pipeline.auth.sessions import Sessions
+from grupa_pipeline.settings import Settings
 
 OWN = {"host": "127.0.0.1:3000"}
 JSON = {"content-type": "application/json"}
@@ -191,3 +192,43 @@ def test_a_websocket_ends_with_the_session(tmp_path: Path, quick_passwords: None
     )
     _finish(guard(request_, _never, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def below_a_proxy(folder: Path, **changes: Any) -> Guard:
+    settings = Settings(warehouse=folder, hosts=("grupa.test",), **({"url_prefix": "/grupa/"} | changes))
+    return guarded(_behind, 3000, settings)
+
+
+def test_a_proxy_name_is_accepted_only_where_people_sign_in(tmp_path: Path) -> None:
+    request = scope(path="/grupa/dagster/assets", host="grupa.test")
+    assert (below_a_proxy(tmp_path).refusal(request) or pytest.fail("passed")).status == 421
+    trusting = below_a_proxy(tmp_path, trust_proxy=True, proxy_secret="s" * 32)
+    assert (trusting.refusal(request) or pytest.fail("passed")).status == 401
+    sent = {"x_forwarded_user": "ann", "x_grupa_proxy_secret": "s" * 32}
+    assert trusting.refusal(scope(path="/grupa/dagster/assets", host="grupa.test", **sent)) is None
+    local = scope(path="/grupa/dagster/assets")  # a proxy that does not pass the Host on looks like this
+    assert (trusting.refusal(local) or pytest.fail("passed")).status == 401
+    elsewhere = scope(
+        "POST",
+        "/grupa/dagster/graphql",
+        host="evil.test",
+        content_type="application/json",
+        **sent,
+    )
+    assert (trusting.refusal(elsewhere) or pytest.fail("passed")).status == 421
+    without_prefix = below_a_proxy(tmp_path, trust_proxy=True, proxy_secret="s" * 32, url_prefix="/")
+    assert (without_prefix.refusal(scope(host="grupa.test")) or pytest.fail("passed")).status == 421
+
+
+def test_below_a_prefix_one_sign_in_opens_both(tmp_path: Path, quick_passwords: None) -> None:
+    set_password(tmp_path / "users", "ann", "a long password")
+    guard = below_a_proxy(tmp_path, users_file=tmp_path / "users")
+    start, body = exchange(guard, scope(path="/grupa/dagster/assets", host="grupa.test"))
+    assert start["status"] == 401
+    assert b'action="/grupa/dagster/sign-in"' in body["body"] and b'value="/assets"' in body["body"]
+    form = {"content_type": "application/x-www-form-urlencoded", "host": "grupa.test"}
+    posted = scope("POST", "/grupa/dagster/sign-in", **form)
+    start = exchange(guard, posted, b"name=ann&password=a+long+password&to=/assets")[0]
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"location"]) == (303, b"/grupa/dagster/assets")
+    assert b"Path=/grupa/;" in headers[b"set-cookie"] + b";"
