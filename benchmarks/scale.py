@@ -80,7 +80,7 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], on_duckdb: Fea
 def _to_parquet(log: Path, events: Path) -> tuple[int, date]:
     with duckdb.connect() as con:
         con.execute(
-            f"""COPY (SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata
+            f"""COPY (SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata, NULL::BIGINT AS sequence
                       FROM read_csv('{log}', all_varchar = true) ORDER BY timestamp)
                 TO '{events}' (FORMAT parquet, COMPRESSION zstd)"""
         )

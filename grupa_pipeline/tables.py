@@ -69,6 +69,12 @@ EVENTS = Table(
         ("action", "VARCHAR", "What was done, as the log names it."),
         ("metadata", "JSON", "The event's other fields as a JSON object; NULL when there are none."),
         ("file_sha256", "VARCHAR", "The file it came from; joins ingested_files."),
+        (
+            "sequence",
+            "BIGINT",
+            "Its place, from 0, among the user's events at that time in the log; NULL where the log does not show their order, "
+            "and for events of earlier releases.",
+        ),
     ),
     key=("user_id", "timestamp", "action", "metadata"),
     storage=TableStorage.PARQUET,

@@ -88,7 +88,7 @@ def _measured(rng: np.random.Generator, habits: Habits, kind: np.ndarray, kinds:
     events = _draw_events(rng, habits)
     con = duckdb.connect()
     con.register("drawn", events)
-    con.execute("CREATE TABLE events AS SELECT *, NULL::JSON AS metadata FROM drawn")
+    con.execute("CREATE TABLE events AS SELECT *, NULL::JSON AS metadata, NULL::BIGINT AS sequence FROM drawn")
     end = START + pd.Timedelta(days=DAYS).to_pytimedelta()
     built = build_features(con, "events", window_start=START, window_end=end, roles=Roles.load(None), min_events=5)
     con.close()

@@ -45,7 +45,8 @@ def loans(seed: int) -> Iterator[tuple[str, str]]:
 def _features(log: Path) -> pd.DataFrame:
     con = duckdb.connect()
     con.execute(
-        "CREATE TABLE events AS SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata "
+        "CREATE TABLE events AS SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata, "
+        "NULL::BIGINT AS sequence "
         "FROM read_csv($log, all_varchar=true) WHERE NOT list_contains($left_out, action)",
         {"log": str(log), "left_out": [*OUTCOMES, *LATE]},
     )

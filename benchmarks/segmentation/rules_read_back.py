@@ -134,7 +134,7 @@ def read_back(seed: int) -> Iterator[ReadBack]:
 def _features(events: pa.Table) -> FeatureSet:
     with duckdb.connect() as con:
         con.register("drawn", events)
-        con.execute("CREATE TABLE events AS SELECT *, NULL::JSON AS metadata FROM drawn")
+        con.execute("CREATE TABLE events AS SELECT *, NULL::JSON AS metadata, NULL::BIGINT AS sequence FROM drawn")
         return build_features(
             con,
             "events",

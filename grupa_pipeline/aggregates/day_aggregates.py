@@ -66,7 +66,7 @@ class DayAggregates:
 
     Attributes:
         engine: Runs the expressions.
-        events: user_id, timestamp, action, metadata.
+        events: user_id, timestamp, action, metadata, sequence.
         ranges: The window's ranges of days that hold events, in order; at least one.
         cache: Stores aggregates between runs; None computes all of them.
     """
@@ -85,7 +85,8 @@ class DayAggregates:
 
         Args:
             names: Names of the tables that `aggregate` returns.
-            aggregate: From events (user_id, at in microseconds since 1970, action, metadata, day_range) to tables with a
+            aggregate: From events (user_id, at in microseconds since 1970, action, metadata, sequence,
+                day_range) to tables with a
                 column `day_range`, each range aggregated by itself. It may depend on the events and the roles alone.
         """
         batches = self._uncached_batches(names)
@@ -150,6 +151,7 @@ class DayAggregates:
             "user_id",
             "action",
             "metadata",
+            "sequence",
             at=self.engine.microseconds(events.timestamp),
             day_range=number.cast("int16"),
         )

@@ -27,7 +27,7 @@ class Engine(Protocol):
     """What the expressions need of a database. Use it in a `with` statement: on exit it drops what it materialised."""
 
     def events(self, name: str) -> ir.Table:
-        """The events: user_id, timestamp, action, metadata."""
+        """The events: user_id, timestamp, action, metadata, sequence."""
 
     def materialize(self, rows: ir.Table | pa.Table) -> ir.Table:
         """Compute `rows` once, or load them; the engine may spill them to disk."""

@@ -15,19 +15,21 @@ from grupa_pipeline.aggregates.units import DAY, MINUTE
 IDLE = 30 * MINUTE
 """A session ends when nothing happens for longer than this."""
 KEY_BITS = 63
-"""Bits that the time within the window and the rank of an action may take together."""
+"""Bits that the time within the window and the place among the events of one instant may take together."""
 AGGREGATES = ("counts", "stretches", "gaps", "moves")
 
 
 @dataclass(frozen=True)
 class EventOrder:
-    """Orders events by their time, then by the names of their actions.
+    """Orders events by their time, then by their place in the log.
+
+    Where the order of events of one instant is not known, no action is before or after another one there.
 
     Attributes:
         engine: Runs the expressions.
-        names: action, action_key, rank (by name, from 1; 0 for the rarest of too many), outcome.
+        names: action, action_key, outcome.
         start: Origin of the times within a sort key, so that they take few bits.
-        bits: Bits of a rank.
+        bits: Bits of a place among the events of one instant.
     """
 
     engine: Engine
@@ -39,7 +41,7 @@ class EventOrder:
         """The `AGGREGATES` of each range of days by itself; all have a column `day_range`.
 
         counts: user_key, action_key, n, first_at, last_at: a row a user and action, outcomes included.
-        stretches: user_key, sessions, active_days, first_at, last_at, first, last (actions): a row a user.
+        stretches: user_key, sessions, active_days, first_at, last_at, first, last (actions; NULL where unknown): a row a user.
         gaps: user_key, gap: a row a session that is not the user's first: time since the session before ended.
         moves: user_key, before, action: which action a user went directly to from which within a session, once each.
 
@@ -54,62 +56,51 @@ class EventOrder:
         at, before_at = self._at(steps.key), self._at(steps.before_key)
         starts = before_at.isnull() | (at - before_at > IDLE)
         new_day = before_at.isnull() | (at // DAY != before_at // DAY)
+        follows = steps.before_key.isnull() | (steps.before_key != steps.key)
+        precedes = steps.next_key.isnull() | (steps.next_key != steps.key)
         stretches = steps.group_by("user_key", "day_range").agg(
-            first_key=steps.key.min(),
-            last_key=steps.key.max(),
+            first_at=at.min(),
+            last_at=at.max(),
             sessions=steps.count(where=starts),
             active_days=steps.count(where=new_day),
+            first=steps.action_key.max(where=steps.before_key.isnull() & precedes),
+            last=steps.action_key.max(where=steps.next_key.isnull() & follows),
         )
-        moves = steps.filter(~starts).select(
-            "user_key", "day_range", rank=self._rank(steps.key), before_rank=self._rank(steps.before_key)
-        )
-        moves = moves.filter(moves["rank"] != moves.before_rank).distinct()
+        before_follows = steps.earlier_key.isnull() | (steps.earlier_key != steps.before_key)
+        moves = steps.filter(~starts, follows, precedes, before_follows, steps.action_key != steps.before_action)
         return {
             "counts": counts,
-            "stretches": self._with_ends(stretches),
+            "stretches": stretches,
             "gaps": steps.filter(at - before_at > IDLE).select("user_key", "day_range", gap=at - before_at),
-            "moves": self._with_actions(moves, action="rank", before="before_rank"),
+            "moves": moves.select("user_key", "day_range", before="before_action", action="action_key").distinct(),
         }
 
     def _beside(self, events: ir.Table) -> ir.Table:
-        """user_key, day_range, action_key, outcome, key and before_key: that of the user's previous step."""
+        """user_key, day_range, action_key, outcome and key; of the user's steps before, before_key, before_action and
+        earlier_key (the one before that); next_key of the one after.
+
+        Events of one instant and user have the same key if their order is not known.
+        """
         named = self.engine.with_keys(
-            events.select("user_id", "day_range", "at", "action").inner_join(self.names, "action")
+            events.select("user_id", "day_range", "at", "action", "sequence").inner_join(self.names, "action")
         )
-        # Time and action in one number: sorting one integer takes half the time of sorting two columns.
+        unknown = (1 << self.bits) - 1
+        # Time and place in one number: sorting one integer takes half the time of sorting two columns.
         keyed = named.select(
             "user_key",
             "day_range",
             "action_key",
             "outcome",
-            key=((named["at"] - self.start) << self.bits) + named["rank"],
+            key=((named["at"] - self.start) << self.bits)
+            + ibis.least(named.sequence.fill_null(unknown).cast("int64"), unknown),
         )
         order = ibis.window(group_by=["user_key", "day_range", "outcome"], order_by="key")
-        return keyed.mutate(before_key=keyed.key.lag().over(order))
-
-    def _with_ends(self, stretches: ir.Table) -> ir.Table:
-        ends = stretches.select(
-            "user_key",
-            "day_range",
-            "sessions",
-            "active_days",
-            first_at=self._at(stretches.first_key),
-            last_at=self._at(stretches.last_key),
-            first_rank=self._rank(stretches.first_key),
-            last_rank=self._rank(stretches.last_key),
+        return keyed.mutate(
+            before_key=keyed.key.lag().over(order),
+            before_action=keyed.action_key.lag().over(order),
+            earlier_key=keyed.key.lag(2).over(order),
+            next_key=keyed.key.lead().over(order),
         )
-        return self._with_actions(ends, first="first_rank", last="last_rank")
-
-    def _with_actions(self, rows: ir.Table, **columns: str) -> ir.Table:
-        """`rows` with the ranks in `columns` replaced by action keys; NULL for the rarest of too many."""
-        ranked = self.names.filter(self.names["rank"] > 0)
-        for name, rank in columns.items():
-            actions = ranked.select(action_rank="rank", **{name: "action_key"})
-            rows = rows.left_join(actions, rows[rank] == actions.action_rank).drop("action_rank", rank)
-        return rows
 
     def _at(self, key: ir.Value) -> ir.Value:
         return (key >> self.bits) + self.start
-
-    def _rank(self, key: ir.Value) -> ir.Value:
-        return key & ((1 << self.bits) - 1)

@@ -5,7 +5,7 @@ false, or sessions, never sees an outcome event.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ class EventWindow:
     Attributes:
         engine: Runs the expressions; has keys for all users and actions.
         aggregates: Aggregates of the window's events; times there are microseconds since 1970.
-        names: A row an action that occurs: action, action_key, rank, outcome; see `EventOrder`.
+        names: A row an action that occurs: action, action_key, outcome.
         keys: The same keys by action.
         ordered: The `AGGREGATES` of `EventOrder` over all ranges of days.
         start: The window's start in microseconds since 1970; times in `counts` and `spans` are counted from here.
@@ -120,7 +120,7 @@ def open_window(
 
     Args:
         engine: Sees the events.
-        events: Name of a table or view with user_id, timestamp, action, metadata.
+        events: Name of a table or view with user_id, timestamp, action, metadata, sequence.
         window_start: First instant of the window (naive UTC, at midnight).
         window_end: End of the window.
         roles: Assigns roles to actions.
@@ -135,19 +135,14 @@ def open_window(
     assigned = roles.assign(sorted({*action_counts["action"].to_pylist(), *extra_actions}))
     start = _micros(window_start)
     length = _micros(window_end) - start
-    bits = KEY_BITS - length.bit_length()
-    if (
-        len(action_counts) >= 1 << bits
-    ):  # an action's rank then depends on all days of the window: nothing can be cached
-        aggregates = replace(aggregates, ranges=[whole], cache=None)
-    ranked = _rank_actions(action_counts, assigned, (1 << bits) - 1)
-    names = engine.materialize(ranked)
+    names = engine.materialize(_mark_outcomes(action_counts, assigned))
+    order = EventOrder(engine, names, start, KEY_BITS - length.bit_length())
     return EventWindow(
         engine=engine,
         aggregates=aggregates,
         names=names,
-        keys=dict(zip(ranked["action"].to_pylist(), ranked["action_key"].to_pylist(), strict=True)),
-        ordered=aggregates.compute(AGGREGATES, EventOrder(engine, names, start, bits).aggregate),
+        keys=dict(zip(action_counts["action"].to_pylist(), action_counts["action_key"].to_pylist(), strict=True)),
+        ordered=aggregates.compute(AGGREGATES, order.aggregate),
         start=start,
         length=length,
         min_events=min_events,
@@ -172,18 +167,15 @@ def _count_actions(aggregates: DayAggregates) -> pa.Table:
     return engine.fetch(engine.with_actions(both.group_by("action_key").agg(n=both.n.sum().cast("int64"))))
 
 
-def _rank_actions(action_counts: pa.Table, assigned: Mapping[str, Role], max_ranks: int) -> pa.Table:
-    """`EventWindow.names`: the `max_ranks` commonest actions are ranked."""
-    counts = action_counts.sort_by([("n", "descending"), ("action", "ascending")])
-    commonest = counts["action"].to_pylist()
-    ranks = {action: rank for rank, action in enumerate(sorted(commonest[:max_ranks]), 1)}
+def _mark_outcomes(action_counts: pa.Table, assigned: Mapping[str, Role]) -> pa.Table:
+    """`EventWindow.names`."""
     outcomes = (Role.GOOD, Role.BAD)
+    is_outcome = [assigned.get(action) in outcomes for action in action_counts["action"].to_pylist()]
     return pa.table(
         {
-            "action": counts["action"],
-            "action_key": counts["action_key"],
-            "rank": pa.array([ranks.get(action, 0) for action in commonest], pa.int64()),
-            "outcome": pa.array([assigned.get(action) in outcomes for action in commonest], pa.bool_()),
+            "action": action_counts["action"],
+            "action_key": action_counts["action_key"],
+            "outcome": pa.array(is_outcome, pa.bool_()),
         }
     )
 

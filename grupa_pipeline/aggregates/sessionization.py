@@ -13,7 +13,7 @@ from grupa_pipeline.aggregates.event_window import EventWindow
 class UserSessions:
     """Sessions of every user, those with few events included; outcome events are left out.
 
-    Events of the same instant are taken in the order of their actions' names.
+    Events of the same instant are taken in the order of the log; where that is not known, they are part of no move.
 
     Attributes:
         users: A row a user: user_key, sessions, active_days, active (microseconds within sessions).

@@ -18,7 +18,7 @@ from pyspark.storagelevel import StorageLevel
 from grupa_pipeline.aggregates.engine import KEYS
 
 _PREFIX = "grupa_features_"
-_EVENTS = "user_id STRING, timestamp TIMESTAMP_NTZ, action STRING, metadata STRING"
+_EVENTS = "user_id STRING, timestamp TIMESTAMP_NTZ, action STRING, metadata STRING, sequence BIGINT"
 
 
 class SparkEngine:
@@ -42,7 +42,10 @@ class SparkEngine:
     def show_events(self, name: str, files: Sequence[Path]) -> None:
         """Make the view `name` show the events of Parquet `files`, which every worker must see under these paths."""
         paths = [str(file) for file in files]
-        rows = self._session.read.parquet(*paths) if paths else self._session.createDataFrame([], _EVENTS)
+        read = self._session.read.option("mergeSchema", "true")  # files of earlier releases lack the newer columns
+        rows = read.parquet(*paths) if paths else self._session.createDataFrame([], _EVENTS)
+        if "sequence" not in rows.columns:
+            rows = rows.selectExpr("*", "CAST(NULL AS BIGINT) AS sequence")
         self._register(name, rows)
 
     def events(self, name: str) -> ir.Table:

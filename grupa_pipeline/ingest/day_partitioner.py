@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from grupa_pipeline.ingest.log_order import LogDirection, LogOrder
 from grupa_pipeline.ingest.timestamp_text import TRIMMED
 
 TEXTS = ("user_id", "action", "metadata")
@@ -47,6 +48,7 @@ class DayPartitioner:
         self._batches: list[pa.RecordBatch] = []
         self._bytes = 0
         self._shares: dict[date, list[_Share]] = {}
+        self._order = LogOrder()
 
     def __enter__(self) -> "DayPartitioner":
         return self
@@ -71,6 +73,10 @@ class DayPartitioner:
         if self._encoding is not None:
             self._encoding.result()
         self._sink.close()
+
+    def direction(self) -> LogDirection:
+        """Which way the log runs; after `finish`."""
+        return self._order.direction()
 
     def days(self) -> list[date]:
         """The days that have events, in order."""
@@ -98,8 +104,11 @@ class DayPartitioner:
         days = chunk["day"].cast(pa.int32()).to_numpy()
         order = np.argsort(_small(days - days.min()), kind="stable")
         days = days[order]
-        timestamps = chunk["timestamp"].to_numpy()[order]
-        encoded = {name: self._encoded(chunk, name, order) for name in TEXTS}
+        timestamps = chunk["timestamp"].to_numpy()
+        encoded = {name: self._encoded(chunk, name) for name in TEXTS}
+        self._order.add(encoded["user_id"][0], timestamps.astype(np.int64), *encoded["action"])
+        timestamps = timestamps[order]
+        encoded = {name: (codes[order], texts) for name, (codes, texts) in encoded.items()}
         starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
         for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
             share = {name: _compact(codes[start:end], texts) for name, (codes, texts) in encoded.items()}
@@ -109,12 +118,12 @@ class DayPartitioner:
                 writer.write_batch(rows)
             self._shares.setdefault(day, []).append(_Share(offset, _decoded_size(rows)))
 
-    def _encoded(self, chunk: pa.Table, name: str, order: np.ndarray) -> tuple[np.ndarray, pa.Array]:
+    def _encoded(self, chunk: pa.Table, name: str) -> tuple[np.ndarray, pa.Array]:
         chunks = chunk[name].dictionary_encode().chunks  # all share one dictionary
         texts = chunks[0].dictionary
         # User ids and actions lose the blanks around them; distinct texts that become equal are joined when a day is sorted.
         texts = self._normalize_metadata(texts) if name == "metadata" else pc.utf8_trim(texts, TRIMMED)
-        return np.concatenate([part.indices.to_numpy() for part in chunks])[order], texts
+        return np.concatenate([part.indices.to_numpy() for part in chunks]), texts
 
 
 def _small(numbers: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest.day_partitioner import TEXTS, DayPartitioner
+from grupa_pipeline.ingest.log_order import LogDirection, sequences
 from grupa_pipeline.ingest.metadata import canonical_json
 from grupa_pipeline.sql import exactly
 
@@ -35,10 +36,16 @@ _SORTED = "ORDER BY user_id, timestamp"
 ROW_GROUP = 1 << 19
 _WRITER_OPTIONS: dict[str, Any] = {
     "compression": "zstd",
-    "use_dictionary": ["user_id", "action", "metadata", "file_sha256"],
+    "use_dictionary": ["user_id", "action", "metadata", "file_sha256", "sequence"],
     "write_statistics": ["user_id", "timestamp"],  # the columns that readers filter by
     "store_schema": False,  # so that readers see text, not Arrow dictionaries
 }
+_NUMBERED = pa.schema(
+    [
+        *((name, pa.timestamp("us") if name == "timestamp" else pa.string()) for name in _EVENT),
+        ("number", pa.int64()),
+    ]
+)
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -47,6 +54,7 @@ _SCHEMA = pa.schema(
         ("action", _TEXT),
         ("metadata", pa.json_()),
         ("file_sha256", _TEXT),
+        ("sequence", pa.int64()),
     ]
 )
 
@@ -73,11 +81,13 @@ def write_event_files(
         file_sha256: SHA-256 of the log file that the events come from.
     """
 
+    direction = events.direction()
+
     def write(day: date) -> EventFile | None:
         shares = events.read(day)
         small = events.size(day) <= PART_BYTES
         parts = [pa.concat_tables(shares)] if small else _parts(_sorted_out_of_core(con, shares))
-        return _write(day, parts, folder, file_sha256)
+        return _write(day, parts, folder, file_sha256, direction)
 
     with ThreadPoolExecutor(WRITERS) as threads:
         files = zip(events.days(), threads.map(write, events.days()), strict=True)
@@ -92,27 +102,38 @@ def without_known_events(
     Metadata is compared in canonical form, but only where a stored event has the same user, time and action.
     """
     new = f"read_parquet({exactly(file.path)})"
-    known = f"read_parquet([{', '.join(map(exactly, stored))}])"
+    known = f"read_parquet([{', '.join(map(exactly, stored))}], union_by_name = true)"
     canonical = "coalesce(canonical_json(CAST(metadata AS VARCHAR)), '')"
     event = "user_id, timestamp, action"
     remaining = con.sql(f"""
         WITH stored AS (
             SELECT {event}, list({canonical}) AS texts FROM {known} SEMI JOIN {new} AS new USING ({event}) GROUP BY ALL
         )
-        SELECT {event}, coalesce(CAST(metadata AS VARCHAR), '') AS metadata FROM {new} LEFT JOIN stored USING ({event})
+        SELECT {event}, coalesce(CAST(metadata AS VARCHAR), '') AS metadata, sequence FROM {new} LEFT JOIN stored USING ({event})
         WHERE CASE WHEN texts IS NULL THEN true ELSE NOT list_contains(texts, {canonical}) END {_SORTED}""")
-    written = _write(day, _parts(remaining.to_arrow_reader(BATCH_ROWS)), file.path.parent, file_sha256)
+    parts = _parts(remaining.to_arrow_reader(BATCH_ROWS))
+    written = _write(day, parts, file.path.parent, file_sha256, LogDirection.FORWARD)
     file.path.unlink()
     return written
 
 
 def _sorted_out_of_core(con: duckdb.DuckDBPyConnection, shares: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
     """A day's events sorted by user and time, out of core."""
-    schema = pa.schema([(name, pa.timestamp("us") if name == "timestamp" else pa.string()) for name in _EVENT])
+    schema = _NUMBERED.remove(len(_EVENT))
     batches = (batch for share in shares for batch in share.select(_EVENT).cast(schema).to_batches())
     with con.cursor() as cursor:
-        cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches))
-        yield from cursor.sql(f"SELECT * FROM unsorted {_SORTED}").to_arrow_reader(BATCH_ROWS)
+        cursor.register("unsorted", pa.RecordBatchReader.from_batches(_NUMBERED, _numbered(batches)))
+        columns = ", ".join(_EVENT)
+        yield from cursor.sql(f"SELECT {columns} FROM unsorted {_SORTED}, number").to_arrow_reader(BATCH_ROWS)
+
+
+def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches with the place of each event in the log as their last column."""
+    start = 0
+    for batch in batches:
+        numbers = pa.array(np.arange(start, start + batch.num_rows))
+        yield pa.record_batch([*batch.columns, numbers], names=[*batch.schema.names, "number"])
+        start += batch.num_rows
 
 
 def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -135,18 +156,26 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _dictionary_encoded(part: pa.Table) -> pa.Table:
-    return pa.table({name: part[name].dictionary_encode() if name in TEXTS else part[name] for name in _EVENT})
+    return pa.table(
+        {name: part[name].dictionary_encode() if name in TEXTS else part[name] for name in part.column_names}
+    )
 
 
-def _write(day: date, parts: Iterable[pa.Table], folder: Path, file_sha256: str) -> EventFile | None:
-    """Write parts, of which each comes after those before, sorted and each event once; None when there are none."""
+def _write(
+    day: date, parts: Iterable[pa.Table], folder: Path, file_sha256: str, direction: LogDirection
+) -> EventFile | None:
+    """Write parts, of which each comes after those before, sorted and each event once; None when there are none.
+
+    The events of a part are in the order of the log, unless they have a `sequence`.
+    """
     path = folder / f"events-{day}-{file_sha256[:12]}-{uuid.uuid4().hex[:8]}.parquet"
     rows, first, last = 0, datetime.max, datetime.min
     with pq.ParquetWriter(path, _SCHEMA, **_WRITER_OPTIONS) as writer:
         for part in parts:
-            events = _without_duplicates(part)
+            events = _without_duplicates(part, direction)
             origin = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(events)), [file_sha256])
-            writer.write_table(events.append_column("file_sha256", origin), row_group_size=ROW_GROUP)
+            position = _SCHEMA.get_field_index("file_sha256")
+            writer.write_table(events.add_column(position, "file_sha256", origin), row_group_size=ROW_GROUP)
             span = pc.min_max(events["timestamp"]).as_py()
             rows, first, last = rows + len(events), min(first, span["min"]), max(last, span["max"])
     if rows:
@@ -155,8 +184,8 @@ def _write(day: date, parts: Iterable[pa.Table], folder: Path, file_sha256: str)
     return None
 
 
-def _without_duplicates(part: pa.Table) -> pa.Table:
-    """The events of a part, sorted and without duplicates, with the columns of `_SCHEMA` except the last."""
+def _without_duplicates(part: pa.Table, direction: LogDirection) -> pa.Table:
+    """The events of a part, sorted and without duplicates, with the columns of `_SCHEMA` except file_sha256."""
     (users, user_ids), (actions, names), (others, metadata) = (_ranked(part[name]) for name in TEXTS)
     instants = users * _DAY_MICROSECONDS + part["timestamp"].cast(pa.int64()).to_numpy() % _DAY_MICROSECONDS
     order = _sorted(instants, actions * len(metadata) + others)
@@ -169,6 +198,9 @@ def _without_duplicates(part: pa.Table) -> pa.Table:
             "timestamp": part["timestamp"].combine_chunks().take(pa.array(unique_rows)),
             "action": pa.DictionaryArray.from_arrays(actions[unique_rows].astype(np.int32), names),
             "metadata": metadata.take(metadata_codes).cast(pa.json_()),
+            "sequence": part["sequence"].take(pa.array(unique_rows))
+            if "sequence" in part.column_names
+            else sequences(instants[unique_rows], actions[unique_rows], unique_rows, direction),
         }
     )
 
@@ -178,7 +210,7 @@ def _sorted(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     order = np.argsort(first)
     same = first[order[1:]] == first[order[:-1]]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    rows = order[tied]
+    rows = np.sort(order[tied])  # of equal rows the first one in the log comes first
     order[tied] = rows[np.lexsort((second[rows], first[rows]))]
     return order
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from grupa_pipeline.sql import exactly, from_pattern, quoted
 from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
-from grupa_pipeline.tables import CLUSTERS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
+from grupa_pipeline.tables import CLUSTERS, EVENTS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
 from grupa_pipeline.vocabulary.enums import TableStorage
 
 
@@ -28,17 +29,36 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
     """Create the view `table` over the rows of the Parquet `files` (absolute paths: a view can hold no others)."""
-    typed = ", ".join(f'"{column.name}"::{column.type} AS "{column.name}"' for column in table.columns)
     if files:
+        absent = _absent_columns(table, files)
+        typed = ", ".join(
+            f'{"NULL" if column.name in absent else _identifier(column.name)}::{column.type} AS "{column.name}"'
+            for column in table.columns
+        )
         names = ", ".join(map(exactly, files))
         listed = ", ".join(f'"{column.name}"' for column in table.columns)
         others = f", * EXCLUDE ({listed})" if table.open_ended else ""
-        query = f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {str(table.open_ended).lower()})"
+        by_name = str(table.open_ended or table is EVENTS).lower()  # files of earlier releases lack the newer columns
+        query = f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {by_name})"
     else:
         empty = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in table.columns)
         query = f"SELECT {empty} WHERE false"
     con.execute(f"CREATE OR REPLACE VIEW {table.name} AS {query}")
     _comment(con, table, "VIEW")
+
+
+def _absent_columns(table: Table, files: Sequence[Path]) -> set[str]:
+    """Columns of `table` that none of the files has, which earlier releases wrote; the newest file is looked into first."""
+    absent = set(table.column_names) if table is EVENTS else set()
+    for file in reversed(files):
+        if not absent:
+            break
+        absent -= set(pq.read_schema(file).names)
+    return absent
+
+
+def _identifier(name: str) -> str:
+    return f'"{name}"'
 
 
 def show_published_files(con: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table]) -> None:
@@ -115,6 +135,11 @@ def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
     fill_rule_conditions(con)
 
 
-CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2,))
+def _to_version_3(con: duckdb.DuckDBPyConnection) -> None:
+    """Events have a place among those of their user and time."""
+    rebuild(con, EVENTS)
+
+
+CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3))
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

@@ -92,7 +92,7 @@ def on_both(session: Any, events: Path, **options: Any) -> tuple[FeatureSet, Fea
 
     options = {"window_start": START, "window_end": END, "roles": Roles(), "min_events": 5} | options
     with duckdb.connect() as con:
-        con.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet('{events}')")
+        con.execute(f"CREATE VIEW events AS SELECT *, NULL::BIGINT AS sequence FROM read_parquet('{events}')")
         here = build_features(con, "events", **options)
     with SparkEngine(session) as engine:
         engine.show_events("events", [events])
@@ -129,7 +129,9 @@ def test_keys_and_moments_are_read_alike(session: Any, tmp_path: Path) -> None:
     }
     pq.write_table(pa.table(rows), tmp_path / "events.parquet")
     with duckdb.connect() as con, DuckDBEngine(con) as here, SparkEngine(session) as there:
-        con.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet('{tmp_path / 'events.parquet'}')")
+        con.execute(
+            f"CREATE VIEW events AS SELECT *, NULL::BIGINT AS sequence FROM read_parquet('{tmp_path / 'events.parquet'}')"
+        )
         there.show_events("events", [tmp_path / "events.parquet"])
         answers = []
         for engine in (here, there):

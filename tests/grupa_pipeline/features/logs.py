@@ -30,8 +30,8 @@ def at(text: str) -> datetime:
     return START + timedelta(days=int(day), hours=clock.hour, minutes=clock.minute, seconds=clock.second)
 
 
-def connect(events: Sequence[Event]) -> duckdb.DuckDBPyConnection:
-    """A connection with the table `events`."""
+def connect(events: Sequence[Event], *, sequence: bool = True) -> duckdb.DuckDBPyConnection:
+    """A connection with the table `events`, whose order is that of the log, or not known without `sequence`."""
     con = duckdb.connect()
     rows = pa.table(
         {
@@ -39,6 +39,7 @@ def connect(events: Sequence[Event]) -> duckdb.DuckDBPyConnection:
             "timestamp": pa.array([at(event[1]) for event in events], pa.timestamp("us")),
             "action": pa.array([event[2] for event in events], pa.string()),
             "metadata": pa.array([json.dumps(event[3]) if len(event) > 3 else None for event in events], pa.string()),
+            "sequence": pa.array([number if sequence else None for number in range(len(events))], pa.int64()),
         }
     )
     con.register("incoming", rows)
@@ -78,7 +79,8 @@ def real_log(name: str) -> duckdb.DuckDBPyConnection:
         pytest.skip(f"no real log at {path} (set GRUPA_REAL_LOGS)")
     con = duckdb.connect()
     con.execute(
-        f"""CREATE TABLE events AS SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata
+        f"""CREATE TABLE events AS
+        SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata, NULL::BIGINT AS sequence
         FROM read_csv('{path}', all_varchar = true)"""
     )
     return con

@@ -1,8 +1,5 @@
-from datetime import timedelta
-
 import pytest
 
-from grupa_pipeline.aggregates import event_window
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.features.paths import MAX_PATHS, MAX_TIMES
@@ -29,10 +26,20 @@ def test_a_path_is_two_actions_in_a_row_within_a_session() -> None:
     assert entry(result, "path_search__open")["source_action"] == "search\nopen"
 
 
-def test_events_of_the_same_instant_are_taken_by_name() -> None:
-    result = measure(LOG)
-    assert values(result, "path_open__save")["ann"] == 1.0
-    assert "path_save__open" not in result.features.column_names
+def test_events_of_the_same_instant_are_taken_in_the_order_of_the_log() -> None:
+    assert values(measure(LOG), "path_open__save")["ann"] == 1.0
+    reversed_tie = [LOG[0], LOG[2], LOG[1], *LOG[3:]]
+    result = measure(reversed_tie)
+    assert values(result, "path_save__open")["ann"] == values(result, "path_search__save")["ann"] == 1.0
+    assert "path_open__save" not in result.features.column_names
+
+
+def test_without_a_known_order_no_path_leads_into_an_instant_through_it_or_out_of_it() -> None:
+    log: list[Event] = [*LOG, ("ann", "1 10:10", "close"), ("ann", "1 10:15", "leave")]
+    con = connect(log, sequence=False)
+    result = build_features(con, "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
+    paths = {name for name in result.features.column_names if name.startswith("path_")}
+    assert paths == {"path_open__search", "path_close__leave"}
 
 
 def test_an_outcome_between_two_steps_is_ignored() -> None:
@@ -65,12 +72,3 @@ def test_the_number_of_columns_is_bounded() -> None:
     names = measure(LOG + many).features.column_names
     assert sum(name.startswith("path_") for name in names) == MAX_PATHS
     assert sum(name.startswith("hours_") for name in names) == MAX_TIMES
-
-
-def test_with_too_many_actions_the_rarest_have_no_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    length = (END - START) // timedelta(microseconds=1)
-    monkeypatch.setattr(event_window, "KEY_BITS", length.bit_length() + 2)
-    result = build_features(connect(LOG), "events", window_start=START, window_end=END, roles=Roles(), min_events=1)
-    assert values(result, "path_open__search") == {"ann": 0.0, "bob": 0.0, "cat": 1.0, "dan": 0.0}
-    assert "path_open__save" not in result.features.column_names
-    assert values(result, "sessions_per_week") == values(measure(LOG), "sessions_per_week")

@@ -15,11 +15,11 @@ NOW = datetime(2025, 6, 1, 12, 0, 0)
 HEADER = "user_id,timestamp,action,metadata\n"
 
 
-def events_of(file: IngestedFile) -> list[dict]:
-    """All events of an ingested file, day by day, without their file's hash."""
+def events_of(file: IngestedFile, without: tuple[str, ...] = ("file_sha256", "sequence")) -> list[dict]:
+    """All events of an ingested file, day by day, without their file's hash and their place in it."""
     tables = [pq.ParquetFile(file.event_files[day]).read() for day in sorted(file.event_files)]
     rows = pa.concat_tables(tables).to_pylist() if tables else []
-    return [{key: value for key, value in row.items() if key != "file_sha256"} for row in rows]
+    return [{key: value for key, value in row.items() if key not in without} for row in rows]
 
 
 def rejections(file: IngestedFile) -> list[tuple[int, str]]:

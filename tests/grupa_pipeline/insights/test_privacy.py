@@ -176,7 +176,7 @@ def test_no_user_id_time_or_metadata_of_a_log_is_in_prompts_or_texts(openai_key:
     events = pd.DataFrame(rows, columns=["user_id", "timestamp", "action", "metadata", "file_sha256"])
     with duckdb.connect() as con:
         con.register("raw", events)
-        con.execute("CREATE TABLE events AS SELECT * REPLACE (metadata::JSON AS metadata) FROM raw")
+        con.execute("CREATE TABLE events AS SELECT * REPLACE (metadata::JSON AS metadata), 0 AS sequence FROM raw")
         built = build_features(
             con, "events", window_start=datetime(2025, 5, 1), window_end=datetime(2025, 6, 5), roles=Roles.load(None), min_events=5
         )  # fmt: skip

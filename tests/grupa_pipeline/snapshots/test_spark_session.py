@@ -61,7 +61,8 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
     end = datetime.combine(END, time()) + timedelta(days=1)
     with duckdb.connect() as con:
         con.execute(
-            f"""CREATE VIEW events AS SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata
+            f"""CREATE VIEW events AS SELECT user_id, timestamp::TIMESTAMP AS timestamp, action, metadata::JSON AS metadata,
+                NULL::BIGINT AS sequence
             FROM read_csv('{tmp_path / "log.csv"}', all_varchar = true)"""
         )
         built = build_features(
