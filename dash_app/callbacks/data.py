@@ -28,6 +28,8 @@ from grupa_pipeline.vocabulary.enums import PipelineState
 log = logging.getLogger(__name__)
 
 _SHOWN_REFUSED = 20
+_SHOWN_FILES = 20
+_PATIENCE_SECONDS = 0.3
 _BUSY_MS, _QUIET_MS = 1_500, 5_000
 
 
@@ -69,22 +71,27 @@ def refresh(
 ) -> tuple[Any, ...]:
     """The sections of the page that have changed; the others, and what is typed in them, stay untouched."""
     arrived, waiting = store.uploads(), load_waiting(services.settings.inbox)
-    progress = pipeline_progress(waiting, runs.now())
-    taken = _files(services)
+    status = runs.now(_PATIENCE_SECONDS)
+    progress = pipeline_progress(waiting, status) if status else None
+    hashes, newest = _files(services)
     shown: dict[str, Any] = {
-        "uploads": uploads.upload_cards(arrived, {each.file_sha256 for each in taken}),
-        "pipeline": ingestion.pipeline(progress, waiting),
+        "uploads": uploads.upload_cards(arrived, hashes),
+        # Where Dagster is not yet asked, the page goes without; the next tick, soon, asks again.
+        "pipeline": ingestion.pipeline(progress, waiting) if progress else no_update,
         "files": [
-            ingestion.files_table(taken),
+            ingestion.files_table(newest, len(hashes)),
             ingestion.refused_table(load_refused(services.settings.inbox, _SHOWN_REFUSED)),
         ],
     }
-    now = {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in shown.items()}
+    now = {
+        name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in shown.items() if part is not no_update
+    }
     now["version"] = services.database.version() or ""
     before = seen or {}
-    changed = [part if now[name] != before.get(name) else no_update for name, part in shown.items()]
+    changed = [part if now.get(name) != before.get(name) else no_update for name, part in shown.items()]
     header = _header(services, search) if before and now["version"] != before["version"] else no_update
-    busy = progress.state in (PipelineState.WAITING, PipelineState.RUNNING) or any(each.is_checking for each in arrived)
+    works = progress is None or progress.state in (PipelineState.WAITING, PipelineState.RUNNING)
+    busy = works or any(upload.is_checking for upload in arrived)
     return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
 
 
@@ -129,11 +136,12 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
     return None
 
 
-def _files(services: Services) -> tuple[LogFile, ...]:
+def _files(services: Services) -> tuple[frozenset[str], tuple[LogFile, ...]]:
+    """The hashes of all ingested logs, and the newest logs."""
     try:
-        return services.database.query(files.load_files)
+        return services.database.query(files.load_hashes), services.database.query(files.load_files, _SHOWN_FILES)
     except NoWarehouseError:
-        return ()
+        return frozenset(), ()
 
 
 def _header(services: Services, search: str | None) -> list[Component]:

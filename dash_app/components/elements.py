@@ -96,7 +96,7 @@ def trend(cluster: Cluster, *, says_since: bool = True) -> Component | None:
     """
     if len(cluster.trend) < 2:
         return None
-    recent = cluster.trend[-12:]
+    recent = cluster.trend
     most = max(size for _, size in recent) or 1
     bars = [html.Span(style={"height": f"{max(2, round(100 * size / most))}%"}) for _, size in recent]
     (before, then), (_, now) = recent[-2:]

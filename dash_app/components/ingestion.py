@@ -20,7 +20,6 @@ from dash_app.data.inbox_files import Refused
 from dash_app.monitoring.progress import STAGE_NAMES, PendingLog, Progress
 from grupa_pipeline.vocabulary.enums import PipelineStage, PipelineState
 
-_SHOWN_FILES = 200
 _START_DAGSTER = "grupa serve"
 
 
@@ -52,16 +51,16 @@ def pipeline(progress: Progress, waiting: Sequence[PendingLog]) -> list[Componen
     return shown
 
 
-def files_table(files: Sequence[LogFile]) -> Component:
-    """The ingested logs, with their counts and their rejected rows to download."""
+def files_table(files: Sequence[LogFile], total: int) -> Component:
+    """The newest of `total` ingested logs, with their counts and their rejected rows to download."""
     if not files:
         return html.P("None yet.", className="quiet")
     heads = ("Log", "Ingested", "Rows", "Accepted", "Rejected", "Duplicates", "Events from", "to")
-    table = log_table("Logs taken in", heads, [_file_row(each) for each in files[:_SHOWN_FILES]])
-    more = len(files) - _SHOWN_FILES
-    return (
-        html.Div([table, html.P(f"And {formatting.count(more)} older ones.", className="quiet")]) if more > 0 else table
-    )
+    table = log_table("Logs taken in", heads, [_file_row(file) for file in files])
+    if total <= len(files):
+        return table
+    download = html.A("download the list", href=address("/export/logs.csv"), download="")
+    return html.Div([table, html.P([f"And {formatting.count(total - len(files))} older ones: ", download, "."])])
 
 
 def refused_table(refused: Sequence[Refused]) -> Component | None:

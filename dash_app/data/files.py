@@ -25,11 +25,23 @@ class LogFile:
     last_event_at: datetime | None
 
 
-def load_files(con: duckdb.DuckDBPyConnection) -> tuple[LogFile, ...]:
-    """All ingested logs, the newest first."""
-    names = ", ".join(LogFile.__dataclass_fields__)
-    rows = con.execute(f"SELECT {names} FROM ingested_files ORDER BY ingested_at DESC, file_name").fetchall()
+_FILES = f"SELECT {', '.join(LogFile.__dataclass_fields__)} FROM ingested_files ORDER BY ingested_at DESC, file_name"
+
+
+def load_files(con: duckdb.DuckDBPyConnection, most: int) -> tuple[LogFile, ...]:
+    """The newest `most` ingested logs, the newest first."""
+    rows = con.execute(f"{_FILES} LIMIT ?", [most]).fetchall()
     return tuple(LogFile(*row) for row in rows)
+
+
+def load_hashes(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """SHA-256 of every ingested log."""
+    return frozenset(row[0] for row in con.execute("SELECT file_sha256 FROM ingested_files").fetchall())
+
+
+def load_all(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Any, ...], ...]:
+    """The heading of a list of ingested logs, and all of them, the newest first."""
+    return (tuple(LogFile.__dataclass_fields__), *con.execute(_FILES).fetchall())
 
 
 def export_rejected(con: duckdb.DuckDBPyConnection, file_sha256: str) -> Iterator[tuple[Any, ...]]:

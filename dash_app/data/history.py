@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 
+from dash_app.data.snapshot import ClusterChange
+
 ClusterLabels = Mapping[str, tuple[str, int | None]]
 """Name and colour slot of clusters, by id; None is the look of unassigned users."""
 
@@ -26,9 +28,21 @@ class ClusterSize:
     users: int
 
 
+NEWEST, OLDER = 30, 30
+"""Snapshots of the sizes over time: the newest, and how many of those before, evenly spread. So a year draws as fast as a month."""
+
+
 def load_sizes(con: duckdb.DuckDBPyConnection) -> tuple[ClusterSize, ...]:
-    """Sizes of all clusters in all snapshots, oldest first."""
-    rows = con.execute("SELECT snapshot_date, cluster_id, size FROM clusters ORDER BY 1, 2").fetchall()
+    """Sizes of all clusters in the newest snapshots, and in some of those before, oldest first."""
+    rows = con.execute(
+        f"""WITH days AS (
+              SELECT snapshot_date, row_number() OVER (ORDER BY snapshot_date DESC) - 1 AS age, count(*) OVER () AS days
+              FROM segmentations)
+            SELECT snapshot_date, cluster_id, size FROM clusters SEMI JOIN (
+              SELECT snapshot_date FROM days
+              WHERE age < {NEWEST} OR (age - {NEWEST}) % greatest(1, ceil((days - {NEWEST}) / {OLDER})) = 0) USING (snapshot_date)
+            ORDER BY 1, 2"""
+    ).fetchall()
     return tuple(ClusterSize(*row) for row in rows)
 
 
@@ -72,3 +86,14 @@ def load_transitions(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ..
     cursor = con.execute(f"SELECT * FROM {CHANGES} WHERE kind IS NOT NULL ORDER BY to_snapshot, kind")
     names = [column[0] for column in cursor.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+
+
+def load_turns(con: duckdb.DuckDBPyConnection, most: int) -> tuple[int, tuple[tuple[date, ClusterChange], ...]]:
+    """How many births, returns, splits, merges and ends there were, and the newest of them with their days, newest first."""
+    turns = f"{CHANGES} WHERE kind IS NOT NULL AND kind <> 'continue'"
+    rows = con.execute(
+        f"SELECT count(*) OVER (), to_snapshot, kind, from_cluster_id, to_cluster_id, users FROM {turns}"
+        " ORDER BY to_snapshot DESC, kind, users DESC, 4, 5 LIMIT ?",
+        [most],
+    ).fetchall()
+    return (rows[0][0] if rows else 0), tuple((day, ClusterChange(*change)) for _, day, *change in rows)

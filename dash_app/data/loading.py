@@ -9,7 +9,7 @@ import duckdb
 
 from dash_app import formatting
 from dash_app.data.history import CHANGES
-from dash_app.data.snapshot import Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
+from dash_app.data.snapshot import TREND_SNAPSHOTS, Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
 from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
 
 
@@ -68,7 +68,10 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
     evidence, insights = _evidence(con, day, catalog), _insights(con, day)
     trends: dict[str, list[tuple[date, int]]] = defaultdict(list)
     for cluster_id, at, size in con.execute(
-        "SELECT cluster_id, snapshot_date, size FROM clusters WHERE snapshot_date <= ? ORDER BY snapshot_date", [day]
+        "SELECT cluster_id, snapshot_date, size FROM clusters WHERE snapshot_date <= ?"
+        f" QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY snapshot_date DESC) <= {TREND_SNAPSHOTS}"
+        " ORDER BY snapshot_date",
+        [day],
     ).fetchall():
         trends[cluster_id].append((at, size))
     rows = _rows(

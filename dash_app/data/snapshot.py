@@ -63,12 +63,15 @@ class Insight:
     model: str | None
 
 
+TREND_SNAPSHOTS = 12
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster as a card shows it.
 
     `rule_conditions` is None where an earlier release wrote a rule that could not be turned into conditions; `trend` is its
-    size in each snapshot up to this one, oldest first.
+    size in the last `TREND_SNAPSHOTS` snapshots that have it, up to this one, oldest first.
     """
 
     cluster_id: str

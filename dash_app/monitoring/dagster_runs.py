@@ -64,27 +64,51 @@ class DagsterStatus:
 
 
 class DagsterRuns:
-    """Reads one Dagster home; may be shared between threads."""
+    """Reads one Dagster home; may be shared between threads.
+
+    Importing Dagster takes seconds, on a busy machine many: a thread of its own does that, once.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._instance: DagsterInstance | None = None
         self._guard = threading.Lock()
+        self._is_imported = threading.Event()
+        self._importing: threading.Thread | None = None
 
-    def now(self) -> DagsterStatus:
-        """The present status; the default `DagsterStatus` when Dagster has never run here."""
-        instance = self._open_instance()
-        if instance is None:
+    def now(self, patience: float | None = None) -> DagsterStatus | None:
+        """The present status; the default `DagsterStatus` when Dagster has never run here.
+
+        Args:
+            patience: Seconds to wait for the import of Dagster; None waits as long as it takes.
+
+        Returns:
+            None when the import takes longer: ask again.
+        """
+        if not (self._home / "dagster.yaml").exists():
             return DagsterStatus()
+        with self._guard:
+            if self._importing is None:
+                self._importing = threading.Thread(target=self._import, name="import-dagster", daemon=True)
+                self._importing.start()
+        if not self._is_imported.wait(patience):
+            return None
+        instance = self._open_instance()
         beat = instance.get_daemon_heartbeats().get(_SENSOR_DAEMON)
         alive = beat is not None and time.time() - beat.timestamp < _STALE_SECONDS
         return DagsterStatus(
             alive, _last(instance, JobName.INGEST), _last(instance, JobName.SNAPSHOT), _skipped(instance)
         )
 
-    def _open_instance(self) -> "DagsterInstance | None":
+    def _import(self) -> None:
+        try:
+            import dagster  # noqa: F401 - what uses it imports it again, at once
+        finally:
+            self._is_imported.set()
+
+    def _open_instance(self) -> "DagsterInstance":
         with self._guard:
-            if self._instance is None and (self._home / "dagster.yaml").exists():
+            if self._instance is None:
                 from dagster import DagsterInstance
 
                 self._instance = DagsterInstance.from_config(str(self._home))

@@ -20,6 +20,9 @@ from dash_app.services import Services
 
 NARROW_LABEL = 12
 """Maximum length of a name beside a node on narrow screens."""
+SHOWN_TURNS = 50
+Turns = tuple[int, Sequence[tuple[date, ClusterChange]]]
+"""How many changes of clusters there were, and the newest of them with their days."""
 Move = tuple[str | None, str | None, int]
 
 
@@ -30,14 +33,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
     days = sorted(services.days())
     clusters = services.cluster_labels()
     sizes = services.database.query(history.load_sizes)
-    turns = [
-        (
-            each["to_snapshot"],
-            ClusterChange(each["kind"], each["from_cluster_id"], each["to_cluster_id"], each["users"]),
-        )
-        for each in services.database.query(history.load_transitions)
-        if each["kind"] != "continue"
-    ]
+    turns = services.database.query(history.load_turns, SHOWN_TURNS)
     pair = (days[-2], days[-1]) if len(days) > 1 else None
     flow = moves(services.database.query(history.load_moves, *pair), clusters, *pair) if pair else None
     return page(days, sizes, turns, clusters, flow)
@@ -46,7 +42,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
 def page(
     days: Sequence[date],
     sizes: Sequence[ClusterSize],
-    turns: Sequence[tuple[date, ClusterChange]],
+    turns: Turns,
     clusters: ClusterLabels,
     flow: Component | None,
 ) -> Component:
@@ -68,6 +64,7 @@ def page(
             html.Section(
                 [
                     html.H2("Sizes over time"),
+                    _which_days(days, sizes),
                     _sizes_graph(sizes, clusters),
                     html.Details([html.Summary("As a table"), _sizes_table(sizes, clusters)]),
                 ],
@@ -164,10 +161,21 @@ def _pickers(days: Sequence[date]) -> Component:
     )
 
 
-def _turns(turns: Sequence[tuple[date, ClusterChange]], clusters: ClusterLabels) -> Component:
+def _which_days(days: Sequence[date], sizes: Sequence[ClusterSize]) -> Component | None:
+    """Which of many snapshots are drawn; None where all are."""
+    drawn = len({size.day for size in sizes})
+    if len(days) <= drawn:
+        return None
+    words = f"The newest {history.NEWEST} of {formatting.count(len(days))} snapshots, and {drawn - history.NEWEST} of those before."
+    return html.P(words, className="quiet")
+
+
+def _turns(turns: Turns, clusters: ClusterLabels) -> Component:
+    total, newest = turns
     names = {cluster_id: name for cluster_id, (name, _) in clusters.items()}
-    lines = [
-        html.Li([html.Strong(formatting.day(day)), f": {change_line(change, names)}"])
-        for day, change in reversed(turns)
-    ]
-    return html.Ul(lines[:50], className="changes") if lines else html.P("None so far.", className="quiet")
+    lines = [html.Li([html.Strong(formatting.day(day)), f": {change_line(change, names)}"]) for day, change in newest]
+    if not lines:
+        return html.P("None so far.", className="quiet")
+    older = total - len(lines)
+    more = html.P(f"And {formatting.count(older)} before.", className="quiet") if older else None
+    return html.Div([html.Ul(lines, className="changes"), more])

@@ -41,6 +41,7 @@ def register(server: Flask, services: Services) -> None:
     )
     server.add_url_rule("/print/roadmap", "print_roadmap", lambda: print_roadmap(services))
     server.add_url_rule("/export/rejected/<sha256>.csv", "rejected", lambda sha256: export_rejected(services, sha256))
+    server.add_url_rule("/export/logs.csv", "export_logs", lambda: export_logs(services))
     server.add_url_rule("/export/users.csv", "export_users", lambda: export_users(services))
 
 
@@ -108,12 +109,22 @@ def export_users(services: Services) -> Response:
     return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
 
 
+def export_logs(services: Services) -> Response:
+    """All ingested logs with their counts, as CSV."""
+    try:
+        rows = services.database.query(files.load_all)
+    except NoWarehouseError:
+        abort(404, "No log was ingested.")
+    headers = {"Content-Disposition": 'attachment; filename="logs.csv"'}
+    return Response(csv_lines(rows), mimetype="text/csv", headers=headers)
+
+
 def export_rejected(services: Services, sha256: str) -> Response:
     """The rejected rows of a log with their lines and reasons, as CSV, row by row."""
     try:
-        known = {each.file_sha256 for each in services.database.query(files.load_files)}
+        known = services.database.query(files.load_hashes)
     except NoWarehouseError:
-        known = set()
+        known = frozenset()
     if sha256 not in known:
         abort(404, "No such log was ingested.")
 

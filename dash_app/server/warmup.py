@@ -1,4 +1,4 @@
-"""Prepares a worker before its first request: compresses the scripts and loads the newest snapshot."""
+"""Prepares a worker before its first request: compresses the scripts, loads the newest snapshot, imports Dagster."""
 
 import logging
 import pkgutil
@@ -10,6 +10,7 @@ from dash import Dash
 from dash.fingerprint import check_fingerprint
 
 from dash_app.data import users
+from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.server.index_page import plotly_script
 from dash_app.server.security import pack_script
 from dash_app.services import Services
@@ -30,6 +31,10 @@ def warm_up(app: Dash, services: Services) -> None:
             services.database.query(users.load_points, snapshot.day)
     except (NoWarehouseError, DamagedWarehouseError) as error:
         log.info("nothing to load: %s", error)
+    try:
+        DagsterRuns(services.settings.dagster_home).now()  # the Data page asks it
+    except Exception as error:  # noqa: BLE001 - any storage may be configured; the page itself says what is wrong
+        log.info("Dagster cannot be read: %s", error)
 
 
 def scripts(app: Dash) -> Iterator[bytes]:

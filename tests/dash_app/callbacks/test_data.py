@@ -47,6 +47,15 @@ def test_the_first_tick_fills_every_section(services, store, runs):
     assert interval == data._QUIET_MS
 
 
+def test_the_page_does_not_wait_for_the_import_of_dagster(services, store, runs, monkeypatch):
+    monkeypatch.setattr(runs, "now", lambda patience: None)
+    uploads, pipeline, files, _, seen, interval = data.refresh(services, store, runs, 0, None, None, "")
+    assert uploads == [] and of_class(files, "log-table")
+    assert (pipeline, interval) == (no_update, data._BUSY_MS)
+    monkeypatch.undo()
+    assert data.refresh(services, store, runs, 1, None, seen, "")[1] is not no_update
+
+
 def test_later_ticks_replace_only_what_changed(services, store, runs):
     *_, seen, _ = data.refresh(services, store, runs, 0, None, None, "")
     assert data.refresh(services, store, runs, 1, None, seen, "")[:5] == (no_update,) * 5

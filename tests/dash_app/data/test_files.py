@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from dash_app.app import create_app
 from dash_app.data.database import Database
-from dash_app.data.files import load_files
+from dash_app.data.files import load_files, load_hashes
 from dash_app.data.inbox_files import load_refused, load_waiting
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
@@ -21,9 +21,23 @@ def client(folder: Path) -> FlaskClient:
 
 
 def test_counts_of_each_log_add_up(database: Database) -> None:
-    [file] = database.query(load_files)
+    [file] = database.query(load_files, 5)
     assert file.file_name == "log.csv"
     assert file.rows_read == file.rows_accepted + file.rows_rejected + file.rows_duplicate
+
+
+def test_only_the_newest_logs_are_listed_and_all_can_be_downloaded(folder: Path, client: FlaskClient) -> None:
+    with warehouse.publish(folder / "grupa.duckdb") as con:
+        con.execute(
+            "INSERT INTO ingested_files SELECT f.* REPLACE (file_sha256 || n AS file_sha256,"
+            " 'old' || n || '.csv' AS file_name, ingested_at - INTERVAL (n) DAY AS ingested_at)"
+            " FROM ingested_files f, range(1, 31) r(n)"
+        )
+    database = Database(folder / "grupa.duckdb")
+    assert [file.file_name for file in database.query(load_files, 2)] == ["log.csv", "old1.csv"]
+    assert len(database.query(load_hashes)) == 31
+    lines = client.get("/export/logs.csv").text.splitlines()
+    assert len(lines) == 32 and lines[0].startswith("file_sha256,file_name") and "old30.csv" in lines[-1]
 
 
 def test_rejected_rows_come_in_line_order_and_no_spreadsheet_runs_them(folder: Path, client: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """Reading a real Dagster instance that other code writes: runs, their steps, failures, the daemon's heartbeat."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_the_last_runs_with_their_steps_and_failures(settings: Settings) -> None
         "2025-06-29",
     )
     assert "the disk is full" in (failed.problem or "")
+
+
+def test_nobody_waits_longer_than_they_said_for_the_import(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    (settings.dagster_home / "dagster.yaml").touch()
+    may_go_on = threading.Event()
+    monkeypatch.setattr(DagsterRuns, "_import", lambda runs: may_go_on.wait() and runs._is_imported.set())
+    runs = DagsterRuns(settings.dagster_home)
+    assert runs.now(0.01) is None
+    may_go_on.set()
+    assert runs.now() == DagsterStatus()
 
 
 @pytest.mark.parametrize("phase", list(InboxPhase))
