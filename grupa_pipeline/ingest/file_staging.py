@@ -6,7 +6,7 @@ writes files without duplicates.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from grupa_pipeline.ingest.day_partitioner import DayPartitioner
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.event_files import EventFile, write_event_files
 from grupa_pipeline.ingest.header import HeaderLayout, read_header
+from grupa_pipeline.ingest.quoting import escape_in
 from grupa_pipeline.ingest.reading import READERS, Reader, ReaderMismatchError
 from grupa_pipeline.ingest.reading_options import ReadingOptions
 from grupa_pipeline.ingest.records import read_records
@@ -65,6 +66,7 @@ def stage_file(
     """
     scanned = scan(path)
     layout = read_header(scanned)
+    layout = replace(layout, escape=escape_in(scanned, layout.delimiter, layout.width, layout.header_line))
     timestamps = _first_timestamps(scanned, layout)
     style = decide_style(path.name, timestamps, options.timestamp_format, options.timezone)
     validator = RowValidator(layout, style, now)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.quoting import DOUBLED
 from grupa_pipeline.ingest.source import Scan
 
 REQUIRED = ("user_id", "timestamp", "action")
@@ -29,6 +30,7 @@ class HeaderLayout:
     metadata: int | None
     extras: dict[int, str]
     header_line: int
+    escape: str = DOUBLED
 
 
 def read_header(scan: Scan) -> HeaderLayout:

@@ -124,8 +124,9 @@ def _csv_sql(scanned: Scan, validator: RowValidator, option: str) -> str:
     columns = {f"c{column}": "VARCHAR" for column in range(validator.layout.width)}
     return (
         f"read_csv({exactly(scanned.path)}, auto_detect = false, header = false, skip = 1, columns = {columns}, "
-        f"delim = {quoted(validator.layout.delimiter)}, quote = '\"', escape = '\"', comment = '', strict_mode = true, "
-        f"null_padding = false, force_not_null = {list(columns)}, max_line_size = {MAX_RECORD // 2}, "
+        f"delim = {quoted(validator.layout.delimiter)}, quote = '\"', escape = {quoted(validator.layout.escape)}, "
+        f"comment = '', strict_mode = true, null_padding = false, "
+        f"force_not_null = {list(columns)}, max_line_size = {MAX_RECORD // 2}, "
         f"compression = {quoted('gzip' if scanned.gzip else 'none')}, "
         f"{option})"
     )

@@ -15,11 +15,14 @@ import pyarrow.compute as pc
 
 from grupa_pipeline.ingest.errors import RejectionReason
 from grupa_pipeline.ingest.header import HeaderLayout
+from grupa_pipeline.ingest.quoting import BACKSLASH, DOUBLED
 from grupa_pipeline.ingest.source import MAX_RECORD
 
 _CHUNK = 4_000  # lines; small, so that one irregular line slows few others down
 _OPEN = re.compile(r' *"')
-_CLOSE = re.compile(r'((?:[^"]++|"")*+)"')
+# A quoted field up to its closing quote, by `HeaderLayout.escape`.
+_CLOSE = {DOUBLED: re.compile(r'((?:[^"]++|"")*+)"'), BACKSLASH: re.compile(r'((?:[^"\\]++|\\.|"")*+)"', re.DOTALL)}
+_ESCAPED = re.compile(r'\\(["\\\n])|"(")')
 # The end of a record with one of these problems is unknown.
 _LINE_PROBLEMS = (
     RejectionReason.BAD_QUOTES,
@@ -92,6 +95,8 @@ def _read_chunk_fast(lines: list[bytes], number: int, layout: HeaderLayout) -> p
     """Parse the chunk with Python's csv module; None unless every line is one unambiguous, valid record."""
     if max(map(len, lines)) > MAX_RECORD or any(b"\0" in line for line in lines):
         return None
+    if layout.escape == BACKSLASH and any(b"\\" in line for line in lines):
+        return None  # the csv module drops the backslash before any character
     try:
         texts = [line.decode() for line in lines]
         rows = list(csv.reader(texts, delimiter=layout.delimiter, strict=True))
@@ -124,7 +129,7 @@ def _read_chunk_strict(
         if not reader.text.strip(" \r\n"):
             at += 1
             continue
-        fields, problem = _fields(reader, plain, layout.width)
+        fields, problem = _fields(reader, plain, layout)
         used = 1 if problem in _LINE_PROBLEMS else reader.used
         raw = b"".join(pending[at : at + used]).rstrip(b"\r\n")
         problem = problem or _text_problem(raw)
@@ -170,25 +175,25 @@ class _BadRecordError(Exception):
     """A record that cannot be split into fields; the argument is its `RejectionReason`."""
 
 
-def _fields(lines: _Lines, plain: re.Pattern[str], width: int) -> tuple[list[str] | None, str | None]:
+def _fields(lines: _Lines, plain: re.Pattern[str], layout: HeaderLayout) -> tuple[list[str] | None, str | None]:
     """The record's fields and None, or None and the `RejectionReason`."""
     try:
         if lines.size > MAX_RECORD:
             raise _BadRecordError(RejectionReason.TOO_LONG_RECORD)
-        fields = _split_fields(lines, plain)
+        fields = _split_fields(lines, plain, layout.escape)
     except _BadRecordError as bad:
         return None, str(bad)
-    while len(fields) > width and not fields[-1]:  # DuckDB's reader ignores any number of them too
+    while len(fields) > layout.width and not fields[-1]:  # DuckDB's reader ignores any number of them too
         del fields[-1]
-    return (fields, None) if len(fields) == width else (None, RejectionReason.WRONG_COLUMN_COUNT)
+    return (fields, None) if len(fields) == layout.width else (None, RejectionReason.WRONG_COLUMN_COUNT)
 
 
-def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
+def _split_fields(lines: _Lines, plain: re.Pattern[str], escape: str) -> list[str]:
     fields, line, at = [], lines.text, 0
     while True:
         opening = _OPEN.match(line, at)
         if opening:
-            value, line, at = _quoted(lines, line, opening.end())
+            value, line, at = _quoted(lines, line, opening.end(), escape)
             rest = plain.match(line, at)
             if rest is None or rest[0].strip(" \r\n"):
                 raise _BadRecordError(RejectionReason.BAD_QUOTES)
@@ -205,14 +210,16 @@ def _split_fields(lines: _Lines, plain: re.Pattern[str]) -> list[str]:
             return fields
 
 
-def _quoted(lines: _Lines, line: str, at: int) -> tuple[str, str, int]:
+def _quoted(lines: _Lines, line: str, at: int, escape: str) -> tuple[str, str, int]:
     """The text up to the closing quote, the line with that quote, and the position after it."""
     parts = []
-    while not (closing := _CLOSE.match(line, at)):
+    while not (closing := _CLOSE[escape].match(line, at)):
         parts.append(line[at:])
         line, at = lines.next(), 0
     parts.append(closing[1])
-    return "".join(parts).replace('""', '"'), line, closing.end()
+    text = "".join(parts)
+    value = text.replace('""', '"') if escape == DOUBLED else _ESCAPED.sub(lambda match: match[1] or match[2], text)
+    return value, line, closing.end()
 
 
 def _text_problem(raw: bytes) -> str | None:
