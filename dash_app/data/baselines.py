@@ -182,8 +182,8 @@ def _exposed(
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE exposed AS
-        SELECT e.user_id, e.timestamp + (TIMESTAMP '{window.end}' - f.first - INTERVAL {window.exposure_days} DAY) AS timestamp,
-               e.action, e.metadata
+        SELECT e.* REPLACE (
+            e.timestamp + (TIMESTAMP '{window.end}' - f.first - INTERVAL {window.exposure_days} DAY) AS timestamp)
         FROM events e JOIN (
           SELECT user_id, min(timestamp) AS first FROM events SEMI JOIN picked USING (user_id)
           WHERE timestamp >= TIMESTAMP '{window.start}' AND timestamp < TIMESTAMP '{window.end}' GROUP BY user_id

@@ -151,7 +151,7 @@ class DayAggregates:
             "user_id",
             "action",
             "metadata",
-            "sequence",
+            sequence=events.sequence if "sequence" in events.columns else ibis.null("int64"),  # of an earlier release
             at=self.engine.microseconds(events.timestamp),
             day_range=number.cast("int16"),
         )

@@ -340,7 +340,7 @@ def _write_events(con: duckdb.DuckDBPyConnection, users: dict[str, np.ndarray]) 
             at += [FIRST_EVENT + timedelta(minutes=int(each)) for each in deals]
             action += ["deal_complete"] * 4
     con.register("log", pa.table({"user_id": ids, "timestamp": at, "action": action}))
-    con.execute("INSERT INTO events SELECT user_id, timestamp, action, NULL, repeat('a', 64) FROM log")
+    con.execute("INSERT INTO events BY NAME SELECT user_id, timestamp, action, repeat('a', 64) AS file_sha256 FROM log")
     con.unregister("log")
 
 
