@@ -1,14 +1,18 @@
 """The only place where things are wired: assets, checks, automation and resources make one Dagster code location."""
 
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dagster as dg
 
 from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation
 from grupa_pipeline.defs.asset_specs import describe_assets
+from grupa_pipeline.defs.idle_costs import idle_cheaply
 from grupa_pipeline.defs.io_manager import WarehouseIOManager
 from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.process_identity import ProcessIdentity, end_with
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.tables import CLUSTER_INSIGHTS
 
 
 def build_defs(settings: Settings | None = None, resource_overrides: dict[str, Any] | None = None) -> dg.Definitions:
@@ -29,7 +33,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(WarehouseIOManager(warehouse)),
     }
     return dg.Definitions(
-        assets=describe_assets(assets.ALL, settings),
+        assets=_assets(settings),
         asset_checks=dg.load_asset_checks_from_modules([asset_checks]),
         jobs=[automation.ingest_job, automation.snapshot_job],
         schedules=[automation.daily_schedule(settings)],
@@ -41,4 +45,26 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
     )
 
 
-defs = build_defs()
+def _assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets; the one that a model writes shows whose model it is, if there is one."""
+    provider = (settings.llm or "").partition(":")[0]
+
+    def with_provider(spec: dg.AssetSpec) -> dg.AssetSpec:
+        is_written = provider and spec.key == dg.AssetKey(CLUSTER_INSIGHTS.name)
+        return spec.merge_attributes(kinds={provider}) if is_written else spec
+
+    return [each.map_asset_specs(with_provider) for each in describe_assets(assets.ALL, settings)]
+
+
+def _join_service(service: ProcessIdentity) -> None:
+    """Make this process, a code server or a run of `grupa serve`, one of its service."""
+    end_with(service)
+    idle_cheaply()
+    resource_tracker.ensure_running()  # the first run would start it: the code server's processes stay the same
+
+
+_settings = Settings.from_env()
+if _settings.service_process and (_service := ProcessIdentity.parse(_settings.service_process)):
+    _join_service(_service)
+
+defs = build_defs(_settings)

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         window_days: Length of a snapshot's window, in days.
         keep_snapshots: Snapshots whose per-user tables are kept.
         keep_version_days: Days for which older published versions can be restored.
+        keep_runs: Dagster runs, the newest, that are kept with their events.
+        keep_run_days: Days after which a Dagster run and its events are deleted.
         engine: `duckdb`, or the address of a Spark cluster: `spark://...` (standalone) or `sc://...` (Spark Connect).
         first_day: Day of the first snapshot that Dagster offers; None: the day of the first accepted event.
         stale_days: Days without a new snapshot after which Dagster calls the tables overdue.
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL that is notified of failed runs and checks.
         log_format: Format of the processes' log lines.
+        service_process: The `grupa serve` that this process belongs to and ends with, as a `ProcessIdentity`; set by it.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="GRUPA_", hide_input_in_errors=True)
@@ -85,6 +88,8 @@ class Settings(BaseSettings):
     window_days: _Positive = 180
     keep_snapshots: _Positive = 30
     keep_version_days: _Positive = 7
+    keep_runs: _Positive = 200
+    keep_run_days: _Positive = 180
     engine: Annotated[str, BeforeValidator(setting_values.known_engine)] = setting_values.DUCKDB
     first_day: Annotated[date | None, BeforeValidator(setting_values.first_day)] = None
     stale_days: _Positive = 2
@@ -106,6 +111,7 @@ class Settings(BaseSettings):
     )
     webhook: str | None = Field(default=None, repr=False)
     log_format: Annotated[LogFormat, BeforeValidator(lambda value: value.strip().lower())] = LogFormat.TEXT
+    service_process: str | None = None
 
     @model_validator(mode="after")
     def _require_one_sign_in(self) -> "Settings":

@@ -1,8 +1,10 @@
 """gunicorn's settings for the app under `grupa serve`, read by gunicorn itself: workers, timeouts and logging."""
 
+import gc
 from datetime import timedelta
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response
@@ -28,8 +30,15 @@ class RequestLogger(Logger):
         self.access_log.info("request", extra=fields)
 
 
+def on_starting(server: Arbiter) -> None:  # gunicorn's own name
+    """Load the libraries before the workers are forked, which then share their memory; the app itself each makes anew."""
+    import dash_app.app  # noqa: F401
+
+    gc.freeze()  # else the garbage collector would write to each object, and so copy it
+
+
 workers, threads = 2, 4
-timeout, graceful_timeout = 120, 15
+timeout, graceful_timeout = 120, 10
 loglevel = "warning"
 
 if Settings.from_env().log_format == "json":

@@ -20,8 +20,8 @@ from pathlib import Path
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, Upload
 from dash_app.uploads.file_validation import REPORT_FILE, read_report
 from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
+from grupa_pipeline.storage.file_lock import lock
 from grupa_pipeline.storage.inbox_arrivals import mark_complete
-from grupa_pipeline.storage.warehouse import lock
 
 _SPARE_BYTES = 512 << 20
 """What must stay free on the disk beside an upload."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -107,7 +107,7 @@ def serve_command(
     from grupa.cli.serve import serve
 
     settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
-    _prepare_to_serve(settings)
+    _check_roles(settings)
     return serve(settings, host, port, dagster_port)
 
 
@@ -119,8 +119,6 @@ def demo_command(
     warehouse: WarehouseOption = None,
 ) -> int:
     """Write a sample log, then `run` on it and `serve`."""
-    from grupa.cli.serve import serve
-    from grupa_pipeline.segmentation.worker_pool import release_workers
     from sample_data.generate import write_log
 
     settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
@@ -129,8 +127,8 @@ def demo_command(
     print(f"Writing a sample log to {log}", file=sys.stderr)
     write_log(log)
     _run(settings, [log])
-    release_workers()
-    return serve(settings, host, port, dagster_port)
+    words = ["serve", "--host", host, "--port", str(port), "--dagster-port", str(dagster_port)]
+    _become([*words, "--warehouse", str(settings.warehouse)])
 
 
 @app.command("user")
@@ -258,21 +256,19 @@ def _run(
     return summary
 
 
-def _prepare_to_serve(settings: "Settings") -> None:
-    """Check the roles file, migrate the roadmap and repair the warehouse, before any process starts."""
-    from dash_app.roadmap.store import Roadmap
-    from grupa_pipeline.event_catalog.roles import Roles, RolesError
-    from grupa_pipeline.storage.migrations import NewerFileError
-    from grupa_pipeline.storage.repair import repair
-    from grupa_pipeline.storage.warehouse import DamagedWarehouseError
+def _become(words: list[str]) -> NoReturn:
+    """Go on as another command of `grupa`, in place of this one: what this one has loaded is freed."""
+    command = [sys.executable, "-m", "grupa.cli.main", *words]
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - ours
 
-    with _exit_status(ExitStatus.UNUSABLE, RolesError), _exit_status(ExitStatus.FAILED, NewerFileError):
+
+def _check_roles(settings: "Settings") -> None:
+    """Check the roles file, before any process starts."""
+    from grupa_pipeline.event_catalog.roles import Roles, RolesError
+
+    with _exit_status(ExitStatus.UNUSABLE, RolesError):
         Roles.load(settings.roles_file)
-        Roadmap(settings.warehouse).ensure()
-        try:
-            repair(settings)
-        except DamagedWarehouseError as error:  # not fatal: the app shows it too, and is of use without the tables
-            print(f"grupa: {error}", file=sys.stderr)
 
 
 def _read_password() -> str:

@@ -23,7 +23,8 @@ from grupa_pipeline.auth.request_guard import (
     RequestPolicy,
     check_request,
 )
-from grupa_pipeline.defs.instance import workspace_file
+from grupa_pipeline.defs.idle_costs import idle_cheaply
+from grupa_pipeline.defs.workspace import workspace_file
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
 
@@ -38,6 +39,8 @@ _SIGN_IN_PATHS = frozenset({SIGN_IN, SIGN_OUT})
 _MAX_FORM_BYTES = 16 * 1024
 _SESSION_CHECK_SECONDS = 0.5
 _FRAMED_NOWHERE = {b"x-frame-options": b"DENY", b"content-security-policy": b"frame-ancestors 'none'"}
+_GRACE_SECONDS = 5
+"""For requests under way when the server is stopped; an open page's subscription would otherwise hold it for ever."""
 
 
 class Guard:
@@ -225,13 +228,19 @@ def main() -> None:
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
+    idle_cheaply()
     with DagsterInstance.get() as instance:
         target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context, path_prefix=settings.dagster_prefix)
             log_configuration = log_config(settings.log_format)
             uvicorn.run(
-                guarded(app, port, settings), host=HOST, port=port, log_level="warning", log_config=log_configuration
+                guarded(app, port, settings),
+                host=HOST,
+                port=port,
+                log_level="warning",
+                log_config=log_configuration,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
             )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.automation import ingest_job, snapshot_job
+from grupa_pipeline.defs.dead_runs import process_tags
 from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import ANY_DAY, first_day
@@ -196,7 +197,9 @@ def _ingest(
 
 def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
     """Run a job; a failed step becomes an error of one sentence."""
-    result = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **options)
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, raise_on_error=False, tags=process_tags(), **options
+    )
     if result.success:
         return result
     for event in result.filter_events(lambda event: event.is_step_failure):

@@ -1,30 +1,38 @@
-"""`grupa serve`: the app, Dagster's UI and Dagster's daemon as three child processes that start and stop together."""
+"""`grupa serve`: the app, Dagster's code server, its UI and its daemon, kept running together.
+
+Dagster's three processes share one code server, which loads the definitions once and launches the runs. This process
+imports neither Dagster nor the app: it only looks after the others (`grupa.service`).
+"""
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from grupa.cli.exit_status import ExitStatus
+from grupa.service.supervisor import ServiceProcess, Supervisor
 from grupa_pipeline.auth.accounts import AccountsError, read_accounts
-from grupa_pipeline.defs.instance import prepare_home, workspace_file
+from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
+from grupa_pipeline.process_identity import ProcessIdentity
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import file_lock
 
 logger = logging.getLogger("grupa")
 
-START_SECONDS = 120
-STOP_SECONDS = 20
+_PORT_SECONDS = 15.0
+"""How long the processes of a service that was killed may take to end, and so to free their ports."""
+_PREPARATION = [sys.executable, "-m", "grupa.service.preparation"]
+
+
+class AlreadyServedError(Exception):
+    """Another `grupa serve` has the warehouse."""
 
 
 def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
-    """Serve until interrupted or until one of the processes ends; returns the exit status.
+    """Serve until interrupted, or until one of the processes does not stay up; returns the exit status.
 
     Args:
         settings: The settings; the child processes read the same ones.
@@ -32,39 +40,74 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
         port: Port of the app.
         dagster_port: Port of Dagster's UI, which listens on loopback only.
     """
-    problem = refusal(settings, host) or _unavailable(host, port) or _unavailable("127.0.0.1", dagster_port)
+    problem = refusal(settings, host)
+    if problem:
+        logger.error("grupa: %s", problem)
+        return ExitStatus.UNUSABLE
+    path = settings.warehouse / ".service.lock"
+    was_killed = path.exists() and path.stat().st_size > 0
+    try:
+        with file_lock.lock(path, purpose="grupa serve", on_wait=_refuse):
+            return _serve(settings, host, port, dagster_port, _PORT_SECONDS if was_killed else 0.0)
+    except AlreadyServedError as error:
+        logger.error("grupa: %s", error)
+        return ExitStatus.UNUSABLE
+
+
+def _serve(settings: Settings, host: str, port: int, dagster_port: int, patience: float) -> int:
+    problem = _unavailable(host, port, patience) or _unavailable("127.0.0.1", dagster_port, patience)
     if problem:
         logger.error("grupa: %s", problem)
         return ExitStatus.UNUSABLE
     env = _environment(settings, host)
-    processes = {name: _start(command, env) for name, command in _commands(settings, host, port, dagster_port).items()}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        _announce(
-            processes,
-            {
-                "the app": f"http://{_address(host, port)}{settings.url_prefix}",
-                "Dagster's UI": f"http://127.0.0.1:{dagster_port}{settings.dagster_prefix}/",
-            },
-        )
-        return _watch(processes)
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _stop(processes)
+    if status := subprocess.run(_PREPARATION, env=env, check=False).returncode:  # noqa: S603 - ours
+        return status
+    services = _services(settings, host, port, dagster_port)
+    stayed_up = Supervisor(services, env, on_stop=[*_PREPARATION, "--stopped"]).run()
+    return ExitStatus.DONE if stayed_up else ExitStatus.FAILED
 
 
-def _commands(settings: Settings, host: str, port: int, dagster_port: int) -> dict[str, list[str]]:
-    """The commands of the three processes, by the name that messages use."""
-    app = ["gunicorn", "dash_app.app:create_server()", "--config", "python:dash_app.server.gunicorn_config"]
+def _refuse(holder: str) -> None:
+    raise AlreadyServedError(
+        f"this warehouse is served already, by {holder}. Stop that one, or name another folder with --warehouse."
+    )
+
+
+def _services(settings: Settings, host: str, port: int, dagster_port: int) -> list[ServiceProcess]:
+    """The processes of the service. What Dagster's two others connect to is started before them."""
     log_format = "json" if settings.log_format == "json" else "colored"
-    daemon = ["dagster._daemon", "run", "--log-level", "warning", "--log-format", log_format]
-    modules = {
-        "the app": [*app, "--bind", _address(host, port)],
-        "Dagster's UI": ["grupa.cli.dagster_webserver", "--port", str(dagster_port)],
-        "Dagster's daemon": [*daemon, "-w", str(workspace_file(settings.dagster_home))],
-    }
-    return {name: [sys.executable, "-m", *words] for name, words in modules.items()}
+    logs = ["--log-level", "warning", "--log-format", log_format]
+    code_socket = code_server_socket(settings.dagster_home)
+    app = ["gunicorn", "dash_app.app:create_server()", "--config", "python:dash_app.server.gunicorn_config"]
+    dagster = "grupa.service.dagster_process"
+    code = [dagster, "code-server", "start", "--socket", str(code_socket), "--location-name", "grupa"]
+    daemon = [dagster, "daemon", "run", "-w", str(workspace_file(settings.dagster_home))]
+
+    def python(*words: str) -> list[str]:
+        return [sys.executable, "-m", *words]
+
+    return [
+        ServiceProcess(
+            "the app",
+            python(*app, "--bind", _address(host, port)),
+            f"http://{_address(host, port)}{settings.url_prefix}",
+            is_polite=True,
+        ),
+        ServiceProcess(
+            "Dagster's code server",
+            python(*code, "--module-name", "grupa_pipeline.definitions", *logs),
+            creates=code_socket,
+            has_worker=True,
+        ),
+        ServiceProcess(
+            "Dagster's UI",
+            python("grupa.cli.dagster_webserver", "--port", str(dagster_port)),
+            f"http://127.0.0.1:{dagster_port}{settings.dagster_prefix}/",
+            waits_for=code_socket,
+            is_polite=True,
+        ),
+        ServiceProcess("Dagster's daemon", python(*daemon, *logs), waits_for=code_socket),
+    ]
 
 
 def refusal(settings: Settings, host: str) -> str | None:
@@ -108,8 +151,15 @@ def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
         return None  # a name
 
 
-def _unavailable(host: str, port: int) -> str | None:
-    """Why no server can listen on that address; None if it can."""
+def _unavailable(host: str, port: int, patience: float = 0.0) -> str | None:
+    """Why no server can listen on that address, after `patience` seconds either; None if it can."""
+    deadline = time.monotonic() + patience
+    while (problem := _port_problem(host, port)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return problem
+
+
+def _port_problem(host: str, port: int) -> str | None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -127,61 +177,12 @@ def _environment(settings: Settings, host: str) -> dict[str, str]:
         "GRUPA_WAREHOUSE": str(settings.warehouse),
         "GRUPA_HOSTS": " ".join(hosts),
         "GRUPA_WINDOW_DAYS": str(settings.window_days),
-        "DAGSTER_HOME": str(prepare_home(settings)),
+        "GRUPA_SERVICE_PROCESS": str(ProcessIdentity.current()),
+        "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
     }
     return os.environ | variables
-
-
-def _start(command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # In a session of its own: an interrupt at the terminal reaches only this process, which stops the children in order.
-    return subprocess.Popen(command, env=dict(env), start_new_session=True)  # noqa: S603 - built by _commands
-
-
-def _announce(processes: Mapping[str, subprocess.Popen[bytes]], addresses: Mapping[str, str]) -> None:
-    """Print each address as soon as it answers."""
-    waiting, deadline = dict(addresses), time.monotonic() + START_SECONDS
-    while waiting and time.monotonic() < deadline and all(process.poll() is None for process in processes.values()):
-        for name, address in list(waiting.items()):
-            if _answers(address):
-                print(f"{name[0].upper()}{name[1:]}: {address}", flush=True)
-                del waiting[name]
-        time.sleep(0.2)
-    for name, address in waiting.items():
-        logger.error("%s does not answer at %s.", name, address)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - an http address built above
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-
-
-def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> int:
-    """Wait until one of them ends, which is a failure."""
-    while True:
-        for name, process in processes.items():
-            if process.poll() is not None:
-                logger.error("%s ended with status %s; the others are stopped.", name, process.returncode)
-                return ExitStatus.FAILED
-        time.sleep(0.5)
-
-
-def _stop(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    for process in processes.values():
-        if process.poll() is None:
-            process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
-    for process in processes.values():
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _address(host: str, port: int) -> str:

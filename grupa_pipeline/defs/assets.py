@@ -68,16 +68,14 @@ class LogFiles(dg.Config):
 _OPTIONS = tuple(field.name for field in fields(ReadingOptions))
 
 
-def _kinds(table: Table, *others: str) -> set[str]:
-    return {"duckdb", *others} | ({table.storage.value} if table.storage is TableStorage.PARQUET else set())
+def _kinds(table: Table) -> set[str]:
+    return {"duckdb"} | ({table.storage.value} if table.storage is TableStorage.PARQUET else set())
 
 
-def _outs(*made_together: Table, **kinds: str) -> dict[str, dg.AssetOut]:
-    """One output a table; `kinds` are further kinds of a table, by its name."""
+def _outs(*made_together: Table) -> dict[str, dg.AssetOut]:
+    """One output a table."""
     return {
-        table.name: dg.AssetOut(
-            description=table.comment, is_required=False, kinds=_kinds(table, *kinds.get(table.name, "").split())
-        )
+        table.name: dg.AssetOut(description=table.comment, is_required=False, kinds=_kinds(table))
         for table in made_together
     }
 
@@ -218,7 +216,7 @@ def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_
 
 
 @dg.multi_asset(
-    outs=_outs(tables.CLUSTERS, tables.CLUSTER_INSIGHTS, tables.LLM_CALLS, cluster_insights="openai anthropic"),
+    outs=_outs(tables.CLUSTERS, tables.CLUSTER_INSIGHTS, tables.LLM_CALLS),
     can_subset=True,
     group_name="insights",
     name=PipelineStage.INSIGHTS.value,

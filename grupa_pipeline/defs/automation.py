@@ -8,7 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from grupa_pipeline.defs import assets, code_server
+from grupa_pipeline.defs import assets, attempts, code_server
+from grupa_pipeline.defs.dead_runs import end_dead_runs
 from grupa_pipeline.defs.partitions import first_day
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
@@ -42,7 +43,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="Every night at 02:00 UTC: segment the last day of the accepted events.",
     )
     def daily_resegmentation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        request_or_phase = next_snapshot(SnapshotContext(settings))
+        request_or_phase = next_snapshot(SnapshotContext(settings), context.instance)
         return _skip(request_or_phase) if isinstance(request_or_phase, InboxPhase) else request_or_phase
 
     return daily_resegmentation
@@ -56,6 +57,7 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
     the partitions do, it has the code location loaded again before a snapshot is requested.
     """
     loaded_first_day = first_day(settings)
+    opened: list[dg.DagsterInstance] = []
 
     @dg.sensor(
         jobs=[ingest_job, snapshot_job],
@@ -65,32 +67,42 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Ingests logs that are put into the warehouse's inbox, then segments.",
     )
     def watch_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance = _open_once(context, opened)
+        end_dead_runs(instance, settings.warehouse)
         arrivals = inbox.look_into(settings.inbox)
         states = _states(settings.inbox, arrivals)
 
         def cursor(phase: InboxPhase) -> str:
             return f"{phase}\n{json.dumps(states)}" if states else phase.value
 
-        if request := _ingest_request(settings, arrivals, _seen_before(context.cursor), states):
+        if request := _ingest_request(settings, instance, arrivals, _seen_before(context.cursor), states):
             return dg.SensorResult(run_requests=[request], cursor=cursor(InboxPhase.INGESTING))
         phase = InboxPhase.from_cursor(context.cursor)
         if first_day(settings) < loaded_first_day:
             return dg.SensorResult(skip_reason=_reload(loaded_first_day), cursor=cursor(phase))
-        if phase is not InboxPhase.INGESTING:
+        if phase is not InboxPhase.INGESTING and not attempts.is_unfinished(instance, snapshot_job.name):
             return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE, arrivals), cursor=cursor(phase))
-        if _is_ingesting(context.instance):
+        if _is_ingesting(instance):
             return dg.SensorResult(skip_reason=_skip(phase), cursor=cursor(phase))
-        request_or_phase = next_snapshot(SnapshotContext(settings))
+        request_or_phase = next_snapshot(SnapshotContext(settings), instance)
         if isinstance(request_or_phase, InboxPhase):
             return dg.SensorResult(skip_reason=_skip(request_or_phase, arrivals), cursor=cursor(request_or_phase))
-        request = request_or_phase._replace(job_name=snapshot_job.name)
-        return dg.SensorResult(run_requests=[request], cursor=cursor(InboxPhase.IDLE))
+        return dg.SensorResult(run_requests=[request_or_phase], cursor=cursor(InboxPhase.IDLE))
 
     return watch_inbox
 
 
-def next_snapshot(context: SnapshotContext) -> dg.RunRequest | InboxPhase:
-    """A run for the last day of the accepted events; NO_EVENTS or UP_TO_DATE when there is nothing to do."""
+def _open_once(context: dg.SensorEvaluationContext, opened: list[dg.DagsterInstance]) -> dg.DagsterInstance:
+    """The instance of a tick, opened once a process: opening it costs more than the rest of an idle tick."""
+    if context.instance_ref is None:
+        return context.instance
+    if not opened:
+        opened.append(dg.DagsterInstance.from_ref(context.instance_ref))
+    return opened[0]
+
+
+def next_snapshot(context: SnapshotContext, instance: dg.DagsterInstance) -> dg.RunRequest | InboxPhase:
+    """A run for the last day of the accepted events; NO_EVENTS, UP_TO_DATE or IDLE when there is nothing to do (now)."""
     publication = context.publication
     day = publication.last_day()
     if day is None:
@@ -100,11 +112,12 @@ def next_snapshot(context: SnapshotContext) -> dg.RunRequest | InboxPhase:
     input_sha256 = context.input_sha256(day)
     if _segmented_input(publication, day.isoformat()) == input_sha256:
         return InboxPhase.UP_TO_DATE
-    return dg.RunRequest(run_key=f"{day}-{input_sha256}", partition_key=day.isoformat())
+    key = f"{day}-{input_sha256}"
+    return attempts.request(instance, snapshot_job.name, key, partition=day.isoformat()) or InboxPhase.IDLE
 
 
 _SKIP_REASONS = {
-    InboxPhase.IDLE: "The inbox is empty.",
+    InboxPhase.IDLE: "The inbox is empty, or its logs are being worked on.",
     InboxPhase.INGESTING: "The logs are being ingested.",
     InboxPhase.NO_EVENTS: "No events have been accepted yet: run `grupa run LOG.csv`, or put a log into the inbox.",
     InboxPhase.BEFORE_FIRST_DAY: "All accepted events lie before GRUPA_FIRST_DAY.",
@@ -140,7 +153,11 @@ def _seen_before(cursor: str | None) -> dict[str, str]:
 
 
 def _ingest_request(
-    settings: Settings, arrivals: inbox.Arrivals, seen: Mapping[str, str], states: Mapping[str, str]
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    arrivals: inbox.Arrivals,
+    seen: Mapping[str, str],
+    states: Mapping[str, str],
 ) -> dg.RunRequest | None:
     """A run that ingests the inbox; None when nothing in it is complete, and nothing taken from it was written on.
 
@@ -152,7 +169,7 @@ def _ingest_request(
     if not files:
         return None
     key = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-    return dg.RunRequest(run_key=f"inbox-{key}", job_name=ingest_job.name)
+    return attempts.request(instance, ingest_job.name, f"inbox-{key}")
 
 
 def _segmented_input(publication: Publication, day: str) -> str | None:

@@ -9,12 +9,13 @@ import dagster as dg
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from grupa_pipeline.defs.workspace import write_workspace
 from grupa_pipeline.settings import SettingError, Settings
-from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage import file_lock
 
-_DAGSTER_YAML = """\
-# Written by grupa when this folder was new; yours to edit (docs/operations.md says which settings help).
-telemetry:
+_HEAD = "# Written by grupa when this folder was new; yours to edit (docs/operations.md says which settings help).\n"
+_FIRST_DAGSTER_YAML = f"""\
+{_HEAD}telemetry:
   enabled: false
 nux:
   enabled: false
@@ -22,15 +23,21 @@ concurrency:
   runs:
     max_concurrent_runs: 1
 """
-
-
-_WORKSPACE_YAML = """\
-# Written by grupa: what its UI and daemon load, under the location name of the project's own workspace.yaml.
-load_from:
-  - python_module:
-      module_name: grupa_pipeline.definitions
-      location_name: grupa
+_DAGSTER_YAML = f"""\
+{_FIRST_DAGSTER_YAML}# What runs write to the terminal; all of their events are in the UI.
+python_logs:
+  python_log_level: WARNING
+# Days for which the ticks of schedules and sensors are kept.
+retention:
+  schedule:
+    purge_after_days: 180
+  sensor:
+    purge_after_days:
+      skipped: 1
+      failure: 30
+      success: 180
 """
+"""Runs and their events are bounded by settings: `run_history.py`."""
 
 
 class DagsterStorageError(SettingError):
@@ -38,7 +45,7 @@ class DagsterStorageError(SettingError):
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's home for `settings`, created and configured when it is new; an existing dagster.yaml stays as it is.
+    """Dagster's home for `settings`, created and configured when it is new; a dagster.yaml that was edited stays as it is.
 
     Raises:
         DagsterStorageError: It cannot be used as its dagster.yaml says.
@@ -55,15 +62,15 @@ def _configure_home(settings: Settings) -> Path:
         raise DagsterStorageError(f"Dagster's files cannot be in {home}: to SQLite what follows a ? are options.")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or config.read_text(encoding="utf-8", errors="replace") == _FIRST_DAGSTER_YAML:
         config.write_text(_DAGSTER_YAML, encoding="utf-8")
-    workspace_file(home).write_text(_WORKSPACE_YAML, encoding="utf-8")
+    write_workspace(home)
     return home
 
 
 def _table_creation_lock(home: Path) -> AbstractContextManager[None]:
     """Dagster creates its tables when it first opens them, and two processes that do so at once corrupt them."""
-    return warehouse.lock(home / ".tables.lock", purpose="creating Dagster's tables")
+    return file_lock.lock(home / ".tables.lock", purpose="creating Dagster's tables")
 
 
 @contextmanager
@@ -122,6 +129,5 @@ def _cheap_event_log_writes() -> Iterator[None]:
         yield
 
 
-def workspace_file(home: Path) -> Path:
-    """The workspace that Dagster's UI and daemon share: runs and schedules are found by the name of their location."""
-    return home / "grupa_workspace.yaml"
+if __name__ == "__main__":  # docs: DAGSTER_HOME=$(python -m grupa_pipeline.defs.instance) dagster dev -w workspace.yaml
+    print(prepare_home(Settings.from_env()))

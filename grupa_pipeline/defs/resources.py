@@ -8,6 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from grupa_pipeline.defs.dead_runs import end_dead_runs, process_tags
+from grupa_pipeline.defs.run_history import purge_run_history
+from grupa_pipeline.segmentation import worker_pool
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
@@ -28,6 +31,8 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     seed: int = _DEFAULTS.seed
     keep_snapshots: int = _DEFAULTS.keep_snapshots
     keep_version_days: int = _DEFAULTS.keep_version_days
+    keep_runs: int = _DEFAULTS.keep_runs
+    keep_run_days: int = _DEFAULTS.keep_run_days
     llm: str | None = None
     llm_warning: str | None = None
     engine: str = _DEFAULTS.engine
@@ -55,7 +60,13 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WarehouseResource"]:
-        """Hold the run lock while the run lasts; a second run waits and logs for whom."""
+        """Hold the run lock while the run lasts; a second run waits and logs for whom.
+
+        What a run starts ends with it, whoever launched it: the process of a run joins its children before it ends, and
+        worker processes wait for work until they are released.
+        """
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, process_tags())
 
         def log_holder(holder: str) -> None:
             message = f"Another run works on this warehouse: {holder}. Waiting for it to end."
@@ -67,11 +78,15 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         with run_lock.hold_run_lock(
             Path(self.folder), purpose=purpose, on_wait=log_holder, keep_staged_days=self.keep_version_days
         ):
+            if context.run and context.instance:
+                end_dead_runs(context.instance, Path(self.folder), own=context.run.run_id)
+                purge_run_history(context.instance, self.keep_runs, self.keep_run_days)
             repair.repair_publication(self.publication)
             with warehouse.keep_open(self.publication.database):
                 try:
                     yield self
                 finally:
+                    worker_pool.release_workers()
                     spark_session.stop()
 
 

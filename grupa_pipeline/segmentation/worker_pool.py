@@ -69,9 +69,9 @@ def warm_up() -> None:
 
 
 def release_workers() -> None:
-    """End the worker processes, which otherwise live as long as this process."""
+    """End the worker processes, and drop what they have not begun; otherwise they live as long as this process."""
     while _pools:
-        _pools.popitem()[1].shutdown()
+        _pools.popitem()[1].shutdown(cancel_futures=True)
 
 
 def _submit(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from grupa_pipeline.storage import aggregate_cache, staging, warehouse
+from grupa_pipeline.storage import aggregate_cache, file_lock, staging
 
 SCRATCH_PREFIXES = (".ingest-", ".forget-", ".features-")
 """Prefixes of the temporary folders of a warehouse."""
@@ -31,10 +31,15 @@ def hold_run_lock(
         >>> with hold_run_lock(Path("warehouse"), purpose="grupa restore"):
         ...     ...
     """
-    with warehouse.lock(folder / ".run.lock", purpose=purpose, on_wait=on_wait):
+    with file_lock.lock(lock_file(folder), purpose=purpose, on_wait=on_wait):
         for prefix in SCRATCH_PREFIXES:
             for scratch in folder.glob(f"{prefix}*"):
                 shutil.rmtree(scratch)
         staging.clear(folder, keep_staged_days)
         aggregate_cache.clear(folder)
         yield
+
+
+def lock_file(folder: Path) -> Path:
+    """The file whose lock is the run lock of the warehouse `folder`."""
+    return folder / ".run.lock"

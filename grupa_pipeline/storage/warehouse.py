@@ -5,16 +5,17 @@ Grupa itself reads and builds on its own copy in `versions/`, so a client that h
 file blocks no other process. Independent of tables, Dagster and pandas.
 """
 
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+
+from grupa_pipeline.storage.file_lock import lock
 
 PIPELINE_FILE = "grupa.duckdb"
 ROADMAP_FILE = "roadmap.duckdb"
@@ -161,33 +162,6 @@ def keep_only_published(database: Path) -> list[str]:
         for path in old + copies:
             path.unlink()
         return [path.stem for path in old]
-
-
-@contextmanager
-def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock between processes and threads; the kernel frees it when its holder dies.
-
-    Args:
-        path: The lock file; it is created, and holds a description of the holder.
-        purpose: What for, as part of that description.
-        on_wait: Called once with the description of the holder when the lock is taken and this call has to wait.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_wait:
-                file.seek(0)
-                on_wait(file.read().strip() or "another process")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} ({purpose}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
 
 
 def _own_copy(database: Path) -> Path | None:

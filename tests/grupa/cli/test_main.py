@@ -112,7 +112,7 @@ def test_nothing_is_served_with_an_unusable_roles_file(
 ) -> None:
     (tmp_path / "my_roles.toml").write_text("[outcomes]\ngood = 3\n")
     monkeypatch.setenv("GRUPA_ROLES_FILE", str(tmp_path / "my_roles.toml"))
-    monkeypatch.setattr(serve, "_start", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(serve, "serve", lambda *_: pytest.fail("something was started"))
     assert "my_roles.toml, line 2" in refused(capsys, ["serve"])
 
 

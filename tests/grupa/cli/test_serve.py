@@ -1,8 +1,8 @@
 import logging
+import os
 import socket
 import subprocess
-import sys
-import time
+import threading
 
 import pytest
 
@@ -10,6 +10,7 @@ from grupa.cli import serve as serving
 from grupa.cli.serve import refusal, serve
 from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.settings import SettingError, Settings
+from grupa_pipeline.storage import file_lock
 
 
 @pytest.fixture
@@ -45,11 +46,26 @@ def test_an_unusable_file_of_users_refuses_even_loopback(tmp_path, text):
     assert refusal(Settings(users_file=path), "127.0.0.1")
 
 
-def test_a_refusal_starts_nothing(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(serving, "_start", lambda *_: pytest.fail("something was started"))
+@pytest.fixture
+def nothing_starts(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was started"))
+
+
+def test_a_refusal_starts_nothing(tmp_path, nothing_starts, caplog):
     with caplog.at_level(logging.ERROR, logger="grupa"):
         assert serve(Settings(warehouse=tmp_path), "0.0.0.0", 8050, 3000) == 2
     assert "GRUPA_USERS_FILE" in caplog.text
+
+
+def test_a_second_server_on_a_warehouse_is_refused_with_the_name_of_the_first(tmp_path, nothing_starts, caplog):
+    with (
+        file_lock.lock(tmp_path / ".service.lock", purpose="grupa serve"),
+        caplog.at_level(logging.ERROR, logger="grupa"),
+    ):
+        assert serve(Settings(warehouse=tmp_path), "127.0.0.1", 8050, 3000) == 2
+    assert f"process {os.getpid()} on {socket.gethostname()} (grupa serve, since 20" in caplog.text
+    assert "--warehouse" in caplog.text
 
 
 def test_a_port_in_use_is_reported(tmp_path, caplog):
@@ -106,46 +122,19 @@ def test_a_proxy_that_nobody_can_recognise_is_refused(variables, missing):
         Settings.from_env({"GRUPA_TRUST_PROXY": "1"} | variables)
 
 
-_SERVE = """
-import subprocess, sys
-from pathlib import Path
-from grupa.cli import serve as serving
-from grupa_pipeline.settings import Settings
-
-CHILD = '''
-import signal, sys, time
-def stop(*_):
-    time.sleep(0.5)  # a request in progress ends
-    open(sys.argv[1], "w").write("ended")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-open(sys.argv[1], "w").write("up")
-while True: time.sleep(1)
-'''
-names = iter("abc")
-folder = Path(sys.argv[1])
-serving._start = lambda *_: subprocess.Popen([sys.executable, "-c", CHILD, str(folder / next(names))], start_new_session=True)
-serving._announce = lambda *_: None
-sys.exit(serving.serve(Settings(warehouse=folder / "warehouse"), "127.0.0.1", int(sys.argv[2]), int(sys.argv[3])))
-"""
+def test_ports_that_a_killed_service_still_holds_are_waited_for(tmp_path, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: prepared.append(1) or subprocess.CompletedProcess([], 3))
+    (tmp_path / ".service.lock").write_text("process 1 on elsewhere (grupa serve, since 2026-01-01 00:00:00 UTC)")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        threading.Timer(0.3, other.close).start()
+        assert serve(Settings(warehouse=tmp_path), "127.0.0.1", other.getsockname()[1], free_port()) == 3
+    assert prepared
 
 
-@pytest.mark.slow
-def test_sigterm_lets_requests_end_and_stops_all_processes_with_status_0(tmp_path):
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(str(free.getsockname()[1]))
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", _SERVE, str(tmp_path), *ports])
-    try:
-        up = [tmp_path / name for name in "abc"]
-        deadline = time.monotonic() + 120
-        while not all(path.exists() and path.read_text() == "up" for path in up):
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.05)
-        process.terminate()
-        assert process.wait(60) == 0
-        assert [path.read_text() for path in up] == ["ended"] * 3
-    finally:
-        process.kill()
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

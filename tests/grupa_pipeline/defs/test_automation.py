@@ -93,7 +93,7 @@ def test_a_log_of_earlier_days_reloads_the_partitions_before_its_snapshot(
         [request] = look(build_defs(settings), waiting.cursor).run_requests or ()
         assert (request.partition_key, len(requests)) == ("2025-06-03", 1)
         begins_later = Settings(warehouse=settings.warehouse, first_day=date(2025, 6, 4))
-        assert next_snapshot(SnapshotContext(begins_later)) is InboxPhase.BEFORE_FIRST_DAY
+        assert next_snapshot(SnapshotContext(begins_later), instance) is InboxPhase.BEFORE_FIRST_DAY
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(setti
     with dg.DagsterInstance.ephemeral() as instance:
         empty = schedule(dg.build_schedule_context(instance=instance))
         assert isinstance(empty, dg.SkipReason) and empty.skip_message
-        assert next_snapshot(SnapshotContext(settings)) is InboxPhase.NO_EVENTS
+        assert next_snapshot(SnapshotContext(settings), instance) is InboxPhase.NO_EVENTS
         put(settings, "log.csv")
         defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=QUIET)
         request = schedule(dg.build_schedule_context(instance=instance))
@@ -174,12 +174,12 @@ def test_new_events_or_other_settings_are_another_input(settings: Settings) -> N
     put(settings, "log.csv")
     with dg.DagsterInstance.ephemeral() as instance:
         build_defs(settings).resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=QUIET)
-        first = next_snapshot(SnapshotContext(settings))
+        first = next_snapshot(SnapshotContext(settings), instance)
         assert isinstance(first, dg.RunRequest)
         execute(settings, instance, first)
-    assert next_snapshot(SnapshotContext(settings)) is InboxPhase.UP_TO_DATE
-    other = SnapshotContext(Settings(warehouse=settings.warehouse, window_days=7))
-    assert isinstance(next_snapshot(other), dg.RunRequest)
+        assert next_snapshot(SnapshotContext(settings), instance) is InboxPhase.UP_TO_DATE
+        other = SnapshotContext(Settings(warehouse=settings.warehouse, window_days=7))
+        assert isinstance(next_snapshot(other, instance), dg.RunRequest)
 
 
 def test_schedule_and_sensor_run_by_default() -> None:

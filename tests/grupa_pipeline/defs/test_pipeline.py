@@ -220,11 +220,30 @@ def test_an_asset_computed_from_new_events_is_published_with_the_others(few: tup
     metadata = result.asset_materializations_for_node("features")[0].metadata
     assert metadata["visible"].value is False
     assert metadata["waits_for"].value == f"{END}: the other tables of its snapshot"
+    assert told_of_visibility(settings)["user_features"] is False
     assert rows(settings, PIPELINE_TABLES[5]) == shown
     summary = run(settings)
     assert "new" in {row["user_id"] for row in rows(settings, PIPELINE_TABLES[5])}
     assert summary.status == "too_few_users"
     assert not staging.staged(settings.warehouse, END)
+    assert told_of_visibility(settings) == dict.fromkeys((table.name for table in SNAPSHOT_TABLES), True)
+
+
+def told_of_visibility(settings: Settings) -> dict[str, bool | None]:
+    """What the newest event of each asset that says so says of its last rows: whether they are visible."""
+    told: dict[str, bool | None] = {}
+    with dagster_instance(settings) as instance:
+        for table in SNAPSHOT_TABLES:
+            key = dg.AssetKey(table.name)
+            records = [
+                *instance.fetch_materializations(key, limit=1).records,
+                *instance.fetch_observations(key, limit=1).records,
+            ]
+            for record in sorted(records, key=lambda record: record.storage_id):
+                event = record.asset_materialization or record.event_log_entry.asset_observation
+                if event and "visible" in event.metadata:
+                    told[table.name] = bool(event.metadata["visible"].value)
+    return told
 
 
 def test_one_table_of_an_asset_is_checked_where_the_others_were_never_computed(few: tuple[Settings, Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage import file_lock, warehouse
 
 
 def add(database: Path, number: int) -> None:
@@ -86,7 +86,7 @@ def test_writers_of_two_processes_wait_for_each_other(database: Path) -> None:
 
 def test_the_draft_of_a_killed_writer_is_ignored_and_deleted(database: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from grupa_pipeline.storage import warehouse\n"
+        "import os, sys; from pathlib import Path; from grupa_pipeline.storage import file_lock\n"
         "with warehouse.publish(Path(sys.argv[1])) as con:\n"
         "    con.execute('DELETE FROM numbers'); os.kill(os.getpid(), 9)"
     )
@@ -140,8 +140,8 @@ def test_errors_about_a_missing_or_damaged_warehouse_name_the_command_to_use(tmp
 
 def test_whoever_waits_for_the_lock_learns_who_holds_it(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from grupa_pipeline.storage import warehouse\n"
-        "with warehouse.lock(Path(sys.argv[1]), purpose='a long run'): print('held', flush=True); sys.stdin.readline()"
+        "import sys; from pathlib import Path; from grupa_pipeline.storage import file_lock\n"
+        "with file_lock.lock(Path(sys.argv[1]), purpose='a long run'): print('held', flush=True); sys.stdin.readline()"
     )
     holders: list[str] = []
     path = tmp_path / ".lock"
@@ -155,10 +155,10 @@ def test_whoever_waits_for_the_lock_learns_who_holds_it(tmp_path: Path) -> None:
             holder.stdin.write(b"\n")  # type: ignore[union-attr]
             holder.stdin.flush()  # type: ignore[union-attr]
 
-        with warehouse.lock(path, purpose="ours", on_wait=note_holder):
+        with file_lock.lock(path, purpose="ours", on_wait=note_holder):
             pass
     assert len(holders) == 1
-    assert f"process {holder.pid} (a long run" in holders[0]
+    assert f"process {holder.pid} on " in holders[0] and "(a long run" in holders[0]
 
 
 def test_while_a_version_is_kept_open_the_next_one_is_read_after_publishing(database: Path) -> None:
