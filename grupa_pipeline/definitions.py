@@ -10,8 +10,8 @@ from grupa_pipeline.defs.asset_specs import describe_assets
 from grupa_pipeline.defs.idle_costs import idle_cheaply
 from grupa_pipeline.defs.io_manager import WarehouseIOManager
 from grupa_pipeline.defs.resources import WarehouseResource
-from grupa_pipeline.process_identity import ProcessIdentity, end_with
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.process_identity import ProcessIdentity, end_with
 from grupa_pipeline.tables import CLUSTER_INSIGHTS
 
 

@@ -16,9 +16,9 @@ from grupa.cli.exit_status import ExitStatus
 from grupa.service.supervisor import ServiceProcess, Supervisor
 from grupa_pipeline.auth.accounts import AccountsError, read_accounts
 from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
-from grupa_pipeline.process_identity import ProcessIdentity
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import file_lock
+from grupa_pipeline.storage.process_identity import ProcessIdentity
 
 logger = logging.getLogger("grupa")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from grupa.service import processes
+from grupa.service import process_tree
 
 logger = logging.getLogger("grupa")
 
@@ -76,7 +76,7 @@ class ServiceProcess:
             self.command,
             env=dict(env),
             start_new_session=True,
-            preexec_fn=partial(processes.get_signal_at_parents_end, number, os.getpid()),  # noqa: PLW1509 - one thread
+            preexec_fn=partial(process_tree.get_signal_at_parents_end, number, os.getpid()),  # noqa: PLW1509 - one thread
         )
         self._started, self._had_worker = time.monotonic(), False
 
@@ -87,7 +87,7 @@ class ServiceProcess:
         if self.process.poll() is not None:
             return f"ended with status {self.process.returncode}"
         if self.has_worker:
-            has_one = any(map(processes.is_running, processes.children(self.process.pid)))
+            has_one = any(map(process_tree.is_running, process_tree.children(self.process.pid)))
             if self._had_worker and not has_one:
                 return "lost its worker process"
             self._had_worker = has_one
@@ -100,10 +100,10 @@ class ServiceProcess:
         """
         now = time.monotonic()
         if self.process is not None:
-            processes.kill_tree(self.process.pid)
+            process_tree.kill_tree(self.process.pid)
             self.process.wait()
             if not self.has_worker:
-                processes.kill(processes.adopted_from(self.process.pid))
+                process_tree.kill(process_tree.adopted_from(self.process.pid))
         self.ends = [end for end in self.ends if now - end < ENDS_SECONDS] + [now]
         soon = now - self._started < _UP_SECONDS
         pause = min(_LONGEST_PAUSE, 2 ** (len(self.ends) - 1) - 1) if soon else 0.0
@@ -140,7 +140,7 @@ class Supervisor:
         """Run until a signal stops the service (True), or until one of its processes does not stay up (False)."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop_soon)
-        processes.adopt_orphans()
+        process_tree.adopt_orphans()
         try:
             while not self._stopping:
                 if failed := self._look():
@@ -174,7 +174,7 @@ class Supervisor:
                 logger.warning("%s %s and is started again.", each.name, how)
             if each.is_due() and not self._stopping:
                 each.start(self._env)
-        processes.reap_orphans(each.process.pid for each in self._services if each.process)
+        process_tree.reap_orphans(each.process.pid for each in self._services if each.process)
         for name, address in list(self._unanswered.items()):
             if address and answers(address):
                 print(f"{name[0].upper()}{name[1:]}: {address}", flush=True)
@@ -192,17 +192,17 @@ class Supervisor:
                 each.process.terminate()
         for each in running:
             if not each.is_polite and each.process:
-                processes.kill_tree(each.process.pid)
+                process_tree.kill_tree(each.process.pid)
                 each.process.wait()
         recorder = [subprocess.Popen(self._on_stop, env=dict(self._env))] if self._on_stop else []  # noqa: S603
         for process in [*recorder, *(each.process for each in running if each.process)]:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                processes.kill_tree(process.pid)
+                process_tree.kill_tree(process.pid)
                 process.wait()
-        for pid in processes.children(os.getpid()):
-            processes.kill_tree(pid)
+        for pid in process_tree.children(os.getpid()):
+            process_tree.kill_tree(pid)
         for each in self._services:
             if each.creates:
                 each.creates.unlink(missing_ok=True)

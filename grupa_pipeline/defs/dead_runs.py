@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 
-from grupa_pipeline.process_identity import ProcessIdentity, ProcessState
 from grupa_pipeline.storage import file_lock, run_lock
+from grupa_pipeline.storage.process_identity import ProcessIdentity, ProcessState
 
 logger = logging.getLogger("grupa")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grupa.service import processes, supervisor
+from grupa.service import process_tree, supervisor
 from grupa.service.supervisor import ServiceProcess
 
 SUPERVISE = """
@@ -63,7 +63,7 @@ def supervised(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     yield process
     process.kill()
     process.wait()
-    processes.kill(all_pids(tmp_path))
+    process_tree.kill(all_pids(tmp_path))
 
 
 def all_pids(folder: Path) -> list[int]:
@@ -79,12 +79,12 @@ def test_it_starts_again_what_is_killed_and_stops_everything(
     until(lambda: pids(tmp_path, "rude")[:1] not in ([], [first]))
     os.kill(pids(tmp_path, "waiting")[0], signal.SIGKILL)
     orphan = pids(tmp_path, "waiting")[1]
-    until(lambda: not processes.is_running(orphan))
-    until(lambda: len(pids(tmp_path, "waiting")) == 2 and processes.is_running(pids(tmp_path, "waiting")[0]))
+    until(lambda: not process_tree.is_running(orphan))
+    until(lambda: len(pids(tmp_path, "waiting")) == 2 and process_tree.is_running(pids(tmp_path, "waiting")[0]))
     known = all_pids(tmp_path)
     supervised.send_signal(signal.SIGTERM)
     assert supervised.wait(30) == 0
-    assert [pid for pid in known if processes.is_running(pid)] == []
+    assert [pid for pid in known if process_tree.is_running(pid)] == []
     assert (tmp_path / "polite.ended").read_text() == "in order"
     assert not (tmp_path / "rude.ended").exists()
     assert (tmp_path / "recorded").exists()
@@ -96,8 +96,8 @@ def test_its_children_end_when_it_is_killed(supervised: subprocess.Popen[bytes],
     known = [pids(tmp_path, name)[0] for name in ("polite", "rude", "waiting")]
     below = [pids(tmp_path, name)[1] for name in ("polite", "rude", "waiting")]
     supervised.kill()
-    until(lambda: not any(processes.is_running(pid) for pid in known))
-    processes.kill(below)  # real ones watch the service themselves: `process_identity.end_with`
+    until(lambda: not any(process_tree.is_running(pid) for pid in known))
+    process_tree.kill(below)  # real ones watch the service themselves: `process_identity.end_with`
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_it_gives_up_what_does_not_stay_up_and_says_so(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "broken ended with status 3 and is started again." in done.stderr
     assert "broken ended 3 times" in done.stderr
-    assert not any(processes.is_running(pid) for pid in all_pids(tmp_path))
+    assert not any(process_tree.is_running(pid) for pid in all_pids(tmp_path))
 
 
 def test_once_up_a_process_is_given_more_chances() -> None:

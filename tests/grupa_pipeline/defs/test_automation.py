@@ -153,10 +153,10 @@ def test_a_file_that_is_no_log_starts_a_run_which_tells_of_it(settings: Settings
 
 
 @pytest.mark.slow
-def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(settings: Settings) -> None:
+def test_the_schedule_segments_the_last_day_once_and_skips_with_its_reason(settings: Settings, tmp_path: Path) -> None:
     defs = build_defs(settings)
     schedule = defs.resolve_schedule_def("daily_resegmentation")
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         empty = schedule(dg.build_schedule_context(instance=instance))
         assert isinstance(empty, dg.SkipReason) and empty.skip_message
         assert next_snapshot(SnapshotContext(settings), instance) is InboxPhase.NO_EVENTS

@@ -10,8 +10,8 @@ import pytest
 
 from grupa_pipeline.defs import attempts, dead_runs
 from grupa_pipeline.defs.dead_runs import PROCESS_TAG, end_dead_runs, process_tags
-from grupa_pipeline.process_identity import ProcessIdentity
 from grupa_pipeline.storage import run_lock
+from grupa_pipeline.storage.process_identity import ProcessIdentity
 
 STARTED = dg.DagsterRunStatus.STARTED
 HERE = ProcessIdentity.current()

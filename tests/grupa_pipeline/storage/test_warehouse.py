@@ -86,7 +86,7 @@ def test_writers_of_two_processes_wait_for_each_other(database: Path) -> None:
 
 def test_the_draft_of_a_killed_writer_is_ignored_and_deleted(database: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from grupa_pipeline.storage import file_lock\n"
+        "import os, sys; from pathlib import Path; from grupa_pipeline.storage import warehouse\n"
         "with warehouse.publish(Path(sys.argv[1])) as con:\n"
         "    con.execute('DELETE FROM numbers'); os.kill(os.getpid(), 9)"
     )

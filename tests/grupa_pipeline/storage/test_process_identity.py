@@ -3,18 +3,20 @@ import sys
 import time
 from dataclasses import replace
 
-from grupa_pipeline.process_identity import ProcessIdentity, ProcessState
+from grupa_pipeline.storage.process_identity import ProcessIdentity, ProcessState
 
 WATCH = """
 import sys, time
-from grupa_pipeline.process_identity import ProcessIdentity, end_with
+from grupa_pipeline.storage.process_identity import ProcessIdentity, end_with
 end_with(ProcessIdentity.parse(sys.stdin.readline()))
 print("watching", flush=True)
 time.sleep(600)
 """
-NAME_ITSELF = (
-    "from grupa_pipeline.process_identity import ProcessIdentity; print(ProcessIdentity.current(), flush=True); input()"
-)
+NAME_ITSELF = """
+from grupa_pipeline.storage.process_identity import ProcessIdentity
+print(ProcessIdentity.current(), flush=True)
+input()
+"""
 
 
 def start(code: str) -> subprocess.Popen[str]:
