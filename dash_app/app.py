@@ -20,7 +20,7 @@ from dash_app.server.warmup import warm_up
 from dash_app.services import Services
 from dash_app.uploads import routes
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.storage.warehouse import PIPELINE_FILE
+from grupa_pipeline.storage.warehouse import PIPELINE_FILE, DamagedWarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def _open(settings: Settings) -> Services:
     plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(database)))
     services = Services(settings, database, plans, auth.current_user)
     services.roadmap.ensure()
+    database.version()  # so that it is missed when it goes
     return services
 
 
@@ -68,9 +69,10 @@ def _assemble(services: Services) -> Dash:
 
 
 def report_error(error: Exception) -> None:
-    """Show on the page that a callback failed; the details are in the log only."""
+    """Show on the page that a callback failed, and why where a person can do something about it; the details are in the log."""
     log.error("a callback failed", exc_info=error)
-    message = "That did not work; the page is unchanged. The app's log has the reason."
+    why = str(error) if isinstance(error, DamagedWarehouseError) else "The app's log has the reason."
+    message = f"That did not work; the page is unchanged. {why}"
     set_props("toast", {"children": elements.toast(message, stays=True)})
 
 

@@ -32,6 +32,15 @@ class Services:
     current_user: Callable[[], str]
     _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
+    def require_warehouse(self) -> None:
+        """Check that what was there when the app started, or was read since, is there still.
+
+        Raises:
+            MissingWarehouseError: The warehouse is gone.
+        """
+        self.database.version()
+        self.roadmap.require_there()
+
     def days(self) -> tuple[date, ...]:
         """Days of all snapshots, newest first.
 

@@ -403,7 +403,16 @@ PUBLISHED_FILES = Table(
         ("content_key", "VARCHAR", "SHA-256 of the rows, without the columns that differ each time they are computed."),
         ("path", "VARCHAR", "Parquet file, relative to the warehouse; NULL when the rows are in this file alone."),
         ("rows", "BIGINT", "Number of rows."),
-        ("inputs", "JSON", "For a snapshot's table: the content keys of the tables it was made from."),
+        (
+            "inputs",
+            "JSON",
+            "What it was made from: for a snapshot's table the content keys of tables, for events the SHA-256 of the log.",
+        ),
+        (
+            "bytes_sha256",
+            "VARCHAR",
+            "SHA-256 of the Parquet file's bytes; NULL when there is none, or it is not known.",
+        ),
     ),
     key=("table_name", "day", "content_key"),
 )

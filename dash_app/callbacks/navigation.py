@@ -13,7 +13,7 @@ from dash_app.callbacks.clientside import register_clientside
 from dash_app.components import empty, shell
 from dash_app.pages import PAGES
 from dash_app.services import Services
-from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWarehouseError, NoWarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +68,26 @@ def show_page(
     services: Services, where: dict[str, Any] | None, search: str | None
 ) -> tuple[Component, list[Component]]:
     """The page at an address and the header's facts; a page that says so where something is missing or damaged."""
+    try:
+        return _build_page(services, where, search)
+    except MissingWarehouseError as error:
+        log.error("%s", error)
+        return empty.missing(str(error)), []
+    except DamagedWarehouseError as error:
+        log.exception("the warehouse does not open")
+        return empty.damaged(str(error)), []
+
+
+def _build_page(
+    services: Services, where: dict[str, Any] | None, search: str | None
+) -> tuple[Component, list[Component]]:
     build = PAGES.get((where or {}).get("path", "/"))
+    services.require_warehouse()
     try:
         days = services.days()
         snapshot = services.snapshot(as_day((where or {}).get("snapshot")))
     except NoWarehouseError:
         days, snapshot = (), None
-    except DamagedWarehouseError as error:
-        log.exception("the warehouse does not open")
-        return empty.damaged(str(error)), []
     header = shell.header_facts(snapshot, days, datetime.now(UTC).replace(tzinfo=None))
     if build is None:
         return empty.no_such_page(), header

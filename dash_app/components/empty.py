@@ -53,8 +53,13 @@ def not_plannable(message: str) -> Component:
 
 
 def damaged(message: str) -> Component:
-    """The published file does not open."""
-    return _page("The warehouse does not open", message, kind="error")
+    """The published file does not open, or what it names is damaged."""
+    return _page("The warehouse is damaged", message, kind="error")
+
+
+def missing(message: str) -> Component:
+    """The warehouse was there, and is gone."""
+    return _page("The warehouse is gone", message, kind="error")
 
 
 def _page(title: str, text: str, *children: Component, kind: str = "info") -> Component:

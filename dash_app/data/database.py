@@ -5,13 +5,16 @@ Holds no SQL and knows no table: the functions `load_*` of the modules beside it
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import duckdb
 
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.file_integrity import VerifiedConnection
+from grupa_pipeline.storage.warehouse import MissingWarehouseError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,10 +33,31 @@ class Database:
         self.path = path
         self._results: OrderedDict[tuple[object, ...], object] = OrderedDict()
         self._lock = threading.Lock()
+        self._was_there = False
 
     def version(self) -> str | None:
-        """Name of the published version; None when nothing has been published."""
-        return warehouse.version(self.path)
+        """Name of the published version; None when nothing has been published.
+
+        Raises:
+            MissingWarehouseError: What was published is gone.
+        """
+        found = warehouse.version(self.path)
+        if found is None and self._was_there:
+            raise MissingWarehouseError(self.path)
+        self._was_there = found is not None
+        return found
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the published version read-only; the files that a statement reads are checked first (`file_integrity.py`).
+
+        Raises:
+            NoWarehouseError: Nothing has been published.
+            DamagedWarehouseError: The published version does not open, or is gone.
+        """
+        self.version()
+        with warehouse.read(self.path) as con:
+            yield VerifiedConnection.of(con, self.path.parent)
 
     def query(
         self, load: Callable[Concatenate[duckdb.DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -52,14 +76,14 @@ class Database:
 
         Raises:
             NoWarehouseError: Nothing has been published.
-            DamagedWarehouseError: The published version does not open.
+            DamagedWarehouseError: The published version does not open or is gone, or a file that is read is not the one published.
         """
         key = (self.version(), load, args, tuple(sorted(kwargs.items())))
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)
                 return cast(T, self._results[key])
-        with warehouse.read(self.path) as con:
+        with self.connect() as con:
             result = load(con, *args, **kwargs)
         with self._lock:
             self._results[key] = result

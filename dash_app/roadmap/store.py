@@ -5,7 +5,8 @@ Creates and migrates the file, and saves plans: each save publishes one version 
 `planning/`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.migrations import is_current, migrate
+from grupa_pipeline.storage.warehouse import MissingWarehouseError
 from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
@@ -71,6 +73,7 @@ class Roadmap:
         self._now = now
         self._brief = brief
         self._keep_days = keep_days
+        self._was_there = False
 
     def ensure(self) -> None:
         """Create the file, or migrate an older one; does nothing when it is current.
@@ -80,16 +83,39 @@ class Roadmap:
         """
         try:
             with warehouse.read(self.database) as con:
+                self._was_there = True
                 if is_current(con, schema.CURRENT):
                     return
         except warehouse.NoWarehouseError:
             self.database.parent.mkdir(parents=True, exist_ok=True)
         with warehouse.publish(self.database, keep_days=self._keep_days) as con:
             migrate(con, schema.CURRENT)
+        self._was_there = True
+
+    def require_there(self) -> None:
+        """Check that the file which `ensure` found or created is there still.
+
+        Raises:
+            MissingWarehouseError: It is gone.
+        """
+        if self._was_there and warehouse.version(self.database) is None:
+            raise MissingWarehouseError(self.database)
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        self.require_there()
+        with warehouse.read(self.database) as con:
+            yield con
+
+    @contextmanager
+    def _publish(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        self.require_there()  # or else an empty folder would take the place of the one that was moved away
+        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+            yield con
 
     def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
         """The plans in board order: by status, then position; without `archived` or `removed` ones unless requested."""
-        with warehouse.read(self.database) as con:
+        with self._open() as con:
             plans = _select(con, TEST_ROADMAP.name)
         visible = [
             p for p in plans if (archived or p.status != PlanStatus.ARCHIVED) and (removed or p.deleted_at is None)
@@ -102,12 +128,12 @@ class Roadmap:
         Raises:
             UnknownPlanError: There is none of that id.
         """
-        with warehouse.read(self.database) as con:
+        with self._open() as con:
             return _newest(con, plan_id)
 
     def history(self, plan_id: str) -> list[Plan]:
         """Every revision of a plan, newest first; empty when there is none of that id."""
-        with warehouse.read(self.database) as con:
+        with self._open() as con:
             revisions = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
         return sorted(revisions, key=lambda plan: -plan.revision)
 
@@ -118,7 +144,7 @@ class Roadmap:
             PlanError: The plan is not sound, or its id is taken.
         """
         check(plan)
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with self._publish() as con:
             return self._insert(con, plan, user)
 
     def save(self, plan: Plan, expected_revision: int, user: str) -> Plan:
@@ -130,7 +156,7 @@ class Roadmap:
             UnknownPlanError: There is no plan of that id.
         """
         check(plan)
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with self._publish() as con:
             newest = _newest(con, plan.plan_id)
             if newest.revision != expected_revision:
                 edited = _select(con, TEST_ROADMAP_HISTORY.name, plan.plan_id, expected_revision)
@@ -168,7 +194,7 @@ class Roadmap:
         Raises:
             UnknownPlanError: There is no plan of that id.
         """
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with self._publish() as con:
             plan = _newest(con, plan_id)
             copy = replace(
                 plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status=PlanStatus.DRAFT, deleted_at=None
@@ -177,7 +203,7 @@ class Roadmap:
 
     def rename_cluster(self, cluster_id: str, name: str | None, user: str) -> None:
         """Name a cluster; None, or an empty name, restores the pipeline's name."""
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with self._publish() as con:
             add_cluster_name(con, cluster_id, (name or "").strip() or None, user, self._now())
 
     def cluster_names(self) -> dict[str, str]:
@@ -187,7 +213,7 @@ class Roadmap:
 
     def cluster_name_history(self, cluster_id: str | None = None) -> list[ClusterNameEdit]:
         """Edits of a cluster's name, or of all, newest first."""
-        with warehouse.read(self.database) as con:
+        with self._open() as con:
             return select_cluster_names(con, cluster_id)
 
     def _insert(self, con: duckdb.DuckDBPyConnection, plan: Plan, user: str) -> Plan:
@@ -201,7 +227,7 @@ class Roadmap:
 
     def _change(self, plan_id: str, user: str, edit: Callable[[Plan], Plan]) -> Plan:
         """Apply `edit` to the newest revision."""
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with self._publish() as con:
             newest = _newest(con, plan_id)
             edited = edit(newest)
             if edited == newest:

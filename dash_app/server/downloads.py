@@ -18,7 +18,7 @@ from dash_app.roadmap.store import UnknownPlanError
 from dash_app.server import print_view
 from dash_app.services import Services
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWarehouseError, NoWarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +46,18 @@ def register(server: Flask, services: Services) -> None:
 
 
 def healthz(services: Services) -> Response:
-    """200 when the app can serve, also before the first log; 503 when a file does not open.
+    """200 when the app can serve, also before the first log; 503 when a file does not open, or one that was there is gone.
 
     The reason is in the log only, because the endpoint needs no session.
     """
     try:
+        services.require_warehouse()
         for database in (services.database.path, services.roadmap.database):
             with suppress(NoWarehouseError), warehouse.read(database):
                 pass
     except DamagedWarehouseError as error:
         log.error("not healthy: %s", error)
-        response = jsonify(status="damaged")
+        response = jsonify(status="missing" if isinstance(error, MissingWarehouseError) else "damaged")
         response.status_code = 503
         return response
     return jsonify(status="ok")
@@ -101,7 +102,7 @@ def export_users(services: Services) -> Response:
         abort(404, "There is no such cluster in that snapshot.")
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        with warehouse.read(services.database.path) as con:
+        with services.database.connect() as con:
             yield from users.export_users(con, day, cluster_id)
 
     name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
@@ -129,7 +130,7 @@ def export_rejected(services: Services, sha256: str) -> Response:
         abort(404, "No such log was ingested.")
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        with warehouse.read(services.database.path) as con:
+        with services.database.connect() as con:
             yield from files.export_rejected(con, sha256)
 
     headers = {"Content-Disposition": f'attachment; filename="rejected-{sha256[:12]}.csv"'}

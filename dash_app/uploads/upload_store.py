@@ -63,7 +63,9 @@ class UploadStore:
         if size > MAX_UPLOAD_BYTES:
             limit = f"{MAX_UPLOAD_BYTES >> 30} GB"
             raise RefusedUploadError(f"{stored_name} is larger than {limit}; compress it to .csv.gz or split it.", 413)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.folder.parent.is_dir():
+            raise RefusedUploadError(f"The warehouse's folder is gone, so {stored_name} cannot be stored.", 503)
+        self.folder.mkdir(exist_ok=True)
         self._delete_old()
         if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
             raise RefusedUploadError(

@@ -162,7 +162,12 @@ def user_command(
 
 
 @app.command("status")
-def status_command(warehouse: WarehouseOption = None) -> int:
+def status_command(
+    warehouse: WarehouseOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all of every published file, and compare it with what was published.")
+    ] = False,
+) -> int:
     """Show what the warehouse holds, how old and large it is, and whether it is sound."""
     from grupa_pipeline.maintenance.status import status
     from grupa_pipeline.settings import require_folder
@@ -170,7 +175,7 @@ def status_command(warehouse: WarehouseOption = None) -> int:
     settings = _settings(GRUPA_WAREHOUSE=warehouse)
     if not settings.warehouse.is_dir():
         require_folder(settings.warehouse)
-    text, is_sound = status(settings)
+    text, is_sound = status(settings, deep=deep)
     print(text)
     return ExitStatus.DONE if is_sound else ExitStatus.FAILED
 

@@ -22,10 +22,12 @@ _FILE_FIELDS = ("file_name", "file_sha256", "rows_read", "rows_accepted", "rows_
 
 def ingest_metadata(publication: Publication, table: str, result: IngestResult) -> dict[str, Any]:
     """Rows of `table`, and what this run ingested, refused and left in the inbox."""
-    rows = publication.query(f"SELECT count(*) AS rows FROM {table}").to_pydict().get("rows", [0])
-    picture = {"events_by_day": dg.MetadataValue.md(_draw_days(publication))} if table == EVENTS.name else {}
+    if table == EVENTS.name:
+        rows, picture = publication.count_events(), {"events_by_day": dg.MetadataValue.md(_draw_days(publication))}
+    else:
+        [rows], picture = publication.query(f"SELECT count(*) AS rows FROM {table}").to_pydict().get("rows", [0]), {}
     return picture | {
-        "dagster/row_count": rows[0],
+        "dagster/row_count": rows,
         "dagster/table_name": table,
         "files": [{name: getattr(file, name) for name in _FILE_FIELDS} for file in result.files],
         "refused": dict(result.refused),

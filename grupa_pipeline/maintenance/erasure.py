@@ -5,9 +5,6 @@ versions are deleted: they could bring the person back. Each step may be repeate
 by running it again. `person.py` defines how an id is recognised, `erasure_tables.py` what becomes of counts and texts.
 """
 
-import gzip
-import logging
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +20,14 @@ import pyarrow.parquet as pq
 from grupa_pipeline import sql
 from grupa_pipeline.maintenance import erasure_tables
 from grupa_pipeline.maintenance.erasure_tables import Removed
+from grupa_pipeline.maintenance.original_logs import mentions
 from grupa_pipeline.maintenance.person import Person
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import aggregate_cache, parquet_files, run_lock, schema, staging, warehouse
+from grupa_pipeline.storage.file_integrity import require_sound
 from grupa_pipeline.storage.publication import BY_NAME, Publication
 from grupa_pipeline.storage.staging import TableState
 from grupa_pipeline.tables import EVENTS, PIPELINE_TABLES, PUBLISHED_FILES
-
-logger = logging.getLogger("grupa")
 
 _MANAGED_FOLDERS = ("data", "versions", "published", "staging", "sums")
 """Folders of a warehouse that Grupa alone writes to; everything else in it is searched and reported, never changed."""
@@ -71,6 +68,9 @@ def forget(settings: Settings, user_id: str) -> str:
         aggregate_cache.clear(folder, keep_days=0)
         erased = _drop_staged(folder, person)
         if warehouse.version(publication.database):
+            require_sound(
+                publication.published_files(), folder
+            )  # a damaged file may hide them, and is not written anew
             erased += _forget_published(publication, person)
         erased += _forget_plans(folder, person, settings.keep_version_days)
         aggregate_cache.clear(folder, keep_days=0)  # the app may have aggregated their events meanwhile
@@ -134,8 +134,8 @@ def _rewrite(publication: Publication, person: Person, files: set[Path], scratch
             path.unlink(missing_ok=True)  # the former file of this name is linked under `data/` and must not change
             pq.write_table(remaining, path, compression="zstd")
             key = None if table is EVENTS else staging.content_key(remaining)
-            file = parquet_files.store(publication.folder, table, day, path, key)
-            new = TableState(key or parquet_files.file_key(file), {}, remaining.num_rows, file)
+            file, sha256 = parquet_files.store(publication.folder, table, day, path)
+            new = TableState(key or sha256, {}, remaining.num_rows, file, sha256)
         yield _Rewritten(table.name, day, row["path"], row["content_key"], new, removed)
 
 
@@ -159,8 +159,8 @@ def _replace(con: duckdb.DuckDBPyConnection, publication: Publication, file: _Re
         return
     path = str(new.path.relative_to(publication.folder))
     con.execute(
-        f"UPDATE {PUBLISHED_FILES.name} SET path = ?, content_key = ?, rows = ? WHERE path = ?",
-        [path, new.content_key, new.rows, file.old_path],
+        f"UPDATE {PUBLISHED_FILES.name} SET path = ?, content_key = ?, rows = ?, bytes_sha256 = ? WHERE path = ?",
+        [path, new.content_key, new.rows, new.bytes_sha256, file.old_path],
     )
     con.execute(
         f"UPDATE {PUBLISHED_FILES.name} SET inputs = replace(inputs::VARCHAR, ?, ?)::JSON WHERE day = ?",
@@ -232,21 +232,11 @@ def _ambiguous_mentions(publication: Publication, person: Person) -> list[str]:
 
 def _other_files(folder: Path, person: Person) -> list[str]:
     """Files that are not Grupa's to change and still hold the person: the original logs, Dagster's own history."""
-    pattern = re.compile(person.in_record.encode())
     names = []
     for path in sorted(folder.rglob("*")):
         managed = path.relative_to(folder).parts[0] in _MANAGED_FOLDERS or path.suffix == ".lock"
-        if path.is_file() and not path.is_symlink() and not managed and _mentions_bytes(path, pattern):
+        if path.is_file() and not path.is_symlink() and not managed and mentions(path, person):
             names.append(f"  {path.relative_to(folder)}")
     if not names:
         return []
     return ["These files still hold them, and are yours to delete or to edit:", *names]
-
-
-def _mentions_bytes(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return any(pattern.search(line) for line in file)
-    except (OSError, EOFError) as error:
-        logger.warning("%s could not be searched: %s", path, error)
-        return False

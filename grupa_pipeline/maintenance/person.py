@@ -59,6 +59,11 @@ class Person:
         return r"(?:^|[,;\t|])[ \"']*" + re.escape(self.user_id) + r"[ \"']*(?:$|[,;\t|\r\n])"
 
     @property
+    def as_json_value(self) -> str:
+        """Pattern of the id as the value of a key of a JSON object."""
+        return r"\"\s*:\s*\"?" + re.escape(self.user_id) + r"\"?\s*(?:[,}]|$)"
+
+    @property
     def in_record(self) -> str:
         """Pattern of the id in a raw record: as a field, or within a field's text."""
         return f"(?:{self.as_field})|(?:{self.in_text})"

@@ -8,15 +8,22 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from grupa_pipeline.maintenance import deep_check
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, schema, warehouse
+from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage, published_files
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.storage.repair import repair_publication, was_moved
 
 
-def status(settings: Settings) -> tuple[str, bool]:
-    """A report of what is in the warehouse, and whether all of it is sound."""
+def status(settings: Settings, *, deep: bool = False) -> tuple[str, bool]:
+    """A report of what is in the warehouse, and whether all of it is sound.
+
+    Args:
+        settings: Of the warehouse.
+        deep: Whether to read all of every file, and compare it with what was published.
+    """
     names = (warehouse.PIPELINE_FILE, warehouse.ROADMAP_FILE)
     if all(warehouse.version(settings.warehouse / name) is None for name in names):
         return f"There is no warehouse in {settings.warehouse} yet; `grupa run LOG.csv` makes it.", True
@@ -27,7 +34,7 @@ def status(settings: Settings) -> tuple[str, bool]:
         if current is None:
             lines.append(f"{name}: not created yet")
             continue
-        faults = _faults(database)
+        faults = _faults(database, deep=deep)
         sound = sound and not faults
         lines.append(f"{name}: {_published_version(database, current)}")
         lines += [f"  not sound: {fault}" for fault in faults]
@@ -36,7 +43,13 @@ def status(settings: Settings) -> tuple[str, bool]:
     return "\n".join(
         [
             *lines,
-            "All of it is sound." if sound else "`grupa restore` brings an earlier version back, where all else fails.",
+            (
+                "All of it is sound."
+                if deep
+                else "All of it opens and is complete; `grupa status --deep` also reads it all."
+            )
+            if sound
+            else "`grupa restore` brings an earlier version back, where all else fails.",
         ]
     ), sound
 
@@ -117,49 +130,58 @@ def _require_readable(path: Path) -> None:
         raise warehouse.DamagedWarehouseError(problem) from error
 
 
-def _faults(database: Path) -> list[str]:
+def _faults(database: Path, *, deep: bool) -> list[str]:
     """What is wrong with a published file: it does not open, was changed, or names a Parquet file that is missing or damaged."""
     if not database.exists():
         return [
             f"{database.name} is missing; the next run (or save of a plan) shows {warehouse.version(database)} again"
         ]
-    own = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
     try:
         with warehouse.read(database) as con:
-            if database.name == schema.CURRENT.file:
-                is_current(con, schema.CURRENT)
-            if database.is_symlink() and not filecmp.cmp(database, own, shallow=False):
-                return [f"somebody changed {database.name}; `grupa restore {own.stem}` shows what was published"]
-            tables = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-            if "published_files" not in tables:
-                return []
-            named = con.execute("SELECT path, rows FROM published_files WHERE path IS NOT NULL").fetchall()
-            if was_moved(database):
-                return [
-                    "the folder was moved or copied; the next run, or `grupa restore VERSION`, shows its files here"
-                ]
+            faults = _version_faults(con, database)
+            files = published_files(con, database.parent) if database.name == warehouse.PIPELINE_FILE else []
     except (warehouse.DamagedWarehouseError, NewerFileError, duckdb.Error) as error:
         return [str(error)]
-    return [fault for path, rows in named if (fault := _file_fault(database.parent / path, rows))]
+    if faults:
+        return faults
+    if deep:
+        return deep_check.damage_of_database(database) or deep_check.damage_of_files(database.parent, files)
+    return [describe_damage(database.parent, file, fault) for file in files if (fault := _file_fault(file))]
 
 
-def _file_fault(path: Path, rows: int) -> str | None:
-    """What is wrong with a Parquet file; None when its metadata can be read and has the number of rows."""
+def _version_faults(con: duckdb.DuckDBPyConnection, database: Path) -> list[str]:
+    """Whether somebody changed the published copy of the open version, or moved the folder.
+
+    Raises:
+        NewerFileError: A later release of Grupa wrote it.
+    """
+    own = database.parent / "versions" / f"{warehouse.version(database)}.duckdb"
+    if database.name == schema.CURRENT.file:
+        is_current(con, schema.CURRENT)
+    if database.is_symlink() and not filecmp.cmp(database, own, shallow=False):
+        return [f"somebody changed {database.name}; `grupa restore {own.stem}` shows what was published"]
+    if database.name == warehouse.PIPELINE_FILE and was_moved(database):
+        return ["the folder was moved or copied; the next run, or `grupa restore VERSION`, shows its files here"]
+    return []
+
+
+def _file_fault(file: PublishedFile) -> str | None:
+    """What is wrong with a Parquet file, a phrase; None when its metadata can be read and has the number of rows."""
     try:
-        stored = pq.read_metadata(path).num_rows
+        stored = pq.read_metadata(file.path).num_rows
     except FileNotFoundError:
-        return f"{path} is missing"
+        return "it is missing"
     except (OSError, pa.ArrowInvalid) as error:
-        return f"{path} does not open ({error})"
-    return None if stored == rows else f"{path} holds {stored} rows, not {rows}"
+        return f"it does not open ({error})"
+    return None if stored == file.rows else f"it holds {stored} rows, not {file.rows}"
 
 
 def _contents(publication: Publication) -> list[str]:
     counts = publication.query(
-        """SELECT (SELECT count(*) FROM ingested_files) AS files, (SELECT count(*) FROM events) AS events,
+        """SELECT (SELECT count(*) FROM ingested_files) AS files,
            (SELECT count(*) FROM segmentations) AS snapshots"""
     ).to_pylist()[0]
-    lines = [f"{counts['events']:,} events from {counts['files']:,} files, {counts['snapshots']:,} snapshots"]
+    lines = [f"{publication.count_events():,} events from {counts['files']:,} files, {counts['snapshots']:,} snapshots"]
     newest = publication.query("SELECT * FROM segmentations ORDER BY snapshot_date DESC LIMIT 1").to_pylist()
     return lines + [
         f"Newest snapshot {row['snapshot_date']}: {row['status']}, {row['users']:,} users, {row['cluster_count']} clusters, "

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -95,11 +95,8 @@ def _event_files(publication: Publication, file: _File) -> list[str]:
     """Paths, as `published_files` names them, of the file's events."""
     if file.first_event_at is None or file.last_event_at is None:
         return []
-    rows = publication.query(
-        f"SELECT path FROM {PUBLISHED_FILES.name} WHERE table_name = 'events' AND day BETWEEN ? AND ?",
-        [file.first_event_at.date(), file.last_event_at.date()],
-    ).to_pylist()
-    paths = {str(publication.folder / row["path"]): row["path"] for row in rows}
+    found = publication.event_files(file.first_event_at.date(), file.last_event_at.date() + timedelta(days=1))
+    paths = {str(path): str(path.relative_to(publication.folder)) for path in found}
     with duckdb.connect() as con:
         names = con.execute(
             "SELECT DISTINCT filename FROM read_parquet(?, filename = true) WHERE file_sha256 = ?",

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from grupa_pipeline import tables
 from grupa_pipeline.segmentation.results import EarlierSnapshot
@@ -33,12 +32,9 @@ def published_before(publication: Publication, day: date) -> list[EarlierSnapsho
 
 
 def _load_snapshot(publication: Publication, day: date, *, with_map: bool) -> EarlierSnapshot:
-    states = publication.states(day)
 
     def rows(table: Table) -> pd.DataFrame:
-        path = states[table.name].path
-        loaded = pq.read_table(path) if path else publication.load_published(table, day)
-        return loaded.drop_columns("snapshot_date").to_pandas()
+        return publication.load_published(table, day).drop_columns("snapshot_date").to_pandas()
 
     labels = rows(tables.USER_CLUSTERS).set_index("user_id")["cluster_id"]
     xy = rows(tables.USER_EMBEDDINGS).set_index("user_id") if with_map else None
@@ -116,8 +112,7 @@ def actions_before(publication: Publication, day: date) -> list[str]:
     ).to_pylist()
     if not last or last[0]["day"] is None:
         return []
-    state = publication.states(last[0]["day"])["user_features"]
-    columns = pq.read_schema(state.path).names
+    columns = publication.column_names(tables.USER_FEATURES, last[0]["day"])
     rows = publication.load_published(tables.FEATURE_CATALOG, last[0]["day"]).to_pylist()
     actions = {row["feature"]: row["subject"] for row in rows if row["family"] == FeatureFamily.ACTION_SHARE}
     return [actions[name] for name in columns if name in actions]

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from grupa_pipeline.ingest.errors import UnusableFileError
@@ -24,6 +24,7 @@ from grupa_pipeline.ingest.reading_options import (
     options_beside,
     options_file,
 )
+from grupa_pipeline.storage.file_integrity import PublishedFile
 from grupa_pipeline.storage.inbox_arrivals import (
     ABANDONED_SECONDS,
     QUIET_SECONDS,
@@ -146,6 +147,8 @@ def ingest_logs(
 ) -> list[IngestedFile]:
     """Ingest `files`, all of them or none, and publish their events.
 
+    A log that was ingested before adds nothing, but for events whose published file is damaged or missing.
+
     Args:
         publication: The warehouse.
         files: Paths of .csv or .csv.gz files.
@@ -161,18 +164,27 @@ def ingest_logs(
     publication.folder.mkdir(parents=True, exist_ok=True)
     before = {path: file_state(path) for path in files}
     with tempfile.TemporaryDirectory(dir=publication.folder, prefix=".ingest-") as scratch:
-        known = publication.query("SELECT file_sha256 FROM ingested_files").to_pydict().get("file_sha256", [])
-        ingested = ingest_files(
-            files,
-            Path(scratch),
-            known=lambda day: publication.event_files(day, day.fromordinal(day.toordinal() + 1)),
-            known_sha256=set(known),
-            now=now,
-            options=options or DEFAULT_OPTIONS,
-        )
+        known = set(publication.query("SELECT file_sha256 FROM ingested_files").to_pydict().get("file_sha256", []))
+        damaged: list[PublishedFile] = []
+
+        def ingest(known_sha256: set[str]) -> list[IngestedFile]:
+            return ingest_files(
+                files,
+                Path(scratch),
+                known=lambda day: publication.event_files(day, day + timedelta(days=1), without=damaged),
+                known_sha256=known_sha256,
+                now=now,
+                options=options or DEFAULT_OPTIONS,
+            )
+
+        ingested = ingest(known)
+        again = {file.file_sha256 for file in ingested if file.already_ingested}
+        damaged += publication.damaged_events(again)
+        if damaged:  # the logs of damaged files bring their events back
+            ingested = ingest(known - again)
         for path, file in zip(files, ingested, strict=True):
             _require_unchanged(path, before[path], file.file_sha256)
-        publication.publish_events(ingested)
+        publication.publish_events(ingested, instead_of=damaged)
     return ingested
 
 

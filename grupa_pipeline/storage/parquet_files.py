@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -15,29 +16,38 @@ from grupa_pipeline.tables import PUBLISHED_FILES, Table
 logger = logging.getLogger("grupa")
 
 
-def store(folder: Path, table: Table, day: date, path: Path, key: str | None = None) -> Path:
-    """Link the file at `path` into `data/` of the warehouse `folder`.
+class StoredFile(NamedTuple):
+    """A file under `data/`, and the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+def store(folder: Path, table: Table, day: date, path: Path) -> StoredFile:
+    """Link the file at `path` into `data/` of the warehouse `folder`, under a name made from its bytes.
+
+    A file that is there already is replaced where its bytes are not those of its name: it was damaged.
 
     Args:
         folder: The warehouse.
         table: The table whose rows it holds.
         day: The snapshot's day, or the day of the events.
         path: A file on the same file system, which never changes again.
-        key: Content key of its rows; default: the hash of the file.
 
     Returns:
-        Where it is stored; its name is not on the disk before `sync_names`.
+        Where it is stored, and its hash; its name is not on the disk before `sync_names`.
     """
     home = folder / "data" / table.name / day.isoformat()
     home.mkdir(parents=True, exist_ok=True)
-    stored = home / f"{(key or file_key(path))[:16]}.parquet"
-    if not stored.exists():
+    sha256 = file_key(path)
+    stored = home / f"{sha256[:16]}.parquet"
+    if not stored.exists() or file_key(stored) != sha256:
         draft = stored.with_name(f".{stored.name}")
         draft.unlink(missing_ok=True)
         os.link(path, draft)
         warehouse.sync(draft)
         os.replace(draft, stored)
-    return stored
+    return StoredFile(stored, sha256)
 
 
 def sync_names(folder: Path, files: Iterable[Path]) -> None:

@@ -5,7 +5,7 @@ The only module that knows both staged and published tables. Holds no connection
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +17,17 @@ import pyarrow.parquet as pq
 from grupa_pipeline.ingest.ingest import IngestedFile
 from grupa_pipeline.storage import parquet_files, schema, staging, warehouse
 from grupa_pipeline.storage.feature_catalog_migration import with_families
+from grupa_pipeline.storage.file_integrity import (
+    LOG,
+    PublishedFile,
+    VerifiedConnection,
+    find_damage,
+    logs_of,
+    published_file,
+    published_files,
+    require_sound,
+    why_damaged,
+)
 from grupa_pipeline.storage.staging import TableState
 from grupa_pipeline.tables import (
     EVENTS,
@@ -57,19 +68,49 @@ class Publication:
         return self.folder / warehouse.PIPELINE_FILE
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
-        """Rows of the published version; an empty table of no columns when nothing has been published."""
+        """Rows of the published version; an empty table of no columns when nothing has been published.
+
+        Raises:
+            DamagedFileError: The files that it reads are not those published.
+        """
         if warehouse.version(self.database) is None:
             return pa.table({})
         with warehouse.read(self.database) as con:
-            return con.sql(sql, params=list(parameters)).to_arrow_table()
+            return VerifiedConnection.of(con, self.folder).sql(sql, params=list(parameters)).to_arrow_table()
 
-    def event_files(self, first: date | None = None, end: date | None = None) -> list[Path]:
-        """Parquet files of the events of the days `first <= day < end`, in a fixed order."""
+    def published_files(self) -> list[PublishedFile]:
+        """The Parquet files of the published version; none when nothing has been published."""
+        if warehouse.version(self.database) is None:
+            return []
+        with warehouse.read(self.database) as con:
+            return published_files(con, self.folder)
+
+    def event_files(
+        self, first: date | None = None, end: date | None = None, *, without: Collection[PublishedFile] = ()
+    ) -> list[Path]:
+        """Parquet files of the events of the days `first <= day < end` but for those `without`, in a fixed order.
+
+        Raises:
+            DamagedFileError: Some are not those published.
+        """
+        files = [file for file in self._event_files(first, end) if file not in without]
+        require_sound(files, self.folder)
+        return [file.path for file in files]
+
+    def _event_files(self, first: date | None, end: date | None) -> list[PublishedFile]:
         rows = self.query(
-            f"SELECT path FROM {PUBLISHED_FILES.name} WHERE table_name = 'events' AND day >= ? AND day < ? ORDER BY day, path",
+            f"SELECT * FROM {PUBLISHED_FILES.name} WHERE table_name = 'events' AND day >= ? AND day < ? ORDER BY day, path",
             [first or date.min, end or date.max],
         ).to_pylist()
-        return [self.folder / row["path"] for row in rows]
+        return [published_file(row, self.folder) for row in rows]
+
+    def damaged_events(self, logs: Collection[str]) -> list[PublishedFile]:
+        """Damaged files of events that the logs of these SHA-256, all of them at hand, can bring back."""
+        if not logs:
+            return []
+        damaged = find_damage(self._event_files(None, None))
+        with warehouse.read(self.database) as con:
+            return [file for file in damaged if {sha256 for _, sha256 in logs_of(con, file)} <= set(logs)]
 
     def events_key(self, first: date, end: date) -> str:
         """Hash of the events of the days `first <= day < end`; the order in which files were ingested does not matter."""
@@ -87,7 +128,14 @@ class Publication:
 
     def has_events_outside(self, first: date, end: date) -> bool:
         """Whether any event is of another day than `first <= day < end`."""
-        return bool(self.event_files(end=first) or self.event_files(end))
+        return bool(self._event_files(None, first) or self._event_files(end, None))
+
+    def count_events(self) -> int:
+        """Number of accepted events, from what was recorded when they were published."""
+        rows = self.query(
+            f"SELECT sum(rows) AS rows FROM {PUBLISHED_FILES.name} WHERE table_name = 'events'"
+        ).to_pylist()
+        return int(rows[0]["rows"] or 0) if rows else 0
 
     def users(self) -> int:
         """Users with an event, on whatever day; reads all events."""
@@ -102,9 +150,10 @@ class Publication:
         return {
             row["table_name"]: TableState(
                 row["content_key"],
-                json.loads(row["inputs"]),
+                staging.read_inputs(row["inputs"]),
                 row["rows"],
                 self.folder / row["path"] if row["path"] else None,
+                row.get("bytes_sha256"),
             )
             for row in rows
         }
@@ -114,6 +163,7 @@ class Publication:
 
         Raises:
             LookupError: They have not been computed, or are no longer kept.
+            DamagedFileError: Their file is not the one published.
         """
         state = staging.staged(self.folder, snapshot).get(table.name)
         return _read_file(table, state) if state else self.load_published(table, snapshot)
@@ -125,6 +175,7 @@ class Publication:
 
         Raises:
             LookupError: They have not been published, or are no longer kept.
+            DamagedFileError: Their file is not the one published.
         """
         state = self.states(snapshot).get(table.name)
         if state is None:
@@ -132,6 +183,7 @@ class Publication:
                 f"{table.name} of {snapshot} is missing (not computed yet, or no longer kept); materialise it."
             )
         if state.path:
+            require_sound([_file_of(table, snapshot, state)], self.folder)
             return _read_file(table, state)
         if table is FEATURE_CATALOG:
             return with_families(self.query(f"SELECT * FROM {table.name}"))
@@ -139,32 +191,53 @@ class Publication:
             return self.query(f"SELECT * FROM {table.name}")
         return self.query(f"SELECT * FROM {table.name} WHERE {table.snapshot_column} = ?", [snapshot])
 
+    def column_names(self, table: Table, snapshot: date) -> list[str]:
+        """The columns of `table` for `snapshot` as they were published, in a file of their own.
+
+        Raises:
+            DamagedFileError: The file is not the one published.
+        """
+        file = _file_of(table, snapshot, self.states(snapshot)[table.name])
+        require_sound([file], self.folder)
+        names: list[str] = pq.read_schema(file.path).names
+        return names
+
     def inputs(self, table: Table, snapshot: date, events_key: str) -> dict[str, str]:
         """Content keys of the tables that `table` is computed from, as they are now."""
         states = self.states(snapshot) | staging.staged(self.folder, snapshot)
         return {name: events_key if name == EVENTS.name else states[name].content_key for name in table.made_from}
 
-    def publish_events(self, files: Iterable[IngestedFile]) -> None:
-        """Publish newly ingested files: their events, counts and rejected rows, all at once."""
+    def publish_events(self, files: Iterable[IngestedFile], *, instead_of: Sequence[PublishedFile] = ()) -> None:
+        """Publish newly ingested files: their events, counts and rejected rows, all at once.
+
+        Args:
+            files: What was ingested.
+            instead_of: Damaged files of events, whose logs are among `files`; their counts and rejected rows stay.
+        """
         files = [file for file in files if not file.already_ingested]
         if not files:
             return
         now = datetime.now(UTC).replace(tzinfo=None)
         stored = [
-            (day, parquet_files.store(self.folder, EVENTS, day, path))
+            (day, parquet_files.store(self.folder, EVENTS, day, path), file.file_sha256)
             for file in files
             for day, path in file.event_files.items()
         ]
-        parquet_files.sync_names(self.folder, (path for _, path in stored))
+        parquet_files.sync_names(self.folder, (file.path for _, file, _ in stored))
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
             schema.ensure_tables(con)
+            for damaged in instead_of:
+                name = str(damaged.path.relative_to(self.folder))
+                con.execute(f"DELETE FROM {PUBLISHED_FILES.name} WHERE path = ?", [name])
             for file in files:
+                if con.execute(f"FROM {INGESTED_FILES.name} WHERE file_sha256 = ?", [file.file_sha256]).fetchone():
+                    continue
                 row = [getattr(file, name) if name != "ingested_at" else now for name in INGESTED_FILES.column_names]
                 con.execute(f"INSERT INTO {INGESTED_FILES.name} VALUES ({', '.join('?' * len(row))})", row)
                 if file.rejected.num_rows:
                     _insert(con, REJECTED_ROWS, file.rejected)
-            for day, path in stored:
-                state = TableState(parquet_files.file_key(path), {}, pq.read_metadata(path).num_rows, path)
+            for day, (path, sha256), log in stored:
+                state = TableState(sha256, {LOG: log}, pq.read_metadata(path).num_rows, path, sha256)
                 self.record_state(con, EVENTS, day, state)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
 
@@ -180,7 +253,9 @@ class Publication:
             new, old = staging.staged(self.folder, snapshot), self.states(snapshot)
             reasons[snapshot] = staging.disagreements(old | new)
             if not reasons[snapshot] and new:
-                ready[snapshot] = {name: state for name, state in new.items() if not state.same_as(old.get(name))}
+                ready[snapshot] = {
+                    name: state for name, state in new.items() if not _is_published(name, snapshot, state, old)
+                }
         if any(ready.values()):
             self._publish_snapshots(ready)
             self.delete_unreferenced_files()
@@ -190,22 +265,20 @@ class Publication:
 
     def _publish_snapshots(self, ready: Mapping[date, Mapping[str, TableState]]) -> None:
         stored = {
-            (snapshot, name): parquet_files.store(
-                self.folder, BY_NAME[name], snapshot, _staged_path(state), state.content_key
-            )
+            (snapshot, name): parquet_files.store(self.folder, BY_NAME[name], snapshot, _staged_path(state))
             for snapshot, states in ready.items()
             for name, state in states.items()
             if _has_file(BY_NAME[name])
         }
-        parquet_files.sync_names(self.folder, stored.values())
+        parquet_files.sync_names(self.folder, (file.path for file in stored.values()))
         with warehouse.publish(self.database, keep_days=self.keep_version_days) as con:
             schema.ensure_tables(con)
             for snapshot, states in ready.items():
                 for name, state in states.items():
-                    table, path = BY_NAME[name], stored.get((snapshot, name))
+                    table, (path, sha256) = BY_NAME[name], stored.get((snapshot, name), (None, None))
                     if table.storage is TableStorage.ROWS:
                         _replace_rows(con, table, snapshot, _read_file(table, state))
-                    published = TableState(state.content_key, state.inputs, state.rows, path)
+                    published = TableState(state.content_key, state.inputs, state.rows, path, sha256)
                     self.record_state(con, table, snapshot, published)
             self._drop_old_files(con)
             schema.show_published_files(con, self.folder, PIPELINE_TABLES)
@@ -231,8 +304,16 @@ class Publication:
             con.execute(f"DELETE FROM {PUBLISHED_FILES.name} WHERE table_name = ? AND day = ?", [table.name, day])
         path = str(state.path.relative_to(self.folder)) if state.path else None
         con.execute(
-            f"INSERT INTO {PUBLISHED_FILES.name} VALUES (?, ?, ?, ?, ?, ?)",
-            [table.name, day, state.content_key, path, state.rows, json.dumps(dict(state.inputs), sort_keys=True)],
+            f"INSERT INTO {PUBLISHED_FILES.name} VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                table.name,
+                day,
+                state.content_key,
+                path,
+                state.rows,
+                json.dumps(dict(state.inputs), sort_keys=True),
+                state.bytes_sha256,
+            ],
         )
 
 
@@ -243,6 +324,18 @@ def _has_file(table: Table) -> bool:
     day (its role does), and a snapshot that is computed again in part needs its catalog of that day.
     """
     return table.storage is TableStorage.PARQUET or table is FEATURE_CATALOG
+
+
+def _file_of(table: Table, day: date, state: TableState) -> PublishedFile:
+    return PublishedFile(_staged_path(state), table.name, day, state.content_key, state.rows, state.bytes_sha256)
+
+
+def _is_published(name: str, day: date, state: TableState, old: Mapping[str, TableState]) -> bool:
+    """Whether a staged table is what is published already, in a sound file."""
+    before = old.get(name)
+    if before is None or not state.same_as(before):
+        return False
+    return before.path is None or why_damaged(_file_of(BY_NAME[name], day, before)) is None
 
 
 def _replace_rows(con: duckdb.DuckDBPyConnection, table: Table, snapshot: date, rows: pa.Table) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, schema, warehouse
+from grupa_pipeline.storage.file_integrity import fill_hashes
 from grupa_pipeline.storage.migrations import is_current
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import PIPELINE_TABLES
@@ -25,6 +26,7 @@ def repair_publication(publication: Publication) -> None:
         return
     with warehouse.publish(publication.database, keep_days=publication.keep_version_days) as con:
         schema.ensure_tables(con)
+        fill_hashes(con, publication.folder)
         schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
     version, folder = schema.CURRENT.version, publication.folder
     logger.info("The tables have schema version %d and show the files of %s.", version, folder)

@@ -3,19 +3,24 @@
 Also the schema version of the pipeline's file, with the migration steps from older ones. Writes no rows.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grupa_pipeline.sql import exactly, from_pattern, quoted
 from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
+from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage, find_damage, published_files
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
 from grupa_pipeline.tables import CLUSTERS, EVENTS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
 from grupa_pipeline.vocabulary.enums import TableStorage
+
+logger = logging.getLogger("grupa")
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -29,6 +34,12 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
     """Create the view `table` over the rows of the Parquet `files` (absolute paths: a view can hold no others)."""
+    con.execute(f"CREATE OR REPLACE VIEW {table.name} AS {_select(table, files)}")
+    _comment(con, table, "VIEW")
+
+
+def _select(table: Table, files: Sequence[Path]) -> str:
+    """The query of the view `table` over `files`."""
     if files:
         absent = _absent_columns(table, files)
         typed = ", ".join(
@@ -39,12 +50,9 @@ def show_files(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Pat
         listed = ", ".join(f'"{column.name}"' for column in table.columns)
         others = f", * EXCLUDE ({listed})" if table.open_ended else ""
         by_name = str(table.open_ended or table is EVENTS).lower()  # files of earlier releases lack the newer columns
-        query = f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {by_name})"
-    else:
-        empty = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in table.columns)
-        query = f"SELECT {empty} WHERE false"
-    con.execute(f"CREATE OR REPLACE VIEW {table.name} AS {query}")
-    _comment(con, table, "VIEW")
+        return f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {by_name})"
+    empty = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in table.columns)
+    return f"SELECT {empty} WHERE false"
 
 
 def _absent_columns(table: Table, files: Sequence[Path]) -> set[str]:
@@ -62,14 +70,31 @@ def _identifier(name: str) -> str:
 
 
 def show_published_files(con: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table]) -> None:
-    """Create the views of `tables` over the files that `published_files` names, under the warehouse `folder`."""
+    """Create the views of `tables` over the files that `published_files` names, under the warehouse `folder`.
+
+    A damaged file that DuckDB cannot open is left out, so that others can be published, and it can be made again; what reads the
+    table here is refused all the same, since `published_files` names the file.
+    """
+    files = published_files(con, folder)
     for table in tables:
         if table.storage is TableStorage.PARQUET:
-            rows = con.execute(
-                f"SELECT path FROM {PUBLISHED_FILES.name} WHERE table_name = ? AND path IS NOT NULL ORDER BY day, path",
-                [table.name],
-            ).fetchall()
-            show_files(con, table, [folder / path for (path,) in rows])
+            own = [file for file in files if file.table == table.name]
+            damaged = {} if _open(con, table, own) else find_damage(own)
+            for file, fault in damaged.items():
+                logger.warning("Left out: %s", describe_damage(folder, file, fault))
+            show_files(con, table, [file.path for file in own if file not in damaged])
+
+
+def _open(con: duckdb.DuckDBPyConnection, table: Table, files: Sequence[PublishedFile]) -> bool:
+    """Whether DuckDB opens the files; tried beside the transaction of `con`, which an error would end."""
+    if not files:
+        return True
+    with con.cursor() as cursor:
+        try:
+            cursor.execute(f"DESCRIBE {_select(table, [file.path for file in files])}")
+        except (duckdb.Error, OSError, pa.ArrowException):
+            return False
+    return True
 
 
 def shown_folder(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Path | None:
@@ -140,6 +165,11 @@ def _to_version_3(con: duckdb.DuckDBPyConnection) -> None:
     rebuild(con, EVENTS)
 
 
-CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3))
+def _to_version_4(con: duckdb.DuckDBPyConnection) -> None:
+    """The hashes of Parquet files, which `file_integrity.fill_hashes` fills: a step has no folder to read them from."""
+    rebuild(con, PUBLISHED_FILES)
+
+
+CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4))
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

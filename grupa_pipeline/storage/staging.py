@@ -60,16 +60,24 @@ class TableState:
         inputs: Content keys of the tables it was computed from, by name.
         rows: Number of rows.
         path: Parquet file of its rows; None where they are in the DuckDB file only.
+        bytes_sha256: SHA-256 of that file's bytes, where it is published.
     """
 
     content_key: str
     inputs: Mapping[str, str]
     rows: int
     path: Path | None = None
+    bytes_sha256: str | None = None
 
     def same_as(self, other: "TableState | None") -> bool:
         """Whether both have the same content, computed from the same inputs."""
         return other is not None and (self.content_key, dict(self.inputs)) == (other.content_key, dict(other.inputs))
+
+
+def read_inputs(text: str | None) -> dict[str, str]:
+    """The inputs of a table as `published_files` holds them, as a mapping."""
+    inputs: dict[str, str] = json.loads(text or "{}")
+    return inputs
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:

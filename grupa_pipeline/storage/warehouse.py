@@ -34,6 +34,18 @@ class DamagedWarehouseError(RuntimeError):
     """The published version is missing or does not open; `grupa restore` brings an earlier one back."""
 
 
+class MissingWarehouseError(DamagedWarehouseError):
+    """A file that this process has read before is gone, with its folder or without."""
+
+    def __init__(self, database: Path) -> None:
+        there = database.parent.exists()
+        what = f"{database.name} is gone from {database.parent}" if there else f"The folder {database.parent} is gone"
+        super().__init__(
+            f"{what}; it was there before. Move it back, or mount its disk again, and all is as it was; if it has another place "
+            "now, start Grupa with GRUPA_WAREHOUSE set to it."
+        )
+
+
 def version(database: Path) -> str | None:
     """Name of the published version of `database`, such as `grupa-00000012`; None when there is none.
 

@@ -123,6 +123,7 @@ class JobName(StrEnum):
 
     INGEST = "ingest_job"
     SNAPSHOT = "snapshot_job"
+    DEEP_CHECK = "deep_check_job"
 
 
 class Measure(StrEnum):

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import io
 
 import pytest
@@ -11,7 +12,8 @@ from dash_app.server.downloads import csv_lines
 from dash_app.services import Services
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
-from grupa_pipeline.storage.warehouse import PIPELINE_FILE, ROADMAP_FILE
+from grupa_pipeline.storage.warehouse import PIPELINE_FILE, ROADMAP_FILE, MissingWarehouseError
+from tests.dash_app.planning.plans import a_plan
 from tests.dash_app.synthetic import DAYS, write_warehouse
 from tests.dash_app.trees import text
 
@@ -144,3 +146,46 @@ def test_a_second_app_in_the_process_has_its_own_warehouse(folder, tmp_path):
     apps = [create_app(Settings(warehouse=each)).server.test_client() for each in (folder, other)]
     assert [app.get("/healthz").get_json()["status"] for app in apps] == ["ok", "ok"]
     assert len({len(app.get("/_dash-dependencies").get_json()) for app in apps}) == 1
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_warehouse_that_was_moved_away_is_missed_and_found_again(tmp_path, published):
+    folder, away = tmp_path / "warehouse", tmp_path / "away"
+    folder.mkdir()
+    if published:
+        write_warehouse(folder)
+    roadmap = Roadmap(folder)
+    roadmap.ensure()
+    services = Services(Settings(warehouse=folder), Database(folder / PIPELINE_FILE), roadmap, lambda: "local user")
+    client = create_app(Settings(warehouse=folder)).server.test_client()
+    assert client.get("/healthz").status_code == 200
+    before, _ = show_page(services, {"path": "/"}, "")
+    folder.rename(away)
+    for path in ("/", "/roadmap", "/history", "/data"):
+        page, _ = show_page(services, {"path": path}, "")
+        assert "The warehouse is gone" in text(page) and str(folder) in text(page)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.get_json()) == (503, {"status": "missing"})
+    assert client.post("/uploads", json={"name": "log.csv", "size": 9}).status_code == 503
+    with pytest.raises(MissingWarehouseError):
+        roadmap.add(a_plan(), "somebody")
+    assert not folder.exists(), "nothing takes its place"
+    away.rename(folder)
+    assert client.get("/healthz").status_code == 200
+    after, _ = show_page(services, {"path": "/"}, "")
+    assert text(after) == text(before)
+
+
+def test_a_changed_byte_in_what_a_page_reads_is_told_on_it(folder):
+    services = Services(
+        Settings(warehouse=folder), Database(folder / PIPELINE_FILE), Roadmap(folder), lambda: "local user"
+    )
+    damaged = folder / "map.parquet"
+    damaged.write_bytes(b"changed")
+    with warehouse.publish(folder / PIPELINE_FILE) as con:
+        row = ("user_embeddings", DAYS[-1], "key", damaged.name, 7, "{}", hashlib.sha256(b"as published").hexdigest())
+        con.execute("INSERT INTO published_files VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    page, _ = show_page(services, {"path": "/"}, "")
+    assert str(damaged) in text(page) and f"grupa run --as-of {DAYS[-1]}" in text(page)
+    page, _ = show_page(services, {"path": "/", "snapshot": f"{DAYS[0]}"}, "")
+    assert "damaged" not in text(page), "of that day nothing is damaged"

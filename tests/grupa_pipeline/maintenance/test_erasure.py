@@ -1,9 +1,13 @@
+import bz2
 import gzip
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -101,6 +105,36 @@ def test_original_logs_that_hold_the_person_are_named_and_not_changed(publicatio
     log(done / "other.csv", "ann-77,2025-06-01T10:00:00,login,", header=HEADER)
     report = forget(Settings(warehouse=publication.folder), "ann-7")
     assert "inbox/done/log.csv.gz" in report and "other.csv" not in report
+
+
+def test_originals_are_found_whatever_their_names_say(publication: Publication) -> None:
+    text = f"{HEADER}\nbob,2025-06-01T10:00:00,login,\nann-7,2025-06-01T10:00:00,login,\n"
+    record = b'{"distinct_id": "ann-7", "event": "login"}\n'
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("folder/log.txt", gzip.compress(text.encode("utf-16")))
+    columns = io.BytesIO()
+    pq.write_table(pa.table({"who": ["bob", "ann-7"], "what": ["a", "b"]}), columns)
+    zstd = pa.Codec("zstd").compress(text.encode(), asbytes=True)
+    contents = {
+        "done/gzip.csv": gzip.compress(text.encode()),
+        "done/utf-16.csv": text.encode("utf-16"),
+        "done/json.jsonl": record,
+        "done/zstd.csv": zstd,
+        "refused/zip.csv": inner.getvalue(),
+        "refused/columns.csv": columns.getvalue(),
+        "refused/cut.csv.gz": gzip.compress(text.encode() * 1000)[:-20],
+        "../uploads/0/bzip2.log": bz2.compress(text.encode()),
+    }
+    for name, content in contents.items():
+        path = publication.folder / "inbox" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for name, other in (("a.csv", gzip.compress(b"ann-77,x,y")), ("b.csv", b'{"id": "ann-77"}')):
+        (publication.folder / "inbox" / f"others-{name}").write_bytes(other)
+    report = forget(Settings(warehouse=publication.folder), "ann-7")
+    assert [name for name in contents if f"{Path(name).name}" not in report] == []
+    assert "others-" not in report
 
 
 def test_staged_snapshots_are_dropped(publication: Publication) -> None:

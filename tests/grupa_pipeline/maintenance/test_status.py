@@ -2,8 +2,11 @@ import os
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from grupa_pipeline.defs import weekly_check
+from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.maintenance.status import restore, status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import run_lock, warehouse
@@ -133,6 +136,35 @@ def test_a_missing_or_damaged_parquet_file_is_reported(publication: Publication,
     path.unlink() if content is None else path.write_bytes(content)
     text, sound = state(publication)
     assert not sound and str(path) in text
+
+
+def test_the_deep_check_names_every_changed_file(publication: Publication) -> None:
+    settings, paths = Settings(warehouse=publication.folder), publication.event_files()
+    assert status(settings, deep=True)[1]
+    for path in paths:
+        content = bytearray(path.read_bytes())
+        content[30] ^= 1
+        path.write_bytes(content)
+    assert status(settings)[1], "the files open and have as many rows"
+    text, sound = status(settings, deep=True)
+    assert not sound and all(str(path) in text for path in paths) and "grupa run" in text
+    with pytest.raises(dg.Failure) as failure:
+        weekly_check.check_files(WarehouseResource.of(settings))
+    assert all(str(path) in (failure.value.description or "") for path in paths)
+
+
+def test_the_deep_check_reads_the_tables_of_both_databases(publication: Publication) -> None:
+    own = publication.folder / "versions" / f"{warehouse.version(publication.database)}.duckdb"
+    with warehouse.publish(publication.database) as con:
+        con.execute("INSERT INTO rejected_rows SELECT 'x', i, 'reason', md5(i::VARCHAR) FROM range(50000) t(i)")
+    own = publication.folder / "versions" / f"{warehouse.version(publication.database)}.duckdb"
+    content = bytearray(own.read_bytes())
+    content[len(content) // 2] ^= 1
+    for path in (own, publication.database.resolve()):
+        path.chmod(0o644)
+        path.write_bytes(content)
+    text, sound = status(Settings(warehouse=publication.folder), deep=True)
+    assert not sound and own.stem in text and "grupa restore" in text
 
 
 def test_the_next_run_deletes_what_killed_runs_left(publication: Publication) -> None:

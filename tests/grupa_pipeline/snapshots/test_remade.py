@@ -9,6 +9,7 @@ import pytest
 
 from grupa.cli.run import run
 from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.maintenance.status import status
 from grupa_pipeline.maintenance.withdrawal import withdraw
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.parquet_files import file_key
@@ -69,3 +70,17 @@ def test_outcome_events_change_no_label(logs: Path, tmp_path: Path) -> None:
     for number, files in enumerate((["behaviour"], ["behaviour", "moved", "added"])):
         fresh = Settings(warehouse=tmp_path / f"fresh{number}")
         assert labels(fresh, *(logs / f"{name}.csv" for name in files)) == before, files
+
+
+def test_damaged_files_of_a_snapshot_come_back_when_it_is_made_again(logs: Path, tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path / "warehouse")
+    before = labels(settings, logs / "behaviour.csv")
+    files = [file for file in Publication(settings.warehouse).published_files() if file.table != "events"]
+    for file in files:
+        content = bytearray(file.path.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.path.write_bytes(content)
+    text, sound = status(settings, deep=True)
+    assert not sound and all(str(file.path) in text for file in files) and f"`grupa run --as-of {END}`" in text
+    assert labels(settings) == before
+    assert status(settings, deep=True)[1]

@@ -71,7 +71,7 @@ def test_a_log_that_was_written_in_place_waits_until_nobody_wrote_it_for_long(tm
     log = tmp_path / "log.csv"
     log.write_text(DAY_FIRST)
     written = log.stat().st_mtime
-    for later, complete in ((0.0, False), (-30.0, False), (60.0, False), (QUIET_SECONDS, True), (-86_400.0, True)):
+    for later, complete in ((0.0, False), (-30.0, False), (60.0, False), (QUIET_SECONDS + 1, True), (-86_400.0, True)):
         arrivals = look_into(tmp_path, now=written + later)
         assert (arrivals.logs == [log], "log.csv" in arrivals.waiting) == (complete, not complete)
 
@@ -136,8 +136,8 @@ def test_a_log_that_replaces_the_one_just_read_stays_to_be_read(
     put(inbox, "log.csv", HEADER + "".join(ROWS[:5]))
     publish = Publication.publish_events
 
-    def replace_meanwhile(self: Publication, files: list[IngestedFile]) -> None:
-        publish(self, files)
+    def replace_meanwhile(self: Publication, files: list[IngestedFile], **options: Any) -> None:
+        publish(self, files, **options)
         put(inbox, "new", HEADER + "".join(ROWS[5:])).rename(inbox / "log.csv")
 
     with monkeypatch.context() as patch:
