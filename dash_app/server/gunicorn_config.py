@@ -32,6 +32,8 @@ class RequestLogger(Logger):
 
 def on_starting(server: Arbiter) -> None:  # gunicorn's own name
     """Load the libraries before the workers are forked, which then share their memory; the app itself each makes anew."""
+    import dagster  # noqa: F401 - the Data page reads its storage
+
     import dash_app.app  # noqa: F401
 
     gc.freeze()  # else the garbage collector would write to each object, and so copy it

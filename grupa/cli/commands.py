@@ -168,7 +168,8 @@ def status_command(
         bool, typer.Option("--deep", help="Read all of every published file, and compare it with what was published.")
     ] = False,
 ) -> int:
-    """Show what the warehouse holds, how old and large it is, and whether it is sound."""
+    """Show what the warehouse holds, how old and large it is, whether it is sound, and whether runs wait in vain."""
+    from grupa_pipeline.defs.queue_report import queue_report
     from grupa_pipeline.maintenance.status import status
     from grupa_pipeline.settings import require_folder
 
@@ -177,7 +178,10 @@ def status_command(
         require_folder(settings.warehouse)
     text, is_sound = status(settings, deep=deep)
     print(text)
-    return ExitStatus.DONE if is_sound else ExitStatus.FAILED
+    lines, goes_on = queue_report(settings)
+    for line in lines:
+        print(line)
+    return ExitStatus.DONE if is_sound and goes_on else ExitStatus.FAILED
 
 
 @app.command("restore")

@@ -181,6 +181,7 @@ def _environment(settings: Settings, host: str) -> dict[str, str]:
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
+        "MALLOC_ARENA_MAX": "2",  # else each of the many idle threads keeps memory of its own
     }
     return os.environ | variables
 

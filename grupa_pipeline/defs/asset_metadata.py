@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -11,10 +11,12 @@ from grupa_pipeline.defs.charts import column_chart, row_chart
 from grupa_pipeline.defs.map_preview import draw_map
 from grupa_pipeline.palette import color_of
 from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
-from grupa_pipeline.snapshots.build import AssetTables
 from grupa_pipeline.storage.inbox import IngestResult
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import EVENTS, PUBLISHED_FILES
+
+if TYPE_CHECKING:
+    from grupa_pipeline.snapshots.build import AssetTables
 
 _CHART_DAYS = 120
 _FILE_FIELDS = ("file_name", "file_sha256", "rows_read", "rows_accepted", "rows_rejected", "rows_duplicate")
@@ -50,14 +52,14 @@ def _draw_days(publication: Publication) -> str:
     return column_chart(counts, str(rows[0]["day"]), str(rows[-1]["day"]), title="accepted events a day")
 
 
-def size_metadata(rows: AssetTables) -> dict[str, Any]:
+def size_metadata(rows: "AssetTables") -> dict[str, Any]:
     """Users of each cluster of the last snapshot of a run, the largest first, in the clusters' colours."""
     clusters = sorted(rows["clusters"][max(rows["clusters"])].to_pylist(), key=lambda row: (-row["size"], row["name"]))
     bars = [(row["name"], row["size"], color_of(row["color_slot"])) for row in clusters]
     return {"sizes": dg.MetadataValue.md(row_chart(bars, title="users of each cluster"))} if bars else {}
 
 
-def map_metadata(rows: AssetTables) -> dict[str, Any]:
+def map_metadata(rows: "AssetTables") -> dict[str, Any]:
     """The map of the last snapshot of a run as a picture."""
     last = max(rows["user_embeddings"])
     picture = draw_map(rows["user_embeddings"][last], rows["user_clusters"][last], rows["cluster_identities"][last])

@@ -1,11 +1,14 @@
-"""The assets: one a table, of the same name. An asset orchestrates; what it returns is computed by the functions it calls."""
+"""The assets: one a table, of the same name. An asset orchestrates; what it returns is computed by the functions it calls.
+
+Each imports those when it runs: the code server, which runs none, never loads their libraries.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -23,12 +26,13 @@ from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.defs.retries import retry_later, retry_unreachable_engine
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.reading_options import ReadingOptionError, ReadingOptions
-from grupa_pipeline.snapshots import build
-from grupa_pipeline.snapshots.build import AssetTables
 from grupa_pipeline.storage import inbox
 from grupa_pipeline.storage.staging import RowsByDay
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.enums import PipelineStage, TableStorage
+
+if TYPE_CHECKING:
+    from grupa_pipeline.snapshots.build import AssetTables
 
 logger = logging.getLogger("grupa")
 
@@ -80,13 +84,13 @@ def _outs(*made_together: Table) -> dict[str, dg.AssetOut]:
     }
 
 
-def _selected_outputs(context: dg.AssetExecutionContext, rows: AssetTables) -> Iterator[dg.Output[RowsByDay]]:
+def _selected_outputs(context: dg.AssetExecutionContext, rows: "AssetTables") -> Iterator[dg.Output[RowsByDay]]:
     for name in rows:
         if name in context.op_execution_context.selected_output_names:
             yield dg.Output(rows[name], output_name=name)
 
 
-def _add_choice_metadata(context: dg.AssetExecutionContext, rows: AssetTables) -> None:
+def _add_choice_metadata(context: dg.AssetExecutionContext, rows: "AssetTables") -> None:
     """Show how each day's clusters were chosen, beside that day's partition of the selected assets."""
     for day, grid in rows["segmentation_candidates"].items():
         metadata = {
@@ -166,6 +170,8 @@ def ingest(
 )
 def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[RowsByDay]]:
     """Compute the features of every user in the window."""
+    from grupa_pipeline.snapshots import build
+
     with retry_unreachable_engine(context):
         rows = build.make_features(warehouse.context, days_of_run(context.run.tags))
     yield from _selected_outputs(context, rows)
@@ -194,6 +200,8 @@ def segmentation(
     feature_catalog: RowsByDay,
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Find groups of users who behave alike, and measure how reliable they are."""
+    from grupa_pipeline.snapshots import build
+
     with retry_unreachable_engine(context):
         rows = build.make_segmentation(warehouse.context, user_features, feature_catalog)
     if "user_embeddings" in context.op_execution_context.selected_output_names:
@@ -212,6 +220,8 @@ def segmentation(
 )
 def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_clusters: RowsByDay) -> RowsByDay:
     """Measure how each cluster differs from everyone else."""
+    from grupa_pipeline.snapshots import build
+
     return build.make_evidence(user_features, feature_catalog, user_clusters)["cluster_evidence"]
 
 
@@ -234,6 +244,8 @@ def insights(
     llm_base_url: dg.ResourceParam[str | None],
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
+    from grupa_pipeline.snapshots import build
+
     inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities)
     written = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
     for warning in written.warnings:

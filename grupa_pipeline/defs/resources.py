@@ -1,6 +1,7 @@
 """The resource that all assets of a run share: the warehouse, the settings of a snapshot, and the run lock."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,7 @@ import dagster as dg
 
 from grupa_pipeline.defs.dead_runs import end_dead_runs, process_tags
 from grupa_pipeline.defs.run_history import purge_run_history
-from grupa_pipeline.segmentation import worker_pool
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.storage import repair, run_lock, warehouse
 from grupa_pipeline.storage.publication import Publication
@@ -86,8 +85,15 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
                 try:
                     yield self
                 finally:
-                    worker_pool.release_workers()
-                    spark_session.stop()
+                    _release()
+
+
+def _release() -> None:
+    """End what the run started, as far as it did: neither module is loaded only to be told to stop."""
+    if worker_pool := sys.modules.get("grupa_pipeline.segmentation.worker_pool"):
+        worker_pool.release_workers()
+    if spark_session := sys.modules.get("grupa_pipeline.snapshots.spark_session"):
+        spark_session.stop()
 
 
 def _shared_fields() -> set[str]:
