@@ -8,7 +8,7 @@ from dash import Dash, set_props
 from flask import Flask
 
 from dash_app import plan_drafts
-from dash_app.callbacks import clusters, data, dialog, history, navigation, planner, roadmap
+from dash_app.callbacks import clusters, data, dialog, events, history, navigation, planner, roadmap
 from dash_app.components import elements
 from dash_app.components.shell import shell
 from dash_app.data.database import Database
@@ -55,7 +55,7 @@ def _assemble(services: Services) -> Dash:
     )
     app.index_string = index_page.document(settings.url_prefix)
     app.layout = partial(shell, people_sign_in=settings.users_file is not None)
-    for module in (navigation, clusters, dialog, planner, roadmap, history, data):
+    for module in (navigation, clusters, dialog, planner, roadmap, history, events, data):
         module.register(app, services)
     index_page.register(app.server)
     downloads.register(app.server, services)

@@ -3,7 +3,7 @@
 import math
 from datetime import date, datetime
 
-from grupa_pipeline.vocabulary.action_names import split_words
+from grupa_pipeline.vocabulary.action_names import name_prefix, split_words
 
 REASONS = {
     "noise": "behave like no group",
@@ -78,10 +78,11 @@ def signed(value: float, places: int) -> str:
 
 def words_of(action: str, *, whole: bool = False) -> str:
     """An action's name as words, as in the pipeline's texts: `A_ACTIVATED` gives `activated`, and `A activated` with `whole`."""
-    words = [word.casefold() for word in split_words(action)]
+    prefix = name_prefix(action)
+    words = [word.casefold() for word in split_words(action[len(prefix) :])]
     if len(words) > 1 and len(words[0]) == 1:
         words = [words[0].upper(), *words[1:]] if whole else words[1:]
-    return " ".join(words) or action
+    return prefix + " ".join(words) if words else action
 
 
 def topic(label: str, unit: str) -> str:

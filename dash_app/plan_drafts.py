@@ -30,7 +30,6 @@ from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.positions import is_plan_id, new_plan_id
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.services import Services
-from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 from grupa_pipeline.vocabulary.enums import Direction
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
@@ -138,7 +137,7 @@ def enrolment(services: Services, day: date, cluster_id: str) -> Any:
     """How many different eligible users of a cluster come; kept while the warehouse is the same."""
     settings = services.settings
     return services.database.query(
-        baselines.load_enrolment, day, cluster_id, Roles.load(settings.roles_file), settings.min_events
+        baselines.load_enrolment, day, cluster_id, services.event_roles(), settings.min_events
     )
 
 
@@ -188,7 +187,7 @@ def _in_time(services: Services, sizing: Sizing) -> tuple[Sizing, tuple[str, ...
 
 def _population(services: Services, day: date, cluster_id: str, exposure_days: int | None = None) -> Population:
     settings = services.settings
-    roles = Roles.load(settings.roles_file)
+    roles = services.event_roles()
     return services.database.query(
         baselines.load_population, day, cluster_id, roles, settings.min_events, exposure_days
     )

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from dash_app.data.database import Database
+from dash_app.data.event_catalog import load_event_roles
 from dash_app.data.history import ClusterLabels, load_latest_names
 from dash_app.data.loading import list_snapshots, load_catalog, load_snapshot
 from dash_app.data.snapshot import Feature, Snapshot
 from dash_app.roadmap.store import Roadmap
+from grupa_pipeline.event_catalog.action_meanings import EventCatalog
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.roles_store import load_roles
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 
 
@@ -79,6 +83,26 @@ class Services:
             return self.database.query(load_catalog)
         except NoWarehouseError:
             return {}
+
+    def roles(self) -> Roles:
+        """What people say of the log now: the next run reads it.
+
+        Raises:
+            RolesError: The roles file cannot be used.
+        """
+        return load_roles(self.settings)
+
+    def event_roles(self) -> EventCatalog:
+        """The roles of actions as the newest snapshot has them; by names and the roles file where there is none.
+
+        Raises:
+            RolesError: The roles file cannot be used.
+        """
+        roles = self.roles()
+        try:
+            return self.database.query(load_event_roles, roles)
+        except NoWarehouseError:
+            return EventCatalog.of([], roles)
 
     def cluster_labels(self) -> ClusterLabels:
         """Name and colour slot of every cluster of any snapshot, users' names first; empty when nothing has been published.

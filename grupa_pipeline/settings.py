@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         first_day: Day of the first snapshot that Dagster offers; None: the day of the first accepted event.
         stale_days: Days without a new snapshot after which Dagster calls the tables overdue.
         owners: Who is responsible for the tables, as Dagster shows it: e-mail addresses or `team:NAME`.
-        roles_file: TOML file with the roles of actions; None: the actions' names decide.
+        roles_file: TOML file with what people say of the log; None: `roles.toml` in the warehouse, where there is one.
         users_file: File with the app's users and hashed passwords; None allows loopback only.
         trust_proxy: Whether a proxy in front of the app authenticates.
         proxy_secret: What that proxy sends in `X-Grupa-Proxy-Secret`.
@@ -148,9 +148,6 @@ class Settings(BaseSettings):
         values = {"warehouse": "warehouse"} | source()
         values["llm"], values["llm_warning"] = _llm(env)
         values["llm_base_url"] = _base_url(env, values["llm"])
-        default_roles = Path(values["warehouse"]).expanduser().absolute() / "roles.toml"
-        if os.path.exists(default_roles):
-            values.setdefault("roles_file", default_roles)
         try:
             return cls(**values)
         except ValidationError as error:  # its own text would show the value, which may hold a secret
@@ -165,6 +162,11 @@ class Settings(BaseSettings):
     def dagster_prefix(self) -> str:
         """Path under which a proxy serves Dagster's UI, without a slash at its end; empty where the app has no prefix."""
         return f"{self.url_prefix}dagster" if self.url_prefix != "/" else ""
+
+    @property
+    def default_roles_file(self) -> Path:
+        """The roles file that counts where no other is named; the app creates it."""
+        return self.warehouse / "roles.toml"
 
     @property
     def dagster_home(self) -> Path:

@@ -129,7 +129,7 @@ SEGMENTATIONS = Table(
         _CREATED,
     ),
     key=("snapshot_date",),
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 SEGMENTATION_CANDIDATES = Table(
     "segmentation_candidates",
@@ -152,7 +152,7 @@ SEGMENTATION_CANDIDATES = Table(
         ("chosen", "BOOLEAN", "Whether this one made the snapshot's clusters."),
     ),
     key=("snapshot_date", "candidate"),
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 USER_FEATURES = Table(
     "user_features",
@@ -161,7 +161,7 @@ USER_FEATURES = Table(
     key=("snapshot_date", "user_id"),
     storage=TableStorage.PARQUET,
     open_ended=True,
-    made_from=("events",),
+    made_from=("events", "event_catalog"),
 )
 FEATURE_CATALOG = Table(
     "feature_catalog",
@@ -194,6 +194,41 @@ FEATURE_CATALOG = Table(
         ),
     ),
     key=("feature",),
+    made_from=("events", "event_catalog"),
+)
+EVENT_CATALOG = Table(
+    "event_catalog",
+    "What each action means: its role, from where that is known, and what is proposed instead. The newest snapshot's.",
+    _columns(
+        ("action", "VARCHAR", "The action, as the log names it."),
+        ("label", "VARCHAR", "What people read instead: set by a person, drafted by a model, or the name in words."),
+        ("meaning", "VARCHAR", "One sentence on what it means; NULL where nobody wrote one."),
+        (
+            "role",
+            "VARCHAR",
+            "goal, bad_end, error, help, proposal_create, proposal_submit, proposal_revise, proposal_withdraw, feature, "
+            "navigation, system or step: the role in effect.",
+        ),
+        ("polarity", "VARCHAR", "good, bad or neutral: whether the product wants it."),
+        ("decided_by", "VARCHAR", "user, or system: the company or its software."),
+        ("source", "VARCHAR", "From where the role is known: person, file, name, model or data."),
+        ("confidence", "DOUBLE", "How sure that is, 0 to 1."),
+        ("reason", "VARCHAR", "Why, in words."),
+        ("users", "BIGINT", "Users who did it in the window."),
+        ("events", "BIGINT", "How often it was done in the window."),
+        ("first_seen_at", "TIMESTAMP", "First time in the window (UTC)."),
+        ("last_seen_at", "TIMESTAMP", "Last time in the window (UTC)."),
+        (
+            "proposed_role",
+            "VARCHAR",
+            "Another role that is proposed and has no effect until a person takes it; NULL: none.",
+        ),
+        ("proposed_by", "VARCHAR", "model or data: who proposes it."),
+        ("proposal_reason", "VARCHAR", "Why it is proposed."),
+        ("goal_likeness", "DOUBLE", "How much users' histories make it look like a goal or a bad end, 0 to 1."),
+        ("draft", "JSON", "What a model drafted: action, role, label, meaning, model; NULL where none was asked."),
+    ),
+    key=("action",),
     made_from=("events",),
 )
 USER_EMBEDDINGS = Table(
@@ -207,7 +242,7 @@ USER_EMBEDDINGS = Table(
     ),
     key=("snapshot_date", "user_id"),
     storage=TableStorage.PARQUET,
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 USER_CLUSTERS = Table(
     "user_clusters",
@@ -226,7 +261,7 @@ USER_CLUSTERS = Table(
     ),
     key=("snapshot_date", "user_id"),
     storage=TableStorage.PARQUET,
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 CLUSTER_IDENTITIES = Table(
     "cluster_identities",
@@ -239,7 +274,7 @@ CLUSTER_IDENTITIES = Table(
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
     ),
     key=("snapshot_date", "cluster_id"),
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 CLUSTERS = Table(
     "clusters",
@@ -274,7 +309,14 @@ CLUSTERS = Table(
         ),
     ),
     key=("snapshot_date", "cluster_id"),
-    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
+    made_from=(
+        "user_features",
+        "feature_catalog",
+        "user_clusters",
+        "cluster_identities",
+        "cluster_evidence",
+        "event_catalog",
+    ),
 )
 CLUSTER_EVIDENCE = Table(
     "cluster_evidence",
@@ -331,7 +373,14 @@ CLUSTER_INSIGHTS = Table(
         _CREATED,
     ),
     key=("snapshot_date", "cluster_id", "insight_id"),
-    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
+    made_from=(
+        "user_features",
+        "feature_catalog",
+        "user_clusters",
+        "cluster_identities",
+        "cluster_evidence",
+        "event_catalog",
+    ),
 )
 LLM_CALLS = Table(
     "llm_calls",
@@ -353,7 +402,14 @@ LLM_CALLS = Table(
         _CREATED,
     ),
     key=("call_id",),
-    made_from=("user_features", "feature_catalog", "user_clusters", "cluster_identities", "cluster_evidence"),
+    made_from=(
+        "user_features",
+        "feature_catalog",
+        "user_clusters",
+        "cluster_identities",
+        "cluster_evidence",
+        "event_catalog",
+    ),
 )
 CLUSTER_TRANSITIONS = Table(
     "cluster_transitions",
@@ -371,7 +427,7 @@ CLUSTER_TRANSITIONS = Table(
         ),
     ),
     key=("to_snapshot", "from_cluster_id", "to_cluster_id"),
-    made_from=("user_features", "feature_catalog", "events"),
+    made_from=("user_features", "feature_catalog", "events", "event_catalog"),
 )
 
 _PLAN = tuple(Column(field.name, field.sql_type, field.comment) for field in PLAN_FIELDS.values())
@@ -423,6 +479,7 @@ PIPELINE_TABLES: tuple[Table, ...] = (
     REJECTED_ROWS,
     SEGMENTATIONS,
     SEGMENTATION_CANDIDATES,
+    EVENT_CATALOG,
     USER_FEATURES,
     FEATURE_CATALOG,
     USER_EMBEDDINGS,

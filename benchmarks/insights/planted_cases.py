@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.insights.planted_products import PlantedPain, PlantedProduct, simulate
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import build_features
+from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.models import ClusterDraft, Naming
@@ -19,6 +20,7 @@ from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
 from grupa_pipeline.insights.text_reuse import parse_texts
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.action_names import readable
 from sample_data.generate import write_log
 from sample_data.kinds import load_kinds
 
@@ -136,15 +138,30 @@ def cluster_ids(groups: list[str]) -> dict[str, str]:
     return {name: f"C{number:02d}" for number, name in enumerate(groups, start=1)}
 
 
+def events_of(catalog: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `event_catalog` of the actions of a feature catalog, as their names say."""
+    actions = sorted({name for source in catalog["source_action"].dropna() for name in str(source).splitlines()})
+    meanings = [Roles().meaning(action) for action in actions]
+    return pd.DataFrame(
+        {
+            "action": actions,
+            "role": [meaning.role.value for meaning in meanings],
+            "decided_by": [meaning.decided_by.value for meaning in meanings],
+            "label": [readable(action) for action in actions],
+        }
+    )
+
+
 def describe(case: PlantedCase, settings: Settings) -> DescribedCase:
     """The texts that `write_insights` writes about a case, by the model of the settings or by the rules."""
     evidence = measure_evidence(case.features, case.labels, case.catalog)
+    catalog = add_event_roles(case.catalog, events_of(case.catalog))
     sizes = case.labels.value_counts().sort_index()
     clusters = pd.DataFrame({"cluster_id": sizes.index.astype(str), "size": sizes.to_numpy(), "rule": None})
     insights = write_insights(
         evidence,
         clusters.assign(share=sizes.to_numpy() / len(case.labels), rule_f1=None, stability=None),
-        case.catalog,
+        catalog,
         users_with=count_users(case.features),
         llm=settings.llm,
         min_group=settings.min_group,

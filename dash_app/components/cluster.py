@@ -3,22 +3,24 @@
 from collections.abc import Sequence
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements
+from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import beside_label, difference_bars, evidence_chip
 from dash_app.data.snapshot import Cluster, Insight
 from dash_app.figures.colors import look
+from grupa_pipeline.event_catalog.action_meanings import GoalNote
 
 _SHOWN = 5
 _NEARLY_EXACT, _MOST = 0.95, 0.75
 """From these F1 on a rule finds nearly exactly, or most of, a cluster's users."""
 
 
-def card(cluster: Cluster, selected: bool) -> Component:
+def card(cluster: Cluster, selected: bool, goal_note: GoalNote | None = None) -> Component:
     """The cluster in the list below the map: a button that opens it."""
     lead = [
         html.Li(
@@ -37,6 +39,7 @@ def card(cluster: Cluster, selected: bool) -> Component:
             html.Span(elements.share_line(cluster), className="card-size"),
             html.Ul(lead),
             html.Span(f"{_number_of(pains, 'pain point')} · {_number_of(ideas, 'recommendation')}", className="quiet"),
+            *([html.Span(goal_note.short, className="quiet")] if goal_note else []),
         ],
         id={"type": "open", "cluster": cluster.cluster_id, "at": "card"},
         className="card",
@@ -46,7 +49,7 @@ def card(cluster: Cluster, selected: bool) -> Component:
     )
 
 
-def open_card(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:
+def open_card(cluster: Cluster, others: Sequence[Cluster], export: str, goal_note: GoalNote | None = None) -> Component:
     """The open cluster; `export` is the address of its users as CSV."""
     return html.Article(
         [
@@ -66,7 +69,7 @@ def open_card(cluster: Cluster, others: Sequence[Cluster], export: str) -> Compo
                 [_recommendation(each, cluster) for each in cluster.recommendations],
                 "Nothing to recommend from these numbers.",
             ),
-            _section("How they end up", _outcomes(cluster)),
+            _section("How they end up", [*_outcomes(cluster), *_goal_note(goal_note)]),
             _tools(cluster, others, export),
         ],
         className="open-card",
@@ -175,6 +178,12 @@ def _differences(cluster: Cluster) -> list[Component]:
 def _outcomes(cluster: Cluster) -> list[Component]:
     found = [each for each in cluster.evidence if each.role == "outcome"][:_SHOWN]
     return [difference_bars(found, look(cluster.color_slot).color)] if found else []
+
+
+def _goal_note(note: GoalNote | None) -> list[Component]:
+    if not note:
+        return []
+    return [html.P([f"{note} ", dcc.Link("Open Events", href=address("/events"), className="link")], className="quiet")]
 
 
 def _pain(insight: Insight, cluster: Cluster) -> Component:

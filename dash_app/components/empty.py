@@ -42,6 +42,22 @@ def no_such_page() -> Component:
     )
 
 
+def no_events() -> Component:
+    """No snapshot has an event catalogue yet."""
+    return _page(
+        "No events to look through yet",
+        "What the actions of a log mean is shown here once its users have been segmented.",
+        html.P(
+            [dcc.Link("Drop a log on the Data page", href=address("/data")), ", or run ", html.Code("grupa run"), "."]
+        ),
+    )
+
+
+def unreadable_roles(message: str) -> Component:
+    """The roles file cannot be used."""
+    return _page("The roles file cannot be used", message, kind="error")
+
+
 def no_plan(message: str) -> Component:
     """The address names a plan or recommendation that is not there."""
     return elements.notice("There is no such plan", message, kind="warning")

@@ -21,8 +21,11 @@ _KINDS = {
 }
 
 
-def overview(snapshot: Snapshot) -> Component:
-    """The clusters, the unassigned users and why, and what changed since the snapshot before."""
+def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Component:
+    """The clusters, the unassigned users and why, and what changed since the snapshot before.
+
+    `first_visit` is a notice above them, if any.
+    """
     assigned = [
         html.Li(
             [
@@ -36,6 +39,7 @@ def overview(snapshot: Snapshot) -> Component:
     return html.Div(
         [
             structure_notice(snapshot),
+            first_visit,
             html.H2(_headline(snapshot)),
             html.P(
                 "Each dot on the map is a user; users close together behave alike. Click a dot, a label or a name to see who"

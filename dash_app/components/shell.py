@@ -31,6 +31,7 @@ RAIL = (
     ("/", "Clusters", "map"),
     ("/roadmap", "Roadmap", "board"),
     ("/history", "History", "history"),
+    ("/events", "Events", "events"),
     ("/data", "Data", "data"),
 )
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
-from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.aggregates.event_window import ActionRoles
+from grupa_pipeline.event_catalog.roles import OUTCOMES
 from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.vocabulary.enums import BaselineUsers, MetricKind
@@ -48,7 +49,7 @@ def load_population(
     con: duckdb.DuckDBPyConnection,
     day: date,
     cluster_id: str,
-    roles: Roles,
+    roles: ActionRoles,
     min_events: int,
     exposure_days: int | None = None,
 ) -> Population:
@@ -85,7 +86,7 @@ def measure_metric(population: Population, feature: Feature) -> Baseline:
 
 
 def load_enrolment(
-    con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, roles: Roles, min_events: int
+    con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, roles: ActionRoles, min_events: int
 ) -> Forecast:
     """How many different eligible users of a cluster come, from the days on which each was there and eligible.
 
@@ -98,7 +99,7 @@ def load_enrolment(
     _, end, first_event = _window(con, day)
     first_day = first_event.date()
     actions = [row[0] for row in con.execute("SELECT DISTINCT action FROM events").fetchall()]
-    outcomes = [action for action, role in roles.assign(actions).items() if role in ("good", "bad")]
+    outcomes = [action for action, role in roles.assign(actions).items() if role in OUTCOMES]
     rows = con.execute(
         """
         WITH own AS (
@@ -145,7 +146,7 @@ def _stored_rule(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> 
 
 
 def _picked_by_rule(
-    con: duckdb.DuckDBPyConnection, rule: Rule, window: tuple[datetime, datetime], roles: Roles, min_events: int
+    con: duckdb.DuckDBPyConnection, rule: Rule, window: tuple[datetime, datetime], roles: ActionRoles, min_events: int
 ) -> list[str]:
     """Users that match the rule on the days of `window`, measured in the features of the snapshots."""
     features = build_features(
@@ -171,7 +172,7 @@ def _members(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> list
 
 
 def _exposed(
-    con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: Roles
+    con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: ActionRoles
 ) -> tuple[pa.Table, pa.Table]:
     """Features of the picked users, and both sums of the ratios, over their own exposure on the baseline's days.
 

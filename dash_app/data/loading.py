@@ -8,8 +8,10 @@ from typing import Any
 import duckdb
 
 from dash_app import formatting
+from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.history import CHANGES
 from dash_app.data.snapshot import TREND_SNAPSHOTS, Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
+from grupa_pipeline.event_catalog.action_meanings import goal_note
 from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
 
 
@@ -50,6 +52,7 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
         changes=_changes(con, day),
         names=dict(names),
         catalog=catalog,
+        goal_note=goal_note(load_event_rows(con)),
         **found[0],
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from dash_app import formatting
+from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.rule_conditions import Rule
 
 
@@ -121,7 +122,7 @@ class Snapshot:
 
     `unassigned` counts users in no cluster by reason, `previous` is the snapshot that this one was compared with, if any,
     and `is_first` says that none lies before it. `names` has the latest name of every cluster up to this snapshot, of those
-    that are gone too.
+    that are gone too. `goal_note` says that the log has no goal, or nothing but outcomes.
     """
 
     day: date
@@ -142,6 +143,7 @@ class Snapshot:
     changes: tuple[ClusterChange, ...]
     names: Mapping[str, str]
     catalog: Mapping[str, Feature]
+    goal_note: GoalNote | None = None
 
     def cluster(self, cluster_id: str | None) -> Cluster | None:
         """The cluster of that id; None when this snapshot has none."""

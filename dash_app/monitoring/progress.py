@@ -9,6 +9,7 @@ from grupa_pipeline.vocabulary.enums import InboxPhase, PipelineStage, PipelineS
 STAGE_NAMES = {
     PipelineStage.INBOX: "Waiting in the inbox",
     PipelineStage.INGEST: "Ingesting",
+    PipelineStage.EVENT_CATALOG: "Event catalogue",
     PipelineStage.FEATURES: "Features",
     PipelineStage.SEGMENTATION: "Segmentation",
     PipelineStage.EVIDENCE: "Evidence",
@@ -16,6 +17,7 @@ STAGE_NAMES = {
     PipelineStage.PUBLISHED: "Published",
 }
 _SNAPSHOT_STAGES = {
+    PipelineStage.EVENT_CATALOG: "What every action means is read from names, people and histories.",
     PipelineStage.FEATURES: "What every user does is measured.",
     PipelineStage.SEGMENTATION: "Groups of users who behave alike are looked for; this takes longest.",
     PipelineStage.EVIDENCE: "How each cluster differs from everyone else is measured.",
@@ -82,10 +84,10 @@ def _after_snapshot_run(snapshot: Run | None, dagster: DagsterStatus) -> Progres
         return Progress(PipelineState.IDLE, PipelineStage.INBOX, "Nothing has been processed yet.", stuck=stuck)
     if snapshot.state is RunState.QUEUED:
         message = "The users are about to be segmented."
-        return Progress(PipelineState.RUNNING, PipelineStage.FEATURES, message, stuck=stuck, day=snapshot.day)
+        return Progress(PipelineState.RUNNING, PipelineStage.EVENT_CATALOG, message, stuck=stuck, day=snapshot.day)
     if snapshot.state is RunState.FAILED:
         failed = (stage for stage in _SNAPSHOT_STAGES if stage == snapshot.failed_step)
-        stage = next(failed, PipelineStage.FEATURES)
+        stage = next(failed, PipelineStage.EVENT_CATALOG)
         message = f"{STAGE_NAMES[stage]} failed: {snapshot.problem}"
         return Progress(PipelineState.FAILED, stage, message, day=snapshot.day)
     message = "A snapshot was published."
@@ -107,7 +109,7 @@ def _with_pending_logs(pending: Sequence[PendingLog], dagster: DagsterStatus) ->
 
 def _during_snapshot_run(run: Run) -> Progress:
     begun = [stage for stage in _SNAPSHOT_STAGES if stage in run.step_times]
-    stage = begun[-1] if begun else PipelineStage.FEATURES
+    stage = begun[-1] if begun else PipelineStage.EVENT_CATALOG
     return Progress(PipelineState.RUNNING, stage, _SNAPSHOT_STAGES[stage], day=run.day)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dash.development.base_component import Component
 
 from dash_app.data.snapshot import Snapshot
-from dash_app.pages import clusters, data, history, roadmap
+from dash_app.pages import clusters, data, events, history, roadmap
 from dash_app.services import Services
 
 PAGES: dict[str, Callable[[Services, Snapshot | None, str | None], Component]] = {
     "/": clusters.build,
     "/roadmap": roadmap.build,
     "/history": history.build,
+    "/events": events.build,
     "/data": data.build,
 }
 """What builds each page, from the services, the chosen snapshot (None: there is none) and the open cluster's id."""

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import cluster as cluster_components
 from dash_app.components import empty, overview
+from dash_app.components import events as event_components
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import versus
@@ -17,7 +18,9 @@ from dash_app.data import users
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points
 from dash_app.figures import cluster_map
+from dash_app.pages import events
 from dash_app.services import Services
+from grupa_pipeline.event_catalog.roles_file import RolesError
 
 MAP_CONFIG: Any = {
     "displaylogo": False,
@@ -34,12 +37,22 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
     """The page as the address asks for it, or what is missing and what to do."""
     if snapshot is None:
         return empty.no_warehouse()
-    return page(snapshot, services.database.query(users.load_points, snapshot.day), selected)
+    points = services.database.query(users.load_points, snapshot.day)
+    return page(snapshot, points, selected, _first_visit(services))
 
 
-def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
+def _first_visit(services: Services) -> Component | None:
+    """The notice that leads to the page Events, until a person has accepted the catalogue there."""
+    try:
+        roles = services.roles()
+    except RolesError:
+        return None  # the page Events says what is wrong with the file
+    return None if roles.confirmed else event_components.first_visit(events.shown_events(services, roles))
+
+
+def page(snapshot: Snapshot, points: Points, selected: str | None, first_visit: Component | None = None) -> Component:
     """The whole page for one snapshot, with `selected` open when it is a cluster of it."""
-    panels = {"": overview.overview(snapshot)} | {
+    panels = {"": overview.overview(snapshot, first_visit)} | {
         each.cluster_id: open_card(snapshot, each) for each in snapshot.clusters
     }
     opened = selected if selected in panels else ""
@@ -58,7 +71,7 @@ def page(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
 def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
     """What the panel shows when `cluster` is open."""
     export = address(f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}")
-    return cluster_components.open_card(cluster, snapshot.clusters, export)
+    return cluster_components.open_card(cluster, snapshot.clusters, export, snapshot.goal_note)
 
 
 def _panel(content: Component, is_open: bool) -> Component:
@@ -126,7 +139,9 @@ def _map_words(snapshot: Snapshot) -> str:
 def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
     if not snapshot.clusters:
         return None
-    cards = [cluster_components.card(each, each.cluster_id == selected) for each in snapshot.clusters]
+    cards = [
+        cluster_components.card(each, each.cluster_id == selected, snapshot.goal_note) for each in snapshot.clusters
+    ]
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
 

@@ -274,10 +274,11 @@ def _become(words: list[str]) -> NoReturn:
 
 def _check_roles(settings: "Settings") -> None:
     """Check the roles file, before any process starts."""
-    from grupa_pipeline.event_catalog.roles import Roles, RolesError
+    from grupa_pipeline.event_catalog.roles_file import RolesError
+    from grupa_pipeline.storage.roles_store import load_roles
 
     with _exit_status(ExitStatus.UNUSABLE, RolesError):
-        Roles.load(settings.roles_file)
+        load_roles(settings)
 
 
 def _read_password() -> str:

@@ -15,7 +15,8 @@ from grupa_pipeline.defs.dead_runs import process_tags
 from grupa_pipeline.defs.failures import failure_reason
 from grupa_pipeline.defs.instance import DagsterStorageError, dagster_instance
 from grupa_pipeline.defs.partitions import ANY_DAY, first_day
-from grupa_pipeline.event_catalog.roles import Roles, RolesError
+from grupa_pipeline.event_catalog.action_meanings import goal_note
+from grupa_pipeline.event_catalog.roles_file import RolesError
 from grupa_pipeline.ingest.reading_options import DEFAULT_OPTIONS, ReadingOptions
 from grupa_pipeline.segmentation.worker_pool import warm_up
 from grupa_pipeline.setting_values import DUCKDB
@@ -24,6 +25,7 @@ from grupa_pipeline.snapshots.spark_session import SparkUnavailableError, check_
 from grupa_pipeline.storage.migrations import NewerFileError
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.storage.repair import require_readable_schema
+from grupa_pipeline.storage.roles_store import load_roles
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
 MOST_WINDOW_DAYS = 36_500
@@ -151,7 +153,7 @@ def _check_options(settings: Settings, as_of: date | None) -> None:
         UnusableInputError: An option, or the roles file, cannot be used.
     """
     try:
-        Roles.load(settings.roles_file)
+        load_roles(settings)
     except RolesError as error:
         raise UnusableInputError(str(error), error.file, error.line) from error
     if settings.seed > LARGEST_SEED:
@@ -236,6 +238,9 @@ def _summarize(publication: Publication, day: date, files: list[dict[str, Any]],
         "SELECT cluster_id, name, size, share FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
         [day],
     ).to_pylist()
+    events = publication.query("SELECT * FROM event_catalog").to_pylist()
+    note = goal_note(events)
+    warnings = [*warnings, str(note)] if note else warnings
     window = (segmentation["window_start"].date(), segmentation["window_end"].date())
     return Summary(
         **{name: segmentation[name] for name in Summary.__dataclass_fields__ if name in segmentation},

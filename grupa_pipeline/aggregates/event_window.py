@@ -169,7 +169,7 @@ def _count_actions(aggregates: DayAggregates) -> pa.Table:
 
 def _mark_outcomes(action_counts: pa.Table, assigned: Mapping[str, Role]) -> pa.Table:
     """`EventWindow.names`."""
-    outcomes = (Role.GOOD, Role.BAD)
+    outcomes = (Role.GOAL, Role.BAD_END)
     is_outcome = [assigned.get(action) in outcomes for action in action_counts["action"].to_pylist()]
     return pa.table(
         {

@@ -1,5 +1,6 @@
 """Units of time, in whole microseconds."""
 
-MINUTE = 60 * 1_000_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR

@@ -22,6 +22,7 @@ _PERSONAL_COLUMNS = frozenset({"user_id", "raw", "prompt"})
 
 _PACKAGES = {
     "ingest": ("ingest",),
+    "event_catalog": ("aggregates", "event_catalog"),
     "features": ("aggregates", "event_catalog", "features"),
     "segmentation": ("segmentation",),
     "evidence": ("insights",),

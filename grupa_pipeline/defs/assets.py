@@ -159,6 +159,23 @@ def ingest(
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
+@dg.asset(
+    group_name="event_catalog",
+    kinds={"duckdb"},
+    description=tables.EVENT_CATALOG.comment,
+    name=PipelineStage.EVENT_CATALOG.value,
+    deps=["events"],
+    partitions_def=ANY_DAY,
+    backfill_policy=_SINGLE_RUN,
+)
+def event_catalog(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> RowsByDay:
+    """Say of every action what it means, and from where that is known."""
+    from grupa_pipeline.snapshots import build
+
+    with retry_unreachable_engine(context):
+        return build.make_event_catalog(warehouse.context, days_of_run(context.run.tags))["event_catalog"]
+
+
 @dg.multi_asset(
     outs=_outs(tables.USER_FEATURES, tables.FEATURE_CATALOG),
     deps=["events"],
@@ -168,12 +185,14 @@ def ingest(
     partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
-def features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[RowsByDay]]:
+def features(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, event_catalog: RowsByDay
+) -> Iterator[dg.Output[RowsByDay]]:
     """Compute the features of every user in the window."""
     from grupa_pipeline.snapshots import build
 
     with retry_unreachable_engine(context):
-        rows = build.make_features(warehouse.context, days_of_run(context.run.tags))
+        rows = build.make_features(warehouse.context, event_catalog)
     yield from _selected_outputs(context, rows)
 
 
@@ -198,12 +217,13 @@ def segmentation(
     warehouse: WarehouseResource,
     user_features: RowsByDay,
     feature_catalog: RowsByDay,
+    event_catalog: RowsByDay,
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Find groups of users who behave alike, and measure how reliable they are."""
     from grupa_pipeline.snapshots import build
 
     with retry_unreachable_engine(context):
-        rows = build.make_segmentation(warehouse.context, user_features, feature_catalog)
+        rows = build.make_segmentation(warehouse.context, user_features, feature_catalog, event_catalog)
     if "user_embeddings" in context.op_execution_context.selected_output_names:
         context.add_output_metadata(map_metadata(rows), output_name="user_embeddings")
     _add_choice_metadata(context, rows)
@@ -241,12 +261,13 @@ def insights(
     feature_catalog: RowsByDay,
     user_clusters: RowsByDay,
     cluster_identities: RowsByDay,
+    event_catalog: RowsByDay,
     llm_base_url: dg.ResourceParam[str | None],
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
     from grupa_pipeline.snapshots import build
 
-    inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities)
+    inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities, event_catalog)
     written = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
     for warning in written.warnings:
         logger.warning(warning)
@@ -258,4 +279,4 @@ def insights(
     yield from _selected_outputs(context, written.rows)
 
 
-ALL: list[dg.AssetsDefinition] = [ingest, features, segmentation, cluster_evidence, insights]
+ALL: list[dg.AssetsDefinition] = [ingest, event_catalog, features, segmentation, cluster_evidence, insights]

@@ -13,7 +13,7 @@ from grupa_pipeline.defs.dead_runs import end_dead_runs
 from grupa_pipeline.defs.partitions import first_day
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.storage import inbox
+from grupa_pipeline.storage import inbox, run_request
 from grupa_pipeline.storage.inbox_arrivals import file_state
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import InboxPhase, JobName
@@ -80,9 +80,11 @@ def inbox_sensor(settings: Settings) -> dg.SensorDefinition:
         phase = InboxPhase.from_cursor(context.cursor)
         if first_day(settings) < loaded_first_day:
             return dg.SensorResult(skip_reason=_reload(loaded_first_day), cursor=cursor(phase))
-        if phase is not InboxPhase.INGESTING and not attempts.is_unfinished(instance, snapshot_job.name):
+        requested = run_request.take_request(settings.warehouse) is not None
+        is_due = requested or phase is InboxPhase.INGESTING
+        if not is_due and not attempts.is_unfinished(instance, snapshot_job.name):
             return dg.SensorResult(skip_reason=_skip(InboxPhase.IDLE, arrivals), cursor=cursor(phase))
-        if _is_ingesting(instance):
+        if not requested and _is_ingesting(instance):
             return dg.SensorResult(skip_reason=_skip(phase), cursor=cursor(phase))
         request_or_phase = next_snapshot(SnapshotContext(settings), instance)
         if isinstance(request_or_phase, InboxPhase):

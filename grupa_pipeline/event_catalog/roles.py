@@ -1,46 +1,83 @@
-"""Roles of actions (proposal steps, feature use, good or bad outcomes), from a TOML file or inferred from names.
-
-Only `default_role` infers a meaning from a name.
-"""
+"""Roles of actions as a person or the roles file gives them, else as their names say. The file is read by `roles_file`."""
 
 import hashlib
 import json
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from grupa_pipeline.vocabulary.action_names import words
-from grupa_pipeline.vocabulary.enums import Role
+from grupa_pipeline.event_catalog.name_rules import read_name, vocabulary_sha256
+from grupa_pipeline.vocabulary.enums import DecidedBy, Role, RoleSource
 
-_FILE_KEYS: Mapping[tuple[str, str], str] = {
-    ("proposals", "create"): "proposal_create",
-    ("proposals", "submit"): "proposal_submit",
-    ("proposals", "revise"): "proposal_revise",
-    ("proposals", "withdraw"): "proposal_withdraw",
-    ("proposals", "key"): "proposal_key",
-    ("features", "use"): "feature_use",
-    ("features", "key"): "feature_key",
-    ("outcomes", "good"): "good",
-    ("outcomes", "bad"): "bad",
-}
-"""Field of `Roles` by its position in the file: (table, key)."""
+LISTED_ROLES = (
+    Role.PROPOSAL_CREATE,
+    Role.PROPOSAL_SUBMIT,
+    Role.PROPOSAL_REVISE,
+    Role.PROPOSAL_WITHDRAW,
+    Role.FEATURE,
+    Role.GOAL,
+    Role.BAD_END,
+    Role.ERROR,
+    Role.HELP,
+)
+"""Roles that have a list in the file, which replaces what names say of the role."""
+OUTCOMES = (Role.GOAL, Role.BAD_END)
+_PERSON_SAYS, _FILE_SAYS = "set by a person", "listed in the roles file"
 
 
-class RolesError(ValueError):
-    """A roles file cannot be used; the message has the file, the line and a remedy.
+@dataclass(frozen=True)
+class ActionEntry:
+    """What a person says about one action, or all that match a pattern; None says nothing.
 
     Attributes:
-        file: Name of the file, without its folder.
-        line: Line of the problem; None where it is unknown.
+        action: The action's name as in the log; `*` matches any text.
     """
 
-    def __init__(self, file: str, problem: str, line: int | None = None) -> None:
-        super().__init__(f"{file}, line {line}: {problem}" if line else f"{file}: {problem}")
-        self.file, self.line = file, line
+    action: str
+    role: Role | None = None
+    label: str | None = None
+    meaning: str | None = None
+    decided_by: DecidedBy | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a person says about the product, for the prompts.
+
+    Attributes:
+        description: What the product is.
+        success: What success means.
+        language: The language of the actions' names.
+    """
+
+    description: str = ""
+    success: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class ActionMeaning:
+    """What an action means, and from where that is known.
+
+    Attributes:
+        confidence: 0 to 1.
+        reason: Why, in words that a product manager reads.
+        label: What people read instead of the name; None: the name itself.
+        meaning: A sentence; None where nobody wrote one.
+        decided_explicitly: Whether a person said who decides.
+    """
+
+    role: Role
+    source: RoleSource
+    decided_by: DecidedBy
+    confidence: float
+    reason: str
+    label: str | None = None
+    meaning: str | None = None
+    decided_explicitly: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,27 +86,36 @@ class Roles:
 
     Attributes:
         proposal_create, proposal_submit, proposal_revise, proposal_withdraw: Steps of a proposal, as patterns.
-        feature_use: Use of a product's feature, as patterns.
-        good, bad: Outcomes, as patterns.
+        feature: Use of a product's feature, as patterns.
+        goal, bad_end: Outcomes, as patterns.
+        error, help: Errors, and users who look for help, as patterns.
         proposal_key: Metadata key that identifies a proposal.
         feature_key: Metadata key that names the feature used.
+        actions: What a person says about single actions; wins over the lists.
+        product: What a person says about the product.
+        confirmed: Whether a person has accepted the catalogue.
 
     A pattern is an action's name as in the log; `*` matches any text.
 
     Example:
-        >>> Roles(good=("deal_*",)).assign(["deal_complete", "search"])
-        {'deal_complete': <Role.GOOD: 'good'>}
+        >>> Roles(goal=("deal_*",)).assign(["deal_complete", "search"])
+        {'deal_complete': <Role.GOAL: 'goal'>}
     """
 
     proposal_create: tuple[str, ...] | None = None
     proposal_submit: tuple[str, ...] | None = None
     proposal_revise: tuple[str, ...] | None = None
     proposal_withdraw: tuple[str, ...] | None = None
-    feature_use: tuple[str, ...] | None = None
-    good: tuple[str, ...] | None = None
-    bad: tuple[str, ...] | None = None
+    feature: tuple[str, ...] | None = None
+    goal: tuple[str, ...] | None = None
+    bad_end: tuple[str, ...] | None = None
+    error: tuple[str, ...] | None = None
+    help: tuple[str, ...] | None = None
     proposal_key: str = "proposal_id"
     feature_key: str = "feature"
+    actions: tuple[ActionEntry, ...] = ()
+    product: Product = Product()
+    confirmed: bool = False
 
     @classmethod
     def load(cls, path: Path | None) -> "Roles":
@@ -80,48 +126,70 @@ class Roles:
         """
         if path is None:
             return cls()
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            problem = f"cannot be read from {path.parent} ({error.strerror}); see GRUPA_ROLES_FILE, which names it."
-            raise RolesError(path.name, problem) from error
-        except UnicodeDecodeError as error:
-            problem, line = (
-                "is not UTF-8; save it as a TOML file in UTF-8.",
-                error.object.count(b"\n", 0, error.start) + 1,
-            )
-            raise RolesError(path.name, problem, line) from error
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            match = re.search(r"at line (\d+)", str(error))
-            problem = f"not valid TOML: {error}; see roles.example.toml."
-            raise RolesError(path.name, problem, int(match[1]) if match else None) from error
-        return cls(**_fields(document, text, path.name))
+        from grupa_pipeline.event_catalog.roles_file import read_roles
+
+        return read_roles(path)
 
     def sha256(self) -> str:
-        """Hash of the roles, including the rules for names."""
-        rules = {role: [[sorted(group) for group in rule] for rule in rules] for role, rules in _RULES.items()}
-        text = json.dumps([asdict(self), rules, sorted(_NOT_AN_OUTCOME)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hash of all that a snapshot depends on: roles, labels, product and the rules for names."""
+        return _sha256({**asdict(self), "confirmed": None})
+
+    def assignment_sha256(self) -> str:
+        """Hash of all that roles depend on; texts about actions and the product do not change it."""
+        entries = [(entry.action, entry.role) for entry in self.actions if entry.role]
+        return _sha256({**asdict(self), "actions": entries, "product": None, "confirmed": None})
 
     def assign(self, actions: Iterable[str]) -> dict[str, Role]:
-        """Role of each action that has one. Precedence: an exact name, a `*` pattern, the rules for names."""
-        assigned = {action: self._listed(action) or self._by_name(action) for action in actions}
-        return {action: role for action, role in assigned.items() if role is not None}
+        """Role of each action that has one but plain behaviour, as `meaning` says."""
+        assigned = {action: self.meaning(action).role for action in actions}
+        return {action: role for action, role in assigned.items() if role is not Role.STEP}
+
+    def meaning(self, action: str) -> ActionMeaning:
+        """What an action means. Precedence: a person's entry, a list of the file, the rules for names.
+
+        Of several entries or patterns an exact name wins over one with `*`, and a longer over a shorter.
+        """
+        by_name = read_name(action)
+        entry = self._entry(action)
+        decided_by = (entry.decided_by if entry else None) or by_name.decided_by
+        texts = (entry.label, entry.meaning, entry.decided_by is not None) if entry else (None, None, False)
+        if entry and entry.role:
+            return ActionMeaning(entry.role, RoleSource.PERSON, decided_by, 1.0, _PERSON_SAYS, *texts)
+        if (listed := self._listed(action)) is not None:
+            return ActionMeaning(listed, RoleSource.FILE, decided_by, 1.0, _FILE_SAYS, *texts)
+        role = by_name.role
+        if role is None or (role in LISTED_ROLES and getattr(self, role) is not None):
+            return ActionMeaning(Role.STEP, RoleSource.NAME, decided_by, 0.3, "nothing in its name says more", *texts)
+        reason = f"its name says so: {by_name.means}"
+        return ActionMeaning(role, RoleSource.NAME, decided_by, by_name.confidence, reason, *texts)
+
+    def _entry(self, action: str) -> ActionEntry | None:
+        if not self.actions:
+            return None
+        exact = self._exact.get(action)
+        matching = [entry for entry in self._patterns if _matches(entry.action, action)]
+        return exact or max(matching, key=lambda entry: len(entry.action), default=None)
 
     def _listed(self, action: str) -> Role | None:
         matches = [
             ("*" not in pattern, len(pattern), role)
-            for role in Role
+            for role in LISTED_ROLES
             for pattern in getattr(self, role) or ()
-            if pattern == action or ("*" in pattern and fnmatchcase(action, _only_stars(pattern)))
+            if _matches(pattern, action)
         ]
         return max(matches)[2] if matches else None
 
-    def _by_name(self, action: str) -> Role | None:
-        role = default_role(action)
-        return role if role is not None and getattr(self, role) is None else None
+    @cached_property
+    def _exact(self) -> dict[str, ActionEntry]:
+        return {entry.action: entry for entry in self.actions}
+
+    @cached_property
+    def _patterns(self) -> list[ActionEntry]:
+        return [entry for entry in self.actions if "*" in entry.action]
+
+
+def _matches(pattern: str, action: str) -> bool:
+    return pattern == action or ("*" in pattern and fnmatchcase(action, _only_stars(pattern)))
 
 
 def _only_stars(pattern: str) -> str:
@@ -129,123 +197,6 @@ def _only_stars(pattern: str) -> str:
     return re.sub(r"[?\[]", lambda match: f"[{match.group()}]", pattern)
 
 
-def _group(*alternatives: str) -> frozenset[str]:
-    return frozenset(" ".join(alternatives).split())
-
-
-_PROPOSAL = _group("proposal proposals bid bids pitch pitches offer offers quotation quotations")
-_RULES: Mapping[Role, tuple[tuple[frozenset[str], ...], ...]] = {
-    Role.PROPOSAL_CREATE: ((_PROPOSAL, _group("create created creation new start started draft drafted")),),
-    Role.PROPOSAL_SUBMIT: ((_PROPOSAL, _group("submit submitted submission send sent")),),
-    Role.PROPOSAL_REVISE: ((_PROPOSAL, _group("revise revised revision edit edited update updated")),),
-    Role.PROPOSAL_WITHDRAW: (
-        (
-            _PROPOSAL,
-            _group("withdraw withdrawn cancel cancelled canceled discard discarded delete deleted abandon abandoned"),
-        ),
-    ),
-    Role.FEATURE_USE: ((_group("feature features"), _group("use used usage uses")),),
-    Role.BAD: (
-        (_group("drop dropped"), _group("off out")),
-        (
-            _group(
-                "dropoff dropout churn churned cancel cancelled canceled cancellation decline declined reject rejected"
-            ),
-        ),
-        (
-            _group(
-                "unsubscribe unsubscribed uninstall uninstalled refund refunded",
-                "chargeback complaint downgrade downgraded",
-            ),
-        ),
-        (_group("support"), _group("ticket tickets request case")),
-        (_group("ticket"), _group("open opened create created raise raised")),
-        (_group("deal contract order opportunity sale customer"), _group("lost")),
-        (_group("account subscription"), _group("delete deleted close closed end ended expire expired")),
-        (_group("payment checkout order charge"), _group("fail failed failure abandon abandoned")),
-    ),
-    Role.GOOD: (
-        (
-            _group(
-                "accept accepted approve approved activated converted conversion won",
-                "purchase purchased registered renewed",
-            ),
-        ),
-        (_group("deal contract opportunity sale"), _group("complete completed close closed sign signed win success")),
-        (
-            _group("order checkout payment transaction"),
-            _group("complete completed place placed paid success succeeded"),
-        ),
-        (_group("upgrade upgraded subscribed"),),
-    ),
-}
-"""A rule applies where each of its groups has a word in the action's name. Roles are tried in this order."""
-
-_NOT_AN_OUTCOME = _group(
-    "not view viewed views page click clicked hover list updated cookie cookies consent terms policy statement",
-    "fail failed failure resolved solved",
-)
-"""Words next to which a good or bad word does not mean an outcome."""
-_FAILED = _group("fail failed failure")
-_MAX_WORDS = 4
-"""Maximum number of words in a name from which a role is inferred; longer names are usually sentences."""
-
-
-_SIGNAL = re.compile("|".join(sorted({word for rules in _RULES.values() for rule in rules for word in rule[0]})))
-
-
-def default_role(action: str) -> Role | None:
-    """The role inferred from an action's name of up to four words; None where there is none."""
-    if not _SIGNAL.search(action.lower()):  # Fast path for a log of a million different names.
-        return None
-    name = frozenset(words(action))
-    for role, rules in _RULES.items():
-        if any(all(name & group for group in rule) for rule in rules) and _may_be(role, action, name):
-            return role
-    return None
-
-
-def _may_be(role: Role, action: str, name: frozenset[str]) -> bool:
-    if len(words(action)) > _MAX_WORDS or name & {"view", "viewed"}:
-        return False
-    excluded = _NOT_AN_OUTCOME - (_FAILED if role is Role.BAD else frozenset())
-    return role not in (Role.GOOD, Role.BAD) or not name & excluded
-
-
-def _fields(document: Mapping[str, object], text: str, file: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    listed: dict[str, str] = {}
-    for table, content in document.items():
-        if table not in {known for known, _ in _FILE_KEYS} or not isinstance(content, dict):
-            problem = f"unknown entry {table!r}; use [proposals], [features] or [outcomes]."
-            raise RolesError(file, problem, _line(text, table))
-        for key, value in content.items():
-            line, here = _line(text, key), f"[{table}] {key}"
-            name = _FILE_KEYS.get((table, key))
-            if name is None:
-                known = ", ".join(k for t, k in _FILE_KEYS if t == table)
-                raise RolesError(file, f"unknown key {key!r} in [{table}]; it may hold {known}.", line)
-            if wrong := _value_problem(value, key):
-                raise RolesError(file, wrong, line)
-            fields[name] = tuple(value) if isinstance(value, list) else value
-            for action in fields[name] if key != "key" else ():
-                if listed.setdefault(action, here) != here:
-                    problem = f"{action!r} stands in {listed[action]} and in {here}; keep one of them."
-                    raise RolesError(file, problem, line)
-    return fields
-
-
-def _value_problem(value: object, key: str) -> str | None:
-    """The problem with `value` at `key`; None when it is valid."""
-    if key == "key":
-        if not isinstance(value, str) or not value:
-            return 'key must be the name of a metadata key in quotes, such as "feature".'
-    elif not isinstance(value, list) or not all(isinstance(action, str) and action for action in value):
-        return f'{key} must be a list of action names in quotes, such as ["deal_complete", "deal_*"].'
-    return None
-
-
-def _line(text: str, word: str) -> int | None:
-    """The first line that starts with `word` as a table or key; None where there is none."""
-    starts = re.compile(rf"^\s*\[?\s*[\"']?{re.escape(word)}[\"']?\s*[\]=.]")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if starts.match(line)), None)
+def _sha256(content: object) -> str:
+    text = json.dumps([content, vocabulary_sha256()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,6 +3,8 @@
 Shares are behaviour and never count an outcome event; features of outcomes are never used for clustering.
 """
 
+from dataclasses import replace
+
 from ibis.expr import types as ir
 
 from grupa_pipeline.aggregates.event_window import EventWindow
@@ -19,11 +21,13 @@ def action_mix(window: EventWindow, actions: ActionColumns, counts: ActionCounts
     features: list[FeatureColumn] = []
     for action in actions.common:
         count = rows[counts.counts[action.name]]
-        features.append(_share(rows, count, action))
+        # Fewer errors, and less need of help, is better; of plain behaviour neither more nor less is.
+        better = False if window.assigned.get(action.name) in (Role.ERROR, Role.HELP) else None
+        features.append(replace(_share(rows, count, action), higher_is_better=better))
         if actions.is_informative(action.users):
-            features.append(_done(count, action))
+            features.append(replace(_done(count, action), higher_is_better=better))
     for action in actions.outcomes:
-        count, good = rows[counts.counts[action.name]], window.assigned[action.name] is Role.GOOD
+        count, good = rows[counts.counts[action.name]], window.assigned[action.name] is Role.GOAL
         features.append(_had(count, action, good))
         if actions.layout is not None or action.events >= 2 * action.users:
             features.append(_rate(rows, count, action, good))

@@ -18,7 +18,7 @@ MAX_FEATURES = 8
 
 def feature_usage(window: EventWindow, columns: ActionColumns) -> FeatureGroup | None:
     """Feature use of each user with enough events; None where the log has none."""
-    actions = window.actions_of(Role.FEATURE_USE)
+    actions = window.actions_of(Role.FEATURE)
     if not actions:
         return None
     by_range = window.aggregates.compute(["uses"], partial(_aggregate, window, actions))["uses"]

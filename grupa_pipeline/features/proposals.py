@@ -60,9 +60,9 @@ def count_proposal_steps(window: EventWindow, columns: ActionColumns) -> Proposa
     if not listed:
         return None
     # Good outcomes also where the window has no submission: what is cached of a day must not depend on other days.
-    aggregate = partial(_aggregate, window, actions, sorted({*listed, *window.actions_of(Role.GOOD)}))
+    aggregate = partial(_aggregate, window, actions, sorted({*listed, *window.actions_of(Role.GOAL)}))
     tables = window.aggregates.compute(["proposals", "proposal_ends", "proposal_waits"], aggregate)
-    good = [action.name for action in columns.outcomes if window.assigned[action.name] is Role.GOOD]
+    good = [action.name for action in columns.outcomes if window.assigned[action.name] is Role.GOAL]
     outcomes = {name: f"good{number}" for number, name in enumerate(good)}
     by_range = tables["proposals"]
     counted = {column: window.is_one_of(by_range, actions[role]) for role, column in _STEPS.items()}

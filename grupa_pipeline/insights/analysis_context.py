@@ -1,5 +1,6 @@
 """The clusters of a snapshot with the evidence that texts about them may cite."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,11 +29,17 @@ class AnalysisContext:
         evidence: Rows of `cluster_evidence`, ranked within each cluster.
         clusters: One row per cluster to be described, with cluster_id and share.
         catalog: `feature_catalog`.
+        product: What the team says of its product, for prompts; empty where nothing is said.
     """
 
     evidence: pd.DataFrame
     clusters: pd.DataFrame
     catalog: pd.DataFrame
+    product: str = ""
+
+    def product_sha256(self, model: str | None) -> str:
+        """Hash of what a writer is told of the product: nothing for the rules (`model` is None)."""
+        return hashlib.sha256(self.product.encode()).hexdigest() if self.product and model else ""
 
     def evidence_of(self, cluster_id: str) -> pd.DataFrame:
         """All evidence of one cluster."""
@@ -102,6 +109,7 @@ def new_text(
         model=model,
         prompt_version=prompt_version,
         schema_sha256=schema_sha256(),
+        product_sha256=context.product_sha256(model),
     )
     cited = cited_ids(text)
     descriptions = context.descriptions()

@@ -56,6 +56,7 @@ def write_insights(
     now: datetime,
     base_url: str | None = None,
     limits: CallLimits | None = None,
+    product: str = "",
 ) -> Insights:
     """Describe every cluster of at least `min_group` users.
 
@@ -72,6 +73,7 @@ def write_insights(
         now: Value of created_at (UTC).
         base_url: Address of the model's server; None for the provider's own.
         limits: Limits on model calls; None for the defaults.
+        product: What the team says of its product, for the prompts.
 
     Example:
         >>> insights = write_insights(evidence, clusters, catalog, users_with=count_users(features), llm=None,
@@ -80,7 +82,9 @@ def write_insights(
     """
     screened = screen(evidence, clusters, catalog, users_with=users_with, min_group=min_group)
     is_large = screened.clusters["size"] >= min_group
-    context = AnalysisContext(screened.evidence, screened.clusters[is_large].reset_index(drop=True), screened.catalog)
+    context = AnalysisContext(
+        screened.evidence, screened.clusters[is_large].reset_index(drop=True), screened.catalog, product
+    )
     texts = previous.reusable(context, llm)
     small = screened.clusters.loc[~is_large, "cluster_id"].astype(str)
     texts |= {cluster_id: _small_group_text(cluster_id, min_group) for cluster_id in small}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.insights.event_roles import can_be_offered, is_unwanted
 from grupa_pipeline.insights.templates import EvidenceRow
 from grupa_pipeline.vocabulary.enums import Direction
 
@@ -45,6 +46,10 @@ class PainPattern:
     fix: Fix
     metric: str = "."
     families: tuple[str, ...] = ()
+    event_roles: tuple[str, ...] = ()
+    first_roles: tuple[str, ...] = ()
+    decided_by: str | None = None
+    leads_to: str | None = None
     role: str | None = None
     side: str | None = None
     per_action: bool = False
@@ -57,6 +62,8 @@ class PainPattern:
             return False
         if self.families and entry["family"] not in self.families:
             return False
+        if not self._fits_action(entry):
+            return False
         side = side_of(row)
         if self.side not in (None, side):
             return False
@@ -64,6 +71,18 @@ class PainPattern:
         if self.worse == "either":
             return True
         return side == (worse if self.worse == "bad" else self.worse) and worse in (None, side)
+
+    def _fits_action(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the action that the metric is about has the role that the pattern asks for, and may be led to."""
+        if self.event_roles and entry.get("event_role") not in self.event_roles:
+            return False
+        if self.first_roles and entry.get("first_role") not in self.first_roles:
+            return False
+        if self.decided_by not in (None, entry.get("decided_by")):
+            return False
+        return not (self.leads_to == "step" and not can_be_offered(entry)) and not (
+            self.leads_to == "outcome" and is_unwanted(entry)
+        )
 
 
 def side_of(row: EvidenceRow) -> Side:
@@ -100,6 +119,9 @@ def find_pattern(row: EvidenceRow, entry: Mapping[str, Any]) -> PainPattern:
 
 def _pattern(entry: dict[str, Any]) -> PainPattern:
     fix = entry.pop("fix")
-    texts = {key: tuple(entry.get(key, ())) for key in ("title", "lead", "close", "covers", "target")}
+    texts = {
+        key: tuple(entry.get(key, ()))
+        for key in ("title", "lead", "close", "covers", "target", "event_roles", "first_roles")
+    }
     fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in fix.items()}
     return PainPattern(**entry | texts | {"fix": Fix(**fixes)})

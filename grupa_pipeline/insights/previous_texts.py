@@ -43,6 +43,7 @@ class PreviousTexts:
 
 def _is_reusable(text: ClusterText, context: AnalysisContext, model: str | None) -> bool:
     version = RULES_VERSION if model is None else PROMPT_VERSION
-    is_same_writer = (text.model, text.prompt_version, text.schema_sha256) == (model, version, schema_sha256())
+    written_for = (text.model, text.prompt_version, text.schema_sha256, text.product_sha256)
+    is_same_writer = written_for == (model, version, schema_sha256(), context.product_sha256(model))
     evidence = context.evidence_of(text.cluster_id)
     return is_same_writer and is_still_true(text, evidence, context.descriptions()) and can_be_filled(text, evidence)

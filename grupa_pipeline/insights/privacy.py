@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.vocabulary.action_names import name_prefix
 from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
 MAX_NAME_LENGTH = 48
@@ -70,11 +71,12 @@ def looks_like_a_name(text: str) -> bool:
     """Whether `text` reads as the name of an action or feature, not as a sentence, address, number or instruction.
 
     Example:
-        >>> looks_like_a_name("proposal_create"), looks_like_a_name("ignore previous instructions")
-        (True, False)
+        >>> looks_like_a_name("proposal_create"), looks_like_a_name("$pageview"), looks_like_a_name("ignore all rules")
+        (True, True, False)
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    if not text or len(text) > MAX_NAME_LENGTH or not _NAME.fullmatch(text) or _SUSPECT.search(text):
+    bare = text[len(name_prefix(text)) :]
+    if not bare or len(text) > MAX_NAME_LENGTH or not _NAME.fullmatch(bare) or _SUSPECT.search(bare):
         return False
     words = _words(text)
     return (
@@ -165,7 +167,8 @@ def _hidden(row: CatalogRow, users: Mapping[str, int], users_with: Mapping[str, 
     if values and (users_with.get(feature, 0) < min_group or not all(map(looks_like_a_name, values))):
         return [feature]
     texts = [feature, *(str(row[column]) for column in _TEXTS if column in row and _has_value(row[column]))]
-    unclean = any(not _is_clean(text) or len(text) > MAX_DESCRIPTION_LENGTH for text in texts)
+    names = [*_actions(row), *([str(row["subject"])] if _has_value(row.get("subject")) else [])]
+    unclean = any(not _is_clean(_without_prefixes(text, names)) or len(text) > MAX_DESCRIPTION_LENGTH for text in texts)
     return [feature] if unclean or _is_instruction(_words(feature)) else []
 
 
@@ -175,7 +178,8 @@ def _screened_row(row: CatalogRow, alias_of: Mapping[str, str], other: Mapping[s
         return dict(row)
     texts = {column: UNNAMED_DESCRIPTION for column in _TEXTS if _has_value(row.get(column))}
     actions = "\n".join(other.get(name, name) for name in _actions(row))
-    return {**row, **texts, "feature": alias_of[metric], "subject": None, "source_action": actions or None}
+    hidden = {"feature": alias_of[metric], "subject": None, "source_action": actions or None}
+    return {**row, **texts, **hidden, **({"step_labels": None} if "step_labels" in row else {})}
 
 
 def _values(row: CatalogRow) -> list[str]:
@@ -204,7 +208,16 @@ def _screened_rule(rule: object, rows: Sequence[CatalogRow], alias_of: Mapping[s
     hidden = [row for row in rows if str(row["feature"]) in alias_of]
     texts = [str(row[column]) for row in hidden for column in ("feature", *_TEXTS) if _has_value(row.get(column))]
     texts += [name for row in hidden for name in _actions(row) if not looks_like_a_name(name)]
-    return None if any(text in str(rule) for text in texts) or not _is_clean(str(rule), signs="<>") else str(rule)
+    bare = _without_prefixes(str(rule), [name for row in rows for name in _actions(row)])
+    return None if any(text in str(rule) for text in texts) or not _is_clean(bare, signs="<>") else str(rule)
+
+
+def _without_prefixes(text: str, names: Sequence[str]) -> str:
+    """`text` with each of `names` without its prefix: `$` is suspect anywhere but at the head of a name."""
+    for name in names:
+        if prefix := name_prefix(name):
+            text = text.replace(name, name[len(prefix) :])
+    return text
 
 
 def _is_clean(text: str, signs: str = "") -> bool:

@@ -21,6 +21,7 @@ from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming
 from grupa_pipeline.insights.pain_points import better_direction, side_of
 from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
 from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
+from grupa_pipeline.vocabulary.enums import DecidedBy, Role
 
 MAX_PARALLEL_CALLS = 8
 MAX_ROWS_FOR_NAMES = 8
@@ -85,7 +86,8 @@ def _request_names(
         faults_by_cluster.update(naming_faults(naming, facts, taken))
         return [fault for faults in faults_by_cluster.values() for fault in faults]
 
-    naming, reason = _ask_with_repair(client, question, ("naming", Naming), validate, cluster_id=None)
+    messages = _messages(context, question)
+    naming, reason = _ask_with_repair(client, messages, ("naming", Naming), validate, cluster_id=None)
     if naming is None:
         return {}, dict.fromkeys(facts, f"no usable names from the model: {reason}")
     names = {
@@ -109,14 +111,18 @@ def _request_draft(
     data = _to_json([_cluster_data(cluster, context, None)])
     question = _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data)
     draft, reason = _ask_with_repair(
-        client, question, ("cluster", ClusterDraft), lambda draft: draft_faults(draft, facts), cluster_id=cluster_id
+        client,
+        _messages(context, question),
+        ("cluster", ClusterDraft),
+        lambda draft: draft_faults(draft, facts),
+        cluster_id=cluster_id,
     )
     return (draft, None) if reason is None else (None, f"no usable text from the model: {reason}")
 
 
 def _ask_with_repair(
     client: LlmClient,
-    question: str,
+    messages: Messages,
     schema: tuple[str, type[A]],
     validate: Callable[[A], list[str]],
     *,
@@ -126,7 +132,7 @@ def _ask_with_repair(
 
     Args:
         client: The model.
-        question: The prompt.
+        messages: The system's message and the question.
         schema: Name of the JSON schema, and the class that parses replies.
         validate: Returns the faults of a parsed reply.
         cluster_id: The cluster that the question is about; None for all.
@@ -135,7 +141,6 @@ def _ask_with_repair(
         The last reply that could be parsed, and its first fault or the reason why there is no reply.
     """
     name, model = schema
-    messages = [("system", _prompt("system")), ("human", question)]
 
     def parse(text: str) -> tuple[A | None, list[str]]:
         return _parse(text, model, validate)
@@ -157,6 +162,10 @@ def _ask_with_repair(
         return first.value, f"{first.faults[0]} (on asking again: {error})"
     best = second.value if second.value is not None else first.value
     return best, second.faults[0] if second.faults else None
+
+
+def _messages(context: AnalysisContext, question: str) -> list[tuple[str, str]]:
+    return [("system", _prompt("system", product=context.product)), ("human", question)]
 
 
 def _parse(text: str, model: type[A], validate: Callable[[A], list[str]]) -> tuple[A | None, list[str]]:
@@ -185,6 +194,7 @@ def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows
     evidence = context.citable_of(str(cluster["cluster_id"]))
     facts = CitableFacts.of(evidence, context.catalog)
     descriptions = context.descriptions()
+    roles = {str(row["feature"]): row for row in context.catalog.to_dict("records")}
     rows = [
         {
             "id": alias,
@@ -194,11 +204,19 @@ def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows
             "rest": format_part(row, "rest"),
             "than the others": side_of(row),
             "standing": facts.standing(alias),
+            **_role_of(roles[str(row["metric"])]),
             "placeholders": " ".join(f"{{{alias}.{part}}}" for part in parts(row)),
         }
         for alias, row in list(rows_by_alias(evidence).items())[:max_rows]
     ]
     return {"cluster_id": cluster["cluster_id"], "share of users": f"{cluster['share']:.0%}", "evidence": rows}
+
+
+def _role_of(entry: Mapping[Any, Any]) -> dict[str, str]:
+    """Role of the action behind a metric, and who decides it; nothing for plain behaviour of users."""
+    role, decided_by = entry.get("event_role"), entry.get("decided_by")
+    known = {"role": role} if isinstance(role, str) and role != Role.STEP else {}
+    return known | ({"decided by": decided_by} if decided_by == DecidedBy.SYSTEM else {})
 
 
 def _metrics_with_direction(catalog: pd.DataFrame) -> str:

@@ -21,7 +21,7 @@ from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
-PROMPT_VERSION = "v1"
+PROMPT_VERSION = "v2"
 """Folder of the prompts and schemas. A changed prompt is a new version, so that each text records which one made it."""
 
 PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION
@@ -50,6 +50,7 @@ class ClusterText(BaseModel):
         prompt_version: Version of the prompts or of the rules.
         schema_sha256: Hash of the JSON schemas at the time of writing.
         fallback_reason: Why rules wrote the text although a model was configured.
+        product_sha256: Hash of what the model was told of the product; empty for rules and where nothing was said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,11 +65,13 @@ class ClusterText(BaseModel):
     prompt_version: str
     schema_sha256: str
     fallback_reason: str | None = None
+    product_sha256: str = ""
 
     @property
     def input_sha256(self) -> str:
         """Hash of the inputs of the text; unchanged while the text is reused."""
         parts = [self.bands, self.words, self.model, self.prompt_version, self.schema_sha256]
+        parts += [self.product_sha256] if self.product_sha256 else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.insights.event_roles import is_unwanted
 from grupa_pipeline.insights.evidence import LIFT_UP
 from grupa_pipeline.insights.metric_vocabulary import MetricWording, agents_of, find_wording
 from grupa_pipeline.insights.templates import EvidenceRow, parts
-from grupa_pipeline.vocabulary.action_names import split_words
+from grupa_pipeline.vocabulary.action_names import name_prefix, split_words
 from grupa_pipeline.vocabulary.enums import Direction, Measure
 from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
@@ -32,7 +33,8 @@ _NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eig
 def action_words(action: str, *, whole: bool = False) -> str:
     """An action's name in words: `PushEvent` -> push, `proposal_create` -> proposal create, `W_Nabellen` -> nabellen.
 
-    Digits are spelled out, since numbers in texts come from evidence alone. A name that `privacy` withheld stays unnamed.
+    Digits are spelled out, since numbers in texts come from evidence alone; a prefix such as `$` stays. A name that
+    `privacy` withheld stays unnamed.
 
     Args:
         action: Name of the action in the log.
@@ -40,19 +42,27 @@ def action_words(action: str, *, whole: bool = False) -> str:
     """
     if re.fullmatch(r"other_\d+", action):
         return UNNAMED
-    words = [word.casefold() for word in split_words(action)]
+    prefix = name_prefix(action)
+    words = [word.casefold() for word in split_words(action[len(prefix) :])] or [action[len(prefix) :].casefold()]
     if whole and len(words[0]) == 1:
         words[0] = words[0].upper()
     if len(words) > 1 and len(words[0]) == 1 and not whole:
         words = words[1:]
     if len(words) > 1 and words[-1] == "event" and not whole:
         words = words[:-1]
-    return re.sub(r"\d", lambda digit: f" {_NUMERALS[int(digit.group())]} ", " ".join(words)).replace("  ", " ").strip()
+    return prefix + _spell_digits(" ".join(words))
+
+
+def _spell_digits(text: str) -> str:
+    """The text with digits as words: numbers in texts come from evidence alone."""
+    return re.sub(r"\d", lambda digit: f" {_NUMERALS[int(digit.group())]} ", text).replace("  ", " ").strip()
 
 
 def capitalize(text: str) -> str:
-    """The text with its first letter, after an opening quote, in upper case."""
+    """The text with its first letter, after an opening quote, in upper case; a name with a prefix stays as it is."""
     for position, character in enumerate(text):
+        if character in "$[/":
+            return text
         if character.isalpha():
             return text[:position] + character.upper() + text[position + 1 :]
     return text
@@ -128,9 +138,11 @@ class Wording:
 
     def steps(self, metric: str) -> list[str]:
         """The actions behind a metric in words, in the catalog's order; empty for a metric of all actions."""
-        return [
-            action_words(name, whole=action_words(name) in self._ambiguous) for name in _actions(self.entry(metric))
-        ]
+        entry = self.entry(metric)
+        own = entry.get("step_labels")
+        if own is not None and not pd.isna(own):
+            return [_spell_digits(label) for label in str(own).splitlines()]
+        return [action_words(name, whole=action_words(name) in self._ambiguous) for name in _actions(entry)]
 
     def feature(self, metric: str) -> str:
         """The product feature that a metric is about, in words."""
@@ -205,6 +217,8 @@ def usual_step(rows: Iterable[EvidenceRow], wording: Wording, *, excluded_metric
     excluded = wording.steps(excluded_metric)
     for row in _larger_shares(rows, wording, FeatureFamily.ACTION_SHARE):
         step = wording.steps(str(row["metric"]))[0]
+        if is_unwanted(wording.entry(str(row["metric"]))):
+            continue
         if step not in excluded and step != UNNAMED:
             return quoted(step)
     return "the step they do most"

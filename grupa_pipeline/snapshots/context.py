@@ -8,6 +8,7 @@ from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.setting_values import DUCKDB
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.storage.roles_store import load_roles
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SnapshotContext:
         Raises:
             RolesError: The file cannot be used.
         """
-        return Roles.load(self.settings.roles_file)
+        return load_roles(self.settings)
 
     def window(self, snapshot: date) -> tuple[datetime, datetime]:
         """First instant and end (exclusive) of a snapshot's window, UTC."""

@@ -75,13 +75,11 @@ def _more_memory() -> Iterator[str]:
         limit *= 2
 
 
-def aggregate_cache(context: SnapshotContext, engine: Engine) -> ParquetAggregateCache | None:
-    """The cache of day aggregates for `engine`; None on a Spark cluster, which computes everything each time."""
+def aggregate_cache(context: SnapshotContext, engine: Engine, roles_sha256: str) -> ParquetAggregateCache | None:
+    """The cache of day aggregates for `engine` under the roles of that hash; None on a Spark cluster, which has none."""
     if not isinstance(engine, DuckDBEngine) or engine.key_dictionary is None:
         return None
-    return ParquetAggregateCache(
-        context.publication, context.roles().sha256(), engine.connection, engine.key_dictionary
-    )
+    return ParquetAggregateCache(context.publication, roles_sha256, engine.connection, engine.key_dictionary)
 
 
 def assigner(context: SnapshotContext) -> AssignUsers:

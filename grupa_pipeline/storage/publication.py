@@ -28,8 +28,9 @@ from grupa_pipeline.storage.file_integrity import (
     require_sound,
     why_damaged,
 )
-from grupa_pipeline.storage.staging import TableState
+from grupa_pipeline.storage.staging import TableState, empty_rows
 from grupa_pipeline.tables import (
+    EVENT_CATALOG,
     EVENTS,
     FEATURE_CATALOG,
     INGESTED_FILES,
@@ -171,13 +172,17 @@ class Publication:
     def load_published(self, table: Table, snapshot: date) -> pa.Table:
         """Rows of `table` for `snapshot` as they were published.
 
-        For the catalog, that of the snapshot; or the newest, where an earlier release published it and kept no other.
+        For a catalog, that of the snapshot; the newest feature catalog where an earlier release published it and kept no
+        other, and no rows of the event catalogue, which it did not have.
 
         Raises:
             LookupError: They have not been published, or are no longer kept.
             DamagedFileError: Their file is not the one published.
         """
-        state = self.states(snapshot).get(table.name)
+        states = self.states(snapshot)
+        state = states.get(table.name)
+        if state is None and table is EVENT_CATALOG and states:
+            return empty_rows(table)
         if state is None:
             raise LookupError(
                 f"{table.name} of {snapshot} is missing (not computed yet, or no longer kept); materialise it."
@@ -205,7 +210,9 @@ class Publication:
     def inputs(self, table: Table, snapshot: date, events_key: str) -> dict[str, str]:
         """Content keys of the tables that `table` is computed from, as they are now."""
         states = self.states(snapshot) | staging.staged(self.folder, snapshot)
-        return {name: events_key if name == EVENTS.name else states[name].content_key for name in table.made_from}
+        # A snapshot of an earlier release has no event catalogue.
+        made_from = [name for name in table.made_from if name != EVENT_CATALOG.name or name in states]
+        return {name: events_key if name == EVENTS.name else states[name].content_key for name in made_from}
 
     def publish_events(self, files: Iterable[IngestedFile], *, instead_of: Sequence[PublishedFile] = ()) -> None:
         """Publish newly ingested files: their events, counts and rejected rows, all at once.
@@ -320,10 +327,10 @@ class Publication:
 def _has_file(table: Table) -> bool:
     """Whether each snapshot's rows are kept in a file of their own.
 
-    Those of the catalog are too: the table has one row a feature, the newest, but what a feature is may change from day to
-    day (its role does), and a snapshot that is computed again in part needs its catalog of that day.
+    Those of the catalogs are too: a table has one row a feature or action, the newest, but what it means may change from day
+    to day (its role does), and a snapshot that is computed again in part needs its catalogs of that day.
     """
-    return table.storage is TableStorage.PARQUET or table is FEATURE_CATALOG
+    return table.storage is TableStorage.PARQUET or table in (FEATURE_CATALOG, EVENT_CATALOG)
 
 
 def _file_of(table: Table, day: date, state: TableState) -> PublishedFile:
@@ -344,6 +351,13 @@ def _replace_rows(con: duckdb.DuckDBPyConnection, table: Table, snapshot: date, 
         con.register("new_rows", rows)
         con.execute(f"DELETE FROM {table.name} WHERE call_id IN (SELECT call_id FROM new_rows)")
         con.unregister("new_rows")
+    elif table is EVENT_CATALOG:
+        [(newest,)] = con.execute(
+            f"SELECT max(day) FROM {PUBLISHED_FILES.name} WHERE table_name = ?", [table.name]
+        ).fetchall()
+        if newest is not None and snapshot < newest:
+            return  # the table is the newest snapshot's; an earlier one keeps its own in its file
+        con.execute(f"DELETE FROM {table.name}")
     elif table.snapshot_column:
         con.execute(f"DELETE FROM {table.name} WHERE {table.snapshot_column} = ?", [snapshot])
     else:

@@ -17,7 +17,15 @@ from grupa_pipeline.storage.feature_catalog_migration import FAMILY, SUBJECT
 from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage, find_damage, published_files
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
-from grupa_pipeline.tables import CLUSTERS, EVENTS, FEATURE_CATALOG, PIPELINE_TABLES, PUBLISHED_FILES, Table
+from grupa_pipeline.tables import (
+    CLUSTERS,
+    EVENT_CATALOG,
+    EVENTS,
+    FEATURE_CATALOG,
+    PIPELINE_TABLES,
+    PUBLISHED_FILES,
+    Table,
+)
 from grupa_pipeline.vocabulary.enums import TableStorage
 
 logger = logging.getLogger("grupa")
@@ -170,6 +178,11 @@ def _to_version_4(con: duckdb.DuckDBPyConnection) -> None:
     rebuild(con, PUBLISHED_FILES)
 
 
-CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4))
+def _to_version_5(con: duckdb.DuckDBPyConnection) -> None:
+    """There is an event catalogue; the next snapshot fills it."""
+    _create_table(con, EVENT_CATALOG)
+
+
+CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5))
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
+from grupa_pipeline.tables import EVENT_CATALOG, SNAPSHOT_TABLES, Table
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -100,6 +100,11 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
         raise WrongTableError(f"{table.name} has no column {', '.join(others)}")
     arrays |= {name: rows[name].cast(pa.float64()) for name in others}
     return _in_key_order(pa.table(arrays), table).replace_schema_metadata(None)
+
+
+def empty_rows(table: Table) -> pa.Table:
+    """`table` without rows."""
+    return pa.table({column.name: pa.array([], _ARROW_TYPES[column.type]) for column in table.columns})
 
 
 def _in_key_order(rows: pa.Table, table: Table) -> pa.Table:
@@ -185,7 +190,10 @@ def clear(folder: Path, keep_days: int) -> None:
 
 def disagreements(states: Mapping[str, TableState]) -> list[str]:
     """Why the tables of a snapshot cannot be published together, a phrase each; empty when they agree."""
-    reasons = [f"{table.name} has not been computed" for table in SNAPSHOT_TABLES if table.name not in states]
+    read = {source for state in states.values() for source in state.inputs}
+    # A snapshot of an earlier release has no event catalogue, and none of its tables was computed from one.
+    required = [table for table in SNAPSHOT_TABLES if table is not EVENT_CATALOG or table.name in read]
+    reasons = [f"{table.name} has not been computed" for table in required if table.name not in states]
     outside: dict[str, set[str]] = {}
     for name, state in states.items():
         for source, key in state.inputs.items():

@@ -27,6 +27,23 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in split_words(name))
 
 
+_PREFIX = re.compile(r"\$+|/|\[[\w .-]{1,24}\]\s*")
+
+
+def name_prefix(name: str) -> str:
+    """The prefix that tools put before their own events: `$` of `$pageview`, `[Amplitude] `, `/` of a path; often empty."""
+    found = _PREFIX.match(name)
+    return found.group() if found else ""
+
+
+def readable(name: str) -> str:
+    """`name` as words, with its prefix: `Order_Completed` gives `order completed`, `A_SENT` `A sent`, `$pageview` stays."""
+    prefix = name_prefix(name)
+    found = split_words(name[len(prefix) :])
+    own = [word.upper() if len(word) == 1 and len(found) > 1 else word.casefold() for word in found]
+    return prefix + (" ".join(own) or name[len(prefix) :].strip()) or name
+
+
 def slug(name: str) -> str:
     """Short form of `name` for a column: words in a-z and 0-9 joined by single underscores, at most 40 characters."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

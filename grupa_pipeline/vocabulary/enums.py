@@ -50,6 +50,14 @@ class ClusterSelection(StrEnum):
     """The leaves: the finest clusters."""
 
 
+class DecidedBy(StrEnum):
+    """Who decides that an action happens."""
+
+    USER = "user"
+    SYSTEM = "system"
+    """The company or its software: an approval, a refusal, a message sent."""
+
+
 class Direction(StrEnum):
     """Which way a recommendation or a test means to move a metric."""
 
@@ -155,6 +163,7 @@ class PipelineStage(StrEnum):
 
     INBOX = "inbox"
     INGEST = "ingest"
+    EVENT_CATALOG = "event_catalog"
     FEATURES = "features"
     SEGMENTATION = "segmentation"
     EVIDENCE = "cluster_evidence"
@@ -183,19 +192,51 @@ class PlanStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+class Polarity(StrEnum):
+    """Whether an action is something that the product wants."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+
+
 class Role(StrEnum):
-    """What an action means to the product; an action without a role is plain behaviour."""
+    """What an action means to the product."""
 
     PROPOSAL_CREATE = "proposal_create"
     PROPOSAL_SUBMIT = "proposal_submit"
     PROPOSAL_REVISE = "proposal_revise"
     PROPOSAL_WITHDRAW = "proposal_withdraw"
-    FEATURE_USE = "feature_use"
+    FEATURE = "feature"
     """Use of a feature of the product; the event's metadata names which."""
-    GOOD = "good"
+    GOAL = "goal"
     """An outcome that the product wants."""
-    BAD = "bad"
+    BAD_END = "bad_end"
     """An outcome that it does not want."""
+    ERROR = "error"
+    """Something failed."""
+    HELP = "help"
+    """A user looks for help."""
+    NAVIGATION = "navigation"
+    """Moving through the product: a page, a screen, a click."""
+    SYSTEM = "system"
+    """What software does without being asked: sessions, identification, feature flags."""
+    STEP = "step"
+    """Plain behaviour."""
+
+
+class RoleSource(StrEnum):
+    """From where the role of an action is known, the most certain first."""
+
+    PERSON = "person"
+    """Someone set it in the app."""
+    FILE = "file"
+    """A list or a pattern of the roles file."""
+    NAME = "name"
+    """Words of the action's name."""
+    MODEL = "model"
+    DATA = "data"
+    """Where the action stands in users' histories."""
 
 
 class RunState(StrEnum):

@@ -10,7 +10,8 @@ from tests.dash_app.trees import text
 
 LOG = [PendingLog("log.csv", 100.0)]
 INGESTED = Run("i", RunState.DONE, created=110.0, ended=120.0)
-FEATURES_BEGUN = {PipelineStage.FEATURES: 1.0, "user_features_schema": 2.0}
+CATALOG_BEGUN = {PipelineStage.EVENT_CATALOG: 0.5}
+FEATURES_BEGUN = {**CATALOG_BEGUN, PipelineStage.FEATURES: 1.0, "user_features_schema": 2.0}
 SEGMENTATION_BEGUN = {**FEATURES_BEGUN, PipelineStage.SEGMENTATION: 3.0}
 EVIDENCE_BEGUN = {**SEGMENTATION_BEGUN, PipelineStage.EVIDENCE: 4.0}
 INSIGHTS_BEGUN = {**EVIDENCE_BEGUN, PipelineStage.INSIGHTS: 5.0}
@@ -41,8 +42,9 @@ def test_a_log_waits_for_dagster_and_the_page_says_so() -> None:
     [
         (DagsterStatus(True, Run("i", RunState.RUNNING, 110.0)), PipelineStage.INGEST),
         (DagsterStatus(True, INGESTED), PipelineStage.INGEST),
-        (DagsterStatus(True, INGESTED, snapshot_run(RunState.QUEUED)), PipelineStage.FEATURES),
-        (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING)), PipelineStage.FEATURES),
+        (DagsterStatus(True, INGESTED, snapshot_run(RunState.QUEUED)), PipelineStage.EVENT_CATALOG),
+        (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING)), PipelineStage.EVENT_CATALOG),
+        (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING, CATALOG_BEGUN)), PipelineStage.EVENT_CATALOG),
         (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING, FEATURES_BEGUN)), PipelineStage.FEATURES),
         (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING, SEGMENTATION_BEGUN)), PipelineStage.SEGMENTATION),
         (DagsterStatus(True, INGESTED, snapshot_run(RunState.RUNNING, EVIDENCE_BEGUN)), PipelineStage.EVIDENCE),

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from grupa_pipeline.event_catalog.roles import Roles, RolesError, default_role
+from grupa_pipeline.event_catalog.name_rules import read_name
+from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.event_catalog.roles_file import RolesError
 from tests import ROOT
 
 EXAMPLE = ROOT / "roles.example.toml"
@@ -15,26 +17,26 @@ EXAMPLE = ROOT / "roles.example.toml"
         ("ProposalSubmitted", "proposal_submit"),
         ("revise proposal", "proposal_revise"),
         ("proposal_withdrawn", "proposal_withdraw"),
-        ("feature_use", "feature_use"),
-        ("featureUsed", "feature_use"),
-        ("deal_complete", "good"),
-        ("deal-won", "good"),
-        ("A_APPROVED", "good"),
-        ("A_ACTIVATED", "good"),
-        ("O_ACCEPTED", "good"),
-        ("Purchase", "good"),
-        ("A_DECLINED", "bad"),
-        ("O_CANCELLED", "bad"),
-        ("drop_off", "bad"),
-        ("dropOff", "bad"),
-        ("support_ticket", "bad"),
-        ("subscription_canceled", "bad"),
-        ("payment_failed", "bad"),
-        ("deal_lost", "bad"),
+        ("feature_use", "feature"),
+        ("featureUsed", "feature"),
+        ("deal_complete", "goal"),
+        ("deal-won", "goal"),
+        ("A_APPROVED", "goal"),
+        ("A_ACTIVATED", "goal"),
+        ("O_ACCEPTED", "goal"),
+        ("Purchase", "goal"),
+        ("A_DECLINED", "bad_end"),
+        ("O_CANCELLED", "bad_end"),
+        ("drop_off", "bad_end"),
+        ("dropOff", "bad_end"),
+        ("support_ticket", "help"),
+        ("subscription_canceled", "bad_end"),
+        ("payment_failed", "error"),
+        ("deal_lost", "bad_end"),
     ],
 )
 def test_roles_are_inferred_from_names(action: str, role: str) -> None:
-    assert default_role(action) == role
+    assert read_name(action).role == role
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_roles_are_inferred_from_names(action: str, role: str) -> None:
     ],
 )
 def test_similar_names_have_no_role(action: str) -> None:
-    assert default_role(action) is None
+    assert read_name(action).role in (None, "navigation", "system")
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -73,15 +75,15 @@ def test_a_file_replaces_the_roles_it_names_and_no_others(tmp_path: Path) -> Non
     roles = Roles.load(write(tmp_path, '[outcomes]\ngood = ["hired", "contract_*"]\n[features]\nkey = "module"\n'))
     assert roles.feature_key == "module"
     assert roles.assign(["hired", "contract_signed", "deal_complete", "drop_off", "hired!"]) == {
-        "hired": "good",
-        "contract_signed": "good",
-        "drop_off": "bad",
+        "hired": "goal",
+        "contract_signed": "goal",
+        "drop_off": "bad_end",
     }
 
 
 def test_an_empty_list_means_none(tmp_path: Path) -> None:
     assert Roles.load(write(tmp_path, "[outcomes]\nbad = []\n")).assign(["drop_off", "deal_complete"]) == {
-        "deal_complete": "good"
+        "deal_complete": "goal"
     }
 
 
@@ -89,10 +91,10 @@ def test_an_exact_name_wins_over_a_pattern_and_a_longer_pattern_over_a_shorter(t
     text = '[outcomes]\ngood = ["deal_*", "x[1]?"]\nbad = ["deal_lost", "deal_off*"]\n'
     roles = Roles.load(write(tmp_path, text))
     assert roles.assign(["deal_won", "deal_lost", "deal_official", "x[1]?", "x1y"]) == {
-        "deal_won": "good",
-        "deal_lost": "bad",
-        "deal_official": "bad",
-        "x[1]?": "good",
+        "deal_won": "goal",
+        "deal_lost": "bad_end",
+        "deal_official": "bad_end",
+        "x[1]?": "goal",
     }
 
 
@@ -122,11 +124,12 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
 
 def test_the_hash_changes_with_the_roles(tmp_path: Path) -> None:
     assert Roles().sha256() == Roles.load(None).sha256()
-    assert Roles().sha256() != Roles(good=()).sha256() != Roles(good=("a",)).sha256()
+    assert Roles().sha256() != Roles(goal=()).sha256() != Roles(goal=("a",)).sha256()
 
 
 def test_the_example_file_gives_its_actions_the_default_roles() -> None:
     roles = Roles.load(EXAMPLE)
-    listed = [*(roles.good or ()), *(roles.bad or ()), *(roles.proposal_create or ()), *(roles.feature_use or ())]
+    lists = (roles.goal, roles.bad_end, roles.proposal_create, roles.feature, roles.help)
+    listed = [action for actions in lists for action in actions or ()]
     assert listed
     assert roles.assign(listed) == Roles().assign(listed)

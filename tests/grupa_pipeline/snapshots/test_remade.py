@@ -31,7 +31,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         events = list(csv.reader(file))[1:]
     roles = Roles().assign({event[2] for event in events})
     outcomes, behaviour = (
-        [e for e in events if (roles.get(e[2]) in ("good", "bad")) is told] for told in (True, False)
+        [e for e in events if (roles.get(e[2]) in ("goal", "bad_end")) is told] for told in (True, False)
     )
     users = sorted({event[0] for event in events})
     write(folder / "behaviour.csv", behaviour)

@@ -1,0 +1,160 @@
+"""What an action's name says of its role: the rules of `vocabulary.toml`, applied to the words of the name."""
+
+import hashlib
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from grupa_pipeline.vocabulary.action_names import words
+from grupa_pipeline.vocabulary.enums import DecidedBy, Role
+
+VOCABULARY = Path(__file__).with_name("vocabulary.toml")
+_CERTAIN, _LIKELY = 0.9, 0.7
+"""Confidence where a rule needs two words or the whole name, and where one word is enough."""
+_IMPORTANT = frozenset(
+    {
+        Role.GOAL,
+        Role.BAD_END,
+        Role.PROPOSAL_CREATE,
+        Role.PROPOSAL_SUBMIT,
+        Role.PROPOSAL_REVISE,
+        Role.PROPOSAL_WITHDRAW,
+    }
+)
+"""Roles that the words `ignored` exclude."""
+
+
+@dataclass(frozen=True)
+class NameMeaning:
+    """What a name says.
+
+    Attributes:
+        role: The role; None where no word says anything.
+        decided_by: Who decides that the action happens.
+        confidence: 0 to 1.
+        means: What the words mean, to follow "its name says so:"; empty without a role.
+    """
+
+    role: Role | None
+    decided_by: DecidedBy
+    confidence: float
+    means: str
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """An entry of the vocabulary, where the fields are documented."""
+
+    role: Role
+    means: str
+    words: frozenset[str]
+    with_words: frozenset[str]
+    without: frozenset[str]
+    names: frozenset[str]
+
+    def applies(self, name: tuple[str, ...]) -> bool:
+        if " ".join(name) in self.names:
+            return True
+        own = frozenset(name)
+        if not own & self.words or own & self.without:
+            return False
+        # Two words of the name, unless one word is in both lists: "spamreport".
+        return not self.with_words or any(
+            own - {word} & self.with_words or word in self.with_words for word in own & self.words
+        )
+
+
+_NOTHING = NameMeaning(None, DecidedBy.USER, 0.0, "")
+
+
+@lru_cache(maxsize=100_000)
+def read_name(action: str) -> NameMeaning:
+    """The meaning of an action's name.
+
+    Example:
+        >>> read_name("Order Completed").role, read_name("payment_error").role
+        (<Role.GOAL: 'goal'>, <Role.ERROR: 'error'>)
+    """
+    vocabulary = _vocabulary()
+    name = tuple(_plain(word) for word in words(action))
+    if vocabulary.telling.isdisjoint(name) or _is_sentence(name):  # nearly all of a million different names
+        return _NOTHING
+    by_system = DecidedBy.SYSTEM if vocabulary.decided_by_system.intersection(name) else DecidedBy.USER
+    ignored = bool(vocabulary.ignored.intersection(name))
+    for rule in vocabulary.rules:
+        if rule.applies(name) and not (ignored and rule.role in _IMPORTANT and not _is_revision(rule)):
+            decided_by = DecidedBy.SYSTEM if rule.role in (Role.SYSTEM, Role.ERROR) else by_system
+            return NameMeaning(
+                rule.role, decided_by, _CERTAIN if rule.with_words or rule.names else _LIKELY, rule.means
+            )
+    return NameMeaning(None, by_system, 0.0, "")
+
+
+def vocabulary_sha256() -> str:
+    """Hash of the vocabulary's text: other rules give other roles."""
+    return hashlib.sha256(VOCABULARY.read_bytes()).hexdigest()
+
+
+def _is_revision(rule: _Rule) -> bool:
+    """Whether "updated", which elsewhere says that nothing of importance happened, is what the rule is about."""
+    return rule.role is Role.PROPOSAL_REVISE
+
+
+def _is_sentence(name: tuple[str, ...]) -> bool:
+    vocabulary = _vocabulary()
+    longest = vocabulary.most_words_of_a_sentence if vocabulary.sentence.intersection(name) else vocabulary.most_words
+    return len(name) > longest
+
+
+def _plain(word: str) -> str:
+    """The word without accents."""
+    if word.isascii():
+        return word
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    rules: tuple[_Rule, ...]
+    telling: frozenset[str]
+    ignored: frozenset[str]
+    sentence: frozenset[str]
+    decided_by_system: frozenset[str]
+    most_words: int
+    most_words_of_a_sentence: int
+
+
+@cache
+def _vocabulary() -> _Vocabulary:
+    document = tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
+    ignored: Mapping[str, Any] = document["ignored"]
+    rules = tuple(_rule(entry) for entry in document["rule"])
+    by_system = _words(document["decided_by_system"]["words"])
+    return _Vocabulary(
+        rules=rules,
+        telling=by_system.union(*(rule.words | _words(" ".join(rule.names)) for rule in rules)),
+        ignored=_words(ignored["words"]),
+        sentence=_words(ignored["sentence"]),
+        decided_by_system=by_system,
+        most_words=int(ignored["most_words"]),
+        most_words_of_a_sentence=int(ignored["most_words_of_a_sentence"]),
+    )
+
+
+def _rule(entry: Mapping[str, Any]) -> _Rule:
+    return _Rule(
+        role=Role(entry["role"]),
+        means=entry["means"],
+        words=_words(entry.get("words", "")),
+        with_words=_words(entry.get("with", "")),
+        without=_words(entry.get("without", "")),
+        names=frozenset(entry.get("name", ())),
+    )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())

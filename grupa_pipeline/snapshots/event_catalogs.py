@@ -1,0 +1,72 @@
+"""The event catalogue of each day: what names, people, a model and users' histories say of every action in the window."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from grupa_pipeline import tables
+from grupa_pipeline.aggregates.action_statistics import count_actions, count_orders
+from grupa_pipeline.aggregates.event_window import open_window
+from grupa_pipeline.event_catalog.action_meanings import MAX_ACTIONS, ActionDraft, EventCatalog, catalog_rows
+from grupa_pipeline.event_catalog.history_evidence import ActionOrder, HistoryCounts, read_histories
+from grupa_pipeline.snapshots.context import SnapshotContext
+from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window
+from grupa_pipeline.storage.publication import Publication
+from grupa_pipeline.vocabulary.enums import Role
+
+_COUNTED = ("action", "users", "events", "once", "last", "last_by_chance")
+
+
+def catalog_of_day(context: SnapshotContext, day: date) -> pd.DataFrame:
+    """Rows of `event_catalog` of one day, from the events in its window."""
+    start, end = context.window(day)
+    roles = context.roles()
+    with engine_on_window(context, day) as engine:
+        window = open_window(
+            engine,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=roles,
+            min_events=context.settings.min_events,
+            cache=aggregate_cache(context, engine, roles.assignment_sha256()),
+        )
+        counted = count_actions(window, MAX_ACTIONS).to_pylist()
+        orders = count_orders(window, [row["action"] for row in counted]).to_pylist()
+        users = window.count_users().num_rows
+    findings = read_histories(
+        [HistoryCounts(**{name: row[name] for name in _COUNTED}) for row in counted],
+        [ActionOrder(**row) for row in orders],
+        users,
+    )
+    rows = catalog_rows(_seen(counted, start), roles, findings, known_drafts(context.publication))
+    return pd.DataFrame(rows, columns=list(tables.EVENT_CATALOG.column_names))
+
+
+def read_catalog(rows: pa.Table, context: SnapshotContext) -> EventCatalog:
+    """The catalogue that a day's rows of `event_catalog` hold; without rows (of an earlier release) names decide."""
+    return EventCatalog.of(rows.to_pylist(), context.roles())
+
+
+def known_drafts(publication: Publication) -> dict[str, ActionDraft]:
+    """What a model drafted for earlier snapshots, by action."""
+    rows = publication.query("SELECT draft FROM event_catalog WHERE draft IS NOT NULL").to_pylist()
+    drafts = [json.loads(row["draft"]) for row in rows]
+    return {draft["action"]: ActionDraft(**{**draft, "role": Role(draft["role"])}) for draft in drafts}
+
+
+def _seen(counted: Sequence[Mapping[str, Any]], start: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "action": row["action"],
+            "users": row["users"],
+            "events": row["events"],
+            "first_seen_at": start + timedelta(microseconds=row["first_at"]),
+            "last_seen_at": start + timedelta(microseconds=row["last_at"]),
+        }
+        for row in counted
+    ]

@@ -1,0 +1,60 @@
+"""What names of actions say: of public schemas, of known logs, in other languages."""
+
+import pytest
+
+from benchmarks.event_catalog.__main__ import GOALS, read_schemas, score
+from grupa_pipeline.event_catalog.name_rules import read_name
+
+
+@pytest.mark.parametrize("set_aside", [False, True])
+def test_roles_of_public_schemas_are_read_from_their_names(set_aside: bool) -> None:
+    schemas = [schema for schema in read_schemas() if schema.get("set_aside", False) is set_aside]
+    for role, (labelled, precision, recall) in score(schemas).items():
+        assert labelled and precision >= GOALS["precision"] and recall >= GOALS["recall"], (role, precision, recall)
+
+
+@pytest.mark.parametrize(
+    ("action", "role", "decided_by"),
+    [
+        ("A_APPROVED", "goal", "system"),
+        ("A_DECLINED", "bad_end", "system"),
+        ("A_CANCELLED", "bad_end", "user"),
+        ("payment_done", "goal", "user"),
+        ("payment_error", "error", "system"),
+        ("lost", "bad_end", "user"),
+        ("help_open", "help", "user"),
+        ("$rageclick", "error", "system"),
+        ("$pageview", "navigation", "user"),
+        ("$feature_flag_called", "system", "system"),
+        ("[Shop] Order Completed", "goal", "user"),
+        ("/checkout/payment-failed", "error", "system"),
+        ("order.cancelled", "bad_end", "user"),
+        ("Bestelling geplaatst", "goal", "user"),
+        ("Aanvraag afgewezen", "bad_end", "system"),
+        ("Zahlung fehlgeschlagen", "error", "system"),
+        ("Kündigung", "bad_end", "user"),
+        ("pedido cancelado", "bad_end", "user"),
+        ("Compra realizada", "goal", "user"),
+        ("Réclamation", "help", "user"),
+    ],
+)
+def test_words_of_a_name_give_role_and_who_decides(action: str, role: str, decided_by: str) -> None:
+    meaning = read_name(action)
+    assert (meaning.role, meaning.decided_by) == (role, decided_by)
+    assert meaning.means
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "offset_changed",
+        "approvals_list",
+        "paidea_open",
+        "helper_text",
+        "cancel_button_clicked",
+        "terrorism",
+        "buyer_profile",
+    ],
+)
+def test_words_are_whole(action: str) -> None:
+    assert read_name(action).role not in ("goal", "bad_end", "error", "help")
