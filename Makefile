@@ -63,6 +63,7 @@ audit: $(DEV)
 lock: $(DEV)
 	$(LOCK) $(UPGRADE) --output-file requirements.lock pyproject.toml
 	$(LOCK) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) $(UPGRADE) --extra postgres --constraint requirements.lock --output-file requirements-postgres.lock pyproject.toml
 
 .venv/bin/python:
 	tools/venv .venv

@@ -1,4 +1,4 @@
-"""Dagster's UI behind a guard: `python -m grupa.cli.dagster_webserver --port N`, on loopback only.
+"""Dagster's UI behind a guard: `python -m grupa.cli.dagster_webserver --port N`, on loopback, or where people sign in.
 
 Dagster's webserver has no login and accepts mutations by GET and from any origin: any site that is open in a browser of
 this machine could start runs. So every request must name this server as its Host, come from its own pages and, where it
@@ -220,8 +220,14 @@ def main() -> None:
     """Serve the UI of the instance at `DAGSTER_HOME` until the process is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
-    settings = Settings.from_env()
+    parser.add_argument("--host", default=HOST)
+    parser.add_argument("--workspace", type=Path)
+    options = parser.parse_args()
+    port, settings = options.port, Settings.from_env()
+    if options.host != HOST and not (settings.users_file or settings.trust_proxy):
+        parser.error(
+            f"--host {options.host} would let anyone on the network start runs: require a sign-in (docs/security.md)."
+        )
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -230,13 +236,14 @@ def main() -> None:
 
     idle_cheaply()
     with DagsterInstance.get() as instance:
-        target = WorkspaceFileTarget([str(workspace_file(Path(instance.root_directory)))])
+        workspace = options.workspace or workspace_file(Path(instance.root_directory))
+        target = WorkspaceFileTarget([str(workspace)])
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context, path_prefix=settings.dagster_prefix)
             log_configuration = log_config(settings.log_format)
             uvicorn.run(
                 guarded(app, port, settings),
-                host=HOST,
+                host=options.host,
                 port=port,
                 log_level="warning",
                 log_config=log_configuration,

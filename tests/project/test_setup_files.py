@@ -14,7 +14,7 @@ from grupa_pipeline.settings import BASE_URL_VARIABLES, KEY_VARIABLES, Settings,
 from grupa_pipeline.storage.tables_doc import tables_page
 from tests import ROOT
 
-LOCK_FILES = ("requirements.lock", "requirements-dev.lock")
+LOCK_FILES = ("requirements.lock", "requirements-dev.lock", "requirements-postgres.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -30,7 +30,8 @@ def example() -> dict[str, str]:
 
 def variables_read() -> set[str]:
     """Every variable from which settings are read."""
-    fields = set(Settings.model_fields) - {"llm_base_url", "llm_warning"}  # these follow from the provider's variables
+    # Two follow from the provider's variables, and one `grupa serve` sets for its processes.
+    fields = set(Settings.model_fields) - {"llm_base_url", "llm_warning", "service_process"}
     return {*map(variable_name, fields), *KEY_VARIABLES.values(), *BASE_URL_VARIABLES.values()}
 
 
@@ -45,9 +46,12 @@ def test_a_lock_file_names_no_registry_and_hashes_everything(lock_file: str) -> 
 
 def test_the_lock_files_agree_and_satisfy_the_project() -> None:
     runtime, dev = pins("requirements.lock"), pins("requirements-dev.lock")
+    postgres = pins("requirements-postgres.lock")
     assert runtime.items() <= dev.items()
+    assert runtime.items() <= postgres.items()
     wanted = [
         *((text, runtime) for text in PROJECT["dependencies"]),
+        *((text, postgres) for text in PROJECT["optional-dependencies"]["postgres"]),
         *((text, dev) for text in PROJECT["optional-dependencies"]["dev"]),
     ]
     for text, locked in wanted:

@@ -1,9 +1,11 @@
 import os
+from dataclasses import replace
 
 import pytest
 from dash import no_update
 
 from dash_app.callbacks import data
+from dash_app.data.database import Database
 from dash_app.data.uploads import UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
@@ -114,8 +116,8 @@ def test_retrying_gives_the_waiting_logs_a_new_time(store):
     assert log.stat().st_mtime > 1
 
 
-def test_before_the_first_log_the_sections_are_empty(services, store, runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(services.database, "path", tmp_path / "nothing" / warehouse.PIPELINE_FILE)
-    _, _, files, *_ = data.refresh(services, store, runs, 0, None, None, "")
+def test_before_the_first_log_the_sections_are_empty(services, store, runs, tmp_path):
+    new = replace(services, database=Database(tmp_path / "nothing" / warehouse.PIPELINE_FILE))
+    _, _, files, *_ = data.refresh(new, store, runs, 0, None, None, "")
     assert of_class(files, "log-table") == []
     assert ids(files) == []
