@@ -32,9 +32,10 @@ class RequestLogger(Logger):
 
 def on_starting(server: Arbiter) -> None:  # gunicorn's own name
     """Load the libraries before the workers are forked, which then share their memory; the app itself each makes anew."""
-    import dagster  # noqa: F401 - the Data page reads its storage
-
     import dash_app.app  # noqa: F401
+    from grupa_pipeline.defs.idle_costs import keep_engines
+
+    keep_engines()  # the Data page reads Dagster's storage
 
     gc.freeze()  # else the garbage collector would write to each object, and so copy it
 

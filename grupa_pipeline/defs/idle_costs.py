@@ -37,12 +37,17 @@ _SQLITE_STORAGES = (
 
 
 def idle_cheaply() -> None:
-    """Use the longer intervals in this process, and keep SQLAlchemy's engines, which hold the compiled statements.
+    """Use the longer intervals in this process, and keep engines."""
+    for (module, name), seconds in INTERVALS.items():
+        setattr(importlib.import_module(module), name, seconds)
+    keep_engines()
+
+
+def keep_engines() -> None:
+    """Let Dagster's SQLite storages keep SQLAlchemy's engines, which hold the compiled statements.
 
     Engines hold no connection: Dagster opens one for each statement with SQLite.
     """
-    for (module, name), seconds in INTERVALS.items():
-        setattr(importlib.import_module(module), name, seconds)
     for module in _SQLITE_STORAGES:
         storage: Any = importlib.import_module(module)
         if not isinstance(storage.create_engine, _KeptEngines):

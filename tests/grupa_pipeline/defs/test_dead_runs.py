@@ -90,6 +90,17 @@ def test_a_run_that_was_killed_or_stopped_is_requested_again_at_once(
     assert third and third.run_key == "one input-2" and third.tags[attempts.INPUT_TAG] == "one input"
 
 
+def test_a_run_that_its_code_server_found_killed_is_requested_again_at_once_a_few_times(
+    instance: dg.DagsterInstance,
+) -> None:
+    for number in range(attempts.MOST_KILLS + 1):
+        run = instance.get_run_by_id(add(instance, {attempts.INPUT_TAG: "one input"}))
+        assert run
+        instance.report_run_failed(run)
+        again = attempts.request(instance, "a_job", "one input")
+        assert bool(again) == (number < attempts.MOST_KILLS)
+
+
 def test_a_run_that_failed_is_requested_again_later_and_not_for_ever(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
