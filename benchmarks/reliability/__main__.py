@@ -11,16 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.reliability import (
+    byte_flips,
     concurrency,
     full_disk,
     fuzz_ingest,
+    inbox_copies,
     kills,
     publishing,
     run_kills,
     unauthorized_requests,
+    upload_bombs,
     workers,
 )
 from benchmarks.reliability.fuzz_ingest import FileOutcome
+from sample_data.generate import write_log
 
 
 def main() -> int:
@@ -34,6 +38,10 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=2000, help="of damaged logs (default: 2000)")
     parser.add_argument("--seconds", type=float, default=60, help="of concurrent use (default: 60)")
     parser.add_argument("--points", type=int, default=20, help="at which the disk is full (default: 20)")
+    parser.add_argument("--copies", type=int, default=100, help="into the inbox, side by side (default: 100)")
+    parser.add_argument("--pause", type=float, default=60, help="longest pause of a copy in seconds (default: 60)")
+    parser.add_argument("--flips", type=int, default=40, help="of a byte in a published file (default: 40)")
+    parser.add_argument("--unpacked", type=int, default=70, help="MiB that an upload bomb unpacks to (default: 70)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--only", nargs="+", choices=_BENCHMARKS, default=list(_BENCHMARKS), help="only these benchmarks"
@@ -137,6 +145,41 @@ def _fuzz(_: Path, options: argparse.Namespace) -> bool:
     )
 
 
+def _copies(folder: Path, options: argparse.Namespace) -> bool:
+    lost, halves, faults = inbox_copies.copy_all(folder, options.copies, options.pause, options.seed)
+    return _print(
+        f"{options.copies} copies into the inbox at every speed, with pauses up to {options.pause:.0f} s",
+        f"{lost} rows lost, {halves} files taken by half",
+        "0, 0",
+        faults + ([f"{lost} rows lost"] if lost else []) + ([f"{halves} halves"] if halves else []),
+    )
+
+
+def _flips(folder: Path, options: argparse.Namespace) -> bool:
+    log = folder / "log.csv"
+    write_log(log, users=120, days=60)
+    changed, named, read = byte_flips.flip(byte_flips.prepare(folder, log), options.flips, options.seed)
+    return _print(
+        f"one byte changed in each of {changed} published files",
+        f"{named} named by `status --deep`, {read} read all the same",
+        f"{changed}, 0",
+        [f"{changed - named} not named, {read} read"] if named < changed or read else [],
+    )
+
+
+def _bombs(folder: Path, options: argparse.Namespace) -> bool:
+    results = upload_bombs.send(folder, options.unpacked)
+    for line in results.reports:
+        print(f"  {line}", flush=True)
+    return _print(
+        f"{len(results.reports)} upload bombs of {options.unpacked} MiB and more",
+        f"at most {results.memory:,.0f} MiB of memory and {results.seconds:.0f} s each, each told in a sentence; "
+        f"other requests took at most {results.request_seconds:.1f} s",
+        "each told, within the limits",
+        results.faults,
+    )
+
+
 def _print_kills(results: kills.KillResults, what: str, then: str) -> bool:
     return _print(
         f"kill -9 at {results.kills} random instants of {what}",
@@ -163,6 +206,9 @@ _BENCHMARKS = {
     "publishing": _publishing,
     "unauthorized": _unauthorized,
     "fuzz": _fuzz,
+    "copies": _copies,
+    "flips": _flips,
+    "bombs": _bombs,
 }
 
 if __name__ == "__main__":

@@ -66,7 +66,12 @@ def upload_card(upload: Upload, known: bool) -> Component:
     )
     if upload.is_checking:
         body: list[Component] = [
-            html.P("Checking every row; nothing is stored yet.", role="status"),
+            html.P(
+                "Waiting for the checks of other logs to end."
+                if upload.waits
+                else "Checking every row; nothing is stored yet.",
+                role="status",
+            ),
             html.Progress(**aria(label=f"Checking {upload.name}")),
             html.Div(button("Discard", UploadAction.DISCARD, upload.token), className="upload-tools"),
         ]

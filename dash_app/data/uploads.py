@@ -64,6 +64,7 @@ class Upload:
         arrived_at: When it arrived, naive UTC.
         is_checking: Whether it is being checked now.
         report: The result of the check; None while it runs, or when it ended without one.
+        waits: Whether other checks have to end before its own begins.
     """
 
     token: str
@@ -72,3 +73,4 @@ class Upload:
     arrived_at: datetime
     is_checking: bool
     report: FileReport | None
+    waits: bool = False

@@ -5,16 +5,23 @@ Knows neither requests nor pages.
 """
 
 import json
+import logging
 import sys
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
+
 from dash_app.data.uploads import FileReport
+from dash_app.uploads.check_limits import CheckLimits, turn, why_it_failed
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.preview import Preview, preview_file
 from grupa_pipeline.ingest.reading_options import ReadingOptions
+
+logger = logging.getLogger("grupa")
 
 REPORT_FILE = "report.json"
 _ROWS = 8
@@ -95,10 +102,20 @@ def _cell(value: object) -> str:
 
 
 def main(folder: Path, timestamp_format: str | None) -> None:
-    """Check the one log in `folder`; temporary files go beside it, on the warehouse's disk."""
+    """Check the one log in `folder` within limits; temporary files go beside it, on the warehouse's disk."""
     tempfile.tempdir = str(folder)
     [log] = [each for each in folder.iterdir() if each.name.lower().endswith((".csv", ".csv.gz")) and each.is_file()]
-    write_report(folder, check_log(log, timestamp_format, datetime.now(UTC).replace(tzinfo=None)))
+    limits = CheckLimits.of_size(log.stat().st_size)
+    with turn(folder.parent, folder):
+        limits.impose()
+        try:
+            report = check_log(log, timestamp_format, datetime.now(UTC).replace(tzinfo=None))
+        except (MemoryError, OSError, duckdb.Error, pa.ArrowException) as error:
+            logger.exception("%s could not be checked", log)
+            report = FileReport(
+                problem=f"{log.name}: {why_it_failed(error, limits)}", timestamp_format=timestamp_format
+            )
+        write_report(folder, report)
 
 
 if __name__ == "__main__":

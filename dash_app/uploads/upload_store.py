@@ -3,6 +3,7 @@
 `uploads/TOKEN/` holds one upload: the log, and its report beside it. Knows folders and processes; no Flask, no markup.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -14,17 +15,22 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dash_app.data.uploads import MAX_UPLOAD_BYTES, Upload
-from dash_app.uploads.file_validation import REPORT_FILE, read_report
+from dash_app.data.uploads import MAX_UPLOAD_BYTES, FileReport, Upload
+from dash_app.uploads.check_limits import WAITING_FILE, CheckLimits, memory_environment, why_it_ended
+from dash_app.uploads.file_validation import REPORT_FILE, read_report, write_report
 from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
 from grupa_pipeline.storage.file_lock import lock
+from grupa_pipeline.storage.inbox import is_complete_log
 from grupa_pipeline.storage.inbox_arrivals import mark_complete
 
 _SPARE_BYTES = 512 << 20
 """What must stay free on the disk beside an upload."""
+_BEGIN_SECONDS = 900
+"""How long space is kept for an upload that was announced and has not begun."""
 _RETENTION_SECONDS = 24 * 3600
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _ANNOUNCED, _ARRIVING, _CHECKING = ".announced", ".arriving", ".checking"
@@ -67,14 +73,21 @@ class UploadStore:
             raise RefusedUploadError(f"The warehouse's folder is gone, so {stored_name} cannot be stored.", 503)
         self.folder.mkdir(exist_ok=True)
         self._delete_old()
-        if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
-            raise RefusedUploadError(
-                f"There is no room for {stored_name} on the server's disk; free some and try again.", 507
-            )
-        token = secrets.token_hex(16)
-        place = self.folder / token
-        place.mkdir()
-        (place / _ANNOUNCED).write_text(f"{size}\n{stored_name}", encoding="utf-8")
+        try:
+            with lock(self.folder / ".lock", purpose="announcing an upload"):
+                free = shutil.disk_usage(self.folder).free - sum(map(_awaited_bytes, self._places()))
+                if free < size + _SPARE_BYTES:
+                    raise RefusedUploadError(
+                        f"There is no room for {stored_name} on the server's disk, where {_SPARE_BYTES >> 20} MB must stay free"
+                        " beside what others are sending; free some, or try again later.",
+                        507,
+                    )
+                token = secrets.token_hex(16)
+                place = self.folder / token
+                place.mkdir()
+                (place / _ANNOUNCED).write_text(f"{size}\n{stored_name}", encoding="utf-8")
+        except OSError as error:
+            raise _not_stored(stored_name, error) from error
         return token
 
     def receive(self, token: str, blocks: Iterable[bytes]) -> str:
@@ -93,6 +106,9 @@ class UploadStore:
             _write(place / ".part", blocks, int(size))
             os.replace(place / ".part", place / name)
             _sync(place)
+        except OSError as error:
+            shutil.rmtree(place, ignore_errors=True)
+            raise _not_stored("The log", error) from error
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -107,9 +123,11 @@ class UploadStore:
             # The child inherits the lock; the kernel frees it when the child ends, however it ends.
             fcntl.flock(lock_file, fcntl.LOCK_EX)
             child = subprocess.Popen(  # noqa: S603 - our own command; the format is one argument of it
-                [*command, timestamp_format] if timestamp_format else command, pass_fds=[lock_file.fileno()]
+                [*command, timestamp_format] if timestamp_format else command,
+                pass_fds=[lock_file.fileno()],
+                env=memory_environment(),
             )
-        threading.Thread(target=child.wait, daemon=True).start()
+        threading.Thread(target=_wait_for_check, args=(child, place, timestamp_format), daemon=True).start()
 
     def uploads(self) -> list[Upload]:
         """The logs that have arrived and wait for a decision, oldest first."""
@@ -181,9 +199,44 @@ def _upload(place: Path) -> Upload | None:
         status = log.stat()
         checking = _is_locked(place / _CHECKING)
         arrived_at = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
-        return Upload(place.name, log.name, status.st_size, arrived_at, checking, read_report(place))
+        waits = checking and (place / WAITING_FILE).exists()
+        return Upload(place.name, log.name, status.st_size, arrived_at, checking, read_report(place), waits)
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _awaited_bytes(place: Path) -> int:
+    """Bytes that an announced upload has still to write; none once it has arrived, or is long overdue."""
+    try:
+        notes = [place / name for name in (_ANNOUNCED, _ARRIVING) if (place / name).exists()]
+        size, name = notes[0].read_text(encoding="utf-8").split("\n", 1)
+        overdue = notes[0].name == _ANNOUNCED and time.time() - notes[0].stat().st_mtime > _BEGIN_SECONDS
+        if overdue or (place / name).exists():
+            return 0
+        written = (place / ".part").stat().st_size if (place / ".part").exists() else 0
+        return max(0, int(size) - written)
+    except (OSError, IndexError, ValueError):  # it is being deleted, or is none
+        return 0
+
+
+def _not_stored(what: str, error: OSError) -> RefusedUploadError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        problem = f"{what} does not fit on the server's disk, which became full; nothing of it was stored. Free some and try again."
+        return RefusedUploadError(problem, 507)
+    return RefusedUploadError(f"{what} could not be stored ({error.strerror}); drop the file again.", 500)
+
+
+def _wait_for_check(child: subprocess.Popen[bytes], place: Path, timestamp_format: str | None) -> None:
+    """Wait for the process that checks an upload, and report in its place where it was ended by a limit."""
+    status = child.wait()
+    log = next((each for each in place.glob("*") if is_complete_log(each.name)), None)
+    if status == 0 or log is None or (place / REPORT_FILE).exists():
+        return
+    for scratch in place.glob("*/"):
+        shutil.rmtree(scratch, ignore_errors=True)
+    problem = f"{log.name}: {why_it_ended(status, CheckLimits.of_size(log.stat().st_size))}"
+    with suppress(OSError):  # it was discarded meanwhile, or the disk is full
+        write_report(place, FileReport(problem=problem, timestamp_format=timestamp_format))
 
 
 def _changed_at(place: Path) -> float:

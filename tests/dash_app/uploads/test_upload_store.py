@@ -1,9 +1,11 @@
 """Uploads over HTTP: what is taken, what is refused and with which words, and that nothing is left of what broke."""
 
+import errno
 import fcntl
 import io
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -137,7 +139,7 @@ def test_what_will_not_do_is_refused_before_a_byte_is_sent(
 ) -> None:
     answer = client.post("/uploads", json={"name": name, "size": size})
     assert answer.status_code == status and word in answer.get_json()["error"]
-    assert not store.folder.exists() or list(store.folder.iterdir()) == []
+    assert not store.folder.exists() or list(store.folder.glob("[!.]*")) == []
 
 
 @pytest.mark.parametrize("told", ["no json", json.dumps([1]), json.dumps({"name": "a.csv"}), json.dumps({"size": 1})])
@@ -156,14 +158,14 @@ def test_a_full_disk_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatc
 def test_fewer_or_more_bytes_than_announced_leave_nothing(client: FlaskClient, store: UploadStore, body: bytes) -> None:
     token = announce(client, "log.csv", len(LOG))
     assert client.put(f"/uploads/{token}", data=body).status_code == 400
-    assert list(store.folder.iterdir()) == []
+    assert list(store.folder.glob("[!.]*")) == []
 
 
 def test_a_connection_that_breaks_leaves_nothing(client: FlaskClient, store: UploadStore) -> None:
     token = announce(client, "log.csv", len(LOG))
     broken = client.put(f"/uploads/{token}", input_stream=io.BytesIO(LOG[:20]), content_length=len(LOG))
     assert broken.status_code == 400
-    assert list(store.folder.iterdir()) == []
+    assert list(store.folder.glob("[!.]*")) == []
 
 
 @pytest.mark.parametrize("token", ["0" * 32, "..", "x", "%2e%2e%2finbox", "A" * 32])
@@ -199,7 +201,7 @@ def test_what_nobody_decided_on_for_a_day_goes(client: FlaskClient, store: Uploa
     for path in (*(store.folder / token).iterdir(), store.folder / token):
         os.utime(path, (day_ago, day_ago))
     fresh = announce(client, "other.csv", 5)
-    assert [each.name for each in store.folder.iterdir()] == [fresh]
+    assert [each.name for each in store.folder.glob("[!.]*")] == [fresh]
 
 
 @pytest.mark.parametrize(
@@ -231,3 +233,49 @@ def test_a_suggested_format_is_explained_with_the_example() -> None:
     assert _read_as(report, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
     assert _read_as(report, "%d/%m") == "%d/%m"
     assert _read_as(FileReport(), "%d/%m") == "%d/%m"
+
+
+def test_space_is_kept_for_what_was_announced(
+    client: FlaskClient, store: UploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = upload_store._SPARE_BYTES + 1_000_000
+    usage = upload_store.shutil.disk_usage("/")
+    monkeypatch.setattr(upload_store.shutil, "disk_usage", lambda path: usage._replace(free=free))
+    token = announce(client, "a.csv", 700_000)
+    answer = client.post("/uploads", json={"name": "b.csv", "size": 700_000})
+    assert answer.status_code == 507 and "what others are sending" in answer.get_json()["error"]
+    note = store.folder / token / ".announced"
+    os.utime(note, (time.time() - 1000, time.time() - 1000))  # it never began
+    assert client.post("/uploads", json={"name": "b.csv", "size": 700_000}).status_code == 200
+
+
+def test_a_disk_that_becomes_full_in_the_middle_is_told_and_nothing_is_left(
+    client: FlaskClient, store: UploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    token = announce(client, "log.csv", len(LOG))
+    monkeypatch.setattr(upload_store, "_write", full)
+    answer = client.put(f"/uploads/{token}", data=LOG)
+    assert answer.status_code == 507 and "became full; nothing of it was stored" in answer.get_json()["error"]
+    assert [each for each in store.folder.iterdir() if each.is_dir()] == []
+
+
+def test_a_check_that_a_limit_ended_leaves_a_report(client: FlaskClient, store: UploadStore) -> None:
+    token = upload(client, "log.csv", LOG)
+    checked(store, token)
+    place = store.folder / token
+    (place / "report.json").unlink()
+    (place / "scratch").mkdir()
+
+    class Ended:
+        def wait(self) -> int:
+            return -signal.SIGXCPU
+
+    upload_store._wait_for_check(Ended(), place, None)
+    [found] = store.uploads()
+    assert found.report is not None and (found.report.problem or "").startswith(
+        "log.csv: Checking it took more than 3 minutes"
+    )
+    assert not (place / "scratch").exists()
