@@ -168,12 +168,19 @@ def ingest(
     partitions_def=ANY_DAY,
     backfill_policy=_SINGLE_RUN,
 )
-def event_catalog(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> RowsByDay:
+def event_catalog(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, llm_base_url: dg.ResourceParam[str | None]
+) -> RowsByDay:
     """Say of every action what it means, and from where that is known."""
     from grupa_pipeline.snapshots import build
 
+    days = days_of_run(context.run.tags)
     with retry_unreachable_engine(context):
-        return build.make_event_catalog(warehouse.context, days_of_run(context.run.tags))["event_catalog"]
+        rows, warnings = build.make_event_catalog(warehouse.context, days, base_url=llm_base_url)
+    for warning in warnings:
+        logger.warning(warning)
+        context.log.warning(warning)
+    return rows["event_catalog"]
 
 
 @dg.multi_asset(

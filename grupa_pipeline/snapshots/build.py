@@ -32,10 +32,12 @@ from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window
 from grupa_pipeline.snapshots.event_catalogs import catalog_of_day, read_catalog
-from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key
+from grupa_pipeline.snapshots.event_drafts import calls_from_json, calls_to_json
+from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key, keep_note, read_note
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.enums import FeatureRole, UnassignedReason
 
+_CALLS_NOTE = "event_catalog_calls"
 AssetTables = dict[str, dict[date, pa.Table]]
 """Rows of the tables of one asset, by table name and snapshot."""
 
@@ -55,12 +57,19 @@ class WrittenInsights:
     provider_is_down: bool
 
 
-def make_event_catalog(context: SnapshotContext, days: Iterable[date]) -> AssetTables:
-    """`event_catalog` of each day, from the events in its window."""
+def make_event_catalog(
+    context: SnapshotContext, days: Iterable[date], *, base_url: str | None = None
+) -> tuple[AssetTables, list[str]]:
+    """`event_catalog` of each day, from the events in its window, and warnings about what a model drafted."""
     rows: AssetTables = {}
+    warnings: list[str] = []
     for day in sorted(days):
-        _add(rows, day, {tables.EVENT_CATALOG: catalog_of_day(context, day)})
-    return rows
+        catalog, drafts = catalog_of_day(context, day, product_notes(context.roles().product), base_url)
+        # The calls join those of the insights in `llm_calls`, a table that one asset writes.
+        keep_note(context.publication.folder, day, _CALLS_NOTE, calls_to_json(drafts.calls))
+        warnings += [drafts.warning] if drafts.warning else []
+        _add(rows, day, {tables.EVENT_CATALOG: catalog})
+    return rows, warnings
 
 
 def make_features(context: SnapshotContext, event_catalogs: RowsByDay) -> AssetTables:
@@ -208,10 +217,19 @@ def make_insights(
             {
                 tables.CLUSTERS: before,
                 tables.CLUSTER_INSIGHTS: insights.insights,
-                tables.LLM_CALLS: insights.calls,
+                tables.LLM_CALLS: pd.DataFrame(
+                    [*_calls_for_event_catalog(context, day), *insights.calls.to_dict("records")],
+                    columns=insights.calls.columns,
+                ),
             },
         )
     return WrittenInsights(rows, warnings, provider_is_down)
+
+
+def _calls_for_event_catalog(context: SnapshotContext, day: date) -> list[dict[str, Any]]:
+    """Rows of `llm_calls` of the event catalogue of a day that is staged."""
+    note = read_note(context.publication.folder, day, _CALLS_NOTE)
+    return calls_from_json(note) if note else []
 
 
 def product_notes(product: Product) -> str:

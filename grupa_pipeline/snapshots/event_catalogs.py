@@ -15,14 +15,20 @@ from grupa_pipeline.event_catalog.action_meanings import MAX_ACTIONS, ActionDraf
 from grupa_pipeline.event_catalog.history_evidence import ActionOrder, HistoryCounts, read_histories
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window
+from grupa_pipeline.snapshots.event_drafts import RequestedDrafts, request_drafts
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import Role
 
 _COUNTED = ("action", "users", "events", "once", "last", "last_by_chance")
 
 
-def catalog_of_day(context: SnapshotContext, day: date) -> pd.DataFrame:
-    """Rows of `event_catalog` of one day, from the events in its window."""
+def catalog_of_day(
+    context: SnapshotContext, day: date, product: str, base_url: str | None
+) -> tuple[pd.DataFrame, RequestedDrafts]:
+    """Rows of `event_catalog` of one day, from the events in its window, and what a model was asked for it.
+
+    `product` is what the team says of its product, `base_url` the address of the model's server.
+    """
     start, end = context.window(day)
     roles = context.roles()
     with engine_on_window(context, day) as engine:
@@ -43,8 +49,10 @@ def catalog_of_day(context: SnapshotContext, day: date) -> pd.DataFrame:
         [ActionOrder(**row) for row in orders],
         users,
     )
-    rows = catalog_rows(_seen(counted, start), roles, findings, known_drafts(context.publication))
-    return pd.DataFrame(rows, columns=list(tables.EVENT_CATALOG.column_names))
+    known = known_drafts(context.publication)
+    requested = request_drafts(counted, findings, known, context.settings, product, base_url)
+    rows = catalog_rows(_seen(counted, start), roles, findings, known | requested.drafts)
+    return pd.DataFrame(rows, columns=list(tables.EVENT_CATALOG.column_names)), requested
 
 
 def read_catalog(rows: pa.Table, context: SnapshotContext) -> EventCatalog:

@@ -178,6 +178,19 @@ def discard(folder: Path, snapshot: date) -> None:
         home.rmdir()
 
 
+def keep_note(folder: Path, snapshot: date, name: str, text: str) -> None:
+    """Keep `text` (JSON) beside the staged tables of `snapshot` until they are published: for an asset that follows."""
+    home = _home(folder, snapshot)
+    home.mkdir(parents=True, exist_ok=True)
+    _replace(home / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_note(folder: Path, snapshot: date, name: str) -> str | None:
+    """What `keep_note` kept; None where nothing is."""
+    path = _home(folder, snapshot) / f"{name}.json"
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
 def clear(folder: Path, keep_days: int) -> None:
     """Delete files that killed runs left half written, and staged snapshots that were not touched for `keep_days`."""
     oldest = time.time() - keep_days * 86_400
