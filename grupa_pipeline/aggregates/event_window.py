@@ -4,7 +4,7 @@ Users with enough events are selected here, and outcomes are separated from beha
 false, or sessions, never sees an outcome event.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
@@ -17,6 +17,7 @@ from ibis.expr import types as ir
 from grupa_pipeline.aggregates.day_aggregates import AggregateCache, DayAggregates, DayRange, split_days
 from grupa_pipeline.aggregates.engine import Engine
 from grupa_pipeline.aggregates.event_order import AGGREGATES, KEY_BITS, EventOrder
+from grupa_pipeline.aggregates.folding import fold_actions
 from grupa_pipeline.aggregates.units import DAY
 from grupa_pipeline.vocabulary.enums import Role
 
@@ -34,6 +35,10 @@ class ActionRoles(Protocol):
     @property
     def feature_key(self) -> str:
         """Metadata key that names the feature used."""
+
+    @property
+    def fold(self) -> Sequence[str]:
+        """Patterns of actions that are read as one; see `folding.fold_actions`."""
 
     def assign(self, actions: Iterable[str]) -> dict[str, Role]:
         """Role of each action that has one."""
@@ -130,7 +135,9 @@ def open_window(
     """
     whole = DayRange(window_start, window_end)
     ranges = cache.with_events(split_days(window_start, window_end)) if cache is not None else []
-    aggregates = DayAggregates(engine, engine.events(events), ranges or [whole], cache if ranges else None)
+    aggregates = DayAggregates(
+        engine, fold_actions(engine.events(events), roles.fold), ranges or [whole], cache if ranges else None
+    )
     action_counts = _count_actions(aggregates)
     assigned = roles.assign(sorted({*action_counts["action"].to_pylist(), *extra_actions}))
     start = _micros(window_start)

@@ -212,6 +212,11 @@ class EventCatalog:
         )
 
     @property
+    def fold(self) -> tuple[str, ...]:
+        """Patterns of actions that are read as one."""
+        return self.roles.fold
+
+    @property
     def proposal_key(self) -> str:
         """Metadata key that names a proposal."""
         return self.roles.proposal_key

@@ -91,6 +91,7 @@ class Roles:
         error, help: Errors, and users who look for help, as patterns.
         proposal_key: Metadata key that identifies a proposal.
         feature_key: Metadata key that names the feature used.
+        fold: Patterns of actions that are read as one action of the pattern's name; `*` matches text without `/` there.
         actions: What a person says about single actions; wins over the lists.
         product: What a person says about the product.
         confirmed: Whether a person has accepted the catalogue.
@@ -113,6 +114,7 @@ class Roles:
     help: tuple[str, ...] | None = None
     proposal_key: str = "proposal_id"
     feature_key: str = "feature"
+    fold: tuple[str, ...] = ()
     actions: tuple[ActionEntry, ...] = ()
     product: Product = Product()
     confirmed: bool = False

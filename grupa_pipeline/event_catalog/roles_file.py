@@ -24,7 +24,7 @@ _LISTS: Mapping[tuple[str, str], str] = {
 }
 """Field of `Roles` by its position in the file: (table, key)."""
 _OTHER_TABLES = ("actions", "product", "catalog", "fold")
-"""Tables with a form of their own; `fold` is read where events are read."""
+"""Tables with a form of their own."""
 _ENTRY_KEYS = ("role", "label", "meaning", "decided_by")
 _PRODUCT_KEYS = ("description", "success", "language")
 _CATALOG_KEYS = ("confirmed_at", "confirmed_by")
@@ -94,6 +94,7 @@ def parse_roles(text: str, file: str) -> Roles:
         actions=_entries(document.get("actions", {}), text, file),
         product=Product(**_texts(document, "product", _PRODUCT_KEYS, text, file)),
         confirmed="confirmed_at" in catalog,
+        fold=_fold(document.get("fold", {}), text, file),
     )
 
 
@@ -145,6 +146,17 @@ def _entry(action: str, fields: Mapping[str, Any], file: str, line: int | None) 
         meaning=fields.get("meaning") or None,
         decided_by=DecidedBy(fields["decided_by"]) if "decided_by" in fields else None,
     )
+
+
+def _fold(content: Mapping[str, Any], text: str, file: str) -> tuple[str, ...]:
+    for key in content:
+        if key != "patterns":
+            raise RolesError(file, f"unknown key {key!r} in [fold]; it may hold patterns.", _line(text, key))
+    patterns = content.get("patterns", [])
+    if not isinstance(patterns, list) or not all(isinstance(each, str) and "*" in each for each in patterns):
+        problem = 'patterns in [fold] must be a list of names with * in place of the ids, such as ["/product/*"].'
+        raise RolesError(file, problem, _line(text, "patterns"))
+    return tuple(patterns)
 
 
 def _texts(document: Mapping[str, Any], table: str, known: tuple[str, ...], text: str, file: str) -> dict[str, str]:
