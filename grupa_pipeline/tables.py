@@ -75,6 +75,7 @@ EVENTS = Table(
             "Its place, from 0, among the user's events at that time in the log; NULL where the log does not show their order, "
             "and for events of earlier releases.",
         ),
+        ("event_id", "VARCHAR", "The log's own id of the event; NULL where it has none."),
     ),
     key=("user_id", "timestamp", "action", "metadata"),
     storage=TableStorage.PARQUET,
@@ -473,10 +474,23 @@ PUBLISHED_FILES = Table(
     key=("table_name", "day", "content_key"),
 )
 
+COLUMN_MAPPINGS = Table(
+    "column_mappings",
+    "Which columns of a log hold the fields of an event, as people said; a log with the same set of columns is read likewise.",
+    _columns(
+        ("columns", "VARCHAR[]", "The set of the log's columns, sorted."),
+        ("mapping", "VARCHAR", "The columns of the fields, such as user_id=distinct_id,timestamp=time,action=event."),
+        ("file_sha256", "VARCHAR", "The file for which it was said last; joins ingested_files."),
+        ("said_at", "TIMESTAMP", "When (UTC)."),
+    ),
+    key=("columns",),
+)
+
 PIPELINE_TABLES: tuple[Table, ...] = (
     EVENTS,
     INGESTED_FILES,
     REJECTED_ROWS,
+    COLUMN_MAPPINGS,
     SEGMENTATIONS,
     SEGMENTATION_CANDIDATES,
     EVENT_CATALOG,

@@ -1,21 +1,27 @@
 """Fuzzing of ingestion: logs with random damage are ingested, refused in a sentence, or cause a traceback."""
 
+import csv
 import gzip
+import io
+import json
 import random
 import tempfile
 import traceback
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
-from grupa_pipeline.ingest.ingest import ingest_files
+from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
 
 NOW = datetime(2025, 6, 1)
+COLUMNS = ("user_id", "timestamp", "action", "metadata")
 STAMPS = ("2025-01-{d:02}T{h:02}:00:00Z", "2025-01-{d:02} {h:02}:00", "{d}/{h}/25 10:00", "17356{h:02}{d:03}", "x", "")
 FRAGMENTS = (
     b'"',
@@ -44,6 +50,35 @@ def good_log(rng: random.Random) -> bytes:
         data = rng.choice(['"{""a"": 1}"', "text", "", '"two\nlines"', '"[1, 2]"'])
         lines.append(f"u{rng.randint(1, 9)},{when},{rng.choice(['login', 'búsqueda', '検索', ''])},{data}")
     return "\n".join(lines).encode()
+
+
+def in_some_format(rng: random.Random, log: bytes) -> bytes:
+    """The log as it is, as JSON lines or Parquet, or with the columns of a tool; some of them compressed or in an archive."""
+    rows = list(csv.DictReader(io.StringIO(log.decode())))
+    columns = rng.choice(
+        (COLUMNS, COLUMNS, ("distinct_id", "time", "event", "$insert_id"), ("who", "when", "what", "note"))
+    )
+    rows = [dict(zip(columns, row.values(), strict=False)) for row in rows]
+    match rng.randint(0, 3):
+        case 0:
+            log = "\n".join(json.dumps(row, ensure_ascii=rng.random() < 0.5) for row in rows).encode()
+        case 1:
+            nested = ({columns[2]: row.pop(columns[2], None), "properties": row} for row in rows)
+            log = "\n".join(map(json.dumps, nested)).encode()
+        case 2 if rows:
+            sink = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(rows), sink)
+            log = sink.getvalue()
+    match rng.randint(0, 5):
+        case 0:
+            return pa.compress(log, codec="zstd", asbytes=True) if log else log
+        case 1:
+            sink = io.BytesIO()
+            with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("a/log.csv", log)
+                archive.writestr("b.jsonl", log[: len(log) // 2])
+            return sink.getvalue()
+    return log
 
 
 def insert(rng: random.Random, log: bytes) -> bytes:
@@ -109,7 +144,7 @@ MUTATIONS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
 
 
 def broken_log(rng: random.Random) -> bytes:
-    log = good_log(rng)
+    log = in_some_format(rng, good_log(rng)) if rng.random() < 0.5 else good_log(rng)
     for _ in range(rng.randint(1, 5)):
         log = rng.choice(MUTATIONS)(rng, log)
     return log
@@ -127,15 +162,21 @@ class FileOutcome(StrEnum):
 def outcome(path: Path, out: Path) -> tuple[FileOutcome, int]:
     """What ingestion did with the file, and its unaccounted rows."""
     try:
-        [file] = ingest_files([path], out, known=lambda day: [], known_sha256=frozenset(), now=NOW)
+        files = ingest_files([path], out, known=lambda day: [], known_sha256=frozenset(), now=NOW)
     except UnusableFileError as refusal:
         return FileOutcome.REFUSED_AT_LENGTH if "\n" in str(refusal) else FileOutcome.REFUSED, 0
     except Exception:  # noqa: BLE001 - a traceback is what is being counted
         traceback.print_exc()
         return FileOutcome.TRACEBACK, 0
+    return FileOutcome.INGESTED, sum(map(_unaccounted, files))
+
+
+def _unaccounted(file: IngestedFile) -> int:
+    if file.already_ingested:
+        return file.rows_read - file.rows_rejected - file.rows_duplicate
     events = sum(pq.read_metadata(events).num_rows for events in file.event_files.values())
     listed = sum(reason in REASONS for reason in file.rejected["reason"].to_pylist())
-    return FileOutcome.INGESTED, abs(file.rows_read - events - listed - file.rows_duplicate)
+    return int(abs(file.rows_read - events - listed - file.rows_duplicate))
 
 
 def fuzz(files: int, seed: int) -> tuple[Counter[FileOutcome], int, list[str]]:

@@ -100,7 +100,7 @@
   });
   document.addEventListener("click", (event) => {
     if (event.target.id === "upload-choose") {
-      const input = Object.assign(document.createElement("input"), { type: "file", multiple: true, accept: ".csv,.gz" });
+      const input = Object.assign(document.createElement("input"), { type: "file", multiple: true, accept: ".csv,.tsv,.tab,.txt,.log,.json,.jsonl,.ndjson,.parquet,.pq,.gz,.zst,.zip" });
       input.onchange = () => take(input.files);
       input.click();
     }

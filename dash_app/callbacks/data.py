@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from dash.development.base_component import Component
 
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import elements, ingestion, shell, uploads
+from dash_app.components.column_form import FIELD_LABELS
 from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox_files import load_refused, load_waiting
@@ -21,6 +23,7 @@ from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
+from grupa_pipeline.ingest.column_mapping import REQUIRED_FIELDS, ColumnMapping, ColumnMappingError
 from grupa_pipeline.storage.inbox_arrivals import mark_complete, why_incomplete
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 from grupa_pipeline.vocabulary.enums import PipelineState
@@ -56,6 +59,8 @@ def register(app: Dash, services: Services) -> None:
         Input({"type": "upload", "what": ALL, "token": ALL}, "n_clicks"),
         State({"type": "upload-format", "token": ALL}, "value"),
         State({"type": "upload-format", "token": ALL}, "id"),
+        State({"type": "upload-column", "token": ALL, "field": ALL}, "value"),
+        State({"type": "upload-column", "token": ALL, "field": ALL}, "id"),
         prevent_initial_call=True,
     )(partial(act, store))
 
@@ -95,14 +100,28 @@ def refresh(
     return *changed, header, now if now != before else no_update, _BUSY_MS if busy else _QUIET_MS
 
 
-def act(store: UploadStore, clicks: list[int], values: list[str | None], ids: list[dict[str, str]]) -> tuple[Any, Any]:
+def act(
+    store: UploadStore,
+    clicks: list[int],
+    values: list[str | None],
+    ids: list[dict[str, str]],
+    columns: list[str | None],
+    column_ids: list[dict[str, str]],
+) -> tuple[Any, Any]:
     """Carry out the action of the pressed button; a refusal is shown in a toast."""
     if not ctx.triggered_id or not any(clicks):
         return no_update, no_update
     what, token = ctx.triggered_id["what"], ctx.triggered_id["token"]
     typed = {each["token"]: value for each, value in zip(ids, values, strict=True)}
     try:
-        message = carry_out(store, what, token, typed.get(token))
+        message = None
+        if what == UploadAction.COLUMNS:
+            chosen = {
+                each["field"]: name for each, name in zip(column_ids, columns, strict=True) if each["token"] == token
+            }
+            check_columns(store, token, chosen)
+        else:
+            message = carry_out(store, what, token, typed.get(token))
         notice = elements.toast(message) if message else no_update
     except RefusedUploadError as refusal:
         notice = elements.toast(str(refusal), stays=True)
@@ -132,8 +151,25 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
         if int(number) >= len(suggested):
             raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
         typed = suggested[int(number)]
-    store.start_check(token, (typed or "").strip() or None)
+    store.start_check(token, timestamp_format=(typed or "").strip() or None)
     return None
+
+
+def check_columns(store: UploadStore, token: str, chosen: Mapping[str, str | None]) -> None:
+    """Check an upload again with the columns that were chosen, by field.
+
+    Raises:
+        RefusedUploadError: A field that must have a column has none.
+    """
+    columns = {field: column for field, column in chosen.items() if column}
+    try:
+        mapping = ColumnMapping.of(columns)
+    except ColumnMappingError as error:
+        lacking = [FIELD_LABELS[field].lower() for field in REQUIRED_FIELDS if field not in columns]
+        raise RefusedUploadError(
+            f"Choose the column of {' and of '.join(lacking)}." if lacking else str(error)
+        ) from error
+    store.start_check(token, columns=mapping)
 
 
 def _files(services: Services) -> tuple[frozenset[str], tuple[LogFile, ...]]:

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements
+from dash_app.components.column_form import column_question
 from dash_app.components.elements import aria
 from dash_app.components.html_tables import log_table
 from dash_app.components.ingestion import button
@@ -34,8 +35,8 @@ def drop_zone() -> Component:
     words = [
         html.P("Drop a log here", className="drop-title"),
         html.P(
-            "CSV or CSV.GZ with the columns user_id, timestamp and action; metadata is optional."
-            f" Up to {MAX_UPLOAD_BYTES >> 30} GB.",
+            "CSV, TSV, JSON lines or Parquet, also compressed or in a ZIP archive, as your analytics tool exports it: it needs a"
+            f" column of who, one of when and one of what. Up to {MAX_UPLOAD_BYTES >> 30} GB.",
             className="quiet",
         ),
         html.Button("Choose files", id="upload-choose", className="button", type="button"),
@@ -84,6 +85,8 @@ def upload_card(upload: Upload, known: bool) -> Component:
             elements.notice("The check was interrupted", "The log is still here.", kind="warning"),
             html.Div(again, className="upload-tools"),
         ]
+    elif upload.report.columns:
+        body = column_question(upload, upload.report)
     elif upload.report.problem:
         body = _refused(upload, upload.report)
     else:
@@ -114,6 +117,7 @@ def _acceptable(upload: Upload, report: FileReport, known: bool) -> list[Compone
         *again,
         numbers,
         html.P(_span(report), className="quiet"),
+        *(html.P(note, className="quiet") for note in report.notes),
         _reasons(report),
         html.Details([html.Summary("The first events"), _first_events(report)]),
         *([html.Details(form)] if report.needs_format else []),

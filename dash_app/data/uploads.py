@@ -16,6 +16,8 @@ class UploadAction(StrEnum):
     DISCARD = "discard"
     CHECK = "judge"
     RETRY = "retry"
+    COLUMNS = "columns"
+    """Check again with the columns that were chosen."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class FileReport:
 
     Attributes:
         problem: Why the whole file would be refused, a sentence; None when it can be ingested.
+        columns: The columns of a log of which a person must say what they hold; empty where they are known.
+        proposal: By field the column that is likely meant (`|` between alternatives).
+        choices: By field the columns that could be meant, the likeliest first.
+        first_rows: The first values of each of `columns`.
+        notes: Sentences about how the log was read.
         needs_format: Whether a timestamp format would help.
         formats: Formats that its timestamps suggest, the day-first one before the month-first one.
         example: One of its timestamps that could not be read; None when all could.
@@ -37,6 +44,11 @@ class FileReport:
     """
 
     problem: str | None = None
+    columns: list[str] = field(default_factory=list)
+    proposal: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    first_rows: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     needs_format: bool = False
     formats: list[str] = field(default_factory=list)
     example: str | None = None

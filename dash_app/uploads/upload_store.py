@@ -16,15 +16,17 @@ import time
 import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, FileReport, Upload
 from dash_app.uploads.check_limits import WAITING_FILE, CheckLimits, memory_environment, why_it_ended
-from dash_app.uploads.file_validation import REPORT_FILE, read_report, write_report
-from grupa_pipeline.ingest.reading_options import ReadingOptions, options_file
+from dash_app.uploads.file_validation import REPORT_FILE, find_upload, read_report, write_report
+from grupa_pipeline.ingest.log_files import LOG_ENDINGS_WORDS, split_ending
+from grupa_pipeline.ingest.reading_options import options_beside, options_file
 from grupa_pipeline.storage.file_lock import lock
-from grupa_pipeline.storage.inbox import is_complete_log
 from grupa_pipeline.storage.inbox_arrivals import mark_complete
 
 _SPARE_BYTES = 512 << 20
@@ -114,20 +116,26 @@ class UploadStore:
             raise
         return name
 
-    def start_check(self, token: str, timestamp_format: str | None = None) -> None:
-        """Start to check an upload, in a process of its own that leaves a report when it is done."""
+    def start_check(self, token: str, **said: Any) -> None:
+        """Start to check an upload, in a process of its own that leaves a report when it is done.
+
+        Args:
+            token: The upload.
+            said: Fields of `ReadingOptions` that a person changes now; the others stay as they were said before.
+        """
         place = self._place(token)
         (place / REPORT_FILE).unlink(missing_ok=True)
+        if said:
+            log = find_upload(place)
+            options_file(log).write_text(replace(options_beside(log), **said).as_toml(), encoding="utf-8")
         command = [sys.executable, "-m", "dash_app.uploads.file_validation", str(place)]
         with (place / _CHECKING).open("w") as lock_file:
             # The child inherits the lock; the kernel frees it when the child ends, however it ends.
             fcntl.flock(lock_file, fcntl.LOCK_EX)
-            child = subprocess.Popen(  # noqa: S603 - our own command; the format is one argument of it
-                [*command, timestamp_format] if timestamp_format else command,
-                pass_fds=[lock_file.fileno()],
-                env=memory_environment(),
+            child = subprocess.Popen(  # noqa: S603 - our own command
+                command, pass_fds=[lock_file.fileno()], env=memory_environment()
             )
-        threading.Thread(target=_wait_for_check, args=(child, place, timestamp_format), daemon=True).start()
+        threading.Thread(target=_wait_for_check, args=(child, place), daemon=True).start()
 
     def uploads(self) -> list[Upload]:
         """The logs that have arrived and wait for a decision, oldest first."""
@@ -147,7 +155,7 @@ class UploadStore:
         place = self.folder / token
         mark_complete(place / upload.name)  # and that it was put into the inbox now
         with lock(self.folder / ".lock", purpose="putting an upload into the inbox"):
-            name = _put(place / upload.name, self.inbox, upload.report.timestamp_format)
+            name = _put(place / upload.name, self.inbox)
         _sync(self.inbox)
         shutil.rmtree(place, ignore_errors=True)
         return name
@@ -178,30 +186,30 @@ def safe_name(name: str) -> str:
     """The name under which a log called `name` is stored.
 
     Raises:
-        RefusedUploadError: It is a path, or not the name of a .csv or .csv.gz file.
+        RefusedUploadError: It is a path, or has no ending of a log.
     """
     plain = unicodedata.normalize("NFC", name).strip()
     if re.search(r"[/\\\x00-\x1f\x7f]", plain) or plain in ("", ".", ".."):
         raise RefusedUploadError("A file's name may hold no slash, backslash or control character.")
-    stem, dot, ending = re.sub(r"(?i)\.(csv(\.gz)?)$", r"/\1", plain).partition("/")
-    if not dot:
-        raise RefusedUploadError("Only .csv and .csv.gz files can be ingested.", 415)
+    stem, ending = split_ending(plain)
+    if not ending:
+        raise RefusedUploadError(f"Only files whose names end in {LOG_ENDINGS_WORDS} can be ingested.", 415)
     safe = re.sub(r"[^\w .()+-]", "_", stem).strip(" .") or "log"
     while len(safe.encode()) > _LONGEST_NAME:
         safe = safe[:-1]
-    return f"{safe}.{ending.lower()}"
+    return f"{safe}{ending.lower()}"
 
 
 def _upload(place: Path) -> Upload | None:
     """The upload in `place`; None while it is arriving or being deleted."""
     try:
-        [log] = [each for each in place.iterdir() if each.name.lower().endswith((".csv", ".csv.gz"))]
+        log = find_upload(place)
         status = log.stat()
         checking = _is_locked(place / _CHECKING)
         arrived_at = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
         waits = checking and (place / WAITING_FILE).exists()
         return Upload(place.name, log.name, status.st_size, arrived_at, checking, read_report(place), waits)
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return None
 
 
@@ -226,17 +234,17 @@ def _not_stored(what: str, error: OSError) -> RefusedUploadError:
     return RefusedUploadError(f"{what} could not be stored ({error.strerror}); drop the file again.", 500)
 
 
-def _wait_for_check(child: subprocess.Popen[bytes], place: Path, timestamp_format: str | None) -> None:
+def _wait_for_check(child: subprocess.Popen[bytes], place: Path) -> None:
     """Wait for the process that checks an upload, and report in its place where it was ended by a limit."""
     status = child.wait()
-    log = next((each for each in place.glob("*") if is_complete_log(each.name)), None)
-    if status == 0 or log is None or (place / REPORT_FILE).exists():
+    if status == 0 or (place / REPORT_FILE).exists():
         return
     for scratch in place.glob("*/"):
         shutil.rmtree(scratch, ignore_errors=True)
-    problem = f"{log.name}: {why_it_ended(status, CheckLimits.of_size(log.stat().st_size))}"
     with suppress(OSError):  # it was discarded meanwhile, or the disk is full
-        write_report(place, FileReport(problem=problem, timestamp_format=timestamp_format))
+        log = find_upload(place)
+        problem = f"{log.name}: {why_it_ended(status, CheckLimits.of_size(log.stat().st_size))}"
+        write_report(place, FileReport(problem=problem))
 
 
 def _changed_at(place: Path) -> float:
@@ -272,18 +280,16 @@ def _write(path: Path, blocks: Iterable[bytes], size: int) -> None:
         raise RefusedUploadError("The upload was interrupted; nothing of it was stored. Drop the file again.")
 
 
-def _put(log: Path, inbox: Path, timestamp_format: str | None) -> str:
-    """Link `log` into the inbox without replacing a file there; the file with its options is written first."""
-    stem, ending = re.split(r"(?i)(?=\.csv(?:\.gz)?$)", log.name)
+def _put(log: Path, inbox: Path) -> str:
+    """Link `log` into the inbox without replacing a file there; the file with its options is put there first."""
+    stem, ending = split_ending(log.name)
     for number in range(1, 1000):
         target = inbox / (log.name if number == 1 else f"{stem}-{number}{ending}")
         if target.exists():
             continue
         options_file(target).unlink(missing_ok=True)
-        if timestamp_format:
-            options_file(target).write_text(
-                ReadingOptions(timestamp_format=timestamp_format).as_toml(), encoding="utf-8"
-            )
+        if options_file(log).exists():
+            shutil.copyfile(options_file(log), options_file(target))
         try:
             os.link(log, target)
         except FileExistsError:

@@ -50,7 +50,10 @@ DagsterPortOption = Annotated[int, typer.Option(min=1, max=65_535, metavar="PORT
 def run_command(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="LOG.csv", help="Logs, plain or gzipped; none: segment what is there."),
+        typer.Argument(
+            metavar="LOG",
+            help="Logs (CSV, TSV, JSON lines, Parquet; .gz, .zst, .zip or folders); none: segment what is there.",
+        ),
     ] = None,
     as_of: Annotated[
         date | None,
@@ -317,4 +320,5 @@ def _exit_status(status: ExitStatus, *errors: type[Exception]) -> Iterator[None]
     try:
         yield
     except errors as error:
-        raise CommandError(str(error), status, getattr(error, "file", None), getattr(error, "line", None)) from error
+        details = (getattr(error, name, None) for name in ("file", "line", "columns"))
+        raise CommandError(str(error), status, *details) from error

@@ -19,8 +19,16 @@ class CommandError(Exception):
         status: Exit status of the process.
         file: Name of the file that is wrong, if there is one.
         line: Physical line of `file` that is wrong, if there is one.
+        columns: The value of --columns with which `file` could be read, if a person must confirm it.
     """
 
-    def __init__(self, message: str, status: ExitStatus, file: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: ExitStatus,
+        file: str | None = None,
+        line: int | None = None,
+        columns: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status, self.file, self.line = status, file, line
+        self.status, self.file, self.line, self.columns = status, file, line, columns

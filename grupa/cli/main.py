@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = _known_failure(error)
         if context := getattr(error, "ctx", None):
             print(context.get_usage(), file=sys.stderr)
+        if failure and failure.columns:
+            failure = _with_command(failure, words)
         _report(
             failure or CommandError(f"stopped by an internal error: {error!r}", ExitStatus.FAILED), _wants_json(words)
         )
@@ -57,6 +60,16 @@ def _wants_json(words: Sequence[str]) -> bool:
     """Whether `run --json` was given; read from the plain words, since the options may be wrong."""
     options = words[: words.index("--")] if "--" in words else words
     return words[:1] == ["run"] and "--json" in options
+
+
+def _with_command(failure: CommandError, words: Sequence[str]) -> CommandError:
+    """The failure of a log whose columns must be confirmed, with the whole command that does so."""
+    options = list(words)
+    if "--columns" in options:
+        del options[options.index("--columns") : options.index("--columns") + 2]
+    options = [word for word in options if not word.startswith("--columns=")]
+    command = shlex.join(["grupa", *options[:1], "--columns", failure.columns or "", *options[1:]])
+    return CommandError(f"{failure}\nType: {command}", failure.status, failure.file, failure.line)
 
 
 def _known_failure(error: BaseException) -> CommandError | None:

@@ -42,11 +42,14 @@ class UnusableInputError(Exception):
     Attributes:
         file: Name of the file that is wrong, if there is one.
         line: Physical line of `file` that is wrong, if there is one.
+        columns: The value of --columns with which `file` could be read, if a person must confirm it.
     """
 
-    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self, message: str, file: str | None = None, line: int | None = None, columns: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.file, self.line = file, line
+        self.file, self.line, self.columns = file, line, columns
 
 
 class RunFailedError(Exception):
@@ -193,8 +196,8 @@ def _ingest(
     config = {"files": [str(file.absolute()) for file in files], **reading.as_values()}
     run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
     result = _execute(defs, instance, ingest_job.name, run_config=run_config)
-    counts: Any = result.asset_materializations_for_node("ingest")[0].metadata["files"].value
-    return counts, _warnings(result)
+    metadata: Any = result.asset_materializations_for_node("ingest")[0].metadata
+    return metadata["files"].value, [*metadata["notes"].value, *_warnings(result)]
 
 
 def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
@@ -207,8 +210,9 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
     for event in result.filter_events(lambda event: event.is_step_failure):
         details = event.step_failure_data.user_failure_data
         if details and "file" in details.metadata:
-            line = str(details.metadata["line"].value)
-            raise UnusableInputError(details.description or "", str(details.metadata["file"].value), int(line) or None)
+            values = {name: str(value.value) for name, value in details.metadata.items()}
+            line, columns = int(values["line"]) or None, values.get("columns")
+            raise UnusableInputError(details.description or "", values["file"], line, columns)
         run = f"run {result.run_id}; Dagster's UI shows the details"
         raise RunFailedError(f"{event.step_key} failed: {failure_reason(event)} ({run})")
     for event in result.filter_events(lambda event: event.is_job_failure):

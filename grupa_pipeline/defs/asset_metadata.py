@@ -33,6 +33,7 @@ def ingest_metadata(publication: Publication, table: str, result: IngestResult) 
         "dagster/table_name": table,
         "files": [{name: getattr(file, name) for name in _FILE_FIELDS} for file in result.files],
         "refused": dict(result.refused),
+        "notes": [note for file in result.files for note in file.notes],
         "waiting": dict(result.waiting),
     }
 

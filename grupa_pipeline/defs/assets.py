@@ -24,6 +24,7 @@ from grupa_pipeline.defs.asset_metadata import (
 from grupa_pipeline.defs.partitions import ANY_DAY, days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.defs.retries import retry_later, retry_unreachable_engine
+from grupa_pipeline.ingest.columns import ColumnQuestionError
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.reading_options import ReadingOptionError, ReadingOptions
 from grupa_pipeline.storage import inbox
@@ -45,7 +46,7 @@ class LogFiles(dg.Config):
     """Which logs to ingest.
 
     Attributes:
-        files: Paths of .csv or .csv.gz files; none means those in the inbox.
+        files: Paths of logs, or of archives or folders of logs; none means those in the inbox.
         columns: Columns of the fields, such as `user_id=distinct_id,timestamp=time,action=event`.
         timezone: IANA name of the zone of times without one.
         timestamp_format: strptime format of their timestamps, where those are not ISO 8601 or epochs.
@@ -135,6 +136,8 @@ def _ingest(config: LogFiles, warehouse: WarehouseResource, log_folders: tuple[P
         return inbox.IngestResult(inbox.ingest_logs(publication, paths, options, now), {})
     except UnusableFileError as error:
         where: dict[str, Any] = {"file": error.file, "line": error.line or 0}
+        if isinstance(error, ColumnQuestionError) and error.question.proposal:
+            where["columns"] = str(error.question.proposal)
         raise dg.Failure(str(error), metadata=where, allow_retries=False) from error
 
 

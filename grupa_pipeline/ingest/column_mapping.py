@@ -21,7 +21,7 @@ class EventField(StrEnum):
 
 REQUIRED_FIELDS = (EventField.USER_ID, EventField.TIMESTAMP, EventField.ACTION)
 _ALTERNATIVE = "|"
-"""Separates the columns of the user id: where the first is empty, the next one counts."""
+"""Separates columns of the user id or the action: where the first is empty, the next one counts."""
 
 
 class ColumnMappingError(ValueError):
@@ -35,7 +35,7 @@ class ColumnMapping:
     Attributes:
         user_ids: Columns of the user id; the first that is not empty in a record counts.
         timestamp: Column of the time.
-        action: Column of the action.
+        actions: Columns of the action, likewise.
         metadata: Column whose JSON object is the event's metadata; None for none.
         event_id: Column of the event's own id; None for none.
 
@@ -46,7 +46,7 @@ class ColumnMapping:
 
     user_ids: tuple[str, ...]
     timestamp: str
-    action: str
+    actions: tuple[str, ...]
     metadata: str | None = None
     event_id: str | None = None
 
@@ -82,22 +82,21 @@ class ColumnMapping:
             raise ColumnMappingError(f"{unknown[0]!r} is no field of an event; {_ADVICE}")
         if missing := [field for field in REQUIRED_FIELDS if not columns.get(field)]:
             raise ColumnMappingError(f"no column is given for {' and '.join(missing)}; {_ADVICE}")
-        user_ids = tuple(part.strip() for part in columns[EventField.USER_ID].split(_ALTERNATIVE) if part.strip())
         return cls(
-            user_ids or (columns[EventField.USER_ID],),
+            _alternatives(columns[EventField.USER_ID]),
             columns[EventField.TIMESTAMP],
-            columns[EventField.ACTION],
+            _alternatives(columns[EventField.ACTION]),
             columns.get(EventField.METADATA),
             columns.get(EventField.EVENT_ID),
         )
 
     @property
     def columns(self) -> dict[EventField, str]:
-        """The columns by field, in the order of the fields; those of the user id joined by `|`."""
+        """The columns by field, in the order of the fields; alternatives joined by `|`."""
         columns = {
             EventField.USER_ID: _ALTERNATIVE.join(self.user_ids),
             EventField.TIMESTAMP: self.timestamp,
-            EventField.ACTION: self.action,
+            EventField.ACTION: _ALTERNATIVE.join(self.actions),
             EventField.METADATA: self.metadata,
             EventField.EVENT_ID: self.event_id,
         }
@@ -107,6 +106,10 @@ class ColumnMapping:
         """The mapping as `parse` reads it."""
         pairs = (f"{field}={column}" for field, column in self.columns.items())
         return ",".join(f'"{pair.replace(chr(34), chr(34) * 2)}"' if set(pair) & {",", '"'} else pair for pair in pairs)
+
+
+def _alternatives(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(_ALTERNATIVE) if part.strip()) or (text,)
 
 
 _ADVICE = (

@@ -20,6 +20,7 @@ from grupa_pipeline.ingest.log_order import LogDirection, LogOrder
 from grupa_pipeline.ingest.timestamp_text import TRIMMED
 
 TEXTS = ("user_id", "action", "metadata")
+EVENT_ID = "event_id"
 CHUNK_BYTES = 64 << 20
 _EPOCH_DAY = date(1970, 1, 1)
 
@@ -38,10 +39,14 @@ class DayPartitioner:
     Args:
         path: The scratch file, deleted at the end of the `with` block.
         normalize_metadata: Maps distinct metadata texts to their JSON, in the same order; empty for no metadata.
+        has_ids: Whether the events have a column event_id, empty for none.
     """
 
-    def __init__(self, path: Path, normalize_metadata: Callable[[pa.Array], pa.Array]) -> None:
+    def __init__(
+        self, path: Path, normalize_metadata: Callable[[pa.Array], pa.Array], *, has_ids: bool = False
+    ) -> None:
         self._path, self._normalize_metadata = path, normalize_metadata
+        self._texts = (*TEXTS, EVENT_ID) if has_ids else TEXTS
         self._sink = pa.OSFile(str(path), "wb")
         self._thread = ThreadPoolExecutor(1)  # encodes a chunk while the next one is read
         self._encoding: Future[None] | None = None
@@ -61,7 +66,7 @@ class DayPartitioner:
         self._path.unlink()
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Add events: day, user_id, timestamp, action, metadata (text), without NULLs."""
+        """Add events: day, user_id, timestamp, action, metadata (text) and, where they have ids, event_id; without NULLs."""
         self._batches.append(batch)
         self._bytes += batch.nbytes
         if self._bytes >= CHUNK_BYTES:
@@ -87,7 +92,7 @@ class DayPartitioner:
         return sum(share.size for share in self._shares[day])
 
     def read(self, day: date) -> Iterator[pa.Table]:
-        """A day's events in the order of the log: user_id, timestamp, action, metadata; texts are dictionary-encoded."""
+        """A day's events in the order of the log, with the columns that were added; texts are dictionary-encoded."""
         with pa.OSFile(str(self._path), "rb") as source:
             for share in self._shares[day]:
                 source.seek(share.offset)
@@ -105,7 +110,7 @@ class DayPartitioner:
         order = np.argsort(_small(days - days.min()), kind="stable")
         days = days[order]
         timestamps = chunk["timestamp"].to_numpy()
-        encoded = {name: self._encoded(chunk, name) for name in TEXTS}
+        encoded = {name: self._encoded(chunk, name) for name in self._texts}
         self._order.add(encoded["user_id"][0], timestamps.astype(np.int64), *encoded["action"])
         timestamps = timestamps[order]
         encoded = {name: (codes[order], texts) for name, (codes, texts) in encoded.items()}
@@ -116,7 +121,7 @@ class DayPartitioner:
             offset, day = self._sink.tell(), _EPOCH_DAY + timedelta(days=int(days[start]))
             with pa.ipc.new_stream(self._sink, rows.schema) as writer:
                 writer.write_batch(rows)
-            self._shares.setdefault(day, []).append(_Share(offset, _decoded_size(rows)))
+            self._shares.setdefault(day, []).append(_Share(offset, self._decoded_size(rows)))
 
     def _encoded(self, chunk: pa.Table, name: str) -> tuple[np.ndarray, pa.Array]:
         chunks = chunk[name].dictionary_encode().chunks  # all share one dictionary
@@ -124,6 +129,11 @@ class DayPartitioner:
         # User ids and actions lose the blanks around them; distinct texts that become equal are joined when a day is sorted.
         texts = self._normalize_metadata(texts) if name == "metadata" else pc.utf8_trim(texts, TRIMMED)
         return np.concatenate([part.indices.to_numpy() for part in chunks]), texts
+
+    def _decoded_size(self, rows: pa.RecordBatch) -> int:
+        texts = (rows.column(name) for name in self._texts)
+        lengths = [pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum() for column in texts]
+        return int(rows.num_rows * 8 + sum(lengths))
 
 
 def _small(numbers: np.ndarray) -> np.ndarray:
@@ -140,9 +150,3 @@ def _compact(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
         marked[codes] = True
         used, places = np.flatnonzero(marked), (np.cumsum(marked, dtype=np.int32) - 1)[codes]
     return pa.DictionaryArray.from_arrays(places.astype(np.int32), texts.take(pa.array(used)))
-
-
-def _decoded_size(rows: pa.RecordBatch) -> int:
-    texts = (rows.column(name) for name in TEXTS)
-    lengths = [pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum() for column in texts]
-    return int(rows.num_rows * 8 + sum(lengths))

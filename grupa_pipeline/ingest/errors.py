@@ -23,6 +23,7 @@ class RejectionReason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     NUL_BYTE = "nul_byte"
     TOO_LONG_RECORD = "too_long_record"
+    BAD_JSON = "bad_json"
 
 
 REASONS: dict[RejectionReason, str] = {
@@ -43,6 +44,7 @@ REASONS: dict[RejectionReason, str] = {
     RejectionReason.BAD_ENCODING: "The record is not UTF-8.",
     RejectionReason.NUL_BYTE: "The record contains a NUL byte.",
     RejectionReason.TOO_LONG_RECORD: "The record is longer than 1 MiB.",
+    RejectionReason.BAD_JSON: "The line is no JSON object.",
 }
 """The sentence that explains each reason to users."""
 

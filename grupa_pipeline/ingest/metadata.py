@@ -4,6 +4,7 @@ SQL expressions, with Python functions where DuckDB's JSON reader is too lenient
 """
 
 import json
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +25,11 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def canonical_json(text: str | None) -> str | None:
-    """Canonical form: keys sorted, no spaces, escapes resolved, numbers as written; other text is unchanged."""
+    """Canonical form: keys sorted, no spaces, escapes resolved, numbers as written; other text is unchanged.
+
+    A text that is itself an object or a list counts as that, and the members of an object under `properties` as the object's
+    own: earlier releases stored both as text.
+    """
     return None if text is None else _parsed(text) or text
 
 
@@ -70,12 +75,18 @@ def merged_metadata_sql(layout: HeaderLayout, own: str, own_keys: str) -> str:
     """
     members = [
         f"CASE WHEN c{column} <> '' AND NOT list_contains({own_keys}, {quoted(key)}) "
-        f"THEN {quoted(json.dumps(key, ensure_ascii=False) + ':')} || CAST(to_json(c{column}) AS VARCHAR) END"
+        f"THEN {quoted(json.dumps(key, ensure_ascii=False) + ':')} || {_value_sql(f'c{column}')} END"
         for column, key in layout.extras.items()
     ]
     inner = f"CASE WHEN {own}[1] = '{{' THEN nullif(trim({own}[2:-2], ' \t\r\n'), '') ELSE '\"metadata\":' || {own} END"
     merged = f"concat_ws(',', {inner}, {', '.join(members)})"
     return f"CASE WHEN {own} IS NULL AND {merged} = '' THEN '' ELSE '{{' || {merged} || '}}' END"
+
+
+def _value_sql(text: str) -> str:
+    """SQL for an extra column's value: an object or a list is JSON, any other value text."""
+    nested = f"{text}[1] IN ('{{', '[') AND json_valid({text}) AND is_json({text})"
+    return f"CASE WHEN {nested} THEN {text} ELSE CAST(to_json({text}) AS VARCHAR) END"
 
 
 def _is_json(texts: pa.Array) -> pa.Array:
@@ -89,10 +100,34 @@ def _canonical_json(texts: pa.Array) -> pa.Array:
 def _parsed(text: str) -> str | None:
     """The canonical text; None when `text` is not JSON by RFC 8259 or is nested too deeply to parse."""
     try:
-        value = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return json.dumps(_unfolded(_loads(text)), sort_keys=True, separators=(",", ":"))
     except (ValueError, RecursionError):
         return None
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+
+
+def _unfolded(value: Any) -> Any:
+    """`value` with its members that are texts of objects or lists as these, and those of `properties` as its own."""
+    if not isinstance(value, dict):
+        return value
+    members = {name: _nested(member) for name, member in value.items()}
+    properties = members.get("properties")
+    if isinstance(properties, dict):
+        del members["properties"]
+        members = properties | members
+    return members
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return _loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _number(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Two readers return the same result: DuckDB's, which is parallel, and the strict one (`records.py`), which knows the line and
 the text of each record. Where every record is one line, the strict reader reads only rejected lines: first those with invalid
-values, in a second attempt also those that DuckDB cannot read. The same SQL (`row_validation.py`) validates both.
+values, in a second attempt also those that DuckDB cannot read. JSON lines and Parquet have a reader each. The same SQL
+(`row_validation.py`) validates all.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,11 @@ import pyarrow as pa
 
 from grupa_pipeline.ingest.errors import RejectionReason
 from grupa_pipeline.ingest.event_files import BATCH_ROWS
+from grupa_pipeline.ingest.json_records import read_json_records
+from grupa_pipeline.ingest.parquet_records import damaged, parquet_records_sql
 from grupa_pipeline.ingest.records import pick_lines, read_records, schema
 from grupa_pipeline.ingest.row_validation import RowValidator
-from grupa_pipeline.ingest.source import MAX_RECORD, Scan, text_blocks
+from grupa_pipeline.ingest.source import MAX_RECORD, FileFormat, Scan, text_blocks
 from grupa_pipeline.sql import exactly, quoted
 
 REJECTED = pa.schema(
@@ -30,6 +33,7 @@ _UNREADABLE = ("Invalid Input Error", "Not implemented Error", "IO Error")
 MAX_UNREAD = 100_000
 """Number of unreadable records that DuckDB's reader may skip."""
 _EVENT = ["day", "user_id", "timestamp", "action", "metadata"]
+_EVENT_ID = "event_id"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class ReaderMismatchError(Exception):
 def read_fast(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
     """Read a file that DuckDB can read completely; pass valid records to `add`.
 
-    The batches have the columns day, user_id, timestamp, action, metadata.
+    The batches have the columns day, user_id, timestamp, action, metadata, and event_id where the log has ids.
 
     Raises:
         ReaderMismatchError: Another reader is needed.
@@ -81,18 +85,55 @@ def read_skipping_bad_rows(con: duckdb.DuckDBPyConnection, scanned: Scan, valida
 
 def read_strict(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
     """Like `read_fast`, but with the strict reader."""
-    batches = read_records(text_blocks(scanned.path), validator.layout, scanned.newline)
+    return _read_all(
+        scanned,
+        _validated(con, validator, read_records(text_blocks(scanned.path), validator.layout, scanned.newline)),
+        validator,
+        add,
+    )
+
+
+def read_json_lines(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
+    """Like `read_fast`, for JSON lines."""
+    records = read_json_records(text_blocks(scanned.path), validator.layout, scanned.newline)
+    return _read_all(scanned, _validated(con, validator, records), validator, add)
+
+
+def read_parquet(con: duckdb.DuckDBPyConnection, scanned: Scan, validator: RowValidator, add: Add) -> Reading:
+    """Like `read_fast`, for Parquet.
+
+    Raises:
+        UnusableFileError: The file is damaged.
+    """
+    try:
+        batches = _validated_relation(con, validator, parquet_records_sql(con, scanned))
+        return _read_all(scanned, batches, validator, add)
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
+        raise damaged(scanned, error) from error
+
+
+READERS: dict[FileFormat, tuple[Reader, ...]] = {
+    FileFormat.DELIMITED: (read_fast, read_skipping_bad_rows, read_strict),
+    FileFormat.JSON_LINES: (read_json_lines,),
+    FileFormat.PARQUET: (read_parquet,),
+}
+"""The readers of each format in the order to try; the last one reads any file."""
+
+
+def _columns(validator: RowValidator) -> list[str]:
+    """The columns of the batches."""
+    return _EVENT if validator.layout.event_id is None else [*_EVENT, _EVENT_ID]
+
+
+def _read_all(scanned: Scan, batches: Iterator[pa.RecordBatch], validator: RowValidator, add: Add) -> Reading:
+    """Read validated batches with the line and the text of each record."""
     rows, rejected = 0, []
-    for batch in _validated(con, validator, batches):
+    for batch in batches:
         reasons = batch.column("reason")
         rows += batch.num_rows
         rejected.append(_rejected_records(batch.filter(reasons.is_valid())))
-        add(batch.filter(reasons.is_null()).select(_EVENT))
+        add(batch.filter(reasons.is_null()).select(_columns(validator)))
     return Reading(rows, _rejected_table(scanned, rejected))
-
-
-READERS: tuple[Reader, ...] = (read_fast, read_skipping_bad_rows, read_strict)
-"""In the order to try; the last one reads any file."""
 
 
 def _read(
@@ -103,12 +144,13 @@ def _read(
         raise ReaderMismatchError
     validated = validator.sql(f"(SELECT *, NULL AS problem FROM {_csv_sql(scanned, validator, option)})")
     rows, rejected = 0, [np.empty(0, dtype=np.int64)]
+    columns = _columns(validator)
     try:
-        for batch in con.sql(f"SELECT {', '.join(_EVENT)}, reason FROM ({validated})").to_arrow_reader(BATCH_ROWS):
+        for batch in con.sql(f"SELECT {', '.join(columns)}, reason FROM ({validated})").to_arrow_reader(BATCH_ROWS):
             valid = batch.column("reason").is_null()
             rejected.append(rows + np.flatnonzero(~valid.to_numpy(zero_copy_only=False)))
             rows += batch.num_rows
-            events = batch.select(_EVENT)
+            events = batch.select(columns)
             add(events.filter(valid) if len(rejected[-1]) else events)
     except (duckdb.InvalidInputException, duckdb.NotSupportedError, duckdb.IOException) as error:
         raise ReaderMismatchError from error
@@ -127,7 +169,7 @@ def _csv_sql(scanned: Scan, validator: RowValidator, option: str) -> str:
         f"delim = {quoted(validator.layout.delimiter)}, quote = '\"', escape = {quoted(validator.layout.escape)}, "
         f"comment = '', strict_mode = true, null_padding = false, "
         f"force_not_null = {list(columns)}, max_line_size = {MAX_RECORD // 2}, "
-        f"compression = {quoted('gzip' if scanned.gzip else 'none')}, "
+        f"compression = {quoted(scanned.compression)}, "
         f"{option})"
     )
 
@@ -137,12 +179,19 @@ def _validated(
 ) -> Iterator[pa.RecordBatch]:
     con.register("strict_records", pa.RecordBatchReader.from_batches(schema(validator.layout), batches))
     try:
-        yield from con.sql(
-            f"SELECT {', '.join(_EVENT)}, problem, line_number, reason, "
-            f"CASE WHEN reason IS NOT NULL THEN left(raw, {RAW_BYTES}) END AS raw FROM ({validator.sql('strict_records')})"
-        ).to_arrow_reader(BATCH_ROWS)
+        yield from _validated_relation(con, validator, "strict_records")
     finally:
         con.unregister("strict_records")
+
+
+def _validated_relation(
+    con: duckdb.DuckDBPyConnection, validator: RowValidator, records: str
+) -> Iterator[pa.RecordBatch]:
+    """Validated batches of the relation `records` (SQL), which has the columns of `records.schema`."""
+    yield from con.sql(
+        f"SELECT {', '.join(_columns(validator))}, problem, line_number, reason, "
+        f"CASE WHEN reason IS NOT NULL THEN left(raw, {RAW_BYTES}) END AS raw FROM ({validator.sql(records)})"
+    ).to_arrow_reader(BATCH_ROWS)
 
 
 def _rejected_lines(

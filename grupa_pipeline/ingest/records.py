@@ -49,7 +49,7 @@ def read_records(blocks: Iterable[bytes], layout: HeaderLayout, newline: bytes) 
     Yields:
         Batches of `schema(layout)`. `problem` is a `RejectionReason`, or NULL when the fields could be read.
     """
-    lines = _split_lines(blocks, newline)
+    lines = split_lines(blocks, newline)
     for _ in range(layout.header_line):
         next(lines, b"")
     number = layout.header_line + 1
@@ -65,8 +65,8 @@ def read_records(blocks: Iterable[bytes], layout: HeaderLayout, newline: bytes) 
         pending = pending[used:]
 
 
-def _split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
-    """Lines with their terminators; longer ones are cut just above MAX_RECORD to bound memory."""
+def split_lines(blocks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
+    """The lines of a text with their terminators; longer ones are cut just above MAX_RECORD to bound memory."""
     carry = b""
     for block in blocks:
         lines = (carry + block).split(newline)

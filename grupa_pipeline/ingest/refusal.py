@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from grupa_pipeline.ingest.errors import REASONS, RejectionReason, TimestampProblem, UnusableFileError
 from grupa_pipeline.ingest.header import HeaderLayout
+from grupa_pipeline.ingest.json_records import read_json_records
+from grupa_pipeline.ingest.parquet_records import parquet_field
 from grupa_pipeline.ingest.reading_options import ReadingOptions
 from grupa_pipeline.ingest.records import read_records
 from grupa_pipeline.ingest.timestamp_inference import misfit_problem, unread_problem
@@ -57,7 +59,7 @@ def refusal(
     """
     if not rows:
         empty = "it holds a header but no record; export it again."
-        return UnusableFileError(name, empty, layout.header_line)
+        return UnusableFileError(name, empty, layout.header_line or None)
     if not len(rejected):
         return None
     most_common = max(rejected["reason"].value_counts().to_pylist(), key=lambda row: row["counts"])
@@ -101,6 +103,9 @@ def _timestamp_problem(
 def _timestamps_of(rejected: pa.Table, layout: HeaderLayout) -> list[str]:
     """The timestamps in the texts of rejected records, as far as those can be split; at most `_TEXTS`."""
     rejected = rejected.take(np.arange(0, len(rejected), max(1, len(rejected) // _TEXTS)))
-    records = [f"{raw}\n".encode() for raw in rejected["raw"].to_pylist()]
-    batches = read_records(records, replace(layout, header_line=0), b"\n")
+    texts = rejected["raw"].to_pylist()
+    if not layout.delimiter and not layout.is_json:
+        return [text for raw in texts if (text := parquet_field(raw, layout.timestamp))]
+    read = read_json_records if layout.is_json else read_records
+    batches = read([f"{raw}\n".encode() for raw in texts], replace(layout, header_line=0), b"\n")
     return [text for batch in batches for text in batch.column(f"c{layout.timestamp}").to_pylist() if text]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from grupa_pipeline.ingest import metadata
-from grupa_pipeline.ingest.header import HeaderLayout
+from grupa_pipeline.ingest.header import HeaderLayout, first_filled_sql
 from grupa_pipeline.ingest.timestamp_text import BLANKS, INVISIBLE
 from grupa_pipeline.ingest.timestamps import Style
 
@@ -29,19 +29,22 @@ class RowValidator:
         Adds user_id, timestamp, action, metadata, day, and `reason`, which is NULL when the record is valid. The first
         branch of `reason` is a fast path: a text that starts with a visible ASCII character is not blank. `metadata` is
         empty for none; without extra columns it is the column's unchanged text, which `metadata.normalized_texts`
-        normalizes once per distinct text.
+        normalizes once per distinct text. Where the log has event ids, `event_id` is added too, empty for none.
         """
         layout = self.layout
-        user, text, action = (f"c{column}" for column in (layout.user_id, layout.timestamp, layout.action))
+        user, action = first_filled_sql(layout.user_ids), first_filled_sql(layout.actions)
+        text = f"c{layout.timestamp}"
         if layout.extras:
             own = f"{metadata.own_metadata_sql(layout)} AS own, {metadata.own_keys_sql('own')} AS own_keys"
             others = metadata.merged_metadata_sql(layout, "own", "own_keys")
         else:
             own, others = "NULL AS own", "''" if layout.metadata is None else f"c{layout.metadata}"
         parsed = f"SELECT *, {own} FROM {self.style.read_sql(records, text)}"
+        event_id = "" if layout.event_id is None else f" trim(c{layout.event_id}) AS event_id,"
         latest = f"TIMESTAMP '{self.now + FUTURE:%Y-%m-%d %H:%M:%S.%f}'"
         return f"""
-            SELECT *, {user} AS user_id, ts AS timestamp, {action} AS action, CAST(ts AS DATE) AS day, {others} AS metadata,
+            SELECT *, {user} AS user_id, ts AS timestamp, {action} AS action, CAST(ts AS DATE) AS day,
+                {others} AS metadata,{event_id}
                 CASE
                     WHEN problem IS NULL AND {user} BETWEEN '!' AND '~' AND {action} BETWEEN '!' AND '~' AND ts <= {latest}
                         THEN NULL

@@ -1,20 +1,26 @@
-"""Reads a log file as a stream of UTF-8 blocks with bounded memory; decompresses gzip and transcodes UTF-16.
+"""Reads a log file as a stream of UTF-8 blocks with bounded memory; decompresses gzip and zstd, and transcodes UTF-16.
 
-Works on bytes and lines. `header.py` parses the header, `records.py` the records.
+Works on bytes and lines; a file's format is told by its content, never by its name. `header.py` and `json_records.py` find
+the columns, `records.py` the records of a delimited file.
 """
 
 import codecs
 import hashlib
+import io
+import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from grupa_pipeline.ingest.errors import UnusableFileError
 
-GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+ZIP = b"PK\x03\x04"
 BLOCK = 1 << 20
 """Bytes read, or decompressed, at a time."""
 MAX_RECORD = 1 << 20
@@ -24,44 +30,85 @@ _LINE_FEED = 10
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 250  # real logs compress 10 to 60 times; gzip can reach 1,032
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _FOREIGN = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
-    b"PAR1": "a Parquet file",
+    ZIP: "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"%PDF": "a PDF",
-    b"\x28\xb5\x2f\xfd": "zstd-compressed",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
 }
+
+
+_EXPORT = "export or unpack it to CSV, TSV, JSON lines or Parquet."
+_PARSED_LINES = 20
+"""Lines at the start of a file of which one must be a JSON object, for the file to be JSON lines."""
+
+
+class Compression(StrEnum):
+    """How a file's bytes are compressed; the values are DuckDB's."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+_MAGIC = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTD}
+
+
+class FileFormat(StrEnum):
+    """How a file holds its records."""
+
+    DELIMITED = "delimited"
+    """A line a record, with a header and commas, semicolons, tabs or bars."""
+    JSON_LINES = "json_lines"
+    PARQUET = "parquet"
 
 
 @dataclass(frozen=True)
 class Scan:
     """Properties of a file from one pass over its bytes.
 
-    `head` is the start of the text (at most one block, UTF-8, without a byte order mark). `plain` is true when any CSV
-    reader parses the same records: valid UTF-8, no NUL, no lone carriage return, no overlong line. `lines`
-    is the number of physical lines if `plain`.
+    `name` is what people call it: its file name, or `archive/member`. `head` is the start of the text (at most one block,
+    UTF-8, without a byte order mark). `plain` is true when any CSV reader parses the same records: valid UTF-8, no NUL, no
+    lone carriage return, no overlong line. `lines` is the number of physical lines if `plain`.
     """
 
     path: Path
+    name: str
     sha256: str
-    gzip: bool
+    format: FileFormat
+    compression: Compression
     head: bytes
     newline: bytes
     plain: bool
     lines: int
 
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.name
 
-
-def scan(path: Path) -> Scan:
+def scan(path: Path, name: str | None = None, scratch: Path | None = None) -> Scan:
     """Read the file once to hash and inspect it.
 
+    Args:
+        path: The file.
+        name: What people call it; default: its file name.
+        scratch: A folder for the unpacked bytes of a compressed Parquet file; without it such a file is refused.
+
     Raises:
-        UnusableFileError: The file is missing, a folder or device, unreadable, empty, binary, a corrupt gzip or a gzip bomb.
+        UnusableFileError: The file is missing, a folder or device, unreadable, empty, binary, damaged, or unpacks too far.
     """
+    try:
+        scanned = _scan(path)
+    except UnusableFileError as error:
+        raise UnusableFileError(name or path.name, str(error).removeprefix(f"{error.file}: "), error.line) from error
+    if scanned.format is FileFormat.PARQUET and scanned.compression is not Compression.NONE:
+        if scratch is None:
+            raise UnusableFileError(name or path.name, "it is a compressed Parquet file; unpack it first.")
+        with (scratch / "unpacked.parquet").open("wb") as file:
+            for block in _decompressed(path, lambda raw: None):
+                file.write(block)
+        scanned = replace(scanned, path=scratch / "unpacked.parquet", compression=Compression.NONE)
+    return replace(scanned, name=name or path.name)
+
+
+def _scan(path: Path) -> Scan:
     _require_file(path)
     digest = hashlib.sha256()
     head, text = b"", _Text()
@@ -69,12 +116,43 @@ def scan(path: Path) -> Scan:
         if len(head) < BLOCK:
             head += block[: BLOCK - len(head)]
         text.add(block)
-    _require_text(path, head)
     with path.open("rb") as file:
-        start = file.read(2)
-    plain = text.plain() and start not in _UTF16
+        start = file.read(4)
+    compression = _compression(start)
+    if head.startswith(PARQUET):
+        sha256 = digest.hexdigest()
+        return Scan(path, path.name, sha256, FileFormat.PARQUET, compression, b"", b"\n", plain=False, lines=0)
+    _require_text(path, head)
+    plain = text.plain() and start[:2] not in _UTF16
     newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-    return Scan(path, digest.hexdigest(), start == GZIP, head, newline, plain, text.lines)
+    file_format = _text_format(path, head, newline)
+    return Scan(path, path.name, digest.hexdigest(), file_format, compression, head, newline, plain, text.lines)
+
+
+def _compression(start: bytes) -> Compression:
+    return next((compression for magic, compression in _MAGIC.items() if start.startswith(magic)), Compression.NONE)
+
+
+def _text_format(path: Path, head: bytes, newline: bytes) -> FileFormat:
+    """JSON lines where a line among the first is a JSON object, else delimited."""
+    start = head.lstrip()
+    if start.startswith(b"{"):
+        lines = [line for line in start.split(newline, _PARSED_LINES + 1)[:_PARSED_LINES] if line.strip()]
+        if any(map(_is_object, lines)):
+            return FileFormat.JSON_LINES
+        problem = f"it is JSON with line breaks inside its objects; write one object a line: jq -c . {path.name}"
+        raise UnusableFileError(path.name, problem, line=1)
+    if start.startswith(b"[") and start[1:].lstrip()[:1] in (b"{", b"]"):
+        problem = f"it is one JSON list; write one object a line: jq -c '.[]' {path.name}"
+        raise UnusableFileError(path.name, problem, line=1)
+    return FileFormat.DELIMITED
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
@@ -98,8 +176,12 @@ def _decompressed(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes
             return raw
 
         raw = read()
-        if raw.startswith(GZIP):
+        compression = _compression(raw)
+        if compression is Compression.GZIP:
             yield from _gunzip(path, raw, read)
+            return
+        if compression is Compression.ZSTD:
+            yield from _unzstd(path, raw, read)
             return
         while raw:
             yield raw
@@ -137,6 +219,38 @@ def _gunzip(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes
         yield block
 
 
+class _Tape(io.RawIOBase):
+    """A file of the bytes that `read` returns, after `first`; `size` counts them."""
+
+    def __init__(self, first: bytes, read: Callable[[], bytes]) -> None:
+        self._pending, self._read_more, self.size = first, read, len(first)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._pending:
+            self._pending = self._read_more()
+            self.size += len(self._pending)
+        taken, self._pending = self._pending[:size], self._pending[size:]
+        return taken
+
+
+def _unzstd(path: Path, raw: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
+    tape, unpacked = _Tape(raw, read), 0
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(tape, mode="r"), "zstd") as stream:
+            while block := stream.read(BLOCK):
+                unpacked += len(block)
+                _refuse_bomb(path, tape.size, unpacked)
+                yield block
+    except OSError as error:
+        problem = "its zstd data is damaged or ends too early; export or copy it again."
+        raise UnusableFileError(path.name, problem) from error
+    while read():  # what follows belongs to the file's hash
+        pass
+
+
 def _refuse_bomb(path: Path, compressed: int, unpacked: int) -> None:
     if unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * compressed:
         problem = (
@@ -158,7 +272,7 @@ def _require_file(path: Path) -> None:
         if not path.exists():
             raise UnusableFileError(path.name, f"there is no such file in {path.parent}; check the path.")
         if not path.is_file():
-            raise UnusableFileError(path.name, "it is no file but a folder or device; name a .csv or .csv.gz file.")
+            raise UnusableFileError(path.name, "it is no file but a device; name a log.")
         with path.open("rb") as file:
             start = file.read(6)
     except OSError as error:
@@ -168,7 +282,7 @@ def _require_file(path: Path) -> None:
         raise UnusableFileError(path.name, "the file is empty; export it again.")
     for magic, kind in _FOREIGN.items():
         if start.startswith(magic):
-            raise UnusableFileError(path.name, f"it is {kind}, not a CSV; export or unpack it to .csv or .csv.gz.")
+            raise UnusableFileError(path.name, f"it is {kind}, no log; {_EXPORT}")
 
 
 def _require_text(path: Path, head: bytes) -> None:

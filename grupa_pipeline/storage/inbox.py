@@ -7,6 +7,7 @@ moves with it. Whether a file is complete is decided in `inbox_arrivals.py`; rea
 """
 
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -15,8 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from grupa_pipeline.ingest.columns import ColumnQuestionError
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
+from grupa_pipeline.ingest.log_files import LOG_ENDINGS_WORDS, has_log_ending
 from grupa_pipeline.ingest.reading_options import (
     DEFAULT_OPTIONS,
     ReadingOptions,
@@ -38,8 +41,6 @@ from grupa_pipeline.storage.inbox_arrivals import (
 from grupa_pipeline.storage.parquet_files import file_key
 from grupa_pipeline.storage.publication import Publication
 
-LOG_ENDINGS = (".csv", ".csv.gz")
-"""Endings of the names of logs."""
 _TEMPORARY_ENDINGS = (".part", ".partial", ".filepart", ".crdownload", ".tmp", "~")
 """Endings that programs give to files which they are still writing."""
 _HOMES = ("done", "refused")
@@ -116,7 +117,7 @@ def interrupted_copies(inbox: Path) -> list[Path]:
 
 def is_complete_log(name: str) -> bool:
     """Whether a file of this name in the inbox is a log, and one that is not still being written."""
-    return name.lower().endswith(LOG_ENDINGS) and not name.startswith(".")
+    return has_log_ending(name) and not name.startswith(".")
 
 
 def _log_of_options(path: Path) -> Path:
@@ -125,7 +126,7 @@ def _log_of_options(path: Path) -> Path:
 
 def _why_no_log(path: Path) -> str | None:
     """Why something in the inbox is no log, a sentence; None when it may be one."""
-    readable = f"Grupa reads files whose names end in {' or '.join(LOG_ENDINGS)}"
+    readable = f"Grupa reads files whose names end in {LOG_ENDINGS_WORDS}"
     if path.name.lower().endswith(_TEMPORARY_ENDINGS):
         return (
             f"{path.name}: its name is that of a file still being written, and nobody has written it for a day; if it is "
@@ -151,7 +152,7 @@ def ingest_logs(
 
     Args:
         publication: The warehouse.
-        files: Paths of .csv or .csv.gz files.
+        files: Paths of logs, or of archives or folders of logs.
         options: How they are read; None: as they and the files of options beside them say.
         now: The present, naive UTC; later events are rejected.
 
@@ -173,6 +174,8 @@ def ingest_logs(
                 Path(scratch),
                 known=lambda day: publication.event_files(day, day + timedelta(days=1), without=damaged),
                 known_sha256=known_sha256,
+                all_known=lambda: publication.event_files(without=damaged),
+                remembered=publication.column_mappings(),
                 now=now,
                 options=options or DEFAULT_OPTIONS,
             )
@@ -182,19 +185,20 @@ def ingest_logs(
         damaged += publication.damaged_events(again)
         if damaged:  # the logs of damaged files bring their events back
             ingested = ingest(known - again)
-        for path, file in zip(files, ingested, strict=True):
-            _require_unchanged(path, before[path], file.file_sha256)
+        hashes = {file.file_name: file.file_sha256 for file in ingested}
+        for path in files:
+            _require_unchanged(path, before[path], hashes.get(path.name))
         publication.publish_events(ingested, instead_of=damaged)
     return ingested
 
 
-def _require_unchanged(path: Path, before: FileState | None, file_sha256: str) -> None:
-    """Check that a file was not written while it was read.
+def _require_unchanged(path: Path, before: FileState | None, file_sha256: str | None) -> None:
+    """Check that a file was not written while it was read; the hash of an archive or folder is not known.
 
     Raises:
         ChangingFileError: It was, so that its hash may not be that of the rows.
     """
-    if file_state(path) != before or file_key(path) != file_sha256:
+    if file_state(path) != before or (file_sha256 is not None and file_key(path) != file_sha256):
         raise ChangingFileError(
             path.name, "it was written while it was read, so nothing of it was stored; ingest it when it is complete."
         )
@@ -218,16 +222,25 @@ def ingest_inbox(publication: Publication, inbox: Path, options: ReadingOptions 
             result.waiting[path.name] = "it was written while it was read, and is read again when it is complete"
             continue
         except UnusableFileError as error:
-            _quarantine(path, inbox, str(error), result)
+            _quarantine(path, inbox, str(error), result, _proposed_columns(error))
         else:
             result.files.extend(ingested)
             _move(path, inbox / "done", before)
     return result
 
 
-def _quarantine(path: Path, inbox: Path, problem: str, result: IngestResult) -> None:
-    result.refused[path.name] = problem
+def _proposed_columns(error: UnusableFileError) -> str | None:
+    proposal = error.question.proposal if isinstance(error, ColumnQuestionError) else None
+    return None if proposal is None else str(proposal)
+
+
+def _quarantine(path: Path, inbox: Path, problem: str, result: IngestResult, columns: str | None = None) -> None:
     quarantined = _move(path, inbox / "refused", None) or path
+    if columns is not None:
+        words = ["grupa", "run", str(quarantined.absolute()), "--columns", columns]
+        words += ["--warehouse", str(inbox.absolute().parent)]
+        problem = f"{problem} - type: {shlex.join(words)}"
+    result.refused[path.name] = problem
     quarantined.with_name(quarantined.name + NOTE_ENDING).write_text(f"{problem}\n", encoding="utf-8")
 
 

@@ -14,6 +14,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from grupa_pipeline.ingest.column_mapping import ColumnMapping
+from grupa_pipeline.ingest.columns import column_set
 from grupa_pipeline.ingest.ingest import IngestedFile
 from grupa_pipeline.storage import parquet_files, schema, staging, warehouse
 from grupa_pipeline.storage.feature_catalog_migration import with_families
@@ -30,6 +32,7 @@ from grupa_pipeline.storage.file_integrity import (
 )
 from grupa_pipeline.storage.staging import TableState, empty_rows
 from grupa_pipeline.tables import (
+    COLUMN_MAPPINGS,
     EVENT_CATALOG,
     EVENTS,
     FEATURE_CATALOG,
@@ -121,6 +124,17 @@ class Publication:
             [first, end],
         ).to_pylist()
         return hashlib.sha256(repr([(str(row["day"]), row["content_key"]) for row in rows]).encode()).hexdigest()
+
+    def column_mappings(self) -> dict[frozenset[str], ColumnMapping]:
+        """The mappings that people gave, by the set of a log's columns."""
+        if not self._has_table(COLUMN_MAPPINGS):  # an earlier release published this version
+            return {}
+        rows = self.query(f"SELECT columns, mapping FROM {COLUMN_MAPPINGS.name}").to_pylist()
+        return {frozenset(row["columns"]): ColumnMapping.parse(row["mapping"]) for row in rows}
+
+    def _has_table(self, table: Table) -> bool:
+        tables = self.query("SELECT table_name FROM duckdb_tables() WHERE table_name = ?", [table.name])
+        return bool(tables.num_rows)
 
     def last_day(self) -> date | None:
         """The last day that holds an accepted event."""
@@ -243,6 +257,8 @@ class Publication:
                 con.execute(f"INSERT INTO {INGESTED_FILES.name} VALUES ({', '.join('?' * len(row))})", row)
                 if file.rejected.num_rows:
                     _insert(con, REJECTED_ROWS, file.rejected)
+                if file.given_mapping is not None:
+                    _remember_mapping(con, file, now)
             for day, (path, sha256), log in stored:
                 state = TableState(sha256, {LOG: log}, pq.read_metadata(path).num_rows, path, sha256)
                 self.record_state(con, EVENTS, day, state)
@@ -322,6 +338,13 @@ class Publication:
                 state.bytes_sha256,
             ],
         )
+
+
+def _remember_mapping(con: duckdb.DuckDBPyConnection, file: IngestedFile, now: datetime) -> None:
+    columns = sorted(column_set(file.columns))
+    con.execute(f"DELETE FROM {COLUMN_MAPPINGS.name} WHERE columns = ?", [columns])
+    row = [columns, str(file.given_mapping), file.file_sha256, now]
+    con.execute(f"INSERT INTO {COLUMN_MAPPINGS.name} VALUES (?, ?, ?, ?)", row)
 
 
 def _has_file(table: Table) -> bool:

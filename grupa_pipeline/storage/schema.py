@@ -19,6 +19,7 @@ from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
 from grupa_pipeline.tables import (
     CLUSTERS,
+    COLUMN_MAPPINGS,
     EVENT_CATALOG,
     EVENTS,
     FEATURE_CATALOG,
@@ -183,6 +184,14 @@ def _to_version_5(con: duckdb.DuckDBPyConnection) -> None:
     _create_table(con, EVENT_CATALOG)
 
 
-CURRENT = SchemaVersion("grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5))
+def _to_version_6(con: duckdb.DuckDBPyConnection) -> None:
+    """Events have ids, and the columns of logs that people named are remembered."""
+    rebuild(con, EVENTS)
+    _create_table(con, COLUMN_MAPPINGS)
+
+
+CURRENT = SchemaVersion(
+    "grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6)
+)
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

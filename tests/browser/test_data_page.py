@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from grupa_pipeline.ingest.reading_options import options_beside
 from tests.browser.conftest import Server
 from tests.dash_app.synthetic import write_warehouse
 
@@ -69,7 +70,7 @@ def test_a_log_that_can_be_read_two_ways_asks_which(page: Page, served: Server) 
     expect(card).to_contain_text("Events from 9 Aug 2020")
     card.get_by_role("button", name="Ingest").click()
     expect(card).to_have_count(0)
-    assert (served.warehouse / "inbox" / ".dates.csv.timestamp-format").read_text() == "%d/%m/%y, %H:%M"
+    assert options_beside(served.warehouse / "inbox" / "dates.csv").timestamp_format == "%d/%m/%y, %H:%M"
 
 
 def test_what_cannot_be_used_says_why_and_can_be_thrown_away(page: Page, served: Server) -> None:
@@ -122,3 +123,39 @@ def test_nothing_stands_out_of_the_screen(page: Page, served: Server, width: int
     for summary in page.locator(".upload summary").all():
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+POSTHOG = (
+    'uuid,event,timestamp,distinct_id,properties\n018f,$pageview,2024-05-22 17:09:29.22+00:00,u1,"{""a"":1}"\n'
+    '0190,sign up,2024-05-22 17:10:29.22+00:00,u1,"{""a"":1}"\n'
+)
+UNKNOWN = (
+    "visitor,client_id,occurred,event_name,page\nv1,c1,2025-03-01 10:00:00,open,/\nv2,c2,2025-03-01 10:01:00,pay,/x\n"
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_export_of_a_known_tool_is_ready_without_a_click(page: Page, served: Server, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    open_data(page, served)
+    card = drop(page, f"posthog-{scheme}.csv", POSTHOG)
+    expect(card).to_contain_text("has the columns of PostHog")
+    expect(card).to_contain_text("2rows will be accepted")
+    card.get_by_role("button", name="Ingest").click()
+    expect(card).to_have_count(0)
+
+
+def test_columns_that_are_not_known_are_confirmed_without_typing(page: Page, served: Server) -> None:
+    open_data(page, served)
+    card = drop(page, "unknown.csv", UNKNOWN)
+    expect(card).to_contain_text("Which columns say who did what, and when?")
+    expect(card).to_contain_text("who could be client_id or visitor")
+    expect(card.get_by_role("region", name="First rows")).to_contain_text("2025-03-01 10:00:00")
+    card.get_by_role("textbox", name="Who").click()
+    page.get_by_role("option", name="visitor", exact=True).click()
+    card.get_by_role("button", name="Check with these columns").click()
+    expect(card).to_contain_text("Events from 1 Mar 2025")
+    card.get_by_role("button", name="Ingest").click()
+    expect(card).to_have_count(0)
+    said = options_beside(served.warehouse / "inbox" / "unknown.csv").columns
+    assert str(said) == "user_id=visitor,timestamp=occurred,action=event_name"

@@ -9,6 +9,7 @@ from dash_app.data.database import Database
 from dash_app.data.uploads import UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
+from grupa_pipeline.ingest.column_mapping import ColumnMapping
 from grupa_pipeline.storage import warehouse
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.trees import ids, of_class
@@ -34,9 +35,10 @@ def token(store):
     return token
 
 
-def press(store, what, token, formats=()):
+def press(store, what, token, formats=(), **columns):
     with triggered_by({"type": "upload", "what": what, "token": token}):
-        return data.act(store, [1], list(formats), [{"token": token}] * len(formats))
+        fields = [{"token": token, "field": field} for field in columns]
+        return data.act(store, [1], list(formats), [{"token": token}] * len(formats), list(columns.values()), fields)
 
 
 def test_the_first_tick_fills_every_section(services, store, runs):
@@ -76,7 +78,7 @@ def test_a_new_version_of_the_warehouse_replaces_the_header(services, store, run
 
 def test_a_page_that_is_built_presses_no_button(store, token):
     with triggered_by({"type": "upload", "what": UploadAction.DISCARD, "token": token}):
-        assert data.act(store, [0], [], []) == (no_update, no_update)
+        assert data.act(store, [0], [], [], [], []) == (no_update, no_update)
     assert len(store.uploads()) == 1
 
 
@@ -95,10 +97,20 @@ def test_a_refused_action_stays_on_the_screen_until_it_is_dismissed(store, token
 
 def test_a_log_is_checked_with_the_format_that_was_typed(store, token, monkeypatch):
     checks = []
-    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, form=None: checks.append((token, form)))
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **said: checks.append((token, said)))
     assert press(store, UploadAction.CHECK, token, [" %d.%m.%Y "])[1] is no_update
     assert press(store, UploadAction.CHECK, token, [""])[1] is no_update
-    assert checks == [(token, "%d.%m.%Y"), (token, None)]
+    assert checks == [(token, {"timestamp_format": "%d.%m.%Y"}), (token, {"timestamp_format": None})]
+
+
+def test_a_log_is_checked_with_the_columns_that_were_chosen(store, token, monkeypatch):
+    checks = []
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **said: checks.append((token, said)))
+    assert press(store, UploadAction.COLUMNS, token, user_id="a|b", timestamp="t", action="e")[1] is no_update
+    assert checks == [(token, {"columns": ColumnMapping(("a", "b"), "t", ("e",))})]
+    _, notice = press(store, UploadAction.COLUMNS, token, user_id="a", timestamp="t", action=None)
+    assert of_class(notice, "stays") and "Choose the column of what they did." in str(notice)
+    assert len(checks) == 1
 
 
 def test_a_suggested_format_that_is_gone_is_refused(store, token):

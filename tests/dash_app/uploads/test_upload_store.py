@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from dash_app.callbacks.data import carry_out
 from dash_app.components.uploads import _read_as
 from dash_app.data.uploads import FileReport, Upload
 from dash_app.uploads import upload_store
+from dash_app.uploads.file_validation import check_log
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore, safe_name
 from grupa_pipeline.auth.request_guard import MAX_BODY_BYTES
-from grupa_pipeline.ingest.reading_options import options_beside
+from grupa_pipeline.ingest.reading_options import options_beside, options_file
 from grupa_pipeline.settings import Settings
 
 LOG = b"user_id,timestamp,action\nu1,2025-03-01T10:00:00Z,login\n,2025-03-01T11:00:00Z,login\n"
@@ -78,7 +80,7 @@ def test_a_log_is_checked_and_goes_into_the_inbox_when_a_person_says_so(
 def test_a_larger_body_than_any_other_route_takes_is_written_block_by_block(
     client: FlaskClient, store: UploadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UploadStore, "start_check", lambda self, token: None)
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **said: None)
     body = LOG + b"u2,2025-03-01T10:00:00Z,login\n" * 100_000
     assert len(body) > MAX_BODY_BYTES
     token = upload(client, "log.csv", body)
@@ -101,6 +103,25 @@ def test_a_timestamp_format_goes_with_its_log(client: FlaskClient, store: Upload
     assert options_beside(store.inbox / "log.csv").timestamp_format == "%d/%m/%y, %H:%M"
 
 
+def test_the_report_asks_for_columns_that_are_not_known_and_tells_those_that_are(tmp_path: Path) -> None:
+    now = datetime(2025, 6, 1)
+    log = tmp_path / "log.csv"
+    log.write_text("uid,who,at,event\nu1,ann,2025-03-01T10:00:00Z,<b>open</b>\n")
+    asked = check_log(log, now)
+    assert asked.columns == ["uid", "who", "at", "event"]
+    assert asked.first_rows == [["u1", "ann", "2025-03-01T10:00:00Z", "<b>open</b>"]]
+    assert (asked.proposal["user_id"], asked.choices["user_id"], asked.choices["timestamp"]) == (
+        "uid",
+        ["uid", "who"],
+        ["at"],
+    )
+    options_file(log).write_text('columns = "user_id=uid,timestamp=at,action=event"\n')
+    assert (check_log(log, now).problem, check_log(log, now).rows_accepted) == (None, 1)
+    log.write_text("event,timestamp,distinct_id\nopen,2025-03-01T10:00:00Z,u1\n")
+    options_file(log).unlink()
+    assert check_log(log, now).notes[0].startswith("log.csv has the columns of PostHog")
+
+
 @pytest.mark.slow
 def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadStore) -> None:
     names = []
@@ -116,7 +137,7 @@ def test_a_log_never_replaces_one_that_waits(client: FlaskClient, store: UploadS
 def test_a_check_that_died_is_distinguished_from_one_that_runs(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
     checked(store, token)
-    (store.folder / token / "report.json").unlink()
+    (store.folder / token / ".report.json").unlink()
     [found] = store.uploads()
     assert (found.is_checking, found.report) == (False, None)
 
@@ -266,7 +287,7 @@ def test_a_check_that_a_limit_ended_leaves_a_report(client: FlaskClient, store: 
     token = upload(client, "log.csv", LOG)
     checked(store, token)
     place = store.folder / token
-    (place / "report.json").unlink()
+    (place / ".report.json").unlink()
     (place / "scratch").mkdir()
 
     class Ended:

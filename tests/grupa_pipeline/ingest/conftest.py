@@ -12,14 +12,15 @@ from grupa_pipeline.ingest.ingest import IngestedFile, ingest_files
 from grupa_pipeline.ingest.reading_options import ReadingOptions
 
 NOW = datetime(2025, 6, 1, 12, 0, 0)
+NO_ID = ("event_id", None)
 HEADER = "user_id,timestamp,action,metadata\n"
 
 
 def events_of(file: IngestedFile, without: tuple[str, ...] = ("file_sha256", "sequence")) -> list[dict]:
-    """All events of an ingested file, day by day, without their file's hash and their place in it."""
+    """All events of an ingested file, day by day, without their file's hash, their place in it, and an id where there is none."""
     tables = [pq.ParquetFile(file.event_files[day]).read() for day in sorted(file.event_files)]
     rows = pa.concat_tables(tables).to_pylist() if tables else []
-    return [{key: value for key, value in row.items() if key not in without} for row in rows]
+    return [{key: value for key, value in row.items() if key not in without and (key, value) != NO_ID} for row in rows]
 
 
 def rejections(file: IngestedFile) -> list[tuple[int, str]]:

@@ -171,7 +171,6 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         ("\n\n" + HEADER, None, 3),
         (HEADER + "u1,2025-01-01,a,\nu1,13/02/25,a,\nu1,14/02/25,a,\n", None, 3),
         (HEADER + "u1,,a,\nu1,2025-01-01,a,\nu2,2025-01-01,a,\n", "%d/%m/%y", 3),
-        ("sep=,\n" + HEADER + "u1,2025-01-01,a,\n", None, 1),
     ],
 )
 def test_a_refusal_has_the_first_line_with_the_problem(ingest_text, content, timestamp_format, line):

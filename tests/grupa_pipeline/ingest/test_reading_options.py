@@ -19,9 +19,9 @@ MAPPING = "user_id=uid|device id,timestamp=time,action=event,metadata=properties
 
 def test_a_mapping_is_read_as_it_is_written() -> None:
     mapping = ColumnMapping.parse(MAPPING)
-    assert mapping == ColumnMapping(("uid", "device id"), "time", "event", "properties", "$insert_id")
+    assert mapping == ColumnMapping(("uid", "device id"), "time", ("event",), "properties", "$insert_id")
     assert str(mapping) == MAPPING
-    odd = ColumnMapping(("a",), 'x,"y"', "c")
+    odd = ColumnMapping(("a",), 'x,"y"', ("c",))
     assert ColumnMapping.parse(str(odd)) == odd
 
 
@@ -48,7 +48,7 @@ def test_options_survive_the_file_beside_a_log(tmp_path: Path) -> None:
     options_file(log).write_text(options.as_toml())
     assert options_beside(log) == options == ReadingOptions.of(options.as_values())
     options_file(log).write_text("[columns]\nuser_id = 'uid|device id'\ntimestamp = 'time'\naction = 'event'\n")
-    assert options_beside(log).columns == ColumnMapping(("uid", "device id"), "time", "event")
+    assert options_beside(log).columns == ColumnMapping(("uid", "device id"), "time", ("event",))
     assert options_beside(tmp_path / "other.csv") == ReadingOptions()
 
 
