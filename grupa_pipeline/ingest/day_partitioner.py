@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grupa_pipeline.ingest.log_order import LogDirection, LogOrder
+from grupa_pipeline.ingest.text_counts import TextCounts
 from grupa_pipeline.ingest.timestamp_text import TRIMMED
 
 TEXTS = ("user_id", "action", "metadata")
@@ -40,6 +41,10 @@ class DayPartitioner:
         path: The scratch file, deleted at the end of the `with` block.
         normalize_metadata: Maps distinct metadata texts to their JSON, in the same order; empty for no metadata.
         has_ids: Whether the events have a column event_id, empty for none.
+
+    Attributes:
+        user_counts: How many of the added events each user has, after `finish`.
+        action_counts: The same of each action.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class DayPartitioner:
         self._bytes = 0
         self._shares: dict[date, list[_Share]] = {}
         self._order = LogOrder()
+        self.user_counts, self.action_counts = TextCounts(), TextCounts()
 
     def __enter__(self) -> "DayPartitioner":
         return self
@@ -112,6 +118,8 @@ class DayPartitioner:
         timestamps = chunk["timestamp"].to_numpy()
         encoded = {name: self._encoded(chunk, name) for name in self._texts}
         self._order.add(encoded["user_id"][0], timestamps.astype(np.int64), *encoded["action"])
+        self.user_counts.add(*encoded["user_id"])
+        self.action_counts.add(*encoded["action"])
         timestamps = timestamps[order]
         encoded = {name: (codes[order], texts) for name, (codes, texts) in encoded.items()}
         starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))

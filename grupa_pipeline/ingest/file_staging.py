@@ -24,6 +24,7 @@ from grupa_pipeline.ingest.event_ids import are_event_ids, without_repeated_ids
 from grupa_pipeline.ingest.header import HeaderLayout, read_header, without_event_id
 from grupa_pipeline.ingest.json_records import read_json_layout, read_json_records
 from grupa_pipeline.ingest.log_files import FoundLog
+from grupa_pipeline.ingest.log_profile import profile_notes
 from grupa_pipeline.ingest.parquet_records import first_values, read_parquet_layout
 from grupa_pipeline.ingest.quoting import escape_in
 from grupa_pipeline.ingest.reading import READERS, Reader, ReaderMismatchError
@@ -121,7 +122,7 @@ def _stage_with_ids(
         notes = staged.notes if found.note is None else (found.note, *staged.notes)
         return replace(staged, notes=notes)
     if found.is_certain or are_event_ids(con, staged.event_files):
-        notes = () if found.note is None else (found.note,)
+        notes = staged.notes if found.note is None else (found.note, *staged.notes)
         return replace(staged, event_files=without_repeated_ids(con, staged.event_files), notes=notes)
     for file in staged.event_files.values():
         file.path.unlink()
@@ -154,7 +155,9 @@ def _stage(
             return None
         events.finish()
         event_files = write_event_files(con, events, folder, scanned.sha256, keep_repeats=keep_repeats)
-    return StagedFile(scanned, validator.layout, reading.rows, event_files, reading.rejected)
+    counts = (events.user_counts.table(), events.action_counts.table())
+    notes = profile_notes(con, scanned.name, event_files, *counts)
+    return StagedFile(scanned, validator.layout, reading.rows, event_files, reading.rejected, notes)
 
 
 def _read_layout(
