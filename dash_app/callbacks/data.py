@@ -144,7 +144,17 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
             if not why_incomplete(store.inbox / waiting.name, time.time()):
                 mark_complete(store.inbox / waiting.name)  # to the inbox's sensor it is then a log put there anew
         return "The run starts again."
+    if what == UploadAction.ACCEPT:
+        store.start_check(token, accept_rejects=True)
+        return None
     found = {each.token: each for each in store.uploads()}.get(token)
+    zones = found.report.timezones if found and found.report else []
+    zone = what.removeprefix("zone-")
+    if zone.isdecimal():
+        if int(zone) >= len(zones):
+            raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
+        store.start_check(token, timezone=zones[int(zone)])
+        return None
     suggested = found.report.formats if found and found.report else []
     number = what.removeprefix("format-")
     if number.isdecimal():

@@ -19,6 +19,8 @@ from dash_app.components.html_tables import log_table
 from dash_app.components.ingestion import button
 from dash_app.data.uploads import MAX_UPLOAD_BYTES, FileReport, Upload, UploadAction
 
+_SHOWN_ZONES = 3
+
 
 def drop_zone() -> Component:
     """Where logs are dropped or chosen; `upload.js` sends them."""
@@ -127,17 +129,25 @@ def _acceptable(upload: Upload, report: FileReport, known: bool) -> list[Compone
 
 def _refused(upload: Upload, report: FileReport) -> list[Component]:
     shown: list[Component] = [elements.notice("This log cannot be used as it is", report.problem or "", kind="error")]
+    zones = [
+        button(f"These are times of {zone}", f"zone-{number}", upload.token)
+        for number, zone in enumerate(report.timezones[:_SHOWN_ZONES])
+    ]
+    if zones:
+        shown.append(html.Div(zones, className="upload-tools"))
     if report.needs_format:
         shown.append(_format_form(upload, report))
-    return [*shown, html.Div(button("Discard", UploadAction.DISCARD, upload.token), className="upload-tools")]
+    tools = [button("Ingest the other rows", UploadAction.ACCEPT, upload.token)] if report.can_accept else []
+    tools.append(button("Discard", UploadAction.DISCARD, upload.token))
+    return [*shown, html.Div(tools, className="upload-tools")]
 
 
 def _format_form(upload: Upload, report: FileReport) -> Component:
     """The timestamp format: those that the timestamps suggest, and a field for any other."""
-    sides = zip(("day", "month"), report.formats, strict=False) if len(report.formats) == 2 else ()
+    firsts = {"%d": "The day comes first", "%m": "The month comes first", "%y": "The year comes first"}
     choices = [
-        button(f"The {side} comes first: {_read_as(report, suggested)}", f"format-{number}", upload.token)
-        for number, (side, suggested) in enumerate(sides)
+        button(f"{firsts.get(each[:2], 'Read as')}: {_read_as(report, each)}", f"format-{number}", upload.token)
+        for number, each in enumerate(report.formats if len(report.formats) == 2 else ())
     ]
     field = dmc.TextInput(
         id={"type": "upload-format", "token": upload.token},

@@ -10,11 +10,13 @@ MAX_UPLOAD_BYTES = 20 << 30
 
 
 class UploadAction(StrEnum):
-    """What can be done with an upload; a suggested timestamp format is chosen by `format-N`."""
+    """What can be done with an upload; a suggested timestamp format is chosen by `format-N`, a time zone by `zone-N`."""
 
     INGEST = "take"
     DISCARD = "discard"
     CHECK = "judge"
+    ACCEPT = "accept"
+    """Check again, and ingest the log although many of its rows are rejected for one reason."""
     RETRY = "retry"
     COLUMNS = "columns"
     """Check again with the columns that were chosen."""
@@ -33,6 +35,8 @@ class FileReport:
         notes: Sentences about how the log was read.
         needs_format: Whether a timestamp format would help.
         formats: Formats that its timestamps suggest, the day-first one before the month-first one.
+        timezones: Time zones that the letters of its timestamps belong to, the likeliest first.
+        can_accept: Whether the other rows can be ingested, if a person accepts that many are rejected.
         example: One of its timestamps that could not be read; None when all could.
         timestamp_format: The format it was checked with.
         file_sha256: SHA-256 of the file.
@@ -51,6 +55,8 @@ class FileReport:
     notes: list[str] = field(default_factory=list)
     needs_format: bool = False
     formats: list[str] = field(default_factory=list)
+    timezones: list[str] = field(default_factory=list)
+    can_accept: bool = False
     example: str | None = None
     timestamp_format: str | None = None
     file_sha256: str = ""

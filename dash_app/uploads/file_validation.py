@@ -22,6 +22,7 @@ from grupa_pipeline.ingest.columns import NO_MAPPINGS, ColumnQuestionError, Reme
 from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
 from grupa_pipeline.ingest.preview import Preview, preview_file
 from grupa_pipeline.ingest.reading_options import is_options_file, options_beside
+from grupa_pipeline.ingest.refusal import ACCEPT_ADVICE
 from grupa_pipeline.storage.publication import Publication
 
 logger = logging.getLogger("grupa")
@@ -111,15 +112,17 @@ def _asked(error: ColumnQuestionError, timestamp_format: str | None) -> FileRepo
 def _refused(error: UnusableFileError, timestamp_format: str | None) -> FileReport:
     """The refusal without its advice for the command line: the page has a field for the format."""
     timestamps = error.timestamps
+    problem = str(error).removesuffix(f" {ACCEPT_ADVICE}")
     if timestamps is None:
-        return FileReport(problem=str(error), timestamp_format=timestamp_format)
-    problem = str(error)
+        return FileReport(problem=problem, timestamp_format=timestamp_format, can_accept=error.rejects)
     if timestamps.advice:
         problem = problem.replace(f"; {timestamps.advice}", ".")
     return FileReport(
         problem=problem.replace("--timestamp-format", "the timestamp format"),
         needs_format=True,
         formats=list(timestamps.formats),
+        timezones=list(timestamps.timezones),
+        can_accept=error.rejects,
         example=timestamps.example,
         timestamp_format=timestamp_format,
     )

@@ -1,12 +1,15 @@
+import json
 import os
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from dash import no_update
 
 from dash_app.callbacks import data
+from dash_app.components.uploads import upload_card
 from dash_app.data.database import Database
-from dash_app.data.uploads import UploadAction
+from dash_app.data.uploads import FileReport, Upload, UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.uploads.upload_store import RefusedUploadError, UploadStore
 from grupa_pipeline.ingest.column_mapping import ColumnMapping
@@ -133,3 +136,22 @@ def test_before_the_first_log_the_sections_are_empty(services, store, runs, tmp_
     _, _, files, *_ = data.refresh(new, store, runs, 0, None, None, "")
     assert of_class(files, "log-table") == []
     assert ids(files) == []
+
+
+def test_a_person_accepts_rejected_rows_or_a_zone_with_one_click(store, token, monkeypatch):
+    said = []
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **options: said.append(options))
+    report = FileReport(problem="refused", can_accept=True, timezones=["America/New_York"])
+    monkeypatch.setattr(
+        UploadStore, "uploads", lambda self: [Upload(token, "log.csv", 1, datetime(2025, 1, 1), False, report)]
+    )
+    data.carry_out(store, UploadAction.ACCEPT, token, None)
+    data.carry_out(store, "zone-0", token, None)
+    assert said == [{"accept_rejects": True}, {"timezone": "America/New_York"}]
+    with pytest.raises(RefusedUploadError):
+        data.carry_out(store, "zone-1", token, None)
+    shown = json.dumps(
+        upload_card(store.uploads()[0], known=False).to_plotly_json(), default=lambda part: part.to_plotly_json()
+    )
+    assert "Ingest the other rows" in shown
+    assert "These are times of America/New_York" in shown

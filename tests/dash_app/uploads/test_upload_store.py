@@ -300,3 +300,25 @@ def test_a_check_that_a_limit_ended_leaves_a_report(client: FlaskClient, store: 
         "log.csv: Checking it took more than 3 minutes"
     )
     assert not (place / "scratch").exists()
+
+
+def test_a_log_of_which_much_would_be_lost_is_ingested_when_a_person_accepts_that(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = "".join(f"{'' if number < 12 else 'u1'},2025-01-01 10:00:{number},a\n" for number in range(40))
+    log.write_text(f"user_id,timestamp,action\n{rows}")
+    now = datetime(2025, 6, 1)
+    report = check_log(log, now)
+    assert report.can_accept
+    assert "12 of its 40 records (30%)" in (report.problem or "")
+    assert "--accept-rejects" not in (report.problem or "")
+    options_file(log).write_text("accept_rejects = true\n")
+    assert (check_log(log, now).problem, check_log(log, now).rows_rejected) == (None, 12)
+
+
+def test_letters_of_a_zone_are_answered_with_the_zone(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,timestamp,action\nu1,2025-01-01 10:00 EST,a\n")
+    report = check_log(log, datetime(2025, 6, 1))
+    assert report.timezones == ["America/New_York"]
+    options_file(log).write_text(f'timezone = "{report.timezones[0]}"\n')
+    assert check_log(log, datetime(2025, 6, 1)).first_event_at == "2025-01-01T15:00:00"
