@@ -30,7 +30,7 @@ def prepare(settings: Settings) -> int:
             print(f"grupa: {error}", file=sys.stderr)
         prepare_home(settings)
         with dagster_instance(settings) as instance:
-            end_dead_runs(instance, settings.warehouse)
+            end_dead_runs(instance, settings.warehouse, no_service=True)
     except SettingError as error:
         print(f"grupa: {error}", file=sys.stderr)
         return ExitStatus.UNUSABLE

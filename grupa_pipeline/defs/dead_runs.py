@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from grupa_pipeline.storage import file_lock, run_lock
 from grupa_pipeline.storage.process_identity import ProcessIdentity, ProcessState
@@ -39,7 +40,9 @@ def run_process(run: dg.DagsterRun) -> ProcessIdentity | None:
     return ProcessIdentity.parse(run.tags.get(PROCESS_TAG, ""))
 
 
-def dead_runs(instance: dg.DagsterInstance, warehouse: Path, own: str | None = None) -> Iterator[dg.DagsterRun]:
+def dead_runs(
+    instance: dg.DagsterInstance, warehouse: Path, own: str | None = None, *, no_service: bool = False
+) -> Iterator[dg.DagsterRun]:
     """Runs that Dagster counts as in progress and that nobody works on.
 
     Where the process of a run cannot be seen from here, the run is dead when the run lock is free: a living run holds it, or
@@ -49,6 +52,8 @@ def dead_runs(instance: dg.DagsterInstance, warehouse: Path, own: str | None = N
         instance: The Dagster instance.
         warehouse: Folder of the warehouse that the runs write to.
         own: The id of the run that asks, if it is one; it holds the run lock itself.
+        no_service: Whether no process of `grupa serve` lives: then a run that a code server launched and that has not named
+            its process yet never will.
     """
     for record in instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS)):
         run = record.dagster_run
@@ -56,7 +61,8 @@ def dead_runs(instance: dg.DagsterInstance, warehouse: Path, own: str | None = N
         state = process.state() if process else ProcessState.UNKNOWN
         if run.run_id == own or state is ProcessState.ALIVE:
             continue
-        if state is ProcessState.UNKNOWN:
+        never_began = no_service and process is None and GRPC_INFO_TAG in run.tags
+        if state is ProcessState.UNKNOWN and not never_began:
             age = time.time() - record.update_timestamp.timestamp()
             if own or age < _START_SECONDS or not _nobody_works(warehouse):
                 continue
@@ -64,7 +70,12 @@ def dead_runs(instance: dg.DagsterInstance, warehouse: Path, own: str | None = N
 
 
 def end_dead_runs(
-    instance: dg.DagsterInstance, warehouse: Path, own: str | None = None, *, stopped: bool = False
+    instance: dg.DagsterInstance,
+    warehouse: Path,
+    own: str | None = None,
+    *,
+    no_service: bool = False,
+    stopped: bool = False,
 ) -> list[str]:
     """Mark dead runs as failed, with the reason; returns their ids.
 
@@ -72,14 +83,15 @@ def end_dead_runs(
         instance: The Dagster instance.
         warehouse: Folder of the warehouse that the runs write to.
         own: The id of the run that asks, if it is one.
-        stopped: Whether the service was stopped, which cancels its runs.
+        no_service: Whether no process of `grupa serve` lives.
+        stopped: Whether the service was stopped just now, which cancels its runs.
 
     Example:
         >>> end_dead_runs(instance, Path("warehouse"))
         []
     """
     ended = []
-    for run in list(dead_runs(instance, warehouse, own)):
+    for run in list(dead_runs(instance, warehouse, own, no_service=no_service or stopped)):
         current = instance.get_run_by_id(run.run_id)
         if current is None or current.is_finished:  # it ended, or another process marked it, meanwhile
             continue

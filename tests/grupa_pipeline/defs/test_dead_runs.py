@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from grupa_pipeline.defs import attempts, dead_runs
 from grupa_pipeline.defs.dead_runs import PROCESS_TAG, end_dead_runs, process_tags
@@ -61,6 +62,15 @@ def test_runs_that_were_stopped_with_the_service_are_cancelled_and_say_so(
     assert end_dead_runs(instance, tmp_path, stopped=True) == [run]
     assert status(instance, run) is dg.DagsterRunStatus.CANCELED
     assert "`grupa serve` was stopped" in failure(instance, run)
+
+
+def test_without_a_service_a_run_that_it_had_just_launched_is_dead(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    launched, elsewhere = add(instance, {GRPC_INFO_TAG: "{}"}), add(instance, {})
+    assert end_dead_runs(instance, tmp_path) == [], "it may be starting"
+    assert end_dead_runs(instance, tmp_path, stopped=True) == [launched]
+    assert status(instance, elsewhere) is STARTED, "a `grupa run` may be starting"
 
 
 @pytest.mark.parametrize("tags", [{}, ELSEWHERE], ids=["no process known", "another container's"])
