@@ -40,8 +40,6 @@ ROLE_WORDS: dict[Role, tuple[str, str]] = {
 _SOURCES = {
     RoleSource.PERSON: "set by a person",
     RoleSource.FILE: "from the roles file",
-    RoleSource.NAME: "from its name",
-    RoleSource.MODEL: "drafted by a model",
     RoleSource.DATA: "from users' histories",
 }
 _DECIDERS = {DecidedBy.USER: "Users decide it", DecidedBy.SYSTEM: "The company or its software decides it"}
@@ -146,7 +144,7 @@ def _row(event: Event) -> Component:
                         className="event-label",
                         **aria(label=f"What people read for {event.action}"),
                     ),
-                    html.Code(event.action, className="event-action"),
+                    *([html.Code(event.action, className="event-action")] if event.action != event.label else []),
                     *([elements.badge("next run", "warn")] if event.is_pending else []),
                 ],
                 className="event-name",
@@ -194,8 +192,9 @@ def _why(event: Event) -> list[Component]:
         className="link quiet-link",
         title="Click to change who decides it: what the company decides is never a next step for a user",
     )
-    reason = "" if event.source in (RoleSource.PERSON, RoleSource.FILE) else f": {event.reason}"
-    parts: list[Component] = [html.Span(f"{formatting.capital(_SOURCES[event.source])}{reason}. "), decides]
+    known = _SOURCES.get(event.source)
+    said = f"{known}: {event.reason}" if known and event.source is RoleSource.DATA else known or event.reason
+    parts: list[Component] = [html.Span(f"{formatting.capital(said)}. "), decides]
     if event.meaning:
         parts.insert(0, html.Span(f"{event.meaning} "))
     if event.proposed_role:

@@ -52,7 +52,7 @@ def status(services: Services, roles: Roles) -> list[Component]:
     is_due = used is not None and used != roles.sha256()
     notices = []
     if is_due:
-        runs = DagsterRuns(services.settings.dagster_home).now()
+        runs = DagsterRuns(services.settings.dagster_home).now(patience=0.5)  # its import may take seconds
         requested = run_request.requested_at(services.settings.warehouse) is not None
         pending = sum(each.is_pending for each in shown)
         notices.append(events.due_notice(pending, dagster_runs=runs is None or runs.alive, requested=requested))
