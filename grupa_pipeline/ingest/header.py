@@ -207,7 +207,7 @@ def _unknown(
     if len(names) < _FEWEST_COLUMNS or not any(question.question.choices.values()):
         columns = ", ".join(repr(name[:40]) for name in names[:_LISTED]) or "no columns"
         problem = (
-            f"its first line is no header of a log, which has a column of the user, of the time and of the action (found, "
+            f"its first line is no header of a log, which has columns such as user_id, timestamp and action (found, "
             f"split at {_DELIMITERS[delimiter]}: {columns}); export it with these columns."
         )
         return UnusableFileError(scan.name, problem, line)
