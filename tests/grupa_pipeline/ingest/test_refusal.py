@@ -51,10 +51,10 @@ def test_late_times_in_another_zone_are_refused_with_the_zone_that_reads_all(ing
 
 def test_blanks_around_ids_and_actions_are_trimmed(ingest_text):
     rows = [
-        "alice,2025-01-01,view,",
-        "alice\u00a0,2025-01-01,\u200bview,",
-        '" alice ",2025-01-01,view ,',
-        "Alice,2025-01-01,view,",
+        "alice,2025-01-01 10:00:00,view,",
+        "alice\u00a0,2025-01-01 10:00:00,\u200bview,",
+        '" alice ",2025-01-01 10:00:00,view ,',
+        "Alice,2025-01-01 10:00:00,view,",
     ]
     file = ingest_text(log(0, rows))
     assert (file.rows_accepted, file.rows_duplicate) == (2, 2)
