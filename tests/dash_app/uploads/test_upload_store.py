@@ -294,7 +294,7 @@ def test_a_check_that_a_limit_ended_leaves_a_report(client: FlaskClient, store: 
         def wait(self) -> int:
             return -signal.SIGXCPU
 
-    upload_store._wait_for_check(Ended(), place, None)
+    upload_store._wait_for_check(Ended(), place)
     [found] = store.uploads()
     assert found.report is not None and (found.report.problem or "").startswith(
         "log.csv: Checking it took more than 3 minutes"
