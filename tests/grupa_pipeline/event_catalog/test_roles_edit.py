@@ -11,7 +11,7 @@ TEXT = """# ours
 good = ["deal_*"]  # what we live from
 
 [fold]
-"/product/*" = "/product/:id"
+patterns = ["/product/*"]
 
 [actions]
 login = "navigation"  # nothing else

@@ -8,8 +8,8 @@ LOG: list[Event] = [
     ("ann", "1 10:02", "open item"),
     ("ann", "1 10:03", "deal_complete"),
     ("bob", "1 10:00", "Search"),
-    ("bob", "2 10:00", "support_ticket"),
-    ("bob", "14 10:00", "support_ticket"),
+    ("bob", "2 10:00", "drop_off"),
+    ("bob", "14 10:00", "drop_off"),
     ("cat", "1 10:00", "open item"),
 ]
 
@@ -43,17 +43,15 @@ def test_an_action_that_everyone_did_has_no_did_column() -> None:
 def test_outcomes_are_features_of_their_own_role() -> None:
     result = measure(LOG)
     assert values(result, "had_deal_complete") == {"ann": 1.0, "bob": 0.0, "cat": 0.0}
-    assert values(result, "had_support_ticket") == {"ann": 0.0, "bob": 1.0, "cat": 0.0}
-    assert set(columns(result, "outcome")) == {"had_deal_complete", "had_support_ticket", "support_ticket_per_week"}
+    assert values(result, "had_drop_off") == {"ann": 0.0, "bob": 1.0, "cat": 0.0}
+    assert set(columns(result, "outcome")) == {"had_deal_complete", "had_drop_off", "drop_off_per_week"}
     assert entry(result, "had_deal_complete")["higher_is_better"] is True
-    assert entry(result, "had_support_ticket")["higher_is_better"] is False
+    assert entry(result, "had_drop_off")["higher_is_better"] is False
 
 
 def test_an_outcome_that_repeats_has_a_rate() -> None:
     # bob is observed for 27 days.
-    assert values(measure(LOG), "support_ticket_per_week") == pytest.approx(
-        {"ann": 0.0, "bob": 2 / (27 / 7), "cat": 0.0}
-    )
+    assert values(measure(LOG), "drop_off_per_week") == pytest.approx({"ann": 0.0, "bob": 2 / (27 / 7), "cat": 0.0})
 
 
 @pytest.mark.slow
