@@ -20,10 +20,12 @@ from grupa_pipeline.storage import staging, warehouse
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import (
     FEATURE_CATALOG,
+    INGESTED_FILES,
     PIPELINE_TABLES,
     SEGMENTATION_CANDIDATES,
     SEGMENTATIONS,
     SNAPSHOT_TABLES,
+    USER_FEATURES,
     Table,
 )
 from sample_data.generate import END, write_log
@@ -74,7 +76,7 @@ def test_events_can_be_read_from_any_folder(made: Settings, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     with duckdb.connect(str((made.warehouse / "grupa.duckdb").resolve()), read_only=True) as con:
         found = con.execute("SELECT count(*), sum((metadata ->> 'device' IS NOT NULL)::int) FROM events").fetchone()
-    assert found and found[0] == sum(row["rows_accepted"] for row in rows(made, PIPELINE_TABLES[1])) and found[1] > 0
+    assert found and found[0] == sum(row["rows_accepted"] for row in rows(made, INGESTED_FILES)) and found[1] > 0
 
 
 def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
@@ -209,21 +211,22 @@ def few(few_once: Path, tmp_path: Path) -> tuple[Settings, Path]:
 
 def test_an_asset_computed_from_new_events_is_published_with_the_others(few: tuple[Settings, Path]) -> None:
     settings, log = few
-    shown = rows(settings, PIPELINE_TABLES[5])
+    shown = rows(settings, USER_FEATURES)
     more = log.with_name("more.csv")
     more.write_text("user_id,timestamp,action\n" + "".join(f"new,{END} 10:0{n}:00,search\n" for n in range(8)))
     with dagster_instance(settings) as instance:
         config = QUIET | {"ops": {"ingest": {"config": {"files": [str(more)]}}}}
         defs = build_defs(settings.model_copy(update={"log_folders": (more.parent,)}))
         defs.resolve_job_def("ingest_job").execute_in_process(instance=instance, run_config=config)
+    materialise(settings, "event_catalog", END)
     result = materialise(settings, "user_features", END)
     metadata = result.asset_materializations_for_node("features")[0].metadata
     assert metadata["visible"].value is False
     assert metadata["waits_for"].value == f"{END}: the other tables of its snapshot"
     assert told_of_visibility(settings)["user_features"] is False
-    assert rows(settings, PIPELINE_TABLES[5]) == shown
+    assert rows(settings, USER_FEATURES) == shown
     summary = run(settings)
-    assert "new" in {row["user_id"] for row in rows(settings, PIPELINE_TABLES[5])}
+    assert "new" in {row["user_id"] for row in rows(settings, USER_FEATURES)}
     assert summary.status == "too_few_users"
     assert not staging.staged(settings.warehouse, END)
     assert told_of_visibility(settings) == dict.fromkeys((table.name for table in SNAPSHOT_TABLES), True)
@@ -248,6 +251,7 @@ def told_of_visibility(settings: Settings) -> dict[str, bool | None]:
 
 def test_one_table_of_an_asset_is_checked_where_the_others_were_never_computed(few: tuple[Settings, Path]) -> None:
     settings, _ = few
+    assert materialise(settings, "event_catalog", END - timedelta(days=1)).success
     result = materialise(settings, "user_features", END - timedelta(days=1))
     assert result.success
     checked = {(each.asset_key.path[-1], each.check_name) for each in result.get_asset_check_evaluations()}
@@ -258,7 +262,7 @@ def test_one_table_of_an_asset_is_checked_where_the_others_were_never_computed(f
 def test_a_snapshot_sees_only_its_window(few: tuple[Settings, Path]) -> None:
     settings, _ = few
     summary = run(Settings(warehouse=settings.warehouse, window_days=2), as_of=END)
-    found = rows(settings, PIPELINE_TABLES[3])[0]
+    found = rows(settings, SEGMENTATIONS)[0]
     assert found["window_end"] - found["window_start"] == timedelta(days=2)
     assert summary.users + summary.users_outside_window == 12
     assert json.loads(found["parameters"])["window_days"] == 2
@@ -268,7 +272,7 @@ def test_old_snapshots_lose_their_users_and_keep_the_rest(few: tuple[Settings, P
     settings, _ = few
     for day in last_days(4):
         run(Settings(warehouse=settings.warehouse, keep_snapshots=2), as_of=day)
-    assert len(rows(settings, PIPELINE_TABLES[3])) == 4
+    assert len(rows(settings, SEGMENTATIONS)) == 4
     kept = Publication(settings.warehouse).query("SELECT DISTINCT snapshot_date AS day FROM user_clusters ORDER BY 1")
     assert kept["day"].to_pylist() == last_days(2)
 

@@ -47,8 +47,8 @@ def test_the_same_log_in_its_own_layout_gives_the_same_table() -> None:
 
 @pytest.mark.slow
 def test_rates_are_distinguished_from_features_with_similar_names() -> None:
-    roles = Roles(good=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
-    wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.good or ()]
+    roles = Roles(goal=("sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
+    wins: list[Event] = [("ann", f"{day} 12:00", name) for day in (3, 4) for name in roles.goal or ()]
     result = measure([*LOG, *wins], roles=roles)
     assert read_layout(result.catalog).rates["sessions_per_week_2"] == ("outcome_rate", "sessions")
     again = measure([*LOG, *wins], roles=roles, like=result.catalog)
@@ -57,7 +57,7 @@ def test_rates_are_distinguished_from_features_with_similar_names() -> None:
 
 @pytest.mark.slow
 def test_a_name_means_on_other_days_what_it_means_in_the_catalog() -> None:
-    roles = Roles(bad=("proposals_abandoned",))
+    roles = Roles(bad_end=("proposals_abandoned",))
     left: list[Event] = [
         ("ann", f"{day} 10:00", action) for day in (1, 2) for action in ("search", "proposals_abandoned")
     ]
@@ -109,9 +109,9 @@ def test_nobody_gives_no_rows_in_the_same_columns() -> None:
 
 @pytest.mark.slow
 def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -> None:
-    roles = Roles(good=("deal_complete", "sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
+    roles = Roles(goal=("deal_complete", "sessions", "did_x", "share_link", "had_error", "path_found", "feature_share"))
     outcomes: list[Event] = [
-        ("ann", f"{day} 12:00", name, {"proposal_id": "q"}) for day in (3, 4) for name in roles.good or ()
+        ("ann", f"{day} 12:00", name, {"proposal_id": "q"}) for day in (3, 4) for name in roles.goal or ()
     ]
     proposals: list[Event] = [("ann", "5 10:00", "proposal_submit", {"proposal_id": "q"})]
     result = measure([*LOG, *outcomes, *proposals], roles=roles)

@@ -182,7 +182,7 @@ def with_outcomes(names: Sequence[str], more: Sequence[Event] = ()) -> FeatureSe
         ],
         *more,
     ]
-    return measure(log, roles=Roles(good=tuple(names)))
+    return measure(log, roles=Roles(goal=tuple(names)))
 
 
 @pytest.mark.slow
