@@ -49,6 +49,8 @@ def test_a_real_log_needs_a_timestamp_format_and_accounts_for_every_row(ingest_t
     assert file.rows_read == 64_422
     reasons = [reason for _, reason in rejections(file)]
     assert (reasons.count("missing_user_id"), reasons.count("bad_timestamp"), len(reasons)) == (7_866, 3, 7_869)
+    assert file.rows_duplicate == 0  # times without seconds: repeats are events
+    file = ingest_text(content, name="log.csv.gz", timestamp_format="%d/%m/%y, %H:%M", repeats="drop")
     assert file.rows_duplicate == 7_492  # of the 8,324 repeated rows, 832 have no user
 
 

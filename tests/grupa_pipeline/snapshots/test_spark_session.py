@@ -13,6 +13,7 @@ import pytest
 from grupa.cli import main
 from grupa.cli.exit_status import ExitStatus
 from grupa.cli.run import run
+from grupa_pipeline.event_catalog.action_meanings import EventCatalog
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.segmentation.assignment import assign_users
@@ -47,7 +48,8 @@ def test_a_run_computes_on_spark_what_duckdb_computes(spark_address: str, tmp_pa
     made = run(Settings.from_env(env), [tmp_path / "log.csv"])
     assert made.status == "too_few_users"  # what is clustered is the next test's
     here = SnapshotContext(Settings.from_env(env | {"GRUPA_ENGINE": "duckdb"}))
-    expected = window_features(here, made.snapshot_date)
+    catalog = EventCatalog.of(here.publication.query("SELECT * FROM event_catalog").to_pylist(), Roles())
+    expected = window_features(here, made.snapshot_date, catalog)
     found = here.publication.query("SELECT * EXCLUDE (snapshot_date) FROM user_features ORDER BY user_id").to_pandas()
     assert len(found) > 30
     pd.testing.assert_frame_equal(found, expected.features.to_pandas(), rtol=1e-9, atol=1e-9, check_like=True)

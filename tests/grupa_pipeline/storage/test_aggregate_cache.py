@@ -12,6 +12,8 @@ import pytest
 from grupa_pipeline.aggregates import day_aggregates
 from grupa_pipeline.aggregates.day_aggregates import DayRange
 from grupa_pipeline.aggregates.engine import DuckDBEngine
+from grupa_pipeline.event_catalog.action_meanings import EventCatalog
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.maintenance.erasure import forget
 from grupa_pipeline.maintenance.withdrawal import withdraw
 from grupa_pipeline.settings import Settings
@@ -56,7 +58,7 @@ def ingest(warehouse: SnapshotContext, path: Path, days: range, seed: int) -> No
 
 
 def features(warehouse: SnapshotContext, day: int) -> pa.Table:
-    return build.window_features(warehouse, (FIRST + timedelta(days=day)).date()).features
+    return build.window_features(warehouse, (FIRST + timedelta(days=day)).date(), EventCatalog(Roles(), {})).features
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_features_from_cached_aggregates_equal_those_computed_at_once(
     pieced = features(warehouse, 43)  # the window loses a day at its start and wins one at its end
     assert read
     assert all(len(numbers) < 10 for numbers in read)
-    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda *_: None)
     whole = features(warehouse, 43)
     assert len(whole) > 10
     assert {"median_gap_days", "hours_to_submit", "feature_concentration"} <= set(whole.column_names)
@@ -105,7 +107,7 @@ def test_an_aggregate_does_not_depend_on_the_window_it_was_first_computed_for(
     ingest_logs(warehouse.publication, [log(tmp_path / "log.csv", *rows, header=HEADER)], None, NOW)
     features(warehouse, 22)
     pieced = features(warehouse, 29)
-    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda *_: None)
     assert "deal_complete_per_proposal" in pieced.column_names
     assert pieced.equals(features(warehouse, 29))
 
@@ -136,7 +138,7 @@ def test_aggregates_are_not_used_with_another_key_dictionary(
     after_older = features(warehouse, 44)
     path.unlink()
     after_loss = features(warehouse, 44)
-    monkeypatch.setattr(build, "aggregate_cache", lambda warehouse, engine: None)
+    monkeypatch.setattr(build, "aggregate_cache", lambda *_: None)
     whole = features(warehouse, 44)
     assert {"a3", "b3"} <= set(whole["user_id"].to_pylist())
     assert after_older.equals(whole)

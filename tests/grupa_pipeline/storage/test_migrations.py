@@ -159,7 +159,7 @@ def test_a_failing_migration_step_leaves_the_published_version(
 @pytest.mark.parametrize("file", ["grupa.duckdb", "roadmap.duckdb"])
 @pytest.mark.slow
 def test_a_file_of_a_later_release_is_refused_with_a_message(
-    first_release: Path, file: str, capsys: pytest.CaptureFixture[str]
+    first_release: Path, file: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     repair(Settings(warehouse=first_release))
     Roadmap(first_release).ensure()
@@ -167,11 +167,11 @@ def test_a_file_of_a_later_release_is_refused_with_a_message(
     with warehouse.publish(database) as con:
         con.execute("UPDATE schema_version SET version = 99")
     before = warehouse.version(database)
-    capsys.readouterr()  # what repair logged
+    capfd.readouterr()  # what repair logged
     commands = [["serve"], ["run"]] if file == "grupa.duckdb" else [["serve"]]
     for command in commands:
         assert main.main([*command, "--warehouse", str(first_release)]) == 1
-        error = capsys.readouterr().err
+        error = capfd.readouterr().err
         assert re.search(rf"^grupa: .*{file} has schema version 99.*upgrade Grupa", error) and "Traceback" not in error
     assert warehouse.version(database) == before
 
