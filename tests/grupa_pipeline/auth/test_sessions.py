@@ -49,7 +49,7 @@ def test_wrong_passwords_from_one_address_wait_longer_and_longer(tmp_path):
 
 def test_a_right_password_forgives_its_name_and_address(tmp_path):
     warehouse_sessions = Sessions(tmp_path)
-    for _ in range(1000):
+    for _ in range(60):
         assert warehouse_sessions.count_attempt("kim", "a") == 0
         warehouse_sessions.clear_attempts("kim", "a")
     assert waits(warehouse_sessions, [("kim", "a")] * 10) == [0] * 10
@@ -59,7 +59,7 @@ def test_a_name_guessed_from_everywhere_is_slowed_and_its_sessions_stay(tmp_path
     clock = [1000.0]
     warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
     cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"])
-    allowed = waits(warehouse_sessions, [("kim", f"10.0.0.{number}") for number in range(1000)]).count(0)
+    allowed = waits(warehouse_sessions, [("kim", f"10.0.0.{number}") for number in range(100)]).count(0)
     assert allowed == sessions.FREE_FAILURES["name"] + 1
     for number in range(20):
         clock[0] += sessions.MAX_WAIT_SECONDS["name"]
