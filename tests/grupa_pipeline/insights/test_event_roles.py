@@ -47,6 +47,8 @@ def test_no_pattern_leads_users_to_what_is_no_step_of_theirs(action: str, family
 
 def test_errors_and_help_are_pain_points_of_their_own() -> None:
     assert find_pattern(row_of(0.4), entry_of("payment_error", "action_done", better=False)).kind == "errors"
+    # What comes before an error is no error.
+    assert find_pattern(row_of(0.4), entry_of("search\npayment_error", "path")).kind != "errors"
     assert find_pattern(row_of(0.4), entry_of("help_open", "action_share", better=False)).kind == "support_load"
 
 
