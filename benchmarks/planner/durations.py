@@ -139,8 +139,10 @@ def real() -> dict[str, Log]:
 
 def _eligible_days(path: Path, at: str) -> Log:
     """User and day of every event from each user's third on, sorted by user and time."""
-    rows = duckdb.execute(
-        f"""
+    rows = (
+        duckdb.connect()
+        .execute(
+            f"""
         WITH events AS (
             SELECT user_id, {at} AS happened FROM read_csv('{path}', all_varchar = true) WHERE user_id <> ''
         ), counted AS (
@@ -152,5 +154,7 @@ def _eligible_days(path: Path, at: str) -> Log:
         SELECT code, date_diff('day', beginning, happened) AS day, date_diff('day', beginning, ending) + 1 AS days
         FROM counted WHERE event >= {ELIGIBLE_FROM} ORDER BY code, happened
         """
-    ).fetchnumpy()
+        )
+        .fetchnumpy()
+    )
     return rows["code"].astype(np.int64), rows["day"].astype(np.int64), int(rows["days"][0])

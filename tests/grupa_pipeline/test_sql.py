@@ -10,7 +10,9 @@ from grupa_pipeline.sql import exactly, from_pattern, pattern, quoted
 def test_a_name_stands_for_that_file_alone(tmp_path, name):
     (tmp_path / "a1.csv").write_text("other")
     (tmp_path / name).write_text("this")
-    assert duckdb.execute(f"SELECT content FROM read_text({exactly(tmp_path / name)})").fetchall() == [("this",)]
+    assert duckdb.connect().execute(f"SELECT content FROM read_text({exactly(tmp_path / name)})").fetchall() == [
+        ("this",)
+    ]
 
 
 @pytest.mark.parametrize("name", ["a[1]*", "[[]", "[?]", "]["])
@@ -20,4 +22,4 @@ def test_a_pattern_tells_the_path_it_was_made_of(name):
 
 def test_a_literal_gives_back_its_text():
     text = "it's; --"
-    assert duckdb.execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]
+    assert duckdb.connect().execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]

@@ -83,10 +83,11 @@ def test_the_first_users_do_not_depend_on_how_many_follow(tmp_path: Path, monkey
     first_150 = "SELECT * FROM '{}' WHERE user_id < 'user_0000150' ORDER BY ALL"
     for kind in ("csv", "labels.csv"):
         small, large = (
-            duckdb.execute(first_150.format(tmp_path / f"{name}.{kind}")).fetchall() for name in ("small", "large")
+            duckdb.connect().execute(first_150.format(tmp_path / f"{name}.{kind}")).fetchall()
+            for name in ("small", "large")
         )
         assert small == large
-    assert duckdb.execute(f"SELECT count(DISTINCT user_id) FROM '{tmp_path}/large.csv'").fetchone() == (320,)
+    assert duckdb.connect().execute(f"SELECT count(DISTINCT user_id) FROM '{tmp_path}/large.csv'").fetchone() == (320,)
 
 
 def test_more_activity_means_more_events_of_the_same_users(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_more_activity_means_more_events_of_the_same_users(tmp_path: Path) -> No
 
 def test_the_log_ends_on_the_given_day(tmp_path: Path) -> None:
     write_log(tmp_path / "log.csv", users=300, days=7, end=date(2024, 3, 3))
-    assert duckdb.execute(
+    assert duckdb.connect().execute(
         f"SELECT min(timestamp)::DATE, max(timestamp)::DATE FROM '{tmp_path}/log.csv'"
     ).fetchone() == (
         date(2024, 2, 26),

@@ -76,6 +76,6 @@ def test_event_files_in_the_former_sort_order_are_still_read(ingest_text, tmp_pa
     more = ingest_text(HEADER + 'u2,2025-01-01,b,null\nu1,2025-01-01,a,"""x"""\nu3,2025-01-01,c,{}\n', earlier=(file,))
     assert [(event["user_id"], event["metadata"]) for event in events_of(more)] == [("u3", "{}")]
     both = [str(path), str(more.event_files[date(2025, 1, 1)])]
-    assert duckdb.execute("SELECT typeof(any_value(metadata)), count(*) FROM read_parquet(?)", [both]).fetchall() == [
-        ("JSON", 3)
-    ]
+    assert duckdb.connect().execute(
+        "SELECT typeof(any_value(metadata)), count(*) FROM read_parquet(?)", [both]
+    ).fetchall() == [("JSON", 3)]

@@ -74,7 +74,7 @@ def test_an_overlapping_export_adds_only_new_ids(tmp_path: Path, as_json: bool) 
 
 def test_ids_of_events_of_an_earlier_release_are_in_their_metadata(tmp_path: Path) -> None:
     old = tmp_path / "old.parquet"
-    duckdb.sql(f"""COPY (SELECT 'u' AS user_id, TIMESTAMP '2025-01-01 10:00:00' AS timestamp, 'a' AS action,
+    duckdb.connect().sql(f"""COPY (SELECT 'u' AS user_id, TIMESTAMP '2025-01-01 10:00:00' AS timestamp, 'a' AS action,
                    '{{"$insert_id":"i1","page":"x"}}'::JSON AS metadata, 'sha' AS file_sha256) TO '{old}' (FORMAT parquet)""")
     log = tmp_path / "log.csv"
     log.write_text(

@@ -30,7 +30,7 @@ def test_events_are_stored_by_day_sorted_with_the_columns_of_the_table(ingest_te
     assert (file.first_event_at, file.last_event_at) == (datetime(2025, 1, 1, 9), datetime(2025, 1, 2))
     assert (file.rows_read, file.rows_accepted) == (3, 3)
     path = str(next(iter(file.event_files.values())))
-    types = duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()
+    types = duckdb.connect().sql(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()
     assert [(name, kind) for name, kind, *_ in types] == [(c.name, c.type) for c in tables.EVENTS.columns]
     assert file.rejected.schema.names == list(tables.REJECTED_ROWS.column_names)
     assert file.file_sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
