@@ -104,10 +104,12 @@ def _forget_published(publication: Publication, person: Person) -> list[str]:
             schema.ensure_tables(con)
             schema.show_published_files(con, publication.folder, PIPELINE_TABLES)  # the folder may have moved
             labels = erasure_tables.labels_of(con, person)
+            uncounted = erasure_tables.uncount_actions(con, person)
             for file in rewritten:
                 _replace(con, publication, file)
             schema.show_published_files(con, publication.folder, PIPELINE_TABLES)
             report = erasure_tables.update_counts(con, labels, [file.removed for file in rewritten])
+            report += uncounted
             report += erasure_tables.erase_rejected(con, person)
             report += erasure_tables.erase_texts(con, person)
     report += _delete_old_versions(publication.database)

@@ -16,6 +16,7 @@ from grupa_pipeline.tables import (
     CLUSTER_INSIGHTS,
     CLUSTER_NAMES,
     CLUSTERS,
+    EVENT_CATALOG,
     EVENTS,
     INGESTED_FILES,
     LLM_CALLS,
@@ -35,6 +36,7 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
     SEGMENTATIONS: ("reason",),
     CLUSTERS: ("name", "summary", "rule", "rule_conditions", "fallback_reason", "written"),
     CLUSTER_INSIGHTS: ("title", "body", "change", "hypothesis"),
+    EVENT_CATALOG: ("label", "meaning", "reason", "proposal_reason", "draft"),
     LLM_CALLS: ("prompt", "response", "error"),
     TEST_ROADMAP: _PLAN_TEXTS,
     TEST_ROADMAP_HISTORY: _PLAN_TEXTS,
@@ -79,6 +81,24 @@ def labels_of(con: duckdb.DuckDBPyConnection, person: Person) -> dict[date, str 
             f"SELECT snapshot_date, cluster_id FROM {USER_CLUSTERS.name} WHERE user_id = ?", [person.user_id]
         ).fetchall()
     )
+
+
+def uncount_actions(con: duckdb.DuckDBPyConnection, person: Person) -> list[str]:
+    """Subtract the person from the counts of the event catalogue, and delete actions that nobody else did.
+
+    To be called while `events` still holds them. An action that only they did may name them.
+    """
+    con.execute(
+        f"""UPDATE {EVENT_CATALOG.name} AS c SET users = c.users - 1, events = c.events - own.events
+            FROM (SELECT e.action, count(*) AS events FROM {EVENTS.name} AS e, {INGESTED_FILES.name} AS f,
+                    (FROM {SEGMENTATIONS.name} ORDER BY snapshot_date DESC LIMIT 1) AS s
+                  WHERE e.user_id = $user AND e.file_sha256 = f.file_sha256 AND f.ingested_at <= s.created_at
+                    AND e.timestamp >= s.window_start AND e.timestamp < s.window_end GROUP BY e.action) AS own
+            WHERE c.action = own.action""",
+        {"user": person.user_id},
+    )
+    [(rows,)] = con.execute(f"DELETE FROM {EVENT_CATALOG.name} WHERE users <= 0 OR events <= 0").fetchall()
+    return [f"  {rows:,} actions that nobody else did"] if rows else []
 
 
 def update_counts(

@@ -159,11 +159,44 @@ def test_a_snapshot_counts_without_them_and_stays_whole(sample_copy: Path) -> No
     assert [(row["cluster_id"], row["size"]) for row in now] == [
         (row["cluster_id"], row["size"] - (row["cluster_id"] == "C01")) for row in sizes
     ]
+    counts = "SELECT action, {} AS users, {} AS events FROM {} ORDER BY 1"
+    assert (
+        publication.query(counts.format("users", "events", "event_catalog")).to_pylist()
+        == publication.query(
+            counts.format("count(DISTINCT user_id)", "count(*)", "events").replace("ORDER", "GROUP BY ALL ORDER")
+        ).to_pylist()
+    )
     for table in ("events", "user_features", "user_embeddings", "user_clusters"):
         assert one(publication, f"SELECT count(*) AS n FROM {table} WHERE user_id = '{user}'")["n"] == 0
     shares = one(publication, "SELECT sum(share) AS s FROM clusters")["s"] + after["unassigned_share"]
     assert shares == pytest.approx(1)
     assert not staging.disagreements(publication.states(after["snapshot_date"]))
+
+
+def test_an_action_that_only_they_did_leaves_the_catalogue(tmp_path: Path) -> None:
+    """Its name may be theirs; of what others did too, the id goes from the texts."""
+    publication = Publication(tmp_path / "warehouse")
+    path = log(
+        tmp_path / "log.csv",
+        "ann-7,2025-06-01T10:00:00,/profile/ann-7,",
+        "ann-7,2025-06-02T10:00:00,login,",
+        "ann-7,2025-06-02T11:00:00,login,",
+        "bob-9,2025-06-03T10:00:00,login,",
+        header=HEADER,
+    )
+    ingest_logs(publication, [path], None, NOW)
+    with warehouse.publish(publication.database) as con:
+        con.execute("""INSERT INTO segmentations BY NAME SELECT DATE '2025-06-03' AS snapshot_date, 'too_few_users' AS status,
+            TIMESTAMP '2025-05-01' AS window_start, TIMESTAMP '2025-06-04' AS window_end, TIMESTAMP '2100-01-01' AS created_at,
+            2 AS users, 4 AS events""")
+        con.execute("""INSERT INTO event_catalog BY NAME SELECT unnest(['/profile/ann-7', 'login']) AS action,
+            unnest(['profile of ann-7', 'asked by ann-7']) AS label, unnest([1, 2]) AS users, unnest([1, 3]) AS events""")
+    report = forget(Settings(warehouse=publication.folder), "ann-7")
+    assert "1 actions that nobody else did" in report
+    assert publication.query("SELECT action, label, users, events FROM event_catalog").to_pylist() == [
+        {"action": "login", "label": "asked by [erased]", "users": 1, "events": 1}
+    ]
+    assert not bytes_with(publication.folder, "ann-7")
 
 
 def test_an_interrupted_erasure_is_finished_by_running_it_again(
