@@ -18,11 +18,14 @@ def count_actions(window: EventWindow, limit: int) -> pa.Table:
 
     Returns:
         action; users, events; once (users who did it once); last (users whose history ends with it, alone at that
-        instant); last_by_chance (users whose history would end with it if its events were in random order); first_at and
-        last_at (microseconds from the window's start).
+        instant); first (users whose history begins with it, perhaps with others at that instant); last_by_chance (users
+        whose history would end with it if its events were in random order); first_at and last_at (microseconds from the
+        window's start).
     """
     counts = window.counts
-    users = counts.group_by("user_key").agg(total=counts.n.sum(), end_at=counts.last_at.max())
+    users = counts.group_by("user_key").agg(
+        total=counts.n.sum(), start_at=counts.first_at.min(), end_at=counts.last_at.max()
+    )
     joined = counts.inner_join(users, "user_key")
     at_end = joined.filter(joined.last_at == joined.end_at)
     alone = at_end.group_by("user_key").agg(at_end=at_end.count())
@@ -33,6 +36,7 @@ def count_actions(window: EventWindow, limit: int) -> pa.Table:
         events=rows.n.sum().cast("int64"),
         once=(rows.n == 1).sum().cast("int64"),
         last=is_last.sum().cast("int64"),
+        first=(rows.first_at == rows.start_at).sum().cast("int64"),
         last_by_chance=(rows.n / rows.total).sum().cast("float64"),
         first_at=rows.first_at.min(),
         last_at=rows.last_at.max(),

@@ -2,7 +2,7 @@
 
 What takes effect is decided in one order: a person, the roles file, the name, then what a model or histories say. Goals, bad
 ends, steps of proposals and uses of features decide what clusters are computed from and compared on: a model or histories can
-only propose them.
+only propose them. Histories may say that what a name calls a goal is none: nearly everyone signs up, at the start.
 """
 
 import json
@@ -63,21 +63,22 @@ def catalog_rows(
         findings: What histories say, by action.
         drafts: What a model says, by action.
     """
-    has_goal = any(roles.meaning(row["action"]).role is Role.GOAL for row in actions)
+    names = [row["action"] for row in actions]
+    meanings = {name: _in_effect(roles.meaning(name), findings.get(name), drafts.get(name)) for name in names}
+    has_goal = any(meaning.role is Role.GOAL for meaning in meanings.values())
     return [
-        _row(row, roles.meaning(row["action"]), findings.get(row["action"]), drafts.get(row["action"]), has_goal)
+        _row(row, meanings[row["action"]], findings.get(row["action"]), drafts.get(row["action"]), has_goal)
         for row in actions
     ]
 
 
 def _row(
     counted: Mapping[str, Any],
-    said: ActionMeaning,
+    meaning: ActionMeaning,
     found: HistoryFinding | None,
     draft: ActionDraft | None,
     has_goal: bool,
 ) -> dict[str, Any]:
-    meaning = _in_effect(said, found, draft)
     proposal = _proposal(meaning, found, draft, has_goal)
     return {
         "action": counted["action"],
@@ -112,6 +113,9 @@ def _likeness(meaning: ActionMeaning, found: HistoryFinding | None) -> float:
 
 def _in_effect(said: ActionMeaning, found: HistoryFinding | None, draft: ActionDraft | None) -> ActionMeaning:
     """What is said of an action, completed by a model or histories where a name says nothing."""
+    if found and found.milestone and said.source is RoleSource.NAME and said.role is Role.GOAL:
+        reason = f"{said.reason}; but {found.milestone}, so it is a milestone and no goal to aim at"
+        return replace(said, role=Role.STEP, source=RoleSource.DATA, confidence=0.7, reason=reason)
     nothing_said = said.source is RoleSource.NAME and said.role is Role.STEP
     if nothing_said and draft and draft.role not in _DECIDED_ELSEWHERE and draft.role is not Role.STEP:
         reason = f"a model says so: {draft.meaning}"

@@ -1,7 +1,7 @@
 """What users' histories say of an action: that it ends them, is done once, follows another. Proposes, and decides little.
 
-A role that the name or a person gives always wins. What histories may say by themselves is that software decides an action,
-because it follows another within seconds.
+A role that the name or a person gives wins. What histories may say by themselves is that software decides an action, because it
+follows another within seconds, and that what its name calls a goal is a milestone that nearly everyone passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,10 @@ ONCE_SHARE = 0.9
 BEFORE_SHARE = 0.95
 """One action comes before another where it does for this share of the users who did both."""
 AT_ONCE_SHARE = 0.9
+START_SHARE = 0.8
+"""Histories begin with an action where it is the first thing for this share of its users."""
+PASSED_SHARE = 0.95
+"""Nearly everyone passes an action that this share of all users did."""
 _APART_SHARE = 0.02
 """Two ends exclude each other where fewer than this share of the users of the rarer one did both."""
 
@@ -30,6 +34,7 @@ class HistoryCounts:
     once: int
     last: int
     last_by_chance: float
+    first: int = 0
 
     @property
     def is_end(self) -> bool:
@@ -44,6 +49,16 @@ class HistoryCounts:
     def is_once(self) -> bool:
         """Whether nearly all of its users did it once."""
         return self.users >= MIN_USERS and self.once >= ONCE_SHARE * self.users
+
+    def milestone(self, users: int) -> str:
+        """Why it is a milestone that nearly all `users` pass, or begin with, on their way to something else; else empty."""
+        if not self.is_once or 2 * self.last > self.users:
+            return ""
+        if self.first >= START_SHARE * self.users:
+            return f"it is the first thing that {_percent(self.first, self.users)} of its users do"
+        if self.users >= PASSED_SHARE * users:
+            return f"{_percent(self.users, users)} of all users do it once, on their way to something else"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -65,11 +80,13 @@ class HistoryFinding:
         likeness_of_goal: How much it looks like a goal or a bad end, 0 to 1; 0 where it does not.
         follows_at_once: The action that it follows within seconds for nearly all users; None where there is none.
         reason: What was found, in words; empty where nothing was.
+        milestone: Why it is no goal, whatever its name says: nearly everyone passes it, or begins with it; else empty.
     """
 
     likeness_of_goal: float
     follows_at_once: str | None
     reason: str
+    milestone: str = ""
 
 
 def read_histories(
@@ -117,8 +134,9 @@ def _finding(
     ]
     if apart:
         reasons.append(f"hardly anyone has both this and “{apart[0]}”")
-    likeness = 0.0 if leader else _likeness(entry, orders, bool(apart), users)
-    return HistoryFinding(likeness, leader, "; ".join(reasons))
+    milestone = entry.milestone(users)
+    likeness = 0.0 if leader or milestone else _likeness(entry, orders, bool(apart), users)
+    return HistoryFinding(likeness, leader, "; ".join(reasons), milestone)
 
 
 def _leader(entry: HistoryCounts, orders: Sequence[ActionOrder], counts: Mapping[str, HistoryCounts]) -> str | None:

@@ -2,14 +2,13 @@
 
 import hashlib
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from grupa_pipeline.vocabulary.action_names import words
+from grupa_pipeline.vocabulary.action_names import without_accents, words
 from grupa_pipeline.vocabulary.enums import DecidedBy, Role
 
 VOCABULARY = Path(__file__).with_name("vocabulary.toml")
@@ -80,7 +79,7 @@ def read_name(action: str) -> NameMeaning:
         (<Role.GOAL: 'goal'>, <Role.ERROR: 'error'>)
     """
     vocabulary = _vocabulary()
-    name = tuple(_plain(word) for word in words(action))
+    name = tuple(without_accents(word) for word in words(action))
     if vocabulary.telling.isdisjoint(name) or _is_sentence(name):  # nearly all of a million different names
         return _NOTHING
     by_system = DecidedBy.SYSTEM if vocabulary.decided_by_system.intersection(name) else DecidedBy.USER
@@ -108,13 +107,6 @@ def _is_sentence(name: tuple[str, ...]) -> bool:
     vocabulary = _vocabulary()
     longest = vocabulary.most_words_of_a_sentence if vocabulary.sentence.intersection(name) else vocabulary.most_words
     return len(name) > longest
-
-
-def _plain(word: str) -> str:
-    """The word without accents."""
-    if word.isascii():
-        return word
-    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from grupa_pipeline.snapshots.event_drafts import RequestedDrafts, request_draft
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import Role
 
-_COUNTED = ("action", "users", "events", "once", "last", "last_by_chance")
+_COUNTED = ("action", "users", "events", "once", "last", "last_by_chance", "first")
 
 
 def catalog_of_day(

@@ -27,6 +27,13 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in split_words(name))
 
 
+def without_accents(text: str) -> str:
+    """`text` with its letters as they are without accents: `Kündigung` gives `Kundigung`."""
+    if text.isascii():
+        return text
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+
+
 _PREFIX = re.compile(r"\$+|/|\[[\w .-]{1,24}\]\s*")
 
 

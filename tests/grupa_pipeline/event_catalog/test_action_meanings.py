@@ -79,6 +79,52 @@ def test_histories_show_ends_milestones_and_followers() -> None:
     assert not found["browse"].likeness_of_goal and not found["rare"].likeness_of_goal
 
 
+def test_a_sign_up_that_everybody_begins_with_is_no_goal() -> None:
+    counts = [
+        HistoryCounts("Account Created", 980, 980, 980, 20, 60.0, first=930),
+        HistoryCounts("Profile Completed", 960, 960, 960, 5, 60.0, first=0),
+        HistoryCounts("Course Purchased", 200, 220, 185, 40, 20.0, first=0),
+        HistoryCounts("Signed Up", 300, 300, 300, 0, 30.0, first=100),
+        HistoryCounts("Order Completed", 1000, 1000, 1000, 900, 100.0, first=850),
+        HistoryCounts("Purchase", 990, 4000, 100, 300, 300.0, first=850),
+    ]
+    found = read_histories(counts, [], 1000)
+    rows = {action: row_of(action, Roles(), found=found[action]) for action in found}
+    signed_up = rows["Account Created"]
+    assert [signed_up[key] for key in ("role", "source", "proposed_role", "goal_likeness")] == [
+        "step",
+        "data",
+        None,
+        0.0,
+    ]
+    assert "a new account; but it is the first thing that 95% of its users do" in signed_up["reason"]
+    assert found["Profile Completed"].milestone.startswith("96% of all users do it once")
+    # Later than the first thing, the end of histories, or done again and again: these may be aimed at.
+    assert [rows[name]["role"] for name in ("Course Purchased", "Signed Up", "Order Completed", "Purchase")] == [
+        "goal"
+    ] * 4
+    for roles, source in ((Roles(goal=("Account Created",)), "file"), (said_goal("Account Created"), "person")):
+        row = row_of("Account Created", roles, found=found["Account Created"])
+        assert (row["role"], row["source"]) == ("goal", source)
+
+
+def said_goal(action: str) -> Roles:
+    return Roles(actions=(ActionEntry(action, Role.GOAL),))
+
+
+def test_no_goal_is_said_where_the_only_one_is_a_milestone() -> None:
+    start = HistoryFinding(0.0, None, "", "it is the first thing that 95% of its users do")
+    rows = [row_of("Account Created", Roles(), found=start), row_of("zxcv", Roles(), found=END)]
+    assert "No goal" in str(goal_note(rows)) and "zxcv" in str(goal_note(rows))
+    both = catalog_rows(
+        [{**rows[0], "action": "Account Created"}, {**rows[1], "action": "zxcv"}],
+        Roles(),
+        {"Account Created": start, "zxcv": END},
+        {},
+    )
+    assert [row["proposed_role"] for row in both] == [None, "goal"], "another goal is proposed in its place"
+
+
 def test_no_goal_is_said_with_the_two_likeliest() -> None:
     likeness = {"aa": 0.4, "bb": 0.9, "cc": 0.6}
     rows = [row_of(name, Roles(), found=HistoryFinding(score, None, "x")) for name, score in likeness.items()]
