@@ -18,7 +18,7 @@ from dash_app.components.column_form import FIELD_LABELS
 from dash_app.data import files
 from dash_app.data.files import LogFile
 from dash_app.data.inbox_files import load_refused, load_waiting
-from dash_app.data.uploads import UploadAction
+from dash_app.data.uploads import FileReport, UploadAction
 from dash_app.monitoring.dagster_runs import DagsterRuns
 from dash_app.monitoring.progress import pipeline_progress
 from dash_app.services import Services
@@ -119,7 +119,7 @@ def act(
             chosen = {
                 each["field"]: name for each, name in zip(column_ids, columns, strict=True) if each["token"] == token
             }
-            check_columns(store, token, chosen)
+            check_columns(store, token, chosen, typed.get(token))
         else:
             message = carry_out(store, what, token, typed.get(token))
         notice = elements.toast(message) if message else no_update
@@ -147,26 +147,36 @@ def carry_out(store: UploadStore, what: str, token: str, typed: str | None) -> s
     if what == UploadAction.ACCEPT:
         store.start_check(token, accept_rejects=True)
         return None
-    found = {each.token: each for each in store.uploads()}.get(token)
-    zones = found.report.timezones if found and found.report else []
-    zone = what.removeprefix("zone-")
-    if zone.isdecimal():
-        if int(zone) >= len(zones):
-            raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
-        store.start_check(token, timezone=zones[int(zone)])
-        return None
-    suggested = found.report.formats if found and found.report else []
-    number = what.removeprefix("format-")
+    kind, _, number = what.partition("-")
     if number.isdecimal():
-        if int(number) >= len(suggested):
-            raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
-        typed = suggested[int(number)]
-    store.start_check(token, timestamp_format=(typed or "").strip() or None)
+        store.start_check(token, **_proposed(store, token, kind, int(number)))
+    else:
+        store.start_check(token, timestamp_format=(typed or "").strip() or None)
     return None
 
 
-def check_columns(store: UploadStore, token: str, chosen: Mapping[str, str | None]) -> None:
-    """Check an upload again with the columns that were chosen, by field.
+def _proposed(store: UploadStore, token: str, kind: str, number: int) -> dict[str, str]:
+    """The field of `ReadingOptions`, and its value, that the report on an upload proposes.
+
+    Raises:
+        RefusedUploadError: The report proposes none any more.
+    """
+    found = {each.token: each for each in store.uploads()}.get(token)
+    report = found.report if found and found.report else FileReport()
+    name, values = {
+        "format": ("timestamp_format", report.formats),
+        "zone": ("timezone", report.timezones),
+        "encoding": ("encoding", report.encodings),
+    }[kind]
+    if number >= len(values):
+        raise RefusedUploadError("This log has been checked anew meanwhile; look again.", 409)
+    return {name: values[number]}
+
+
+def check_columns(
+    store: UploadStore, token: str, chosen: Mapping[str, str | None], timestamp_format: str | None = None
+) -> None:
+    """Check an upload again with the columns that were chosen, by field, and the format of their times where that was asked.
 
     Raises:
         RefusedUploadError: A field that must have a column has none.
@@ -179,7 +189,7 @@ def check_columns(store: UploadStore, token: str, chosen: Mapping[str, str | Non
         raise RefusedUploadError(
             f"Choose the column of {' and of '.join(lacking)}." if lacking else str(error)
         ) from error
-    store.start_check(token, columns=mapping)
+    store.start_check(token, columns=mapping, **({"timestamp_format": timestamp_format} if timestamp_format else {}))
 
 
 def _files(services: Services) -> tuple[frozenset[str], tuple[LogFile, ...]]:

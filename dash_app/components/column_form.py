@@ -4,11 +4,14 @@ Pure functions from values to components; every text from a log is a text child 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.html_tables import log_table
 from dash_app.components.ingestion import button
@@ -27,6 +30,7 @@ _DESCRIPTIONS = {
     EventField.ACTION: "the name of the event",
 }
 _SHOWN_COLUMNS = 12
+_FIRSTS = {"%d": "The day comes first", "%m": "The month comes first", "%y": "The year comes first"}
 
 
 def column_question(upload: Upload, report: FileReport) -> list[Component]:
@@ -38,7 +42,10 @@ def column_question(upload: Upload, report: FileReport) -> list[Component]:
     ]
     words = f"Look at the choice: {'; '.join(several)}." if several else "Look at the choice, and confirm it."
     title = "Which columns say who did what, and when?"
-    form = html.Div([_select(upload, report, field) for field in REQUIRED_FIELDS], className="column-form")
+    selects = [_select(upload, report, field) for field in REQUIRED_FIELDS]
+    if report.formats:
+        selects.append(_format_select(upload, report))
+    form = html.Div(selects, className="column-form")
     tools = [
         button("Check with these columns", UploadAction.COLUMNS, upload.token, primary=True),
         button("Discard", UploadAction.DISCARD, upload.token),
@@ -63,6 +70,30 @@ def _select(upload: Upload, report: FileReport, field: EventField) -> Component:
         placeholder="Choose a column",
         searchable=len(options) > 10,
         allowDeselect=False,
+        size="sm",
+    )
+    return select
+
+
+def format_label(report: FileReport, timestamp_format: str) -> str:
+    """A proposed timestamp format for people: what comes first, and what it makes of the log's example."""
+    first = _FIRSTS.get(timestamp_format[:2], "Read as")
+    if report.example is not None:
+        with suppress(ValueError):
+            read = datetime.strptime(report.example, timestamp_format)
+            return f"{first}: {report.example} is {formatting.day(read)}"
+    return f"{first}: {timestamp_format}"
+
+
+def _format_select(upload: Upload, report: FileReport) -> Component:
+    """How the times are written: chosen where one format reads them, open where the day and the month may both come first."""
+    select: Component = dmc.Select(
+        id={"type": "upload-format", "token": upload.token},
+        label="How times are written",
+        description="days and months are never guessed",
+        data=[{"value": each, "label": format_label(report, each)} for each in report.formats],
+        value=report.formats[0] if len(report.formats) == 1 else None,
+        placeholder="Choose what comes first",
         size="sm",
     )
     return select

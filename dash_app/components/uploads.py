@@ -4,7 +4,6 @@ Pure functions from values to components; every text from a log or a file's name
 """
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from datetime import datetime
 
 import dash_mantine_components as dmc
@@ -13,7 +12,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import elements
-from dash_app.components.column_form import column_question
+from dash_app.components.column_form import column_question, format_label
 from dash_app.components.elements import aria
 from dash_app.components.html_tables import log_table
 from dash_app.components.ingestion import button
@@ -133,6 +132,12 @@ def _refused(upload: Upload, report: FileReport) -> list[Component]:
         button(f"These are times of {zone}", f"zone-{number}", upload.token)
         for number, zone in enumerate(report.timezones[:_SHOWN_ZONES])
     ]
+    encodings = [
+        button(f"Read it as {encoding}", f"encoding-{number}", upload.token)
+        for number, encoding in enumerate(report.encodings)
+    ]
+    if encodings:
+        shown.append(html.Div(encodings, className="upload-tools"))
     if zones:
         shown.append(html.Div(zones, className="upload-tools"))
     if report.needs_format:
@@ -144,9 +149,8 @@ def _refused(upload: Upload, report: FileReport) -> list[Component]:
 
 def _format_form(upload: Upload, report: FileReport) -> Component:
     """The timestamp format: those that the timestamps suggest, and a field for any other."""
-    firsts = {"%d": "The day comes first", "%m": "The month comes first", "%y": "The year comes first"}
     choices = [
-        button(f"{firsts.get(each[:2], 'Read as')}: {_read_as(report, each)}", f"format-{number}", upload.token)
+        button(format_label(report, each), f"format-{number}", upload.token)
         for number, each in enumerate(report.formats if len(report.formats) == 2 else ())
     ]
     field = dmc.TextInput(
@@ -158,15 +162,6 @@ def _format_form(upload: Upload, report: FileReport) -> Component:
     )
     check = button("Check with this format", UploadAction.CHECK, upload.token)
     return html.Div([html.Div(choices, className="upload-tools"), field, check], className="format-form")
-
-
-def _read_as(report: FileReport, timestamp_format: str) -> str:
-    """What the format makes of the log's example timestamp; the format itself where there is none that it fits."""
-    if report.example is not None:
-        with suppress(ValueError):
-            read = datetime.strptime(report.example, timestamp_format)
-            return f"{report.example} is {formatting.day(read)}"
-    return timestamp_format
 
 
 def _reasons(report: FileReport) -> Component:

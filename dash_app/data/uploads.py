@@ -10,7 +10,11 @@ MAX_UPLOAD_BYTES = 20 << 30
 
 
 class UploadAction(StrEnum):
-    """What can be done with an upload; a suggested timestamp format is chosen by `format-N`, a time zone by `zone-N`."""
+    """What can be done with an upload.
+
+    What is proposed is chosen by its number: a timestamp format by `format-N`, a time zone by `zone-N`, an encoding by
+    `encoding-N`.
+    """
 
     INGEST = "take"
     DISCARD = "discard"
@@ -36,6 +40,7 @@ class FileReport:
         needs_format: Whether a timestamp format would help.
         formats: Formats that its timestamps suggest, the day-first one before the month-first one.
         timezones: Time zones that the letters of its timestamps belong to, the likeliest first.
+        encodings: Encodings that its text may be in, the likeliest first, where that must be asked.
         can_accept: Whether the other rows can be ingested, if a person accepts that many are rejected.
         example: One of its timestamps that could not be read; None when all could.
         timestamp_format: The format it was checked with.
@@ -56,6 +61,7 @@ class FileReport:
     needs_format: bool = False
     formats: list[str] = field(default_factory=list)
     timezones: list[str] = field(default_factory=list)
+    encodings: list[str] = field(default_factory=list)
     can_accept: bool = False
     example: str | None = None
     timestamp_format: str | None = None

@@ -19,10 +19,9 @@ import pyarrow as pa
 from dash_app.data.uploads import FileReport
 from dash_app.uploads.check_limits import CheckLimits, turn, why_it_failed
 from grupa_pipeline.ingest.columns import NO_MAPPINGS, ColumnQuestionError, RememberedMappings
-from grupa_pipeline.ingest.errors import REASONS, UnusableFileError
+from grupa_pipeline.ingest.errors import ACCEPT_ADVICE, REASONS, UnusableFileError
 from grupa_pipeline.ingest.preview import Preview, preview_file
 from grupa_pipeline.ingest.reading_options import is_options_file, options_beside
-from grupa_pipeline.ingest.refusal import ACCEPT_ADVICE
 from grupa_pipeline.storage.publication import Publication
 
 logger = logging.getLogger("grupa")
@@ -105,6 +104,8 @@ def _asked(error: ColumnQuestionError, timestamp_format: str | None) -> FileRepo
         proposal={str(field): column for field, column in proposal.items()},
         choices={str(field): list(columns) for field, columns in question.choices.items()},
         first_rows=[list(row) for row in zip(*values, strict=False)],
+        formats=list(question.times.formats) if question.times else [],
+        example=question.times.example if question.times else None,
         timestamp_format=timestamp_format,
     )
 
@@ -113,6 +114,8 @@ def _refused(error: UnusableFileError, timestamp_format: str | None) -> FileRepo
     """The refusal without its advice for the command line: the page has a field for the format."""
     timestamps = error.timestamps
     problem = str(error).removesuffix(f" {ACCEPT_ADVICE}")
+    if error.encodings:
+        return FileReport(problem=problem.partition(": if this is right")[0] + ".", encodings=list(error.encodings))
     if timestamps is None:
         return FileReport(problem=problem, timestamp_format=timestamp_format, can_accept=error.rejects)
     if timestamps.advice:

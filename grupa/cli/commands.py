@@ -81,6 +81,10 @@ def run_command(
     accept_rejects: Annotated[
         bool, typer.Option("--accept-rejects", help="Ingest a log although many of its rows are rejected.")
     ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Encoding of the logs' text, such as cp1250 (default: recognised)."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed (default: 42).")] = None,
     warehouse: WarehouseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="End stdout with one JSON object.")] = False,
@@ -92,7 +96,13 @@ def run_command(
         GRUPA_TIMESTAMP_FORMAT=timestamp_format,
         GRUPA_SEED=seed,
     )
-    reading = {"columns": columns, "timezone": timezone, "repeats": repeats, "accept_rejects": accept_rejects or None}
+    reading = {
+        "columns": columns,
+        "timezone": timezone,
+        "repeats": repeats,
+        "accept_rejects": accept_rejects or None,
+        "encoding": encoding,
+    }
     summary = _run(settings, files or [], as_of, _reading_options(reading))
     if as_json:
         print(json.dumps(summary.as_json(), ensure_ascii=False))
@@ -320,5 +330,5 @@ def _exit_status(status: ExitStatus, *errors: type[Exception]) -> Iterator[None]
     try:
         yield
     except errors as error:
-        details = (getattr(error, name, None) for name in ("file", "line", "columns"))
+        details = (getattr(error, name, None) for name in ("file", "line", "options"))
         raise CommandError(str(error), status, *details) from error

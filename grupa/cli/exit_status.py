@@ -19,7 +19,7 @@ class CommandError(Exception):
         status: Exit status of the process.
         file: Name of the file that is wrong, if there is one.
         line: Physical line of `file` that is wrong, if there is one.
-        columns: The value of --columns with which `file` could be read, if a person must confirm it.
+        options: Words of the command line with which `file` could be read, if a person must confirm them.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class CommandError(Exception):
         status: ExitStatus,
         file: str | None = None,
         line: int | None = None,
-        columns: str | None = None,
+        options: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.file, self.line, self.columns = status, file, line, columns
+        self.status, self.file, self.line, self.options = status, file, line, options

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = _known_failure(error)
         if context := getattr(error, "ctx", None):
             print(context.get_usage(), file=sys.stderr)
-        if failure and failure.columns:
+        if failure and failure.options:
             failure = _with_command(failure, words)
         _report(
             failure or CommandError(f"stopped by an internal error: {error!r}", ExitStatus.FAILED), _wants_json(words)
@@ -64,11 +64,12 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 def _with_command(failure: CommandError, words: Sequence[str]) -> CommandError:
     """The failure of a log whose columns must be confirmed, with the whole command that does so."""
-    options = list(words)
-    if "--columns" in options:
-        del options[options.index("--columns") : options.index("--columns") + 2]
-    options = [word for word in options if not word.startswith("--columns=")]
-    command = shlex.join(["grupa", *options[:1], "--columns", failure.columns or "", *options[1:]])
+    said = shlex.split(failure.options or "")
+    names, options = {word for word in said if word.startswith("--")}, list(words)
+    for name in names & {*options}:
+        del options[options.index(name) : options.index(name) + 2]
+    options = [word for word in options if word.partition("=")[0] not in names]
+    command = shlex.join(["grupa", *options[:1], *said, *options[1:]])
     return CommandError(f"{failure}\nType: {command}", failure.status, failure.file, failure.line)
 
 

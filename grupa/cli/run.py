@@ -42,14 +42,14 @@ class UnusableInputError(Exception):
     Attributes:
         file: Name of the file that is wrong, if there is one.
         line: Physical line of `file` that is wrong, if there is one.
-        columns: The value of --columns with which `file` could be read, if a person must confirm it.
+        options: Words of the command line with which `file` could be read, if a person must confirm them.
     """
 
     def __init__(
-        self, message: str, file: str | None = None, line: int | None = None, columns: str | None = None
+        self, message: str, file: str | None = None, line: int | None = None, options: str | None = None
     ) -> None:
         super().__init__(message)
-        self.file, self.line, self.columns = file, line, columns
+        self.file, self.line, self.options = file, line, options
 
 
 class RunFailedError(Exception):
@@ -211,8 +211,8 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
         details = event.step_failure_data.user_failure_data
         if details and "file" in details.metadata:
             values = {name: str(value.value) for name, value in details.metadata.items()}
-            line, columns = int(values["line"]) or None, values.get("columns")
-            raise UnusableInputError(details.description or "", values["file"], line, columns)
+            line, words = int(values["line"]) or None, values.get("options")
+            raise UnusableInputError(details.description or "", values["file"], line, words)
         run = f"run {result.run_id}; Dagster's UI shows the details"
         raise RunFailedError(f"{event.step_key} failed: {failure_reason(event)} ({run})")
     for event in result.filter_events(lambda event: event.is_job_failure):

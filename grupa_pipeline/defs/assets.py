@@ -52,6 +52,7 @@ class LogFiles(dg.Config):
         timestamp_format: strptime format of their timestamps, where those are not ISO 8601 or epochs.
         repeats: `keep` or `drop`: whether equal records within a log are several events.
         accept_rejects: Whether a log is ingested although many of its records are rejected for one reason.
+        encoding: Encoding of their text, such as `cp1250`, where it is not recognised.
     """
 
     files: list[str] = Field(default_factory=list)
@@ -60,6 +61,7 @@ class LogFiles(dg.Config):
     timestamp_format: str | None = None
     repeats: str | None = None
     accept_rejects: bool = False
+    encoding: str | None = None
 
     def options(self) -> ReadingOptions:
         """How the logs are read.
@@ -137,7 +139,7 @@ def _ingest(config: LogFiles, warehouse: WarehouseResource, log_folders: tuple[P
     except UnusableFileError as error:
         where: dict[str, Any] = {"file": error.file, "line": error.line or 0}
         if isinstance(error, ColumnQuestionError) and error.question.proposal:
-            where["columns"] = str(error.question.proposal)
+            where["options"] = error.question.options
         raise dg.Failure(str(error), metadata=where, allow_retries=False) from error
 
 

@@ -6,10 +6,9 @@ A guess is always asked, never applied: it comes with all columns that could be 
 import re
 from collections.abc import Mapping, Sequence
 
-from rapidfuzz import fuzz, process
-
 from grupa_pipeline.ingest.column_mapping import REQUIRED_FIELDS, EventField
 from grupa_pipeline.ingest.known_layouts import column_key
+from grupa_pipeline.vocabulary.action_names import without_accents
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -21,19 +20,25 @@ USUAL_NAMES: Mapping[EventField, tuple[str, ...]] = {
         "user_id userid user uid user_name username user_uuid customer_id customerid customer client_id clientid "
         "member_id account_id visitor_id visitorid visitor person_id personid distinct_id anonymous_id anonymousid "
         "device_id deviceid actor actor_id subject subject_id case_id caseid case player_id student_id user_pseudo_id "
-        "domain_userid session_id sessionid email userkey who"
+        "domain_userid session_id sessionid email userkey who "
+        "benutzer benutzer_id nutzer nutzer_id kunde kunden_id kundennummer klant klant_id klantnummer gebruiker gebruiker_id "
+        "utilisateur id_utilisateur client id_client usuario id_usuario cliente id_cliente utente id_utente utilizador"
     ),
     EventField.TIMESTAMP: _names(
         "timestamp time ts datetime date_time date event_time eventtime event_timestamp event_date occurred_at "
         "occurredat created_at createdat created server_time client_event_time received_at sent_at logged_at log_time "
-        "timestamp_utc time_utc complete_timestamp start_timestamp original_timestamp event_at when"
+        "timestamp_utc time_utc complete_timestamp start_timestamp original_timestamp event_at when "
+        "zeitstempel zeitpunkt zeit datum tijdstip tijd horodatage date_heure heure fecha fecha_hora hora data data_hora ora "
+        "data_ora"
     ),
     EventField.ACTION: _names(
         "action event event_name eventname event_type eventtype event_action activity activity_name action_name "
-        "actionname action_type type name operation verb concept:name step page page_name screen url what"
+        "actionname action_type type name operation verb concept:name step page page_name screen url what "
+        "aktion ereignis aktivitat vorgang actie gebeurtenis activiteit evenement activite accion evento actividad acao atividade "
+        "azione attivita"
     ),
 }
-"""Names that columns of a field usually have, the most usual first."""
+"""Names that columns of a field usually have, the most usual first, in English and six other languages, without accents."""
 
 ANONYMOUS_NAMES = _names(
     "anonymous_id anonymousid anon_id domain_userid user_pseudo_id device_id deviceid visitor_id visitorid client_id "
@@ -100,10 +105,12 @@ def holds_times(values: Sequence[str]) -> bool:
 
 def _score(field: EventField, name: str) -> float:
     """How likely a column of this name holds the field, from its name; 0 for not at all."""
-    key, usual = column_key(name), USUAL_NAMES[field]
+    key, usual = column_key(without_accents(name)), USUAL_NAMES[field]
     if key in usual:
         return 200.0 - usual.index(key)
     if len(key) < 4:
         return 0.0
+    from rapidfuzz import fuzz, process  # rarely needed
+
     near = process.extractOne(key, [name for name in usual if len(name) >= 4], scorer=fuzz.ratio, score_cutoff=_NEAR)
     return near[1] if near else 0.0

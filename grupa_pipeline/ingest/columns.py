@@ -5,12 +5,12 @@ Where none of these holds, columns are guessed and a person is asked: `ColumnQue
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from grupa_pipeline.ingest.column_guesses import ANONYMOUS_NAMES, EVENT_ID_NAMES, candidates, holds_times, rivals
 from grupa_pipeline.ingest.column_mapping import REQUIRED_FIELDS, ColumnMapping, EventField
-from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.errors import TimestampProblem, UnusableFileError
 from grupa_pipeline.ingest.known_layouts import KNOWN_LAYOUTS, column_key
 
 Samples = Mapping[str, Sequence[str]]
@@ -30,12 +30,21 @@ class ColumnQuestion:
         choices: The columns that could be meant by each required field, the likeliest first.
         proposal: The likeliest mapping; None where a field has no likely column.
         samples: Values of each column in the first records.
+        times: What is to be said of the times of the proposed column as well.
     """
 
     columns: tuple[str, ...]
     choices: Mapping[EventField, Sequence[str]]
     proposal: ColumnMapping | None
     samples: Samples
+    times: TimestampProblem | None = None
+
+    @property
+    def options(self) -> str:
+        """The words of the command line that read the log as proposed; empty without a proposal."""
+        if self.proposal is None:
+            return ""
+        return shlex.join(["--columns", str(self.proposal), *(self.times.options if self.times else ())])
 
 
 class ColumnQuestionError(UnusableFileError):
@@ -46,8 +55,14 @@ class ColumnQuestionError(UnusableFileError):
     """
 
     def __init__(self, file: str, problem: str, line: int | None, question: ColumnQuestion) -> None:
-        super().__init__(file, problem, line)
+        super().__init__(file, problem, line, timestamps=question.times)
         self.question = question
+
+    def with_times(self, times: TimestampProblem) -> "ColumnQuestionError":
+        """The same question, with what is to be said of the times, so that one answer is enough."""
+        asked = str(self).removeprefix(f"{self.file}: ").rstrip(".")
+        question = replace(self.question, times=times)
+        return ColumnQuestionError(self.file, f"{asked}. Besides, {times}", self.line, question)
 
 
 @dataclass(frozen=True)
@@ -233,6 +248,11 @@ def _sentence(question: ColumnQuestion) -> str:
     lacking = [field for field in REQUIRED_FIELDS if not question.choices[field]]
     doubtful = [field for field in REQUIRED_FIELDS if len(question.choices[field]) > 1]
     found = f"its columns are not known (found: {_listed(question.columns)})"
+    if question.samples and EventField.TIMESTAMP in lacking:
+        return (
+            f"none of its columns looks like times, which every event has (found: {_listed(question.columns)}); export it with "
+            f"the time of each event, or say which column holds it: --columns user_id=COLUMN,timestamp=COLUMN,action=COLUMN"
+        )
     if question.proposal is None:
         names = {field: (question.choices[field] or ["COLUMN"])[0] for field in REQUIRED_FIELDS}
         written = ",".join(f"{field}={column}" for field, column in names.items())

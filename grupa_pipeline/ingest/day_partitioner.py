@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from grupa_pipeline.ingest.log_order import LogDirection, LogOrder
 from grupa_pipeline.ingest.text_counts import TextCounts
-from grupa_pipeline.ingest.timestamp_text import TRIMMED
+from grupa_pipeline.ingest.timestamp_text import MEANINGLESS, TRIMMED, TRIMMED_ASCII
 
 TEXTS = ("user_id", "action", "metadata")
 EVENT_ID = "event_id"
@@ -134,14 +134,21 @@ class DayPartitioner:
     def _encoded(self, chunk: pa.Table, name: str) -> tuple[np.ndarray, pa.Array]:
         chunks = chunk[name].dictionary_encode().chunks  # all share one dictionary
         texts = chunks[0].dictionary
-        # User ids and actions lose the blanks around them; distinct texts that become equal are joined when a day is sorted.
-        texts = self._normalize_metadata(texts) if name == "metadata" else pc.utf8_trim(texts, TRIMMED)
+        # Distinct texts that become equal are joined when a day is sorted.
+        texts = self._normalize_metadata(texts) if name == "metadata" else _cleaned(texts)
         return np.concatenate([part.indices.to_numpy() for part in chunks]), texts
 
     def _decoded_size(self, rows: pa.RecordBatch) -> int:
         texts = (rows.column(name) for name in self._texts)
         lengths = [pc.binary_length(column.dictionary).to_numpy()[column.indices.to_numpy()].sum() for column in texts]
         return int(rows.num_rows * 8 + sum(lengths))
+
+
+def _cleaned(texts: pa.Array) -> pa.Array:
+    """User ids, actions or event ids without the blanks around them and what nobody sees in them."""
+    if pc.all(pc.string_is_ascii(texts)).as_py():
+        return pc.ascii_trim(texts, TRIMMED_ASCII)
+    return pc.utf8_trim(pc.replace_substring_regex(texts, MEANINGLESS, ""), TRIMMED)
 
 
 def _small(numbers: np.ndarray) -> np.ndarray:

@@ -6,6 +6,9 @@ Definitions only; the checks are in the other modules of the package.
 from dataclasses import dataclass
 from enum import StrEnum
 
+ACCEPT_ADVICE = "To ingest the other records without them, add --accept-rejects."
+"""The end of a refusal that can be lifted."""
+
 
 class RejectionReason(StrEnum):
     """Why a record is rejected; the values of `rejected_rows.reason`."""
@@ -41,7 +44,7 @@ REASONS: dict[RejectionReason, str] = {
         'A quoted field is not closed, or text follows its closing quote (a quote inside one is written "").'
     ),
     RejectionReason.BAD_LINE_BREAK: "A carriage return stands in the middle of an unquoted field.",
-    RejectionReason.BAD_ENCODING: "The record is not UTF-8.",
+    RejectionReason.BAD_ENCODING: "The record holds damaged characters, which are neither UTF-8 nor in the log's encoding.",
     RejectionReason.NUL_BYTE: "The record contains a NUL byte.",
     RejectionReason.TOO_LONG_RECORD: "The record is longer than 1 MiB.",
     RejectionReason.BAD_JSON: "The line is no JSON object.",
@@ -67,6 +70,12 @@ class TimestampProblem:
     formats: tuple[str, ...] = ()
     timezones: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> list[str]:
+        """The words of the command line that read them; none where nothing is known to."""
+        zone = ["--timezone", self.timezones[0]] if self.timezones else []
+        return zone + (["--timestamp-format", self.formats[0]] if self.formats else [])
+
     def __str__(self) -> str:
         return f"{self.sentence}; {self.advice}" if self.advice else self.sentence
 
@@ -79,6 +88,7 @@ class UnusableFileError(Exception):
         line: Physical line of the problem, from 1; None where the problem concerns no single line.
         timestamps: The problem with its timestamps, if that is why.
         rejects: Whether the rest of the file can be used, if the rejected records are accepted as lost.
+        encodings: Encodings that its text may be in, the likeliest first, where that must be asked.
     """
 
     def __init__(
@@ -89,9 +99,11 @@ class UnusableFileError(Exception):
         *,
         timestamps: TimestampProblem | None = None,
         rejects: bool = False,
+        encodings: tuple[str, ...] = (),
     ) -> None:
         super().__init__(f"{file}: {problem}")
         self.file = file
         self.line = line
         self.timestamps = timestamps
         self.rejects = rejects
+        self.encodings = encodings

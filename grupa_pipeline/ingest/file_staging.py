@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from grupa_pipeline.ingest import metadata
 from grupa_pipeline.ingest.column_mapping import ColumnMapping
-from grupa_pipeline.ingest.columns import RememberedMappings
+from grupa_pipeline.ingest.columns import ColumnQuestionError, RememberedMappings
 from grupa_pipeline.ingest.day_partitioner import DayPartitioner
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.event_files import EventFile, write_event_files
@@ -34,6 +34,7 @@ from grupa_pipeline.ingest.refusal import refusal
 from grupa_pipeline.ingest.repeats import keeps_repeats, repeats_note
 from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import FileFormat, Scan, scan
+from grupa_pipeline.ingest.text_encoding import in_utf8
 from grupa_pipeline.ingest.timestamp_inference import decide_style
 
 HEAD_BYTES = 256 << 10
@@ -86,8 +87,10 @@ def stage_file(
         ColumnQuestionError: A person must say which columns of the file hold the fields.
         UnusableFileError: The file as a whole, or every one of its records, cannot be used.
     """
-    scanned = scan(log.path, log.name, folder)
-    layout = _read_layout(con, scanned, options.columns, remembered)
+    scanned, encoding_note = in_utf8(
+        scan(log.path, log.name, folder), options.encoding, folder, accept_rejects=options.accept_rejects
+    )
+    layout = _read_asked_layout(con, scanned, options, remembered)
     timestamps = _first_timestamps(con, scanned, layout)
     style = decide_style(log.name, timestamps, options.timestamp_format, options.timezone)
     validator = RowValidator(layout, style, now)
@@ -98,6 +101,8 @@ def stage_file(
         raise error
     if (repeats := sum(file.repeats for file in staged.event_files.values())) and options.repeats is None:
         staged = replace(staged, notes=(*staged.notes, repeats_note(log.name, repeats, texts)))
+    if encoding_note:
+        staged = replace(staged, notes=(encoding_note, *staged.notes))
     if (last := max(staged.event_files)) < FIRST_SNAPSHOT:
         problem = (
             f"all of its events lie before 1970, where snapshots begin (the last ones on {last}); "
@@ -158,6 +163,24 @@ def _stage(
     counts = (events.user_counts.table(), events.action_counts.table())
     notes = profile_notes(con, scanned.name, event_files, *counts)
     return StagedFile(scanned, validator.layout, reading.rows, event_files, reading.rejected, notes)
+
+
+def _read_asked_layout(
+    con: duckdb.DuckDBPyConnection, scanned: Scan, options: ReadingOptions, remembered: RememberedMappings
+) -> HeaderLayout:
+    """The layout of a file; a question about its columns asks for all that must be said, their times included."""
+    try:
+        return _read_layout(con, scanned, options.columns, remembered)
+    except ColumnQuestionError as error:
+        question = error.question
+        if question.proposal is not None:
+            texts = dict(enumerate(question.samples[question.proposal.timestamp]))
+            try:
+                decide_style(scanned.name, texts, options.timestamp_format, options.timezone)
+            except UnusableFileError as unread:
+                if unread.timestamps is not None:
+                    raise error.with_times(unread.timestamps) from error
+        raise
 
 
 def _read_layout(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from grupa_pipeline.ingest.column_mapping import ColumnMapping, ColumnMappingError
 from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.text_encoding import is_encoding
 
 
 class Repeats(StrEnum):
@@ -44,6 +45,7 @@ class ReadingOptions:
         timestamp_format: strptime format of the timestamps; None: ISO 8601 or epochs.
         repeats: Whether equal records are kept; None: where times have no seconds or no hours.
         accept_rejects: Whether a log is ingested although many of its records are rejected for one reason.
+        encoding: Encoding of the text, such as cp1250; None: recognised.
     """
 
     columns: ColumnMapping | None = None
@@ -51,6 +53,7 @@ class ReadingOptions:
     timestamp_format: str | None = None
     repeats: Repeats | None = None
     accept_rejects: bool = False
+    encoding: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "ReadingOptions":
@@ -145,6 +148,13 @@ def _repeats(name: str, value: Any) -> Repeats:
         raise ReadingOptionError(name, f"{value!r} is unknown; give {' or '.join(Repeats)}.") from error
 
 
+def _encoding(name: str, value: Any) -> str:
+    text = _text(name, value).strip()
+    if not is_encoding(text):
+        raise ReadingOptionError(name, f"{text!r} is no encoding; give a name such as utf-8, cp1250 or shift_jis.")
+    return text
+
+
 def _boolean(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -157,6 +167,7 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "timestamp_format": _text,
     "repeats": _repeats,
     "accept_rejects": _boolean,
+    "encoding": _encoding,
 }
 
 

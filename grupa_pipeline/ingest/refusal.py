@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grupa_pipeline.ingest.errors import REASONS, RejectionReason, TimestampProblem, UnusableFileError
+from grupa_pipeline.ingest.errors import ACCEPT_ADVICE, REASONS, RejectionReason, TimestampProblem, UnusableFileError
 from grupa_pipeline.ingest.header import HeaderLayout
 from grupa_pipeline.ingest.json_records import read_json_records
 from grupa_pipeline.ingest.parquet_records import parquet_field
@@ -22,6 +22,8 @@ from grupa_pipeline.ingest.timestamps import Style
 REFUSED_SHARE = 0.2
 REFUSED_RECORDS = 10
 """A log is refused when more than this share of its records, and at least so many, are rejected for one reason."""
+_REFUSED_BYTES_SHARE = 0.01
+"""The same for records with damaged characters, which are a sign of a wrong encoding."""
 _SHOWN = 3
 _LONGEST_VALUE = 80
 _TEXTS = 5_000
@@ -32,8 +34,6 @@ _ADVICE = {
     ),
     RejectionReason.TIMESTAMP_IN_FUTURE: "Check the clock of what wrote the log, and --timestamp-format where you gave one",
 }
-ACCEPT_ADVICE = "To ingest the other records without them, add --accept-rejects."
-"""The end of a refusal that can be lifted."""
 _DEFAULT_ADVICE = "Mend the export and ingest it again"
 
 
@@ -65,7 +65,8 @@ def refusal(
     most_common = max(rejected["reason"].value_counts().to_pylist(), key=lambda row: row["counts"])
     reason, count = RejectionReason(most_common["values"]), most_common["counts"]
     none_usable = len(rejected) == rows
-    many = count >= REFUSED_RECORDS and count > REFUSED_SHARE * rows
+    share = _REFUSED_BYTES_SHARE if reason is RejectionReason.BAD_ENCODING else REFUSED_SHARE
+    many = count >= REFUSED_RECORDS and count > share * rows
     if not none_usable and (options.accept_rejects or not many):
         return None
     lines = rejected.filter(pc.equal(rejected["reason"], reason))

@@ -1,4 +1,4 @@
-"""Reads a log file as a stream of UTF-8 blocks with bounded memory; decompresses gzip and zstd, and transcodes UTF-16.
+"""Reads a log file as a stream of blocks of text with bounded memory; decompresses gzip and zstd, and transcodes UTF-16.
 
 Works on bytes and lines; a file's format is told by its content, never by its name. `header.py` and `json_records.py` find
 the columns, `records.py` the records of a delimited file.
@@ -28,7 +28,9 @@ MAX_RECORD = 1 << 20
 _WINDOW = 64 << 10
 _LINE_FEED = 10
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 250  # real logs compress 10 to 60 times; gzip can reach 1,032
-_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_UTF16 = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+_FIRST_UNITS, _ASCII_SHARE = 64, 0.6
+"""Of a text in UTF-16 without a mark more than this share of the first characters, the header's, are ASCII."""
 _FOREIGN = {
     ZIP: "a ZIP archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -69,7 +71,8 @@ class Scan:
 
     `name` is what people call it: its file name, or `archive/member`. `head` is the start of the text (at most one block,
     UTF-8, without a byte order mark). `plain` is true when any CSV reader parses the same records: valid UTF-8, no NUL, no
-    lone carriage return, no overlong line. `lines` is the number of physical lines if `plain`.
+    lone carriage return, no overlong line. `lines` is the number of physical lines if `plain`. `is_utf8`: whether the text is
+    valid UTF-8, as `text_blocks` gives it.
     """
 
     path: Path
@@ -81,6 +84,7 @@ class Scan:
     newline: bytes
     plain: bool
     lines: int
+    is_utf8: bool = True
 
 
 def scan(path: Path, name: str | None = None, scratch: Path | None = None) -> Scan:
@@ -123,10 +127,11 @@ def _scan(path: Path) -> Scan:
         sha256 = digest.hexdigest()
         return Scan(path, path.name, sha256, FileFormat.PARQUET, compression, b"", b"\n", plain=False, lines=0)
     _require_text(path, head)
-    plain = text.plain() and start[:2] not in _UTF16
+    plain = text.plain() and not _is_transcoded(path)
     newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
     file_format = _text_format(path, head, newline)
-    return Scan(path, path.name, digest.hexdigest(), file_format, compression, head, newline, plain, text.lines)
+    sha256 = digest.hexdigest()
+    return Scan(path, path.name, sha256, file_format, compression, head, newline, plain, text.lines, text.is_utf8)
 
 
 def _compression(start: bytes) -> Compression:
@@ -156,15 +161,38 @@ def _is_object(line: bytes) -> bool:
 
 
 def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
-    """The file's text as UTF-8 blocks without a byte order mark; `on_raw` is called with the raw bytes."""
+    """The file's text in blocks, in UTF-8 unless it is in another 8-bit encoding (`text_encoding.py`), without a byte order mark.
+
+    `on_raw` is called with the raw bytes.
+    """
     blocks = _decompressed(path, on_raw)
     first = next(blocks, b"")
-    encoding = _UTF16.get(first[:2])
+    encoding = _utf16_of(first)
     if encoding:
-        yield from _transcoded(first[2:], blocks, encoding)
+        yield from _transcoded(first.removeprefix(_UTF16[encoding]), blocks, encoding)
         return
     yield first.removeprefix(codecs.BOM_UTF8)
     yield from blocks
+
+
+def _utf16_of(start: bytes) -> str | None:
+    """The kind of UTF-16 in which a text starts: by its mark, or by the NULs of its first characters; None for no UTF-16."""
+    for encoding, mark in _UTF16.items():
+        if start.startswith(mark):
+            return encoding
+    first = start[: 2 * _FIRST_UNITS]
+    low, high = first[::2], first[1::2]
+    if len(first) >= 2 * len("a,b,c") and len(low) == len(high):
+        many = _ASCII_SHARE * len(low)
+        if high.count(0) > many and all(low):
+            return "utf-16-le"
+        if low.count(0) > many and all(high):
+            return "utf-16-be"
+    return None
+
+
+def _is_transcoded(path: Path) -> bool:
+    return _utf16_of(next(_decompressed(path, lambda raw: None), b"")) is not None
 
 
 def _decompressed(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes]:
@@ -299,19 +327,20 @@ def _require_text(path: Path, head: bytes) -> None:
 
 
 class _Text:
-    """Incremental check of a text: whether it is plain, and its number of lines if so."""
+    """Incremental check of a text: whether it is UTF-8 and plain, and its number of lines if so."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._plain, self._last, self._line_length, self._ends = True, b"\n", 0, 0
+        self._valid, self._plain, self._last, self._line_length, self._ends = True, True, b"\n", 0, 0
 
     def add(self, block: bytes) -> None:
-        """Process the next block; a no-op once the text is known not to be plain."""
+        """Process the next block."""
+        self._valid = self._valid and self._is_utf8(block)
         if self._plain and block:
             after_return = self._last == b"\r"
             self._plain = (
                 b"\0" not in block
-                and self._is_utf8(block)
+                and self._valid
                 and not _lone_return(b"\r" + block if after_return else block)
                 and self._short_lines(block)
             )
@@ -320,7 +349,12 @@ class _Text:
 
     def plain(self) -> bool:
         """Whether the text added so far is plain and complete."""
-        return self._plain and self._last != b"\r" and not self._utf8.getstate()[0]
+        return self._plain and self._last != b"\r" and self.is_utf8
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the text added so far is valid UTF-8 and complete."""
+        return self._valid and not self._utf8.getstate()[0]
 
     @property
     def lines(self) -> int:

@@ -208,6 +208,8 @@ def _is_serial(text: str) -> bool:
 
 def _lettered(texts: Sequence[str]) -> dict[str, str]:
     """The letters that `texts` end in, the commonest first, each with the first text that has it."""
+    if not texts:
+        return {}  # a session costs more than the rest
     with duckdb.connect() as con:
         query = (
             f"SELECT x, upper(regexp_extract({plain_sql('x')}, {quoted(LETTERS)}, 1)) FROM (SELECT unnest($texts) AS x)"

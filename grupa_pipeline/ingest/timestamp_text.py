@@ -10,10 +10,13 @@ BLANKS = r"[\s\v\pZ\x{85}]"
 """Characters that look like a blank, in a regular expression of DuckDB or of Arrow."""
 INVISIBLE = r"[\x{AD}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}]"
 """Characters of no width: soft hyphens, zero width blanks, marks of the direction of writing, byte order marks."""
+MEANINGLESS = r"[\x{AD}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}]"
+"""Those of them that mean nothing inside a text either: a joiner (U+200C, U+200D) is part of emoji and of some languages."""
 TRIMMED = "".join(
     map(chr, (*range(9, 14), 28, 29, 30, 31, 32, 0x85, 0xA0, 0xAD, 0x1680, 0x180E, *range(0x2000, 0x2010)))
 ) + "".join(map(chr, (*range(0x2028, 0x2030), 0x205F, *range(0x2060, 0x2065), *range(0x2066, 0x206A), 0x3000, 0xFEFF)))
 """The same characters, those of both."""
+TRIMMED_ASCII = "".join(character for character in TRIMMED if character.isascii())
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 _WORDS = (

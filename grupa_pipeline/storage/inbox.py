@@ -222,24 +222,23 @@ def ingest_inbox(publication: Publication, inbox: Path, options: ReadingOptions 
             result.waiting[path.name] = "it was written while it was read, and is read again when it is complete"
             continue
         except UnusableFileError as error:
-            _quarantine(path, inbox, str(error), result, _proposed_columns(error))
+            _quarantine(path, inbox, str(error), result, _proposed_options(error))
         else:
             result.files.extend(ingested)
             _move(path, inbox / "done", before)
     return result
 
 
-def _proposed_columns(error: UnusableFileError) -> str | None:
-    proposal = error.question.proposal if isinstance(error, ColumnQuestionError) else None
-    return None if proposal is None else str(proposal)
+def _proposed_options(error: UnusableFileError) -> str:
+    return error.question.options if isinstance(error, ColumnQuestionError) else ""
 
 
-def _quarantine(path: Path, inbox: Path, problem: str, result: IngestResult, columns: str | None = None) -> None:
+def _quarantine(path: Path, inbox: Path, problem: str, result: IngestResult, options: str = "") -> None:
+    """Move a file out of the inbox, with a note beside it; `options` are the words of the command line that read it."""
     quarantined = _move(path, inbox / "refused", None) or path
-    if columns is not None:
-        words = ["grupa", "run", str(quarantined.absolute()), "--columns", columns]
-        words += ["--warehouse", str(inbox.absolute().parent)]
-        problem = f"{problem} - type: {shlex.join(words)}"
+    if options:
+        log, warehouse = (shlex.quote(str(each.absolute())) for each in (quarantined, inbox.parent))
+        problem = f"{problem} - type: grupa run {log} {options} --warehouse {warehouse}"
     result.refused[path.name] = problem
     quarantined.with_name(quarantined.name + NOTE_ENDING).write_text(f"{problem}\n", encoding="utf-8")
 

@@ -116,10 +116,28 @@ def test_a_log_is_checked_with_the_columns_that_were_chosen(store, token, monkey
     assert len(checks) == 1
 
 
-def test_a_suggested_format_that_is_gone_is_refused(store, token):
+def test_the_format_of_the_times_is_said_with_the_columns(store, token, monkeypatch):
+    checks = []
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **said: checks.append(said))
+    press(store, UploadAction.COLUMNS, token, ["%d.%m.%Y"], user_id="a", timestamp="t", action="e")
+    assert checks == [{"columns": ColumnMapping(("a",), "t", ("e",)), "timestamp_format": "%d.%m.%Y"}]
+
+
+@pytest.mark.parametrize("kind", ["format", "zone", "encoding"])
+def test_a_suggestion_that_is_gone_is_refused(store, token, kind):
     with pytest.raises(RefusedUploadError) as refusal:
-        data.carry_out(store, "format-0", token, None)
+        data.carry_out(store, f"{kind}-0", token, None)
     assert refusal.value.status == 409
+
+
+def test_an_encoding_is_chosen_at_one_click(store, token, monkeypatch):
+    checks = []
+    monkeypatch.setattr(UploadStore, "start_check", lambda self, token, **said: checks.append(said))
+    [arrived] = store.uploads()
+    report = FileReport(problem="not UTF-8", encodings=["cp1250", "cp1256"])
+    monkeypatch.setattr(UploadStore, "uploads", lambda self: [replace(arrived, report=report)])
+    data.carry_out(store, "encoding-1", token, None)
+    assert checks == [{"encoding": "cp1256"}]
 
 
 def test_retrying_gives_the_waiting_logs_a_new_time(store):

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from dash_app.app import create_app
 from dash_app.callbacks.data import carry_out
-from dash_app.components.uploads import _read_as
+from dash_app.components.column_form import format_label
 from dash_app.data.uploads import FileReport, Upload
 from dash_app.uploads import upload_store
 from dash_app.uploads.file_validation import check_log
@@ -251,9 +251,9 @@ def test_a_long_name_still_fits_with_what_the_inbox_adds() -> None:
 
 def test_a_suggested_format_is_explained_with_the_example() -> None:
     report = FileReport(problem="a problem", example="01/02/12, 10:00")
-    assert _read_as(report, "%d/%m/%y, %H:%M") == "01/02/12, 10:00 is 1 Feb 2012"
-    assert _read_as(report, "%d/%m") == "%d/%m"
-    assert _read_as(FileReport(), "%d/%m") == "%d/%m"
+    assert format_label(report, "%d/%m/%y, %H:%M") == "The day comes first: 01/02/12, 10:00 is 1 Feb 2012"
+    assert format_label(report, "%d/%m") == "The day comes first: %d/%m"
+    assert format_label(FileReport(), "%d/%m") == "The day comes first: %d/%m"
 
 
 def test_space_is_kept_for_what_was_announced(

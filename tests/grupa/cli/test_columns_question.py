@@ -12,7 +12,7 @@ from grupa.cli.exit_status import CommandError, ExitStatus
 
 @pytest.mark.parametrize("said", [[], ["--columns", "user_id=x,timestamp=y,action=z"], ["--columns=user_id=x"]])
 def test_the_command_keeps_what_was_typed(said: list[str]) -> None:
-    failure = CommandError("asked", ExitStatus.UNUSABLE, "log.csv", 1, "user_id=a b,timestamp=t,action=e")
+    failure = CommandError("asked", ExitStatus.UNUSABLE, "log.csv", 1, "--columns 'user_id=a b,timestamp=t,action=e'")
     words = ["run", "my log.csv", *said, "--seed", "3"]
     text = str(main._with_command(failure, words))
     command = shlex.split(text.partition("Type: ")[2])
@@ -39,3 +39,11 @@ def test_the_command_that_is_proposed_reads_the_log(tmp_path: Path, capsys: pyte
     assert any(
         "as you said before" in warning for warning in json.loads(capsys.readouterr().out.splitlines()[-1])["warnings"]
     )
+
+
+def test_the_command_replaces_each_option_that_it_says() -> None:
+    said = "--columns user_id=a,timestamp=t,action=e --timestamp-format '%d.%m.%Y %H:%M'"
+    failure = CommandError("asked", ExitStatus.UNUSABLE, "log.csv", 1, said)
+    words = ["run", "log.csv", "--timestamp-format=%m", "--columns", "user_id=x", "--json"]
+    command = shlex.split(str(main._with_command(failure, words)).partition("Type: ")[2])
+    assert command == ["grupa", "run", *shlex.split(said), "log.csv", "--json"]
