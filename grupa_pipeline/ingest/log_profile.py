@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from grupa_pipeline.ingest.event_files import EventFile
 from grupa_pipeline.sql import quoted
@@ -47,10 +48,7 @@ def profile_notes(
     """
     if not files:
         return ()
-    with con.cursor() as cursor:
-        cursor.register("user_counts", users)
-        cursor.register("action_counts", actions)
-        notes = [*_far_events(files), *_user_notes(cursor), *_action_notes(cursor)]
+    notes = [*_far_events(files), *_user_notes(users), *_action_notes(con, actions)]
     return tuple(f"{name}: {note}" for note in notes)
 
 
@@ -78,63 +76,64 @@ def _far_events(files: Mapping[date, EventFile]) -> list[str]:
     return notes
 
 
-def _user_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
-    no_ids = ", ".join(map(quoted, _NO_IDS))
-    [row] = _rows(
-        con,
-        f"""WITH users AS (SELECT text AS user_id, n FROM user_counts),
-            cases AS (SELECT list(user_id ORDER BY user_id) AS ids FROM users GROUP BY lower(user_id) HAVING count(*) > 1)
-        SELECT count(*) AS users, CAST(sum(n) AS BIGINT) AS events, arg_max(user_id, n) AS most_id, max(n) AS most,
-            list(user_id ORDER BY n DESC) FILTER (lower(user_id) IN ({no_ids})) AS no_ids,
-            CAST(sum(n) FILTER (lower(user_id) IN ({no_ids})) AS BIGINT) AS no_id_events,
-            (SELECT count(*) FROM cases) AS cases, (SELECT min(ids) FROM cases) AS example
-        FROM users""",
+def _user_notes(users: pa.Table) -> list[str]:
+    """Notes on one id with most of the events, words for no id, and ids that differ by case alone."""
+    ids, counts = users["text"], users["n"]
+    events, most = pc.sum(counts).as_py(), pc.max(counts).as_py()
+    lower = pc.utf8_lower(ids)
+    no_ids = users.filter(pc.is_in(lower, value_set=pa.array(_NO_IDS))).sort_by(
+        [("n", "descending"), ("text", "ascending")]
     )
     notes = []
-    share = row["most"] / row["events"]
-    if row["users"] >= _FEWEST_USERS and row["events"] >= _FEWEST_EVENTS and share >= _MOST_SHARE:
+    share = most / events
+    if len(users) >= _FEWEST_USERS and events >= _FEWEST_EVENTS and share >= _MOST_SHARE:
+        busiest = ids[pc.index(counts, most).as_py()].as_py()
         notes.append(
-            f"the user id {row['most_id'][:60]!r} has {row['most']:,} of the {row['events']:,} events ({share:.0%}); a bot, a "
+            f"the user id {busiest[:60]!r} has {most:,} of the {events:,} events ({share:.0%}); a bot, a "
             "test or an id that many share? It counts as one user; leave it out of the log if it is none."
         )
-    if row["no_ids"]:
-        shown = ", ".join(map(repr, row["no_ids"][:_SHOWN]))
+    if len(no_ids):
+        shown = ", ".join(map(repr, no_ids["text"].slice(0, _SHOWN).to_pylist()))
         notes.append(
-            f"the user ids {shown} look like words for no id; their {row['no_id_events']:,} events count as those of one user each."
+            f"the user ids {shown} look like words for no id; their {pc.sum(no_ids['n']).as_py():,} events count as those of "
+            "one user each."
         )
-    if row["cases"]:
-        shown = " and ".join(map(repr, row["example"][:_SHOWN]))
-        what = "1 user id is" if row["cases"] == 1 else f"{row['cases']:,} user ids are"
+    if pc.count_distinct(lower).as_py() < len(users):
+        same = (
+            pa.table({"lower": lower, "id": ids}).group_by("lower").aggregate([("id", "list")])["id_list"].to_pylist()
+        )
+        cases = [sorted(group) for group in same if len(group) > 1]
+        shown = " and ".join(map(repr, min(cases)[:_SHOWN]))
+        what = "1 user id is" if len(cases) == 1 else f"{len(cases):,} user ids are"
         notes.append(f"{what} written in several cases, such as {shown}; each counts as a user of its own.")
     return notes
 
 
-def _action_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
+def _action_notes(con: duckdb.DuckDBPyConnection, actions: pa.Table) -> list[str]:
     """A note on actions that are many because their names hold ids, with the patterns that fold them."""
-    rows = _rows(
-        con,
-        f"""WITH folded AS (SELECT n, regexp_replace(text, {quoted(ID_IN_NAME)}, '*', 'g') AS pattern FROM action_counts)
-        SELECT pattern, count(*) AS actions, CAST(sum(n) AS BIGINT) AS events,
-            CAST(sum(count(*)) OVER () AS BIGINT) AS all_actions, CAST(sum(sum(n)) OVER () AS BIGINT) AS all_events,
-            count(*) OVER () AS patterns
-        FROM folded GROUP BY pattern ORDER BY actions DESC, pattern LIMIT 20""",
-    )
+    if len(actions) < _MANY_ACTIONS:
+        return []
+    with con.cursor() as cursor:
+        cursor.register("action_counts", actions)
+        rows: list[dict[str, Any]] = (
+            cursor.sql(f"""
+            WITH folded AS (SELECT n, regexp_replace(text, {quoted(ID_IN_NAME)}, '*', 'g') AS pattern FROM action_counts)
+            SELECT pattern, count(*) AS actions, CAST(sum(n) AS BIGINT) AS events, count(*) OVER () AS patterns
+            FROM folded GROUP BY pattern ORDER BY actions DESC, pattern LIMIT 20""")
+            .to_arrow_table()
+            .to_pylist()
+        )
     found = [row for row in rows if row["actions"] >= _PATTERN_ACTIONS and "*" in row["pattern"]]
     found = [row for row in found if any(map(str.isalpha, row["pattern"]))]
     if not found:
         return []
-    actions, times = rows[0]["all_actions"], rows[0]["all_events"] / rows[0]["all_actions"]
-    if actions < _MANY_ACTIONS or times > _FEW_TIMES or rows[0]["patterns"] > _FOLDED_SHARE * actions:
+    times = pc.sum(actions["n"]).as_py() / len(actions)
+    if times > _FEW_TIMES or rows[0]["patterns"] > _FOLDED_SHARE * len(actions):
         return []
     patterns = [row["pattern"] for row in found]
     listed = ", ".join(f'"{pattern}"' for pattern in patterns)
     return [
-        f"{actions:,} actions occur {times:.1f} times each on average, since their names hold ids, such as "
+        f"{len(actions):,} actions occur {times:.1f} times each on average, since their names hold ids, such as "
         f"{patterns[0]!r} with {found[0]['actions']:,}. To count those as one action, add to roles.toml in the warehouse: "
         f"[fold] patterns = [{listed}]"
     ]
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    result: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
-    return result

@@ -28,6 +28,8 @@ from grupa_pipeline.sql import quoted
 
 _FOREIGN = re.compile(r"^(?!\s*\d{4}-\d|[\d.]*$).*\d\D*\d")
 """A date in another style: at least two digits, neither in the form of ISO 8601 nor a number."""
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?")
+"""The usual form of a time: one of it that is not read does not exist, and no format would read it."""
 _VALID_ZONE = re.compile(r"(Z| ?UTC| ?GMT|[+-](0\d|1[0-3]):[0-5]\d)$")
 _MAX_ZONES = 4
 _MANY = 0.9
@@ -82,6 +84,8 @@ def _unread(texts: Sequence[str], style: Style) -> TimestampProblem | None:
     """The problem of texts that the style does not read, if those are most of them; or of numbers that mean something else."""
     if problem := _number_problem(texts, style):
         return problem
+    if all(map(_ISO.fullmatch, texts)):
+        return None  # told without a session
     read = fits(style, texts)
     others = [text for text, fit in zip(texts, read, strict=True) if not fit]
     lettered = _lettered(others)
@@ -209,7 +213,7 @@ def _is_serial(text: str) -> bool:
 def _lettered(texts: Sequence[str]) -> dict[str, str]:
     """The letters that `texts` end in, the commonest first, each with the first text that has it."""
     if not texts:
-        return {}  # a session costs more than the rest
+        return {}
     with duckdb.connect() as con:
         query = (
             f"SELECT x, upper(regexp_extract({plain_sql('x')}, {quoted(LETTERS)}, 1)) FROM (SELECT unnest($texts) AS x)"
