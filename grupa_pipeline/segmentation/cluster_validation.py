@@ -1,85 +1,86 @@
-"""Validates the grid on bounded samples: stability of every candidate, and the null test."""
+"""Validates the landmarks' groupings: every candidate, the stability of the chosen one, and the null test."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Fit
-from grupa_pipeline.segmentation.null import (
-    NullScores,
-    draw_nulls,
-    null_key,
-    reusable_null,
-    structure_score,
-    summarize,
-    tail_probability,
-)
-from grupa_pipeline.segmentation.selection import EvaluatedFit, evaluate
+from grupa_pipeline.segmentation.fine_partition import earlier_cells, kmeans_cells, leaf_cells
+from grupa_pipeline.segmentation.grouping import group_cells, group_subsample
+from grupa_pipeline.segmentation.merging import Halves
+from grupa_pipeline.segmentation.null import null_p_value
+from grupa_pipeline.segmentation.selection import EvaluatedGrouping, choose, evaluate
 from grupa_pipeline.segmentation.stability import cluster_stability, draw_subsamples
-from grupa_pipeline.segmentation.worker_pool import fit_samples
-from grupa_pipeline.vocabulary.enums import CandidateVerdict
+from grupa_pipeline.segmentation.worker_pool import run_all, run_in_worker
+from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
+
+REGIONS = 5
+"""Parts that a continuum is shown in, at most."""
 
 
 @dataclass(frozen=True)
 class ClusterValidation:
-    """Every candidate with its verdict, the null scores, the real score compared with them, and its p-value."""
+    """Every candidate with its verdict, the chosen one and its groups' stability (groups,), and the p-value of the null test."""
 
-    evaluated: list[EvaluatedFit]
-    null: NullScores
-    real_score: float
+    evaluated: list[EvaluatedGrouping]
+    chosen: EvaluatedGrouping
+    stability: np.ndarray
     p_value: float
 
 
 def validate_candidates(
     rows: np.ndarray,
+    halves: Halves,
+    points: np.ndarray,
     users: np.ndarray,
-    axes: np.ndarray,
     *,
-    columns: Sequence[str],
-    today: date,
-    previous: dict[str, Any] | None,
+    earlier: np.ndarray | None,
     config: SegmentationConfig,
     seed: int,
 ) -> ClusterValidation:
-    """Fit the grid on the landmark `rows`, on subsamples of them, and on null tables of that size unless earlier ones hold.
+    """Group the landmarks' `rows` (n, columns) from every fine partition, choose, and test the choice.
 
-    `users` is how many users each row stands for.
+    `halves` are the same users on halves of their sessions, `points` (n, 2) their map, `users` how many users each stands for,
+    `earlier` the cluster each was in at the snapshot before (-1: none).
 
-    Where no candidate has enough clusters, all are evaluated by HDBSCAN's own labels, so that the best grouping can
-    be shown; their verdict stays `too_few_clusters`. The real score is the mean over the subsamples,
-    never the score of all landmarks: validity depends on how many rows there are, so like is compared with like.
+    Where no candidate has enough groups, parts of the continuum are chosen, so that there is something to show; their verdict
+    stays `too_few_clusters`.
     """
-    size = config.validation_size(len(rows))
-    subsamples = draw_subsamples(len(rows), size, config.subsamples, seed)
-    key, shape = null_key(columns, len(rows), config), summarize(rows)
-    null = reusable_null(previous, key, shape, today, config)
-    nulls = [] if null else draw_nulls(rows, size, config.null_fits, seed)
-    trials = fit_samples([rows, *(rows[index] for index in subsamples), *nulls], axes, config, seed)
-    fits, real, empty = trials[0], trials[1 : 1 + len(subsamples)], trials[1 + len(subsamples) :]
-    null = null or NullScores(tuple(structure_score(fit, config) for fit in empty), today, key, shape)
-    evaluated = _evaluate_all(fits, real, subsamples, users, config)
-    if all(each.fit.cluster_count < config.min_clusters for each in evaluated):
-        bare = [[fit.unchecked() for fit in trial] for trial in real]
-        loose = _evaluate_all([fit.unchecked() for fit in fits], bare, subsamples, users, config)
-        evaluated = [replace(each, verdict=CandidateVerdict.TOO_FEW_CLUSTERS) for each in loose]
-    score = float(np.mean([structure_score(trial, config) for trial in real]))
-    return ClusterValidation(evaluated, null, score, tail_probability(score, null.scores))
-
-
-def _evaluate_all(
-    fits: Sequence[Fit],
-    trials: Sequence[Sequence[Fit]],
-    subsamples: Sequence[np.ndarray],
-    users: np.ndarray,
-    config: SegmentationConfig,
-) -> list[EvaluatedFit]:
-    return [
-        evaluate(
-            fit, cluster_stability(fit.labels, subsamples, [trial[number].labels for trial in trials]), users, config
-        )
-        for number, fit in enumerate(fits)
+    evaluated = [
+        evaluate(group_cells(rows, halves, cells, source, config), points, users, config)
+        for source, cells in _partitions(rows, points, earlier, config, seed)
     ]
+    chosen = choose(evaluated, config)
+    p_value = 1.0
+    if chosen.verdict is CandidateVerdict.TOO_FEW_CLUSTERS:
+        cells = kmeans_cells(rows, config.fine_cells[0], seed)
+        regions = group_cells(rows, halves, cells, CellSource.KMEANS, config, REGIONS)
+        shown = evaluate(regions, points, users, config)
+        chosen = EvaluatedGrouping(
+            regions, shown.largest_share, shown.unassigned_share, shown.dbcv, CandidateVerdict.TOO_FEW_CLUSTERS
+        )
+        evaluated.append(chosen)
+    subsamples = draw_subsamples(len(rows), config.validation_size(len(rows)), config.subsamples, seed)
+    jobs = [
+        partial(group_subsample, rows, halves, index, config.fine_cells[1], config, seed + number)
+        for number, index in enumerate(subsamples)
+    ]
+    stability = cluster_stability(chosen.grouping.labels, subsamples, run_all(config, jobs))
+    if chosen.verdict is not CandidateVerdict.TOO_FEW_CLUSTERS:
+        p_value = run_in_worker(config, null_p_value, rows, halves, config, seed)
+    return ClusterValidation(evaluated, chosen, stability, p_value)
+
+
+def _partitions(
+    rows: np.ndarray, points: np.ndarray, earlier: np.ndarray | None, config: SegmentationConfig, seed: int
+) -> Iterator[tuple[CellSource, np.ndarray]]:
+    """The fine partitions, in the order in which they are stored and in which ties are broken."""
+    for cells in config.fine_cells:
+        yield CellSource.KMEANS, kmeans_cells(rows, cells, seed)
+    smallest = max(config.smallest_cluster, round(config.leaf_size * len(points)))
+    yield CellSource.LEAF, run_in_worker(config, leaf_cells, points, smallest)
+    before = earlier_cells(rows, earlier) if earlier is not None else None
+    if before is not None:
+        yield CellSource.EARLIER, before

@@ -1,71 +1,50 @@
-"""Filters outliers in the feature space: groups no denser than their surroundings, and members far from their group.
-
-An embedding packs everything, noise included, into clumps; distances in the feature space show which are none.
-"""
+"""Leaves out who is in no group: members far from their group, and groups that are a crowd rather than a kind."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NEIGHBOR = 5
-TOUCHING = 0.9
-FAR = 3.5
+from grupa_pipeline.segmentation.discriminant import Discriminant, fit_discriminant
+
+FAR = 2.5
+"""Interquartile ranges above the third quartile of the distances to a group's centre beyond which a member is far off (after
+Tukey 1977, who takes 1.5 for outliers and 3 for extreme ones)."""
+CROWD = 1.5
+"""A group whose members lie so many times as far from its centre as is usual for groups is no kind."""
 
 
 @dataclass(frozen=True)
 class FilteredLabels:
-    """Labels (n,) after the checks, renumbered from 0, -1 unassigned; `reach` of each cluster: see
-    `filter_outliers`."""
+    """Labels (n,) after the checks, renumbered from 0, -1 unassigned; the discriminant of the groups that are left, and how far
+    from its centre a member of each may be (groups,), in spreads within groups."""
 
     labels: np.ndarray
+    discriminant: Discriminant
     reach: np.ndarray
 
 
-def filter_outliers(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray]) -> FilteredLabels:
-    """Dissolve groups that are not dense and unassign members that are far off, from each row's nearest `neighbors`
-    (itself first).
+def filter_outliers(rows: np.ndarray, labels: np.ndarray) -> FilteredLabels:
+    """Dissolve crowds among the groups of `rows` (n, columns) and leave out members that are far off.
 
-    A group is dissolved when, for the middle one of its members, the fifth nearest fellow member is hardly nearer than
-    the fifth nearest outsider (ratio `TOUCHING` or more; the idea of the local outlier factor, Breunig et al. 2000,
-    turned on groups). A member is unassigned when the fifth nearest fellow member is farther than the group's `reach`:
-    `FAR` spreads above its typical value, on a logarithmic scale.
+    Users who belong nowhere share no centre: they are told apart from every kind, and are no kind. Where there are three groups
+    or more, one whose median distance from its centre is `CROWD` times the median group's is dissolved; those of its members
+    who are within reach of another group join it.
     """
-    own, other = fellow_distances(labels, neighbors)
-    reach = np.zeros(int(labels.max(initial=-1)) + 1)
-    filtered = np.full(len(labels), -1)
-    count = 0
-    for cluster in range(len(reach)):
-        members = labels == cluster
-        if np.median(own[members] / other[members]) >= TOUCHING:
-            continue
-        reach[count] = _reach(own[members])
-        filtered[members & (own <= reach[count])] = count
-        count += 1
-    return FilteredLabels(filtered, reach[:count])
-
-
-def fellow_distances(labels: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each row to its fifth nearest fellow member and its fifth nearest outsider.
-
-    Where the listed neighbours hold fewer, the distance to the last one listed stands for an outsider's, and infinity
-    for a fellow member's.
-    """
-    indices, distances = neighbors
-    fellow = labels[indices[:, 1:]] == labels[:, None]
-    distances = np.maximum(distances[:, 1:], 1e-12)
-    return fifth_distance(fellow, distances, np.inf), fifth_distance(~fellow, distances, None)
-
-
-def fifth_distance(wanted: np.ndarray, distances: np.ndarray, missing: float | None) -> np.ndarray:
-    """Distance at which the fifth `wanted` neighbour is met, else `missing` (None: the last distance listed)."""
-    seen = wanted.cumsum(axis=1) >= NEIGHBOR
-    fifth = distances[np.arange(len(distances)), seen.argmax(axis=1)]
-    return np.where(seen[:, -1], fifth, distances[:, -1] if missing is None else missing)
-
-
-def _reach(own: np.ndarray) -> float:
-    """The distance beyond which a member is far off, from the lower quantiles alone: strays only ever raise the
-    upper."""
-    low, quarter = np.quantile(np.log(own[np.isfinite(own)]), [0.05, 0.25])
-    spread = (quarter - low) / (1.645 - 0.674)
-    return float(np.exp(quarter + (0.674 + FAR) * spread))
+    groups = int(labels.max()) + 1
+    discriminant = fit_discriminant(rows, labels, groups)
+    while groups >= 3:
+        own = discriminant.distances(rows, np.maximum(labels, 0))
+        medians = np.array([np.median(own[labels == group]) for group in range(groups)])
+        crowds = medians > CROWD * np.median(medians)
+        if not crowds.any():
+            break
+        numbers = np.append(np.where(crowds, -1, np.cumsum(~crowds) - 1), -1)
+        labels, groups = numbers[labels], int((~crowds).sum())
+        discriminant = fit_discriminant(rows, labels, groups)
+    nearest = discriminant.scores(rows).argmax(axis=1)
+    distances = discriminant.distances(rows, nearest)
+    reach = np.zeros(groups)
+    for group in range(groups):
+        low, high = np.quantile(distances[(labels == group) & (nearest == group)], [0.25, 0.75])
+        reach[group] = high + FAR * (high - low)
+    return FilteredLabels(np.where(distances <= reach[nearest], nearest, -1), discriminant, reach)

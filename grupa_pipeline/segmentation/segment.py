@@ -1,6 +1,6 @@
 """Segments users: runs the stages from features to validated clusters in order."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,26 +8,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grupa_pipeline.segmentation.assignment import Assignment, AssignUsers, assign_users, nearest_other
-from grupa_pipeline.segmentation.axes import signal_axes
+from grupa_pipeline.segmentation.assignment import (
+    Assignment,
+    AssignUsers,
+    GroupModel,
+    assign_users,
+    fit_group_model,
+)
 from grupa_pipeline.segmentation.cluster_validation import ClusterValidation, validate_candidates
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
 from grupa_pipeline.segmentation.identity import identify
-from grupa_pipeline.segmentation.landmarks import choose_landmarks
+from grupa_pipeline.segmentation.landmarks import Landmarks, choose_landmarks
 from grupa_pipeline.segmentation.map_alignment import align, can_continue, map_start
+from grupa_pipeline.segmentation.merging import Halves
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
+from grupa_pipeline.segmentation.replicates import Replicates, find_views, scaled_halves
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
-from grupa_pipeline.segmentation.selection import EvaluatedFit, candidates_table, choose
+from grupa_pipeline.segmentation.selection import candidates_table
 from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters, stable_clusters
 from grupa_pipeline.segmentation.transitions import no_transitions, transitions_between
+from grupa_pipeline.segmentation.views import ViewValues, views_of_groups
 from grupa_pipeline.segmentation.worker_pool import run_in_worker
-from grupa_pipeline.vocabulary.enums import SegmentationStatus, UnassignedReason
+from grupa_pipeline.vocabulary.enums import FeatureView, Membership, SegmentationStatus, UnassignedReason
 
 DEFAULT_CONFIG = SegmentationConfig()
 MAP_SPREAD = 0.1
 NO_CANDIDATES = ["candidate", "parameters", "cluster_count", "largest_share", "unassigned_share"]
 NO_CANDIDATES += ["dbcv", "stability", "score", "verdict", "chosen"]
+IDENTITY_COLUMNS = ["cluster_id", "stability", "replication", "found_by", "first_seen", "color_slot"]
+CORE, LIKELY = 0.9, 0.7
+"""Least chance of membership of a user who is `core` and `likely`."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class _Inputs:
     history: Sequence[EarlierSnapshot]
     issued_ids: Collection[str]
     reissue_ids: Sequence[str]
-    previous_parameters: dict[str, Any] | None
+    replicates: Replicates | None
     config: SegmentationConfig
 
 
@@ -52,15 +63,15 @@ def segment(
     history: Sequence[EarlierSnapshot] = (),
     issued_ids: Collection[str] = (),
     reissue_ids: Sequence[str] = (),
-    previous_parameters: dict[str, Any] | None = None,
+    replicates: Replicates | None = None,
     config: SegmentationConfig = DEFAULT_CONFIG,
     assign: AssignUsers = assign_users,
 ) -> Segmentation:
     """Find clusters in `features` (index user_id, clustering columns only, NaN where not applicable).
 
     `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
-    those that this snapshot issued before from equal features, in order; `previous_parameters` the `parameters` of the
-    last snapshot; `assign` may assign users elsewhere (on a Spark cluster). Equal input gives an equal result, in any process and
+    those that this snapshot issued before from equal features, in order; `replicates` measures the users on halves of their
+    sessions (without it, what is told apart is told apart in the same sessions only); `assign` may assign users elsewhere (on a Spark cluster). Equal input gives an equal result, in any process and
     whatever the order of users and columns.
 
     Raises ValueError when `history` holds a snapshot of this day or later, or the index has duplicates.
@@ -72,7 +83,7 @@ def segment(
     if not features.index.is_unique:
         raise ValueError("features hold a user twice")
     features = features.reindex(columns=sorted(features.columns)).sort_index()
-    inputs = _Inputs(features, seed, snapshot_date, history, issued_ids, reissue_ids, previous_parameters, config)
+    inputs = _Inputs(features, seed, snapshot_date, history, issued_ids, reissue_ids, replicates, config)
     with threadpool_limits(1):  # sums in another order differ in the last bit, and UMAP amplifies that
         return _segment(inputs, assign)
 
@@ -98,51 +109,92 @@ def _segment(inputs: _Inputs, assign: AssignUsers) -> Segmentation:
 
 @dataclass(frozen=True)
 class _Selected:
-    """The outcome of the stages up to the choice; `landmarks` index the rows of `prepared`, `axes` are (columns, kept)."""
+    """The outcome of the stages up to the choice; `landmarks` index the rows of `prepared`, `points` is their map."""
 
     prepared: Prepared
     landmarks: np.ndarray
-    axes: np.ndarray
+    halves: Halves
+    views: Mapping[FeatureView, ViewValues]
+    points: np.ndarray
     validation: ClusterValidation
-    chosen: EvaluatedFit
 
 
 def _select(inputs: _Inputs, prepared: Prepared) -> _Selected:
-    """Choose landmarks and axes, fit and validate the grid, choose a candidate."""
-    config = inputs.config
-    ids = list(inputs.features.index[prepared.user_of_row])
-    users = np.bincount(prepared.row_of_user)
+    """Choose landmarks and views, draw the map, group the landmarks in every way, choose one."""
+    config, index = inputs.config, inputs.features.index
     landmarks = choose_landmarks(
-        prepared.rows, ids, users, limit=config.landmarks, cells=config.cells, seed=inputs.seed
+        prepared.rows,
+        list(index[prepared.user_of_row]),
+        np.bincount(prepared.row_of_user),
+        limit=config.landmarks,
+        cells=config.cells,
+        seed=inputs.seed,
     )
-    axes = signal_axes(prepared.rows, config.dimensions, inputs.seed)
+    people = prepared.user_of_row[landmarks.rows]
+    views = find_views(inputs.replicates, index, people, config.min_signal)
+    halves = scaled_halves(inputs.replicates, index[people], prepared.rows[landmarks.rows], prepared.scales)
+    if views:
+        prepared, landmarks, people, halves = _with_views(inputs, views, landmarks, people, halves)
+    rows = prepared.rows[landmarks.rows]
+    points = _landmark_map(inputs, rows, index[people])
     validation = validate_candidates(
-        prepared.rows[landmarks.rows],
+        rows,
+        halves,
+        points,
         landmarks.users,
-        axes,
-        columns=prepared.columns,
-        today=inputs.snapshot_date,
-        previous=inputs.previous_parameters,
+        earlier=_earlier_labels(inputs, index[people]),
         config=config,
         seed=inputs.seed,
     )
-    return _Selected(
-        prepared, landmarks.rows, axes, validation, choose(validation.evaluated, inputs.previous_parameters, config)
+    return _Selected(prepared, landmarks.rows, halves, views, points, validation)
+
+
+def _with_views(
+    inputs: _Inputs, views: Mapping[FeatureView, ViewValues], landmarks: Landmarks, people: np.ndarray, halves: Halves
+) -> tuple[Prepared, Landmarks, np.ndarray, Halves]:
+    """Rows, landmarks, their users and halves with the columns of the `views` beside those of the features."""
+    values = list(views.values())
+    everyone = len(values[0].whole) == len(inputs.features)
+    whole = np.hstack([value.whole for value in values])
+    place = people if everyone else np.arange(len(people))
+    prepared = prepare(inputs.features, whole)
+    rows = prepared.row_of_user[people]
+    order = np.argsort(rows, kind="stable")
+    first, second = (
+        np.hstack([half, *(part[place] for part in parts)])[order]
+        for half, parts in (
+            (halves.first, [value.first for value in values]),
+            (halves.second, [value.second for value in values]),
+        )
     )
+    return (
+        prepared,
+        Landmarks(rows[order], landmarks.users[order]),
+        people[order],
+        Halves(first, second, halves.measured[order]),
+    )
+
+
+def _earlier_labels(inputs: _Inputs, ids: pd.Index) -> np.ndarray | None:
+    """The cluster each landmark was in at the last snapshot, as numbers, -1: in none; None without an earlier snapshot."""
+    if not inputs.history:
+        return None
+    names = inputs.history[-1].labels.reindex(ids)
+    return np.asarray(pd.Categorical(names.to_numpy(dtype=object)).codes, dtype=int)
 
 
 def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) -> Segmentation:
     """Assign all users, give ids, and collect the result."""
-    config, chosen, rows = inputs.config, selected.chosen, selected.prepared.rows
+    config, validation = inputs.config, selected.validation
+    chosen, rows = validation.chosen, selected.prepared.rows
     who, index = selected.prepared.row_of_user, inputs.features.index
-    xy = _landmark_map(inputs, selected)
-    assignment = assign(
-        rows, selected.landmarks, axes=selected.axes, fit=chosen.fit, xy=xy, neighbors=config.placing_neighbors
-    )
-    sizes = np.bincount(assignment.labels[who] + 1, minlength=chosen.fit.cluster_count + 1)[1:]
-    shares = sizes[stable_clusters(chosen, config)] / len(who)
-    status, reason = decide_status(chosen, selected.validation, shares, config)
-    shown = shown_clusters(chosen, status, config)
+    model = fit_group_model(selected.halves, chosen.grouping)
+    assignment = assign(rows, selected.landmarks, model=model, xy=selected.points, neighbors=config.placing_neighbors)
+    stable = stable_clusters(chosen, validation.stability, config)
+    sizes = np.bincount(assignment.labels[who] + 1, minlength=len(stable) + 1)[1:]
+    in_stable = float(sizes[stable].sum() / len(who))
+    status, reason = decide_status(chosen, validation.stability, validation.p_value, in_stable, config)
+    shown = shown_clusters(stable, status, config)
     labels = np.where(assignment.labels >= 0, shown[assignment.labels], -1)
     identities = identify(
         pd.Series(labels[who], index=index),
@@ -152,53 +204,66 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
         reissue_ids=inputs.reissue_ids,
         match_jaccard=config.match_jaccard,
     )
-    users = _users(assignment, labels, rows, identities.ids).iloc[who].set_axis(index)
-    stability = chosen.stability[shown[:-1] >= 0]
+    users = _users(assignment, labels, shown, identities.ids).iloc[who].set_axis(index)
+    kept = shown[:-1] >= 0
+    replication = chosen.grouping.replication if inputs.replicates is not None else np.full(len(kept), np.nan)
+    found_by = views_of_groups(
+        rows[selected.landmarks], chosen.grouping.labels, len(selected.prepared.scales), selected.views
+    )
     return Segmentation(
         status=status,
         reason=reason,
         cluster_count=len(identities.ids),
-        dbcv=chosen.fit.dbcv if chosen.fit.cluster_count > 1 else None,
-        stability=float(np.median(stability)) if len(stability) else None,
-        null_p_value=selected.validation.p_value,
-        parameters=_parameters(inputs, selected),
-        candidates=candidates_table(selected.validation.evaluated, chosen),
+        dbcv=chosen.dbcv,
+        stability=float(np.median(validation.stability[kept])) if kept.any() else None,
+        null_p_value=validation.p_value,
+        parameters=_parameters(inputs, selected, model),
+        candidates=candidates_table(validation.evaluated, chosen, validation.stability),
         embedding=pd.DataFrame(align(assignment.xy[who], index, _last_map(inputs)), columns=["x", "y"], index=index),
         users=users,
-        identities=identities.table.assign(stability=stability)[
-            ["cluster_id", "stability", "first_seen", "color_slot"]
-        ],
+        identities=identities.table.assign(
+            stability=validation.stability[kept],
+            replication=replication[kept],
+            found_by=[found_by[group] for group in np.flatnonzero(kept)],
+        )[IDENTITY_COLUMNS],
         transitions=_transitions(inputs, users["cluster_id"]),
     )
 
 
-def _users(assignment: Assignment, labels: np.ndarray, rows: np.ndarray, ids: Sequence[str]) -> pd.DataFrame:
-    """Cluster, probability and reason of each distinct row; `labels` are of the clusters shown, `assignment` of all."""
+def _users(assignment: Assignment, labels: np.ndarray, shown: np.ndarray, ids: Sequence[str]) -> pd.DataFrame:
+    """Cluster, chances and reason of each distinct row; `labels` are of the clusters shown, `assignment` of all."""
     names = np.array([*ids, None], dtype=object)
     reasons = np.full(len(labels), None, dtype=object)
     reasons[(assignment.labels >= 0) & (labels < 0)] = UnassignedReason.UNSTABLE_CLUSTER
     reasons[assignment.labels < 0] = UnassignedReason.NOISE
+    chance = np.where(labels >= 0, assignment.probabilities, 0.0)
+    nearest = np.where(assignment.others >= 0, shown[assignment.others], -1)
+    membership = np.select(
+        [labels < 0, chance >= CORE, chance >= LIKELY],
+        [None, Membership.CORE.value, Membership.LIKELY.value],
+        Membership.BETWEEN.value,
+    )
     return pd.DataFrame(
         {
             "cluster_id": names[labels],
-            "probability": np.where(labels >= 0, assignment.strengths, 0.0),
+            "probability": chance,
             "unassigned_reason": reasons,
-            "nearest_cluster_id": names[nearest_other(rows, labels)],
+            "nearest_cluster_id": names[nearest],
+            "membership": membership.astype(object),
+            "nearest_probability": np.where(nearest >= 0, assignment.other_probabilities, np.nan),
         }
     )
 
 
-def _landmark_map(inputs: _Inputs, selected: _Selected) -> np.ndarray:
-    """Map coordinates of the landmarks, started from those on the previous map."""
-    rows = selected.prepared.rows[selected.landmarks] @ selected.axes
-    ids = inputs.features.index[selected.prepared.user_of_row[selected.landmarks]]
-    count, config, before = selected.chosen.fit.candidate.n_neighbors, inputs.config, _last_map(inputs)
+def _landmark_map(inputs: _Inputs, rows: np.ndarray, ids: pd.Index) -> np.ndarray:
+    """Map coordinates (n, 2) of the landmarks' `rows`, started from those on the previous map."""
+    config, before = inputs.config, _last_map(inputs)
     return run_in_worker(
         config,
         embed,
-        exact_neighbors(rows, count + 1),
+        exact_neighbors(rows, config.neighbors + 1),
         map_start(principal_coordinates(rows, 2), ids, before),
-        n_neighbors=count,
+        n_neighbors=config.neighbors,
         epochs=config.map_epochs_again if can_continue(ids, before) else config.map_epochs,
         seed=inputs.seed,
         spread=MAP_SPREAD,
@@ -209,17 +274,19 @@ def _last_map(inputs: _Inputs) -> pd.DataFrame | None:
     return inputs.history[-1].xy if inputs.history else None
 
 
-def _parameters(inputs: _Inputs, selected: _Selected) -> dict[str, Any]:
+def _parameters(inputs: _Inputs, selected: _Selected, model: GroupModel) -> dict[str, Any]:
     return {
         "method": inputs.config.as_parameters(),
         "features": list(selected.prepared.columns),
+        "views": {view.value: round(values.signal, 4) for view, values in selected.views.items()},
         "users": len(inputs.features),
         "distinct_users": len(selected.prepared.rows),
         "landmarks": len(selected.landmarks),
+        "landmarks_with_two_sessions": int(selected.halves.measured.sum()),
+        "replicated": inputs.replicates is not None,
+        "temperature": round(model.temperature, 4),
         "trust_sample": inputs.config.validation_size(len(selected.landmarks)),
-        "candidate": selected.chosen.fit.candidate.as_parameters(),
-        "null": selected.validation.null.as_parameters(),
-        "real_score": selected.validation.real_score,
+        "candidate": selected.validation.chosen.grouping.candidate.as_parameters(),
     }
 
 
@@ -244,9 +311,11 @@ def _without_clusters(inputs: _Inputs, status: SegmentationStatus, reason: str) 
             "probability": 0.0,
             "unassigned_reason": _reason_without_clusters(status),
             "nearest_cluster_id": None,
+            "membership": None,
+            "nearest_probability": np.nan,
         },
         index=inputs.features.index,
-    ).astype({"cluster_id": object, "nearest_cluster_id": object})
+    ).astype({"cluster_id": object, "nearest_cluster_id": object, "membership": object})
     prepared = prepare(inputs.features) if len(inputs.features) else None
     xy = principal_coordinates(prepared.rows, 2)[prepared.row_of_user] if prepared else np.empty((0, 2))
     return Segmentation(
@@ -260,6 +329,6 @@ def _without_clusters(inputs: _Inputs, status: SegmentationStatus, reason: str) 
         candidates=pd.DataFrame(columns=NO_CANDIDATES),
         embedding=pd.DataFrame(xy, columns=["x", "y"], index=inputs.features.index),
         users=users,
-        identities=pd.DataFrame(columns=["cluster_id", "stability", "first_seen", "color_slot"]),
+        identities=pd.DataFrame(columns=IDENTITY_COLUMNS),
         transitions=_transitions(inputs, users["cluster_id"]),
     )

@@ -1,93 +1,99 @@
-"""Evaluates the candidates of the grid and chooses the one that makes the clusters."""
+"""Evaluates the candidates and chooses the one that makes the clusters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Fit
-from grupa_pipeline.vocabulary.enums import CandidateVerdict
+from grupa_pipeline.segmentation.grouping import Grouping
+from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
 
 
 @dataclass(frozen=True)
-class EvaluatedFit:
-    """A fit with its clusters' stability, the verdict on it and its score; both shares are of users, 0 to 1."""
+class EvaluatedGrouping:
+    """A grouping with the verdict on it; both shares are of users, 0 to 1; `dbcv` is None below two groups."""
 
-    fit: Fit
-    stability: np.ndarray
+    grouping: Grouping
     largest_share: float
     unassigned_share: float
+    dbcv: float | None
     verdict: CandidateVerdict
-    score: float
-
-    @property
-    def median_stability(self) -> float:
-        """Median over the clusters; 0 where there is none."""
-        return float(np.median(self.stability)) if len(self.stability) else 0.0
 
 
-def evaluate(fit: Fit, stability: np.ndarray, users: np.ndarray, config: SegmentationConfig) -> EvaluatedFit:
-    """Compute a fit's verdict and score: the mean of DBCV, median stability and the share in stable clusters.
+def evaluate(
+    grouping: Grouping, points: np.ndarray, users: np.ndarray, config: SegmentationConfig
+) -> EvaluatedGrouping:
+    """Compute a grouping's shares, verdict and density-based validity on the map's `points` (n, 2).
 
-    `users` is how many users each of the fit's rows stands for.
+    `users` is how many users each landmark stands for.
     """
-    unassigned, *sizes = np.bincount(fit.labels + 1, users, minlength=len(stability) + 1) / users.sum()
-    shares = np.array(sizes)
-    median = float(np.median(stability)) if len(stability) else 0.0
-    shown = float(shares[stability >= config.min_stability].sum())
-    largest, unassigned = float(shares.max(initial=0.0)), float(unassigned)
-    if fit.cluster_count < config.min_clusters:
+    unassigned, *shares = np.bincount(grouping.labels + 1, users, minlength=grouping.cluster_count + 1) / users.sum()
+    if grouping.cluster_count < config.min_clusters:
         verdict = CandidateVerdict.TOO_FEW_CLUSTERS
-    elif bad := bad_shares(largest, unassigned, config):
-        verdict = bad
+    elif unassigned > config.max_unassigned:
+        verdict = CandidateVerdict.TOO_MUCH_NOISE
+    elif np.sort(grouping.replication)[-config.min_clusters] < config.min_replication:
+        verdict = CandidateVerdict.UNSTABLE
     else:
-        verdict = CandidateVerdict.UNSTABLE if median < config.min_stability else CandidateVerdict.PASSED
-    return EvaluatedFit(fit, stability, largest, unassigned, verdict, float(np.mean([fit.dbcv, median, shown])))
+        verdict = CandidateVerdict.PASSED
+    return EvaluatedGrouping(
+        grouping, float(max(shares, default=0.0)), float(unassigned), density_validity(points, grouping.labels), verdict
+    )
 
 
-def bad_shares(largest: float, unassigned: float, config: SegmentationConfig) -> CandidateVerdict | None:
-    """The verdict on a grouping in whose largest group, and in no group, are these shares of the users; None if neither is
-    too high."""
-    if largest >= config.max_largest_share:
-        return CandidateVerdict.ONE_BIG_CLUSTER
-    return CandidateVerdict.TOO_MUCH_NOISE if unassigned > config.max_unassigned else None
+def density_validity(points: np.ndarray, labels: np.ndarray, most: int = 1000) -> float | None:
+    """DBCV (Moulavi et al. 2014) of the groups among `points` (n, 2), -1 to 1, of `most` of them evenly taken; None below two
+    groups."""
+    from hdbscan.validity import validity_index
+
+    step = -(-len(labels) // most)
+    points, labels = np.ascontiguousarray(points[::step], dtype=float), labels[::step]
+    sizes = np.bincount(labels[labels >= 0])
+    labels = np.where((labels >= 0) & (sizes[labels] > 2), labels, -1)
+    if len(np.unique(labels[labels >= 0])) < 2:
+        return None
+    with np.errstate(all="ignore"):
+        value = float(validity_index(points, np.unique(labels, return_inverse=True)[1] - int(labels.min() < 0)))
+    return value if np.isfinite(value) else None
 
 
-def choose(
-    evaluated: Sequence[EvaluatedFit], previous: dict[str, Any] | None, config: SegmentationConfig
-) -> EvaluatedFit:
-    """Take the best that passed; yesterday's candidate unless another is clearly better; else the best of those with
-    clusters.
+def choose(evaluated: Sequence[EvaluatedGrouping], config: SegmentationConfig) -> EvaluatedGrouping:
+    """Take the one that says most about other sessions of those that passed; yesterday's clusters unless another says clearly
+    more.
 
-    `previous` is the `parameters` of the last snapshot. Where none passed, the result's own verdict says so.
+    Where none passed, the result's own verdict says so.
     """
-    passed = [each for each in evaluated if each.verdict is CandidateVerdict.PASSED]
-    pool = passed or [each for each in evaluated if each.fit.cluster_count >= config.min_clusters] or list(evaluated)
-    best = max(pool, key=lambda each: each.score)
-    yesterday = (previous or {}).get("candidate")
-    for each in passed:
-        if each.fit.candidate.as_parameters() == yesterday and each.score >= best.score - config.keep_margin:
-            return each
+    passed = [candidate for candidate in evaluated if candidate.verdict is CandidateVerdict.PASSED]
+    best = max(passed or evaluated, key=lambda candidate: candidate.grouping.information)
+    for candidate in passed:
+        earlier = candidate.grouping.candidate.source is CellSource.EARLIER
+        if earlier and candidate.grouping.information >= (1 - config.keep_margin) * best.grouping.information:
+            return candidate
     return best
 
 
-def candidates_table(evaluated: Sequence[EvaluatedFit], chosen: EvaluatedFit) -> pd.DataFrame:
-    """The grid with its scores, one row a candidate, columns of the table of candidates less snapshot_date."""
-    return pd.DataFrame(
+def candidates_table(
+    evaluated: Sequence[EvaluatedGrouping], chosen: EvaluatedGrouping, stability: np.ndarray
+) -> pd.DataFrame:
+    """The candidates with their scores, one row each, columns of `segmentation_candidates` less snapshot_date.
+
+    `stability` (groups,) is that of the chosen one's groups; the others' was not measured.
+    """
+    rows = [
         {
             "candidate": number,
-            "parameters": each.fit.as_parameters(),
-            "cluster_count": each.fit.cluster_count,
-            "largest_share": each.largest_share,
-            "unassigned_share": each.unassigned_share,
-            "dbcv": each.fit.dbcv if each.fit.cluster_count > 1 else None,
-            "stability": each.median_stability if len(each.stability) else None,
-            "score": each.score,
-            "verdict": each.verdict,
-            "chosen": each is chosen,
+            "parameters": candidate.grouping.candidate.as_parameters(),
+            "cluster_count": candidate.grouping.cluster_count,
+            "largest_share": candidate.largest_share,
+            "unassigned_share": candidate.unassigned_share,
+            "dbcv": candidate.dbcv,
+            "stability": float(np.median(stability)) if candidate is chosen and len(stability) else None,
+            "score": candidate.grouping.information,
+            "verdict": candidate.verdict,
+            "chosen": candidate is chosen,
         }
-        for number, each in enumerate(evaluated, start=1)
-    )
+        for number, candidate in enumerate(evaluated, start=1)
+    ]
+    return pd.DataFrame(rows).astype({"dbcv": float, "stability": float})

@@ -1,4 +1,4 @@
-"""Worker processes that fit the grid on many bounded samples."""
+"""Worker processes for what needs umap-learn, hdbscan or many bounded samples."""
 
 import multiprocessing
 import os
@@ -11,10 +11,7 @@ from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from typing import ParamSpec, TypeVar
 
-import numpy as np
-
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Fit, fit_grid
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -24,16 +21,12 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 _pools: dict[int, ProcessPoolExecutor] = {}
 
 
-def fit_samples(
-    samples: Sequence[np.ndarray], axes: np.ndarray, config: SegmentationConfig, seed: int
-) -> list[list[Fit]]:
-    """Fit the grid on each of `samples` (rows, columns). Sample i is seeded with seed + i, so workers change no
-    result.
+def run_all(config: SegmentationConfig, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Call each of `jobs` in a worker, and return what they return, in their order.
 
     Raises BrokenProcessPool when a worker was killed, as it is where memory runs out; the next call has new workers.
     """
-    futures = [_submit(config, fit_grid, rows, axes, config, seed + index) for index, rows in enumerate(samples)]
-    return [each.result() for each in futures]
+    return [future.result() for future in [_submit(config, job) for job in jobs]]
 
 
 def run_in_worker(

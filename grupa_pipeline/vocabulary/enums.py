@@ -41,13 +41,23 @@ class CandidateVerdict(StrEnum):
     UNSTABLE = "unstable"
 
 
-class ClusterSelection(StrEnum):
-    """How HDBSCAN selects clusters from its tree."""
+class ClusterNature(StrEnum):
+    """What the users of a cluster have in common."""
 
-    EOM = "eom"
-    """Excess of mass: the longest-lived clusters."""
-    LEAF = "leaf"
-    """The leaves: the finest clusters."""
+    TRAIT = "trait"
+    """A way to use the product."""
+    INCIDENT = "incident"
+    """Something that happened to them, such as an error."""
+
+
+class CellSource(StrEnum):
+    """Where the fine cells come from that a candidate's clusters are merged of."""
+
+    KMEANS = "k-means"
+    LEAF = "hdbscan_leaf"
+    """The finest groups of HDBSCAN's tree on the map."""
+    EARLIER = "earlier"
+    """The clusters of the snapshot before."""
 
 
 class DecidedBy(StrEnum):
@@ -84,6 +94,21 @@ class FeatureRole(StrEnum):
     """An outcome for a user; never used for clustering, so that clusters can be compared by it."""
     CONTEXT = "context"
     """Describes clusters and is not used for clustering."""
+
+
+class FeatureView(StrEnum):
+    """What of their behaviour users are compared by."""
+
+    WHAT = "what"
+    """What they do, and how often."""
+    ORDER = "order"
+    """In which order they do it."""
+    HOUR = "hour"
+    """At which hours of the day."""
+    WEEKDAY = "weekday"
+    """On which days of the week."""
+    LIFE = "life"
+    """When in the window: who comes, stays, goes."""
 
 
 class InboxPhase(StrEnum):
@@ -132,6 +157,17 @@ class JobName(StrEnum):
     INGEST = "ingest_job"
     SNAPSHOT = "snapshot_job"
     DEEP_CHECK = "deep_check_job"
+
+
+class Membership(StrEnum):
+    """How surely a user is in their cluster, by the chance that their behaviour is of that cluster."""
+
+    CORE = "core"
+    """.9 and more."""
+    LIKELY = "likely"
+    """.7 to .9."""
+    BETWEEN = "between"
+    """Below .7: between this cluster and the nearest other one."""
 
 
 class Measure(StrEnum):

@@ -1,0 +1,156 @@
+"""Users measured twice, on two halves of their sessions: what holds in both is theirs, what does not is chance.
+
+The same feature code runs on each half. Views are counted there too: at which hours, on which weekdays, in which part of the
+window and in which order users act.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+import pyarrow as pa
+from ibis.expr import types as ir
+
+from grupa_pipeline.aggregates.engine import Engine
+from grupa_pipeline.aggregates.event_order import IDLE
+from grupa_pipeline.aggregates.event_window import ActionRoles
+from grupa_pipeline.aggregates.folding import fold_actions
+from grupa_pipeline.aggregates.units import DAY, HOUR
+from grupa_pipeline.features.feature_set import measure_features
+from grupa_pipeline.vocabulary.enums import FeatureView, Role
+
+LIFE_PARTS = 9
+"""Equal parts of the window that the view of life counts events in."""
+HOURS = 3
+"""Hours that are counted together."""
+VIEWS = (FeatureView.ORDER, FeatureView.HOUR, FeatureView.WEEKDAY, FeatureView.LIFE)
+
+
+@dataclass(frozen=True)
+class SessionHalves:
+    """Two measurements of the same users.
+
+    Attributes:
+        features: Features of each half, the columns of the catalog given; a user without events in a half is missing.
+        sessions: user_id, sessions.
+        views: Counts by user and half: user_id, half, n and key, or for the order before and action.
+    """
+
+    features: tuple[pa.Table, pa.Table]
+    sessions: pa.Table
+    views: Mapping[FeatureView, pa.Table]
+
+
+def measure_halves(
+    engine: Engine,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: ActionRoles,
+    catalog: pa.Table,
+    users: Iterable[str],
+) -> SessionHalves:
+    """Measure `users` on their odd and on their even sessions; those with a single one on their odd and even events.
+
+    Args:
+        engine: Sees the events.
+        events: Name of a table or view with user_id, timestamp, action, metadata, sequence.
+        window_start: First instant of the window (naive UTC, at midnight).
+        window_end: End of the window.
+        roles: Assigns roles to actions; outcomes take no part in views.
+        catalog: The columns to measure, as rows of `feature_catalog`.
+        users: Ids of the users.
+    """
+    halved = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
+    features = []
+    for half in (0, 1):
+        part = halved.filter(halved.half == half).select("user_id", "timestamp", "action", "metadata", "sequence")
+        measured = measure_features(
+            engine,
+            engine.materialize(part).get_name(),
+            window_start=window_start,
+            window_end=window_end,
+            roles=roles,
+            min_events=1,
+            like=catalog,
+        )
+        features.append(measured.features)
+    sessions = halved.group_by("user_id").agg(sessions=halved.session.max().cast("int64"))
+    return SessionHalves(
+        (features[0], features[1]),
+        engine.fetch(sessions.order_by("user_id")),
+        count_views(engine, halved, window_start, window_end, roles),
+    )
+
+
+def _halve(
+    engine: Engine, events: str, start: datetime, end: datetime, roles: ActionRoles, users: Iterable[str]
+) -> ir.Table:
+    """Events of `users` in the window with `at` (microseconds), `session` (from 1), `half` and `half_by_chance` (0 or 1)."""
+    wanted = engine.materialize(pa.table({"user_id": pa.array(sorted(users), pa.string())}))
+    rows = fold_actions(engine.events(events), roles.fold)
+    if "sequence" not in rows.columns:
+        rows = rows.mutate(sequence=ibis.null("int64"))  # events of an earlier release
+    rows = rows.filter(
+        rows.timestamp >= ibis.literal(start, "timestamp"), rows.timestamp < ibis.literal(end, "timestamp")
+    )
+    rows = rows.semi_join(wanted, "user_id").select("user_id", "timestamp", "action", "metadata", "sequence")
+    rows = rows.mutate(at=engine.microseconds(rows.timestamp))
+    order = ibis.window(group_by="user_id", order_by=["at", "sequence", "action"])
+    rows = rows.mutate(before_at=rows["at"].lag().over(order), place=ibis.row_number().over(order))
+    rows = rows.mutate(starts=(rows.before_at.isnull() | (rows["at"] - rows.before_at > IDLE)).cast("int64"))
+    running = ibis.window(
+        group_by="user_id", order_by=["at", "sequence", "action", "place"], preceding=None, following=0
+    )
+    rows = rows.mutate(session=rows.starts.sum().over(running))
+    user = ibis.window(group_by="user_id")
+    rows = rows.mutate(sessions=rows.session.max().over(user))
+    began = rows["at"].min().over(ibis.window(group_by=["user_id", "session"]))
+    # Odd and even sessions alternate in time, so when they are is the same by construction. A scrambled bit of the second at
+    # which a session begins is as good as a coin, and the same on every engine.
+    coin = ((began // 1_000_000) * 1_103_515_245 + 12_345) // 65_536 % 2
+    return rows.mutate(half=ibis.ifelse(rows.sessions >= 2, rows.session, rows.place) % 2, half_by_chance=coin)
+
+
+def count_views(
+    engine: Engine, halved: ir.Table, start: datetime, end: datetime, roles: ActionRoles
+) -> dict[FeatureView, pa.Table]:
+    """Counts of each view by user and half, outcomes left out; see `SessionHalves.views`."""
+    named = sorted(engine.fetch(halved.select("action").distinct())["action"].to_pylist())
+    outcomes = [action for action, role in roles.assign(named).items() if role in (Role.GOAL, Role.BAD_END)]
+    rows = halved.filter(~halved.action.isin(outcomes)) if outcomes else halved
+    origin = int((start - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
+    length = int((end - start).total_seconds()) * 1_000_000
+    day = rows["at"] // DAY
+    views = {
+        FeatureView.HOUR: _count(rows, "half", rows["at"] % DAY // (HOURS * HOUR)),
+        FeatureView.WEEKDAY: _count(rows, "half", day % 7),
+        FeatureView.LIFE: _count(rows, "half_by_chance", (rows["at"] - origin) * LIFE_PARTS // length),
+        FeatureView.ORDER: _count_moves(rows),
+    }
+    return {view: engine.fetch(counts) for view, counts in views.items()}
+
+
+def _count(rows: ir.Table, half: str, key: ir.Value) -> ir.Table:
+    keyed = rows.select("user_id", half=rows[half].cast("int64"), key=key.cast("int64"))
+    return keyed.group_by("user_id", "half", "key").agg(n=keyed.count()).order_by("user_id", "half", "key")
+
+
+def _count_moves(rows: ir.Table) -> ir.Table:
+    """From which action to which; none where it is not known which of the two came first."""
+    order = ibis.window(group_by=["user_id", "session"], order_by=["place"])
+    beside = rows.mutate(
+        before=rows.action.lag().over(order),
+        previous_at=rows["at"].lag().over(order),
+        previous_place=rows.sequence.lag().over(order),
+    )
+    known = (beside.previous_at < beside["at"]) | (beside.previous_place.notnull() & beside.sequence.notnull())
+    moves = beside.filter(beside.before.notnull(), known, beside.before != beside.action)
+    counted = moves.select("user_id", "before", "action", half=moves.half.cast("int64"))
+    return (
+        counted.group_by("user_id", "half", "before", "action")
+        .agg(n=counted.count())
+        .order_by("user_id", "half", "before", "action")
+    )
