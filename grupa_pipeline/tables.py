@@ -252,13 +252,29 @@ USER_CLUSTERS = Table(
         _SNAPSHOT,
         ("user_id", "VARCHAR", "The user."),
         ("cluster_id", "VARCHAR", "Their cluster; NULL is unassigned."),
-        ("probability", "DOUBLE", "Strength of membership, 0 to 1; 0 when unassigned."),
+        ("probability", "DOUBLE", "Chance that their behaviour is of this cluster, 0 to 1; 0 when unassigned."),
         (
             "unassigned_reason",
             "VARCHAR",
             "noise, too_few_events, unstable_cluster or too_few_users; NULL when assigned.",
         ),
-        ("nearest_cluster_id", "VARCHAR", "The nearest cluster other than their own; NULL where there is none."),
+        (
+            "nearest_cluster_id",
+            "VARCHAR",
+            "The likeliest cluster other than their own, for one in none the likeliest; NULL: none, or too few events.",
+        ),
+        (
+            "membership",
+            "VARCHAR",
+            "core (probability .9 and more), likely (.7 and more) or between their cluster and nearest_cluster_id; NULL is "
+            "unassigned, or a snapshot of an earlier release.",
+        ),
+        (
+            "nearest_probability",
+            "DOUBLE",
+            "Chance that they are of nearest_cluster_id, 0 to 1; NULL where there is none.",
+        ),
+        ("subcluster_id", "VARCHAR", "Their group within the cluster; NULL where there is none."),
     ),
     key=("snapshot_date", "user_id"),
     storage=TableStorage.PARQUET,
@@ -271,6 +287,17 @@ CLUSTER_IDENTITIES = Table(
         _SNAPSHOT,
         _CLUSTER,
         ("stability", "DOUBLE", "Mean best-match Jaccard over subsamples (Hennig 2007), 0 to 1."),
+        (
+            "replication",
+            "DOUBLE",
+            "How it holds in other sessions: Cohen's kappa of its users told from all others by the half of the sessions that "
+            "was not learnt from; 1 is always, 0 chance. NULL: not measured.",
+        ),
+        (
+            "found_by",
+            "VARCHAR[]",
+            "By what it differs from the nearest cluster, clearest first: what, order, hour, weekday, life. NULL: not held.",
+        ),
         ("first_seen", "DATE", "Snapshot in which the id was issued."),
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
     ),
@@ -291,6 +318,23 @@ CLUSTERS = Table(
             "stability",
             "DOUBLE",
             "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable.",
+        ),
+        (
+            "replication",
+            "DOUBLE",
+            "How it holds in other sessions: Cohen's kappa of its users told from all others by the half of the sessions that "
+            "was not learnt from; 1 is always, 0 chance. NULL: not measured.",
+        ),
+        (
+            "found_by",
+            "VARCHAR[]",
+            "By what it differs from the nearest cluster, clearest first: what, order, hour, weekday, life. NULL: not held.",
+        ),
+        (
+            "nature",
+            "VARCHAR",
+            "trait (a way to use the product) or incident (something that happened to its users, such as an error). NULL: an "
+            "earlier release.",
         ),
         ("rule", "VARCHAR", "Short rule that picks out its users, in units a person reads."),
         (

@@ -13,21 +13,9 @@ import pandas as pd
 ACTIONS = 16
 DAYS = 90
 START = np.datetime64("2026-01-05", "us")  # a Monday
-NAMES = np.array(
-    [
-        "open",
-        "search",
-        "view_item",
-        "compare",
-        "read_review",
-        "add_item",
-        "remove_item",
-        "checkout",
-        "invite",
-        "comment",
-    ]
-    + ["upload", "export", "share", "edit_profile", "follow", "rate"]
-)
+SHOP = ("open", "search", "view_item", "compare", "read_review", "add_item", "remove_item", "checkout")
+SOCIAL = ("invite", "comment", "upload", "export", "share", "edit_profile", "follow", "rate")
+NAMES = np.array([*SHOP, *SOCIAL])
 
 
 @dataclass
@@ -80,7 +68,7 @@ def _users(rng: np.random.Generator, mix: np.ndarray, own: float = 60.0, activit
 def _day_curve(peak: float, width: float) -> np.ndarray:
     away = np.abs((np.arange(24) - peak + 12) % 24 - 12)
     curve = np.exp(-0.5 * (away / width) ** 2) + 0.01
-    return curve / curve.sum()
+    return np.asarray(curve / curve.sum())
 
 
 def _kind_mixes(rng: np.random.Generator, kinds: int, contrast: float) -> np.ndarray:
@@ -93,7 +81,7 @@ def _kind_mixes(rng: np.random.Generator, kinds: int, contrast: float) -> np.nda
         if all(len(actions & others) <= 1 for others in taken):
             own[len(taken), sorted(actions)] = rng.uniform(0.7, 1.3, 3)
             taken.append(actions)
-    return (1 - contrast) * common + contrast * own / own.sum(axis=1, keepdims=True)
+    return np.asarray((1 - contrast) * common + contrast * own / own.sum(axis=1, keepdims=True))
 
 
 def _kinds(rng: np.random.Generator, weights: np.ndarray, users: int, contrast: float) -> tuple[Behaviour, np.ndarray]:
@@ -267,21 +255,13 @@ CONTINUA: Mapping[str, Shape] = {
 }
 
 
-def draw_log(shape: str, seed: int) -> BehaviourLog:
-    """Draw the log of that shape and seed."""
+def draw_log(shape: str, seed: int, again: int = 0) -> BehaviourLog:
+    """Draw the log of that shape and seed; `again` draws other sessions of the same users."""
     rng = np.random.default_rng([seed, *shape.encode()])
     behaviour, kind = {**SHAPES, **CONTINUA}[shape](rng)
     ids = np.array([f"u{number:05d}" for number in rng.permutation(len(kind))])
-    return BehaviourLog(_draw_events(rng, behaviour, ids), pd.Series(kind, index=ids, name="kind").sort_index())
-
-
-def draw_again(shape: str, seed: int) -> BehaviourLog:
-    """The same users in sessions of their own once more: equal behaviour and ids, other events."""
-    rng = np.random.default_rng([seed, *shape.encode()])
-    behaviour, kind = {**SHAPES, **CONTINUA}[shape](rng)
-    ids = np.array([f"u{number:05d}" for number in rng.permutation(len(kind))])
-    fresh = np.random.default_rng([seed, 1, *shape.encode()])
-    return BehaviourLog(_draw_events(fresh, behaviour, ids), pd.Series(kind, index=ids, name="kind").sort_index())
+    events = _draw_events(np.random.default_rng([seed, again + 1, *shape.encode()]), behaviour, ids)
+    return BehaviourLog(events, pd.Series(kind, index=ids, name="kind").sort_index())
 
 
 def _draw_events(rng: np.random.Generator, behaviour: Behaviour, ids: np.ndarray) -> pd.DataFrame:

@@ -4,7 +4,7 @@ The same feature code runs on each half. Views are counted there too: at which h
 window and in which order users act.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,6 @@ LIFE_PARTS = 9
 """Equal parts of the window that the view of life counts events in."""
 HOURS = 3
 """Hours that are counted together."""
-VIEWS = (FeatureView.ORDER, FeatureView.HOUR, FeatureView.WEEKDAY, FeatureView.LIFE)
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,10 @@ class SessionHalves:
     Attributes:
         features: Features of each half, the columns of the catalog given; a user without events in a half is missing.
         sessions: user_id, sessions.
-        views: Counts by user and half: user_id, half, n and key, or for the order before and action.
     """
 
     features: tuple[pa.Table, pa.Table]
     sessions: pa.Table
-    views: Mapping[FeatureView, pa.Table]
 
 
 def measure_halves(
@@ -78,11 +75,35 @@ def measure_halves(
         )
         features.append(measured.features)
     sessions = halved.group_by("user_id").agg(sessions=halved.session.max().cast("int64"))
-    return SessionHalves(
-        (features[0], features[1]),
-        engine.fetch(sessions.order_by("user_id")),
-        count_views(engine, halved, window_start, window_end, roles),
-    )
+    return SessionHalves((features[0], features[1]), engine.fetch(sessions.order_by("user_id")))
+
+
+def measure_views(
+    engine: Engine,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: ActionRoles,
+    users: Iterable[str],
+) -> dict[FeatureView, pa.Table]:
+    """Counts of each view by user and half, outcomes left out: user_id, half, n and key, or for the order before and action.
+
+    The arguments are those of `measure_halves`.
+    """
+    halved = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
+    named = sorted(engine.fetch(halved.select("action").distinct())["action"].to_pylist())
+    outcomes = [action for action, role in roles.assign(named).items() if role in (Role.GOAL, Role.BAD_END)]
+    rows = halved.filter(~halved.action.isin(outcomes)) if outcomes else halved
+    origin = int((window_start - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
+    length = int((window_end - window_start).total_seconds()) * 1_000_000
+    views = {
+        FeatureView.HOUR: _count(rows, "half", rows["at"] % DAY // (HOURS * HOUR)),
+        FeatureView.WEEKDAY: _count(rows, "half", rows["at"] // DAY % 7),
+        FeatureView.LIFE: _count(rows, "half_by_chance", (rows["at"] - origin) * LIFE_PARTS // length),
+        FeatureView.ORDER: _count_moves(rows),
+    }
+    return {view: engine.fetch(counts) for view, counts in views.items()}
 
 
 def _halve(
@@ -112,25 +133,6 @@ def _halve(
     # which a session begins is as good as a coin, and the same on every engine.
     coin = ((began // 1_000_000) * 1_103_515_245 + 12_345) // 65_536 % 2
     return rows.mutate(half=ibis.ifelse(rows.sessions >= 2, rows.session, rows.place) % 2, half_by_chance=coin)
-
-
-def count_views(
-    engine: Engine, halved: ir.Table, start: datetime, end: datetime, roles: ActionRoles
-) -> dict[FeatureView, pa.Table]:
-    """Counts of each view by user and half, outcomes left out; see `SessionHalves.views`."""
-    named = sorted(engine.fetch(halved.select("action").distinct())["action"].to_pylist())
-    outcomes = [action for action, role in roles.assign(named).items() if role in (Role.GOAL, Role.BAD_END)]
-    rows = halved.filter(~halved.action.isin(outcomes)) if outcomes else halved
-    origin = int((start - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
-    length = int((end - start).total_seconds()) * 1_000_000
-    day = rows["at"] // DAY
-    views = {
-        FeatureView.HOUR: _count(rows, "half", rows["at"] % DAY // (HOURS * HOUR)),
-        FeatureView.WEEKDAY: _count(rows, "half", day % 7),
-        FeatureView.LIFE: _count(rows, "half_by_chance", (rows["at"] - origin) * LIFE_PARTS // length),
-        FeatureView.ORDER: _count_moves(rows),
-    }
-    return {view: engine.fetch(counts) for view, counts in views.items()}
 
 
 def _count(rows: ir.Table, half: str, key: ir.Value) -> ir.Table:

@@ -29,7 +29,8 @@ class Grouping:
     """Groups of the landmarks.
 
     `labels` (n,) are -1 for strays; `discriminant` tells the groups apart, `reach` (groups,) is how far from its centre a member
-    of each may be; `replication` (groups,) is Cohen's kappa of each in other sessions; `information` is how much the groups say of other sessions, in bits.
+    of each may be; `replication` (groups,) is Cohen's kappa of each in other sessions; `information` is how much the groups say
+    of other sessions, in bits.
     """
 
     candidate: Candidate

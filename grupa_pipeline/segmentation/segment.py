@@ -71,8 +71,8 @@ def segment(
 
     `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
     those that this snapshot issued before from equal features, in order; `replicates` measures the users on halves of their
-    sessions (without it, what is told apart is told apart in the same sessions only); `assign` may assign users elsewhere (on a Spark cluster). Equal input gives an equal result, in any process and
-    whatever the order of users and columns.
+    sessions (without it, what is told apart is told apart in the same sessions only); `assign` may assign users elsewhere (on
+    a Spark cluster). Equal input gives an equal result, in any process and whatever the order of users and columns.
 
     Raises ValueError when `history` holds a snapshot of this day or later, or the index has duplicates.
     """
@@ -238,18 +238,15 @@ def _users(assignment: Assignment, labels: np.ndarray, shown: np.ndarray, ids: S
     reasons[assignment.labels < 0] = UnassignedReason.NOISE
     chance = np.where(labels >= 0, assignment.probabilities, 0.0)
     nearest = np.where(assignment.others >= 0, shown[assignment.others], -1)
-    membership = np.select(
-        [labels < 0, chance >= CORE, chance >= LIKELY],
-        [None, Membership.CORE.value, Membership.LIKELY.value],
-        Membership.BETWEEN.value,
-    )
+    grades = np.array([None, Membership.BETWEEN.value, Membership.LIKELY.value, Membership.CORE.value], dtype=object)
+    membership = grades[np.where(labels < 0, 0, 1 + (chance >= LIKELY) + (chance >= CORE))]
     return pd.DataFrame(
         {
             "cluster_id": names[labels],
             "probability": chance,
             "unassigned_reason": reasons,
             "nearest_cluster_id": names[nearest],
-            "membership": membership.astype(object),
+            "membership": membership,
             "nearest_probability": np.where(nearest >= 0, assignment.other_probabilities, np.nan),
         }
     )

@@ -25,6 +25,8 @@ from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.segmentation.nature import cluster_natures
+from grupa_pipeline.segmentation.replicates import Replicates
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
@@ -33,9 +35,10 @@ from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window
 from grupa_pipeline.snapshots.event_catalogs import catalog_of_day, read_catalog
 from grupa_pipeline.snapshots.event_drafts import calls_from_json, calls_to_json
+from grupa_pipeline.snapshots.log_replicates import LogReplicates
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key, keep_note, read_note
 from grupa_pipeline.tables import Table
-from grupa_pipeline.vocabulary.enums import FeatureRole, UnassignedReason
+from grupa_pipeline.vocabulary.enums import FeatureRole, Role, UnassignedReason
 
 _CALLS_NOTE = "event_catalog_calls"
 AssetTables = dict[str, dict[date, pa.Table]]
@@ -113,28 +116,22 @@ def make_segmentation(
     """All tables of the segmentation of each day: its status, grid, map, labels, identities and transitions."""
     rows: AssetTables = {}
     issued = history.issued_ids(context.publication)
-    in_run: dict[date, _SegmentedDay] = {}
+    in_run: dict[date, EarlierSnapshot] = {}
     for day in sorted(features):
         catalog, users = catalogs[day].to_pandas(), _by_user(features[day])
         clustering = users[_clustering_columns(users, catalog)]
         clustering_sha256 = history.clustering_sha256(clustering, context.settings.seed)
-        segmentation = _segment(context, day, clustering, clustering_sha256, issued, in_run)
+        roles = read_catalog(event_catalogs[day], context)
+        replicates = LogReplicates(context, day, roles, catalogs[day])
+        segmentation = _segment(context, day, clustering, clustering_sha256, issued, in_run, replicates)
         issued |= set(segmentation.identities["cluster_id"])
-        counts = _users_in_window(context, day, read_catalog(event_catalogs[day], context))
+        counts = _users_in_window(context, day, roles)
         day_rows = _segmentation_tables(context, day, segmentation, clustering_sha256, counts)
         labels = day_rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
         snapshot = EarlierSnapshot(day, labels, segmentation.embedding, segmentation.identities)
-        in_run[day] = _SegmentedDay(snapshot, segmentation.parameters)
+        in_run[day] = snapshot
         _add(rows, day, day_rows)
     return rows
-
-
-@dataclass(frozen=True)
-class _SegmentedDay:
-    """A day that this run has segmented already, and its parameters."""
-
-    snapshot: EarlierSnapshot
-    parameters: dict[str, Any]
 
 
 def _segment(
@@ -143,15 +140,14 @@ def _segment(
     clustering: pd.DataFrame,
     clustering_sha256: str,
     issued: set[str],
-    in_run: Mapping[date, _SegmentedDay],
+    in_run: Mapping[date, EarlierSnapshot],
+    replicates: Replicates,
 ) -> Segmentation:
     """Segment one day, which continues the published snapshots before it and those of this run (`in_run`)."""
     publication = context.publication
     before = {snapshot.snapshot_date: snapshot for snapshot in history.published_before(publication, day)}
     horizon = day - timedelta(days=history.HISTORY_DAYS)
-    before |= {earlier: segmented.snapshot for earlier, segmented in in_run.items() if earlier >= horizon}
-    last = max(before, default=None)
-    previous = in_run[last].parameters if last and last in in_run else history.parameters_of(publication, last)
+    before |= {earlier: snapshot for earlier, snapshot in in_run.items() if earlier >= horizon}
     return segment(
         clustering,
         seed=context.settings.seed,
@@ -159,7 +155,7 @@ def _segment(
         history=[before[earlier] for earlier in sorted(before)],
         issued_ids=issued,
         reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), clustering_sha256),
-        previous_parameters=previous,
+        replicates=replicates,
         assign=assigner(context),
     )
 
@@ -193,7 +189,7 @@ def make_insights(
     before: pd.DataFrame | None = None
     for day in sorted(evidence):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
-        clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas())
+        clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas(), event_catalogs[day])
         catalog = add_event_roles(catalog, event_catalogs[day].to_pandas())
         before = history.clusters_before(context.publication, day) if before is None else before
         insights = write_insights(
@@ -245,16 +241,25 @@ def product_notes(product: Product) -> str:
 
 
 def _describe(
-    users: pd.DataFrame, catalog: pd.DataFrame, labels: pd.DataFrame, identities: pd.DataFrame
+    users: pd.DataFrame, catalog: pd.DataFrame, labels: pd.DataFrame, identities: pd.DataFrame, event_catalog: pa.Table
 ) -> pd.DataFrame:
-    """One row a cluster with its size, share, stability and rule."""
+    """One row a cluster with its size, share, stability, rule and nature."""
     by_user = labels.set_index("user_id")["cluster_id"]
     sizes = by_user.value_counts().rename("size").rename_axis("cluster_id").reset_index()
     rules = describe_clusters(users[_clustering_columns(users, catalog)], by_user.reindex(users.index), catalog)
     clusters = (
         identities.drop(columns="snapshot_date").merge(sizes, on="cluster_id").merge(rules, on="cluster_id", how="left")
     )
-    return clusters.assign(share=clusters["size"] / max(len(by_user), 1)).sort_values("cluster_id", ignore_index=True)
+    columns = users[_clustering_columns(users, catalog)]
+    natures = cluster_natures(columns, by_user.reindex(users.index), catalog, _errors(event_catalog))
+    return clusters.assign(
+        share=clusters["size"] / max(len(by_user), 1), nature=clusters["cluster_id"].map(natures)
+    ).sort_values("cluster_id", ignore_index=True)
+
+
+def _errors(event_catalog: pa.Table) -> set[str]:
+    """Actions that are errors by the event catalogue."""
+    return {row["action"] for row in event_catalog.to_pylist() if row["role"] == Role.ERROR}
 
 
 def _by_user(features: pa.Table) -> pd.DataFrame:
@@ -271,6 +276,7 @@ def _segmentation_tables(
 ) -> dict[Table, pd.DataFrame]:
     """The tables of one segmentation; users with too few events join the others in `user_clusters`."""
     users = segmentation.users.reindex(counts.index.rename("user_id"))
+    users["subcluster_id"] = None
     few = users["probability"].isna()
     users.loc[few, ["probability", "unassigned_reason"]] = (0.0, UnassignedReason.TOO_FEW_EVENTS.value)
     start, end = context.window(day)

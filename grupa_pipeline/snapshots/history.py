@@ -4,10 +4,8 @@ Only earlier days count, never a snapshot's own former version, except for the i
 """
 
 import hashlib
-import json
 from datetime import date, timedelta
 from importlib.metadata import version
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -72,15 +70,6 @@ def reissue_ids(publication: Publication, day: date, input_sha256: str, clusteri
     ).to_pydict()
     ids: list[str] = rows.get("cluster_id", [])
     return ids
-
-
-def parameters_of(publication: Publication, day: date | None) -> dict[str, Any] | None:
-    """The parameters of a published snapshot: the chosen candidate, and the null distribution that may be reused."""
-    if day is None:
-        return None
-    rows = publication.query("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
-    parameters: dict[str, Any] = json.loads(rows[0]["parameters"])
-    return parameters
 
 
 def clusters_before(publication: Publication, day: date) -> pd.DataFrame | None:

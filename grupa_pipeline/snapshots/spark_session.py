@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 
-from grupa_pipeline.segmentation.assignment import Assignment, assign_users
-from grupa_pipeline.segmentation.grid import Fit
+from grupa_pipeline.segmentation.assignment import Assignment, GroupModel, assign_users
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -113,38 +112,41 @@ def stop() -> None:
 
 
 def assign_on_spark(
-    address: str,
-    rows: np.ndarray,
-    landmarks: np.ndarray,
-    *,
-    axes: np.ndarray,
-    fit: Fit,
-    xy: np.ndarray,
-    neighbors: int,
+    address: str, rows: np.ndarray, landmarks: np.ndarray, *, model: GroupModel, xy: np.ndarray, neighbors: int
 ) -> Assignment:
     """`assign_users` for all rows that are no landmarks, batch by batch on the cluster at `address`."""
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     known = rows[landmarks]
-    among = partial(assign_users, landmarks=np.arange(len(known)), axes=axes, fit=fit, xy=xy, neighbors=neighbors)
-    assignment = among(known)
-    labels, strengths, coordinates = np.full(len(rows), -1), np.zeros(len(rows)), np.empty((len(rows), 2))
-    labels[landmarks], strengths[landmarks], coordinates[landmarks] = (
-        assignment.labels,
-        assignment.strengths,
-        assignment.xy,
-    )
+    among = partial(assign_users, landmarks=np.arange(len(known)), model=model, xy=xy, neighbors=neighbors)
+    columns = []
+    for of_landmarks in _columns(among(known)):
+        column = np.empty((len(rows), *of_landmarks.shape[1:]), of_landmarks.dtype)
+        column[landmarks] = of_landmarks
+        columns.append(column)
     if len(others):
         batch = partial(_assign_batches, known=known, among=among)
         sent = pa.table([others, *rows[others].T], names=["row", *(f"c{n}" for n in range(rows.shape[1]))])
         with session(address) as spark:
             result = spark.createDataFrame(sent).mapInArrow(batch, _ASSIGNMENT).toArrow()
         at = result["row"].to_numpy()
-        labels[at], strengths[at] = result["label"].to_numpy(), result["strength"].to_numpy()
-        coordinates[at] = np.column_stack([result["x"].to_numpy(), result["y"].to_numpy()])
-    return Assignment(labels, strengths, coordinates)
+        for column, name in zip(columns[:4], _NAMES, strict=False):
+            column[at] = result[name].to_numpy()
+        columns[4][at] = np.column_stack([result["x"].to_numpy(), result["y"].to_numpy()])
+    return Assignment(*columns)
 
 
-_ASSIGNMENT = "row BIGINT, label BIGINT, strength DOUBLE, x DOUBLE, y DOUBLE"
+_NAMES = ("label", "probability", "other", "other_probability", "x", "y")
+_ASSIGNMENT = "row BIGINT, label BIGINT, probability DOUBLE, other BIGINT, other_probability DOUBLE, x DOUBLE, y DOUBLE"
+
+
+def _columns(assignment: Assignment) -> tuple[np.ndarray, ...]:
+    return (
+        assignment.labels,
+        assignment.probabilities,
+        assignment.others,
+        assignment.other_probabilities,
+        assignment.xy,
+    )
 
 
 def _assign_batches(
@@ -156,8 +158,6 @@ def _assign_batches(
     for batch in batches:
         matrix = np.column_stack([column.to_numpy() for column in batch.columns[1:]])
         with threadpool_limits(1):  # a worker's other cores have tasks of their own
-            assignment = among(np.vstack([known, matrix]))
-        new = slice(len(known), None)
-        columns = [assignment.labels[new], assignment.strengths[new], *assignment.xy[new].T]
-        names = ["label", "strength", "x", "y"]
-        yield pa.RecordBatch.from_arrays([batch.column(0), *map(pa.array, columns)], names=["row", *names])
+            *columns, xy = _columns(among(np.vstack([known, matrix])))
+        new = [column[len(known) :] for column in (*columns, *xy.T)]
+        yield pa.RecordBatch.from_arrays([batch.column(0), *map(pa.array, new)], names=["row", *_NAMES])

@@ -18,6 +18,7 @@ from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
 from grupa_pipeline.tables import (
+    CLUSTER_IDENTITIES,
     CLUSTERS,
     COLUMN_MAPPINGS,
     EVENT_CATALOG,
@@ -25,11 +26,15 @@ from grupa_pipeline.tables import (
     FEATURE_CATALOG,
     PIPELINE_TABLES,
     PUBLISHED_FILES,
+    USER_CLUSTERS,
     Table,
 )
 from grupa_pipeline.vocabulary.enums import TableStorage
 
 logger = logging.getLogger("grupa")
+
+_EXTENDED = (EVENTS, USER_CLUSTERS)
+"""Tables in Parquet files that got columns since the first release: files of earlier releases lack them."""
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -58,7 +63,9 @@ def _select(table: Table, files: Sequence[Path]) -> str:
         names = ", ".join(map(exactly, files))
         listed = ", ".join(f'"{column.name}"' for column in table.columns)
         others = f", * EXCLUDE ({listed})" if table.open_ended else ""
-        by_name = str(table.open_ended or table is EVENTS).lower()  # files of earlier releases lack the newer columns
+        by_name = str(
+            table.open_ended or table in _EXTENDED
+        ).lower()  # files of earlier releases lack the newer columns
         return f"SELECT {typed}{others} FROM read_parquet([{names}], union_by_name = {by_name})"
     empty = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in table.columns)
     return f"SELECT {empty} WHERE false"
@@ -66,7 +73,7 @@ def _select(table: Table, files: Sequence[Path]) -> str:
 
 def _absent_columns(table: Table, files: Sequence[Path]) -> set[str]:
     """Columns of `table` that none of the files has, which earlier releases wrote; the newest file is looked into first."""
-    absent = set(table.column_names) if table is EVENTS else set()
+    absent = set(table.column_names) if table in _EXTENDED else set()
     for file in reversed(files):
         if not absent:
             break
@@ -190,8 +197,14 @@ def _to_version_6(con: duckdb.DuckDBPyConnection) -> None:
     _create_table(con, COLUMN_MAPPINGS)
 
 
+def _to_version_7(con: duckdb.DuckDBPyConnection) -> None:
+    """Users have a membership, and clusters a replication, views and a nature; older snapshots have none of these."""
+    for table in (USER_CLUSTERS, CLUSTER_IDENTITIES, CLUSTERS):
+        rebuild(con, table)
+
+
 CURRENT = SchemaVersion(
-    "grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6)
+    "grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7)
 )
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

@@ -1,0 +1,51 @@
+"""Measures users of a snapshot's log once more, on halves of their sessions, as segmentation asks for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+
+from grupa_pipeline import tables
+from grupa_pipeline.event_catalog.action_meanings import EventCatalog
+from grupa_pipeline.features.session_halves import measure_halves, measure_views
+from grupa_pipeline.segmentation.replicates import MeasuredHalves
+from grupa_pipeline.snapshots.context import SnapshotContext
+from grupa_pipeline.snapshots.engines import engine_on_window
+from grupa_pipeline.vocabulary.enums import FeatureView
+
+
+@dataclass(frozen=True)
+class LogReplicates:
+    """`segmentation.replicates.Replicates` from the events in the window of `day`; `catalog` is its `feature_catalog`."""
+
+    context: SnapshotContext
+    day: date
+    roles: EventCatalog
+    catalog: pa.Table
+
+    def halves(self, users: Sequence[str]) -> MeasuredHalves:
+        """`users` on halves of their sessions."""
+        start, end = self.context.window(self.day)
+        with engine_on_window(self.context, self.day) as engine:
+            measured = measure_halves(
+                engine,
+                tables.EVENTS.name,
+                window_start=start,
+                window_end=end,
+                roles=self.roles,
+                catalog=self.catalog,
+                users=users,
+            )
+        first, second = (half.to_pandas().set_index("user_id") for half in measured.features)
+        return MeasuredHalves(first, second, measured.sessions.to_pandas().set_index("user_id")["sessions"])
+
+    def views(self, users: Sequence[str]) -> Mapping[FeatureView, pd.DataFrame]:
+        """Counts of each view by user and half."""
+        start, end = self.context.window(self.day)
+        with engine_on_window(self.context, self.day) as engine:
+            counts = measure_views(
+                engine, tables.EVENTS.name, window_start=start, window_end=end, roles=self.roles, users=users
+            )
+        return {view: rows.to_pandas() for view, rows in counts.items()}
