@@ -10,7 +10,7 @@ import pyarrow as pa
 from grupa_pipeline.defs.charts import column_chart, row_chart
 from grupa_pipeline.defs.map_preview import draw_map
 from grupa_pipeline.palette import color_of
-from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
+from grupa_pipeline.segmentation.grid_labels import COLUMNS, EARLIER_COLUMNS, label_candidate
 from grupa_pipeline.storage.inbox import IngestResult
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import EVENTS, PUBLISHED_FILES
@@ -85,10 +85,10 @@ def grid_metadata(candidates: pa.Table) -> dict[str, Any]:
 
 def draw_grid(candidates: pa.Table) -> str:
     """The grid of one snapshot in Markdown, in its stored order; the chosen candidate is marked and bold."""
-    rows = candidates.sort_by("candidate").to_pylist()
+    rows = [row | {"parameters": json.loads(row["parameters"])} for row in candidates.sort_by("candidate").to_pylist()]
     if not rows:
         return "Nothing was tried: there was too little to look for groups in."
-    heads = ("No.", *COLUMNS)
+    heads = ("No.", *(COLUMNS if any("cells_from" in row["parameters"] for row in rows) else EARLIER_COLUMNS))
     return "\n".join(_line(cells) for cells in (heads, ["---"] * len(heads), *(_cells(row) for row in rows)))
 
 
@@ -102,19 +102,16 @@ def _chosen(candidates: pa.Table) -> str:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    parameters = json.loads(row["parameters"])
-    selection = parameters["cluster_selection_method"]
+    labels = label_candidate(row["parameters"], row["verdict"])
     cells = [
         f"{row['candidate']}{' (chosen)' if row['chosen'] else ''}",
-        str(parameters["n_neighbors"]),
-        str(parameters["min_cluster_size"]),
-        str(parameters["min_samples"]),
-        SELECTIONS.get(selection, selection),
+        labels.source,
+        labels.cells,
         str(row["cluster_count"]),
         f"{row['largest_share']:.0%}",
         f"{row['unassigned_share']:.0%}",
         *("–" if row[score] is None else f"{row[score]:.2f}" for score in ("dbcv", "stability", "score")),
-        VERDICTS.get(row["verdict"], row["verdict"]),
+        labels.verdict,
     ]
     return [f"**{cell}**" for cell in cells] if row["chosen"] else cells
 

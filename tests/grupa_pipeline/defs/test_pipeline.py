@@ -140,7 +140,7 @@ def test_dagster_shows_how_the_clusters_were_chosen(made: Settings) -> None:
     assert outcome.metadata["status"].value == stored["status"]
     assert outcome.metadata["reason"].value == (stored["reason"] or "")
     assert outcome.metadata["null_p_value"].value == stored["null_p_value"]
-    assert str(outcome.metadata["chosen_candidate"].value).startswith(f"{chosen}: cluster_selection_method ")
+    assert str(outcome.metadata["chosen_candidate"].value).startswith(f"{chosen}: cells ")
     [told] = materialise(made, "segmentation_candidates", END).asset_materializations_for_node("segmentation")
     assert isinstance(told.metadata["grid"], dg.MarkdownMetadataValue)
     assert told.metadata["grid"].value.count("\n") == 1 + len(grid)
