@@ -1,14 +1,14 @@
 """Validates the landmarks' groupings: every candidate, the stability of the chosen one, and the null test."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.fine_partition import earlier_cells, kmeans_cells, leaf_cells
-from grupa_pipeline.segmentation.grouping import group_cells, group_subsample
+from grupa_pipeline.segmentation.grouping import Grouping, group_cells, group_subsample
 from grupa_pipeline.segmentation.merging import Halves
 from grupa_pipeline.segmentation.null import null_p_value
 from grupa_pipeline.segmentation.selection import EvaluatedGrouping, choose, evaluate
@@ -22,11 +22,10 @@ REGIONS = 5
 
 @dataclass(frozen=True)
 class ClusterValidation:
-    """Every candidate with its verdict, the chosen one and its groups' stability (groups,), and the p-value of the null test."""
+    """Every candidate with its verdict, the chosen one, and the p-value of the null test."""
 
     evaluated: list[EvaluatedGrouping]
     chosen: EvaluatedGrouping
-    stability: np.ndarray
     p_value: float
 
 
@@ -48,29 +47,28 @@ def validate_candidates(
     Where no candidate has enough groups, parts of the continuum are chosen, so that there is something to show; their verdict
     stays `too_few_clusters`.
     """
-    evaluated = [
-        evaluate(group_cells(rows, halves, cells, source, config), points, users, config)
-        for source, cells in _partitions(rows, points, earlier, config, seed)
-    ]
-    chosen = choose(evaluated, config)
-    p_value = 1.0
-    if chosen.verdict is CandidateVerdict.TOO_FEW_CLUSTERS:
-        cells = kmeans_cells(rows, config.fine_cells[0], seed)
-        regions = group_cells(rows, halves, cells, CellSource.KMEANS, config, REGIONS)
-        shown = evaluate(regions, points, users, config)
-        chosen = EvaluatedGrouping(
-            regions, shown.largest_share, shown.unassigned_share, shown.dbcv, CandidateVerdict.TOO_FEW_CLUSTERS
-        )
-        evaluated.append(chosen)
     subsamples = draw_subsamples(len(rows), config.validation_size(len(rows)), config.subsamples, seed)
     jobs = [
         partial(group_subsample, rows, halves, index, config.fine_cells[1], config, seed + number)
         for number, index in enumerate(subsamples)
     ]
-    stability = cluster_stability(chosen.grouping.labels, subsamples, run_all(config, jobs))
+    again = run_all(config, jobs)
+
+    def assess(grouping: Grouping) -> EvaluatedGrouping:
+        stability = cluster_stability(grouping.labels, subsamples, again)
+        return evaluate(grouping, stability, points, users, config)
+
+    evaluated = [
+        assess(group_cells(rows, halves, cells, source, config))
+        for source, cells in _partitions(rows, points, earlier, config, seed)
+    ]
+    chosen = choose(evaluated, config)
     if chosen.verdict is not CandidateVerdict.TOO_FEW_CLUSTERS:
-        p_value = run_in_worker(config, null_p_value, rows, halves, config, seed)
-    return ClusterValidation(evaluated, chosen, stability, p_value)
+        return ClusterValidation(evaluated, chosen, run_in_worker(config, null_p_value, rows, halves, config, seed))
+    cells = kmeans_cells(rows, config.fine_cells[0], seed)
+    regions = assess(group_cells(rows, halves, cells, CellSource.KMEANS, config, REGIONS))
+    chosen = replace(regions, verdict=CandidateVerdict.TOO_FEW_CLUSTERS)
+    return ClusterValidation([*evaluated, chosen], chosen, 1.0)
 
 
 def _partitions(

@@ -25,8 +25,8 @@ from grupa_pipeline.segmentation.merging import Halves
 from grupa_pipeline.segmentation.prepare import Prepared, prepare
 from grupa_pipeline.segmentation.replicates import Replicates, find_views, scaled_halves
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
-from grupa_pipeline.segmentation.selection import candidates_table
-from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters, stable_clusters
+from grupa_pipeline.segmentation.selection import candidates_table, stable_groups
+from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters
 from grupa_pipeline.segmentation.transitions import no_transitions, transitions_between
 from grupa_pipeline.segmentation.views import ViewValues, views_of_groups
 from grupa_pipeline.segmentation.worker_pool import run_in_worker
@@ -190,10 +190,10 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
     who, index = selected.prepared.row_of_user, inputs.features.index
     model = fit_group_model(selected.halves, chosen.grouping)
     assignment = assign(rows, selected.landmarks, model=model, xy=selected.points, neighbors=config.placing_neighbors)
-    stable = stable_clusters(chosen, validation.stability, config)
+    stable = stable_groups(chosen.grouping, chosen.stability, config)
     sizes = np.bincount(assignment.labels[who] + 1, minlength=len(stable) + 1)[1:]
     in_stable = float(sizes[stable].sum() / len(who))
-    status, reason = decide_status(chosen, validation.stability, validation.p_value, in_stable, config)
+    status, reason = decide_status(chosen, validation.p_value, in_stable, config)
     shown = shown_clusters(stable, status, config)
     labels = np.where(assignment.labels >= 0, shown[assignment.labels], -1)
     identities = identify(
@@ -215,14 +215,14 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
         reason=reason,
         cluster_count=len(identities.ids),
         dbcv=chosen.dbcv,
-        stability=float(np.median(validation.stability[kept])) if kept.any() else None,
+        stability=float(np.median(chosen.stability[kept])) if kept.any() else None,
         null_p_value=validation.p_value,
         parameters=_parameters(inputs, selected, model),
-        candidates=candidates_table(validation.evaluated, chosen, validation.stability),
+        candidates=candidates_table(validation.evaluated, chosen),
         embedding=pd.DataFrame(align(assignment.xy[who], index, _last_map(inputs)), columns=["x", "y"], index=index),
         users=users,
         identities=identities.table.assign(
-            stability=validation.stability[kept],
+            stability=chosen.stability[kept],
             replication=replication[kept],
             found_by=[found_by[group] for group in np.flatnonzero(kept)],
         )[IDENTITY_COLUMNS],

@@ -13,34 +13,50 @@ from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
 
 @dataclass(frozen=True)
 class EvaluatedGrouping:
-    """A grouping with the verdict on it; both shares are of users, 0 to 1; `dbcv` is None below two groups."""
+    """A grouping with its groups' stability (groups,), the verdict on it and its score; both shares are of users, 0 to 1; `dbcv`
+    is None below two groups."""
 
     grouping: Grouping
+    stability: np.ndarray
     largest_share: float
     unassigned_share: float
     dbcv: float | None
     verdict: CandidateVerdict
+    score: float
 
 
 def evaluate(
-    grouping: Grouping, points: np.ndarray, users: np.ndarray, config: SegmentationConfig
+    grouping: Grouping, stability: np.ndarray, points: np.ndarray, users: np.ndarray, config: SegmentationConfig
 ) -> EvaluatedGrouping:
-    """Compute a grouping's shares, verdict and density-based validity on the map's `points` (n, 2).
+    """Compute a grouping's shares, verdict, density-based validity on the map's `points` (n, 2) and score.
 
-    `users` is how many users each landmark stands for.
+    The score is how much the groups say of other sessions, in bits, times the share of users in groups that come out again when
+    part of the users is left out. `users` is how many users each landmark stands for.
     """
     unassigned, *shares = np.bincount(grouping.labels + 1, users, minlength=grouping.cluster_count + 1) / users.sum()
     if grouping.cluster_count < config.min_clusters:
         verdict = CandidateVerdict.TOO_FEW_CLUSTERS
     elif unassigned > config.max_unassigned:
         verdict = CandidateVerdict.TOO_MUCH_NOISE
-    elif np.sort(grouping.replication)[-config.min_clusters] < config.min_replication:
+    elif stable_groups(grouping, stability, config).sum() < config.min_clusters:
         verdict = CandidateVerdict.UNSTABLE
     else:
         verdict = CandidateVerdict.PASSED
+    in_stable = float(np.array(shares)[stable_groups(grouping, stability, config)].sum())
     return EvaluatedGrouping(
-        grouping, float(max(shares, default=0.0)), float(unassigned), density_validity(points, grouping.labels), verdict
+        grouping,
+        stability,
+        float(max(shares, default=0.0)),
+        float(unassigned),
+        density_validity(points, grouping.labels),
+        verdict,
+        grouping.information * in_stable,
     )
+
+
+def stable_groups(grouping: Grouping, stability: np.ndarray, config: SegmentationConfig) -> np.ndarray:
+    """Which of the groups may be shown under `ok` (groups,): they come out again, and are told apart in other sessions."""
+    return np.asarray((stability >= config.min_stability) & (grouping.replication >= config.min_replication))
 
 
 def density_validity(points: np.ndarray, labels: np.ndarray, most: int = 1000) -> float | None:
@@ -66,21 +82,16 @@ def choose(evaluated: Sequence[EvaluatedGrouping], config: SegmentationConfig) -
     Where none passed, the result's own verdict says so.
     """
     passed = [candidate for candidate in evaluated if candidate.verdict is CandidateVerdict.PASSED]
-    best = max(passed or evaluated, key=lambda candidate: candidate.grouping.information)
+    best = max(passed or evaluated, key=lambda candidate: (candidate.score, candidate.grouping.information))
     for candidate in passed:
         earlier = candidate.grouping.candidate.source is CellSource.EARLIER
-        if earlier and candidate.grouping.information >= (1 - config.keep_margin) * best.grouping.information:
+        if earlier and candidate.score >= (1 - config.keep_margin) * best.score:
             return candidate
     return best
 
 
-def candidates_table(
-    evaluated: Sequence[EvaluatedGrouping], chosen: EvaluatedGrouping, stability: np.ndarray
-) -> pd.DataFrame:
-    """The candidates with their scores, one row each, columns of `segmentation_candidates` less snapshot_date.
-
-    `stability` (groups,) is that of the chosen one's groups; the others' was not measured.
-    """
+def candidates_table(evaluated: Sequence[EvaluatedGrouping], chosen: EvaluatedGrouping) -> pd.DataFrame:
+    """The candidates with their scores, one row each, columns of `segmentation_candidates` less snapshot_date."""
     rows = [
         {
             "candidate": number,
@@ -89,8 +100,8 @@ def candidates_table(
             "largest_share": candidate.largest_share,
             "unassigned_share": candidate.unassigned_share,
             "dbcv": candidate.dbcv,
-            "stability": float(np.median(stability)) if candidate is chosen and len(stability) else None,
-            "score": candidate.grouping.information,
+            "stability": float(np.median(candidate.stability)) if len(candidate.stability) else None,
+            "score": candidate.score,
             "verdict": candidate.verdict,
             "chosen": candidate is chosen,
         }

@@ -3,27 +3,18 @@
 import numpy as np
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.selection import EvaluatedGrouping
+from grupa_pipeline.segmentation.selection import EvaluatedGrouping, stable_groups
 from grupa_pipeline.vocabulary.enums import CandidateVerdict, SegmentationStatus
 
 
 def decide_status(
-    chosen: EvaluatedGrouping,
-    stability: np.ndarray,
-    p_value: float,
-    in_stable: float,
-    config: SegmentationConfig,
+    chosen: EvaluatedGrouping, p_value: float, in_stable: float, config: SegmentationConfig
 ) -> tuple[SegmentationStatus, str | None]:
     """The snapshot's status, and its reason in words for someone who decides about a product.
 
-    `stability` (groups,) is that of the chosen groups, `in_stable` the share of all users in those that may be shown, once all
-    are assigned.
+    `in_stable` is the share of all users in groups that may be shown, once all are assigned.
     """
-    reason = (
-        _weak_grouping(chosen, config)
-        or _weak_stability(chosen, stability, in_stable, config)
-        or _weak_against_null(p_value, config)
-    )
+    reason = _weak_grouping(chosen, config) or _weak_stability(in_stable, config) or _weak_against_null(p_value, config)
     return (SegmentationStatus.WEAK_STRUCTURE, reason) if reason else (SegmentationStatus.OK, None)
 
 
@@ -38,22 +29,14 @@ def _weak_grouping(chosen: EvaluatedGrouping, config: SegmentationConfig) -> str
         return f"The best grouping leaves {chosen.unassigned_share:.0%} of the users in no group: most fit none."
     if chosen.verdict is CandidateVerdict.UNSTABLE:
         return (
-            f"Fewer than {config.min_clusters} groups could be told from the others in sessions that were not used to find "
-            "them."
+            f"Only {int(stable_groups(chosen.grouping, chosen.stability, config).sum())} of {len(chosen.stability)} groups come out "
+            f"again when part of the users or of their sessions is left out; it takes {config.min_clusters} to rely on a grouping."
         )
     return None
 
 
-def _weak_stability(
-    chosen: EvaluatedGrouping, stability: np.ndarray, in_stable: float, config: SegmentationConfig
-) -> str | None:
-    """Why the groups' stability is weak."""
-    stable, found = int(stable_clusters(chosen, stability, config).sum()), len(stability)
-    if stable < config.min_clusters:
-        return (
-            f"Only {stable} of {found} groups come out again when part of the users or of their sessions is left out; "
-            f"it takes {config.min_clusters} to rely on a grouping."
-        )
+def _weak_stability(in_stable: float, config: SegmentationConfig) -> str | None:
+    """Why the share of users in stable groups is weak."""
     if 1 - in_stable > config.max_unassigned:
         return (
             "The groups that come out again when part of the users or of their sessions is left out leave "
@@ -71,12 +54,6 @@ def _weak_against_null(p_value: float, config: SegmentationConfig) -> str | None
         f"{100 * p_value:.2g}% of the time, and it takes less than {config.max_p_value:.0%} to rely on a grouping. "
         "The groups describe, not divide."
     )
-
-
-def stable_clusters(chosen: EvaluatedGrouping, stability: np.ndarray, config: SegmentationConfig) -> np.ndarray:
-    """Which of the groups may be shown under `ok` (groups,): stable, and told apart in other sessions."""
-    replicated = chosen.grouping.replication >= config.min_replication
-    return np.asarray((stability >= config.min_stability) & replicated)
 
 
 def shown_clusters(stable: np.ndarray, status: SegmentationStatus, config: SegmentationConfig) -> np.ndarray:
