@@ -81,20 +81,10 @@ def subsample_agreement(planted: Planted, seed: int) -> float:
 def bound_cost(planted: Planted, seed: int) -> tuple[float, float]:
     """ARI over users assigned by both: bounded against unbounded landmarks, and two unbounded fits of different seeds.
 
-    All use the parameters that the bounded run chose. Stability and null use minimal settings, as they do not
-    matter here, so no cluster of the unbounded fits is hidden as unstable.
+    Stability has a minimal setting, as it does not matter here, so no cluster of the unbounded fits is hidden as unstable.
     """
     bounded = segment(planted.features, seed=seed, snapshot_date=FIRST_DAY)
-    chosen = bounded.parameters["candidate"]
-    setting = (chosen["cluster_fraction"], chosen["min_samples"], chosen["selection"])
-    config = SegmentationConfig(
-        landmarks=len(planted.features),
-        neighbors=(chosen["n_neighbors"],),
-        densities=(setting,),
-        subsamples=1,
-        null_fits=2,
-        min_stability=0.0,
-    )
+    config = SegmentationConfig(landmarks=len(planted.features), subsamples=1, min_stability=0.0)
     free = [segment(planted.features, seed=s, snapshot_date=FIRST_DAY, config=config) for s in (seed, seed + 1)]
     labels = [result.users["cluster_id"] for result in (bounded, *free)]
     return _shared_agreement(labels[0], labels[1]), _shared_agreement(labels[1], labels[2])
@@ -118,7 +108,6 @@ def segment_history(days: Iterable[Day], seed: int) -> SegmentedHistory:
     seen, results = [], []
     history: list[EarlierSnapshot] = []
     issued: set[str] = set()
-    previous: dict[str, Any] | None = None
     for day in days:
         today = FIRST_DAY + timedelta(days=day.number)
         recent = [snapshot for snapshot in history if (today - snapshot.snapshot_date).days <= 14]
@@ -128,13 +117,11 @@ def segment_history(days: Iterable[Day], seed: int) -> SegmentedHistory:
             snapshot_date=today,
             history=recent,
             issued_ids=issued,
-            previous_parameters=previous,
         )
         labels, identities = result.users["cluster_id"], result.identities
         known = identities[["cluster_id", "first_seen", "color_slot"]]
         history.append(EarlierSnapshot(today, labels, result.embedding, known))
         issued |= set(identities["cluster_id"])
-        previous = result.parameters
         seen.append(day)
         results.append(result)
     return SegmentedHistory(seen, results)

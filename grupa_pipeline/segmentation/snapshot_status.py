@@ -28,9 +28,10 @@ def _weak_grouping(chosen: EvaluatedGrouping, config: SegmentationConfig) -> str
     if chosen.verdict is CandidateVerdict.TOO_MUCH_NOISE:
         return f"The best grouping leaves {chosen.unassigned_share:.0%} of the users in no group: most fit none."
     if chosen.verdict is CandidateVerdict.UNSTABLE:
+        stable = int(stable_groups(chosen.grouping, chosen.stability, config).sum())
         return (
-            f"Only {int(stable_groups(chosen.grouping, chosen.stability, config).sum())} of {len(chosen.stability)} groups come out "
-            f"again when part of the users or of their sessions is left out; it takes {config.min_clusters} to rely on a grouping."
+            f"Only {stable} of {len(chosen.stability)} groups come out again when part of the users or of their sessions is "
+            f"left out; it takes {config.min_clusters} to rely on a grouping."
         )
     return None
 
