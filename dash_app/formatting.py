@@ -1,6 +1,7 @@
 """Formats numbers, dates and names as text, the same wherever they are shown. No components."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from grupa_pipeline.vocabulary.action_names import name_prefix, split_words
@@ -12,6 +13,15 @@ REASONS = {
     "too_few_users": "are in a log with too few users to look for groups",
 }
 """Why users are unassigned; each follows a number of users."""
+
+VIEWS = {
+    "what": "what they do",
+    "order": "the order in which they do it",
+    "hour": "the hours of the day at which they come",
+    "weekday": "the days of the week on which they come",
+    "life": "the weeks in which they are there",
+}
+"""What of their behaviour users are compared by (`FeatureView`), to follow `by` or `in`."""
 
 _IN_HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
 
@@ -146,6 +156,12 @@ def size(number_of_bytes: int) -> str:
             break
         value, unit = value / 1_000, larger
     return f"{number(value)} {unit}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list within a sentence: `a`, `a and b`, `a, b and c`."""
+    *before, last = words
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def capital(text: str) -> str:

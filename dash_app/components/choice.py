@@ -1,4 +1,4 @@
-"""How a snapshot's clusters were chosen: what was checked, in words, and the whole grid as a table. Pure functions."""
+"""How a snapshot's clusters were chosen: what was checked, in words, and all candidates as a table. Pure functions."""
 
 from dash import html
 from dash.development.base_component import Component
@@ -8,49 +8,111 @@ from dash_app.components import elements, overview
 from dash_app.components.elements import aria
 from dash_app.components.html_tables import table
 from dash_app.data.choice import CandidateRow, Choice
-from dash_app.data.snapshot import Snapshot
-from grupa_pipeline.segmentation.grid_labels import COLUMNS, SELECTIONS, VERDICTS
+from dash_app.data.snapshot import Cluster, Snapshot
+from grupa_pipeline.segmentation.grid_labels import COLUMNS, EARLIER_COLUMNS
+from grupa_pipeline.vocabulary.enums import CandidateVerdict, FeatureView
 
 
 def how_chosen(choice: Choice, snapshot: Snapshot) -> Component:
-    """The status and its reason, the two tests behind it, and every candidate with its scores."""
+    """The status and its reason, the tests behind it, and every candidate with its scores."""
+    earlier = choice.null_sets is not None
+    tests = (
+        _null_test_of_earlier_release(choice, snapshot)
+        if earlier
+        else [*_other_sessions(choice, snapshot), *_null_test(choice, snapshot)]
+    )
     return html.Div(
-        [_status(snapshot), *_null_test(choice, snapshot), *_stability(choice, snapshot), *_grid(choice, snapshot)],
+        [
+            _status(choice, snapshot),
+            *tests,
+            *_stability(choice, snapshot),
+            *([] if earlier else _views(choice)),
+            *_candidates(choice, snapshot),
+        ],
         className="choice",
     )
 
 
-def _status(snapshot: Snapshot) -> Component:
-    return overview.structure_notice(snapshot) or html.P(
+def _status(choice: Choice, snapshot: Snapshot) -> Component:
+    if notice := overview.structure_notice(snapshot):
+        return notice
+    passed: list[str | Component] = [html.Strong("The clusters passed every check. ")]
+    if choice.null_sets is not None:
+        passed.append(
+            "They come out again when part of the users is left out, and are clearer than chance would make them."
+        )
+        return html.P(passed)
+    known = (
+        ""
+        if choice.measured_twice is None
+        else "Their users could be told from the others in sessions we had not looked at. "
+    )
+    return html.P(
         [
-            html.Strong("The clusters passed every check. "),
-            "They come out again when part of the users is left out, and they are clearer than chance would make them.",
+            *passed,
+            f"{known}The gaps between them are more than chance, and they come out again when part of the users is left out.",
         ]
     )
 
 
-def _null_test(choice: Choice, snapshot: Snapshot) -> list[Component]:
-    heading = html.H4("Is there anything to find?")
-    if choice.null is None or snapshot.null_p_value is None:
-        return [heading, html.P("It was not tested: there was too little to look for groups in.")]
-    null = choice.null
-    made = (
-        ""
-        if null.made_on == snapshot.day
-        else f" They were made for the snapshot of {formatting.day(null.made_on)} and still serve."
+def _other_sessions(choice: Choice, snapshot: Snapshot) -> list[Component]:
+    """How each cluster holds in sessions that it was not learnt from."""
+    measured = [each for each in snapshot.clusters if each.replication is not None]
+    if choice.measured_twice is None or not measured:
+        return []
+    return [
+        html.H4("Do they hold in other sessions?"),
+        html.P(
+            "Everyone's sessions were split in two. What each cluster is like was learnt from one half, and its users were then"
+            " looked for in the other: can they be told from all others in sessions we had not looked at? 1 is always, 0 is no"
+            f" better than a guess, and below {formatting.number(choice.method['min_replication'])} a cluster is not relied on."
+            f" Asked were {formatting.users(choice.measured_twice)} who could be measured twice."
+        ),
+        html.Ul([_replication(each, choice.method["min_replication"]) for each in measured]),
+    ]
+
+
+def _replication(cluster: Cluster, least: float) -> Component:
+    value = cluster.replication or 0.0
+    words = (
+        "these users could be told from the others"
+        if value >= least
+        else "these users could not be told from the others well enough"
     )
+    return html.Li([html.Strong(cluster.name), f": {words} ({formatting.score(value)})"])
+
+
+def _null_test(choice: Choice, snapshot: Snapshot) -> list[Component]:
+    heading = html.H4("Are the gaps between them real?")
+    if choice.chosen is None or snapshot.null_p_value is None:
+        return [heading, html.P("It was not tested: there was too little to look for groups in.")]
+    if choice.chosen.verdict == CandidateVerdict.TOO_FEW_CLUSTERS:
+        return [heading, html.P("There was nothing to test: no gap was found between groups of these users.")]
+    most = choice.method["max_p_value"]
+    found = "were there" if snapshot.null_p_value < most else "were not clearly there"
     return [
         heading,
         html.P(
-            f"The same search was made in {len(null.scores)} sets of made-up users, with the same ranges and correlations as"
-            f" the real ones but without groups.{made} Data like that would look as grouped as the real users"
-            f" {formatting.chance(snapshot.null_p_value)} of the time;"
-            f" it takes less than {formatting.quantity(choice.method['max_p_value'], 'share')} to call clusters clear."
+            f"The users were split in two at random. The gaps between groups that were found among one half {found} among the"
+            " other half, which had no part in finding them. Users who differ by degree alone would show such gaps"
+            f" {formatting.chance(snapshot.null_p_value)} of the time; it takes less than {formatting.quantity(most, 'share')}"
+            " to call groups separate."
         ),
+    ]
+
+
+def _null_test_of_earlier_release(choice: Choice, snapshot: Snapshot) -> list[Component]:
+    chance = (
+        f" They would look as grouped as the real users {formatting.chance(snapshot.null_p_value)} of the time."
+        if snapshot.null_p_value is not None
+        else ""
+    )
+    return [
+        html.H4("Is there anything to find?"),
         html.P(
-            f"On a scale up to 1 the real users score {formatting.score(null.real_score)}, the made-up ones"
-            f" {formatting.score(min(null.scores))} to {formatting.score(max(null.scores))}.",
-            className="quiet",
+            "An earlier release of Grupa made this snapshot, and tested it in another way: it made the same search in"
+            f" {formatting.count(choice.null_sets or 0)} sets of made-up users without groups.{chance} Whether the clusters hold"
+            " in other sessions was not asked."
         ),
     ]
 
@@ -68,33 +130,56 @@ def _stability(choice: Choice, snapshot: Snapshot) -> list[Component]:
     ]
 
 
-def _grid(choice: Choice, snapshot: Snapshot) -> list[Component]:
+def _views(choice: Choice) -> list[Component]:
+    """Which sides of their behaviour users were compared by, and which were left out."""
+    if choice.chosen is None:
+        return []
+    others = [view for view in FeatureView if view is not FeatureView.WHAT]
+    used = [
+        f"{formatting.VIEWS[view]} ({formatting.score(choice.views[view])})" for view in others if view in choice.views
+    ]
+    left_out = [formatting.VIEWS[view] for view in others if view not in choice.views]
+    least = formatting.number(choice.method["min_signal"])
+    sentences = [f"Users were compared by {formatting.listed([formatting.VIEWS[FeatureView.WHAT], *used])}."]
+    if used:
+        sentences.append(
+            "The number is how much of the differences between users is the same in both halves of their sessions, of 1;"
+            f" it takes {least} to take part."
+        )
+    if left_out and choice.measured_twice is not None:
+        sentences.append(
+            f"Left out, because they say too little about a user that is not chance: {formatting.listed(left_out)}."
+        )
+    return [html.H4("What were users compared by?"), html.P(" ".join(sentences))]
+
+
+def _candidates(choice: Choice, snapshot: Snapshot) -> list[Component]:
     chosen = choice.chosen
     if chosen is None:
         return []
+    earlier = choice.null_sets is not None
+    heads = EARLIER_COLUMNS if earlier else COLUMNS
     rows = [_row(each) for each in sorted(choice.candidates, key=lambda each: (not each.chosen, -each.score))]
     return [
-        html.H4(f"{len(rows)} ways of grouping were tried"),
+        html.H4("One way of grouping was tried" if len(rows) == 1 else f"{len(rows)} ways of grouping were tried"),
         html.P(f"{_tried_on(choice)} {_why(choice, chosen)} {_left_out(chosen, snapshot)}".strip()),
-        table(("No.", *COLUMNS), rows, label="Every way of grouping, the chosen one first, then by score"),
-        html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(choice))]),
+        table(("No.", *heads), rows, label="Every way of grouping, the chosen one first, then the best"),
+        *([] if earlier else [html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(choice))])]),
     ]
 
 
 def _row(candidate: CandidateRow) -> Component:
     number = [formatting.count(candidate.number)]
     values = (
-        formatting.count(candidate.neighbors),
-        formatting.count(candidate.smallest_cluster),
-        formatting.count(candidate.min_samples),
-        SELECTIONS.get(candidate.selection, candidate.selection),
+        candidate.labels.source,
+        candidate.labels.cells,
         formatting.count(candidate.cluster_count),
         formatting.percent(candidate.largest_share),
         formatting.percent(candidate.unassigned_share),
         formatting.score(candidate.dbcv),
         formatting.score(candidate.stability),
         formatting.score(candidate.score),
-        VERDICTS.get(candidate.verdict, candidate.verdict),
+        candidate.labels.verdict,
     )
     cells = [html.Td(each) for each in values]
     if not candidate.chosen:
@@ -119,13 +204,15 @@ def _why(choice: Choice, chosen: CandidateRow) -> str:
     passed = choice.passed
     if not passed:
         return "None passed every check, so the best that was found is shown, to describe and not to divide."
+    if choice.null_sets is not None:
+        return f"{formatting.count(len(passed))} passed."
     if chosen.score < max(each.score for each in passed):
         return (
-            f"{formatting.count(len(passed))} passed. The chosen one is that of the snapshot before: it stays while it passes and"
-            f" no other scores better by more than {formatting.number(choice.method['keep_margin'])}, so that clusters do not"
-            " change for a trifle."
+            f"{formatting.count(len(passed))} passed. The chosen one starts from the clusters of the day before: they stay while"
+            f" they pass and no other way says over {formatting.quantity(choice.method['keep_margin'], 'share')} more of other"
+            " sessions, so that clusters do not change for a trifle."
         )
-    return f"{formatting.count(len(passed))} passed, and of those the chosen one scores best."
+    return f"{formatting.count(len(passed))} passed, and of those the chosen one says most of other sessions."
 
 
 def _left_out(chosen: CandidateRow, snapshot: Snapshot) -> str:
@@ -133,32 +220,40 @@ def _left_out(chosen: CandidateRow, snapshot: Snapshot) -> str:
     if shown >= chosen.cluster_count:
         return ""
     return (
-        f"Of its {formatting.count(chosen.cluster_count)} clusters {formatting.count(shown)} are shown; the others did not come out"
-        " again, and their users are unassigned."
+        f"Of its {formatting.count(chosen.cluster_count)} clusters {formatting.count(shown)} are shown; the others did not hold up"
+        " when checked, and their users are unassigned."
     )
 
 
 def _meanings(choice: Choice) -> list[Component]:
     method = choice.method
+    kappa, valley, unassigned = (
+        formatting.number(method["min_kappa"]),
+        formatting.quantity(method["max_valley"], "share"),
+        formatting.quantity(method["max_unassigned"], "share"),
+    )
     meanings = (
-        ("Neighbours", "how many of the users most like them each user is held against; fewer show finer groups."),
-        ("Smallest cluster", "how many users it took to be a cluster, of those the search was tried on."),
-        ("Min. samples", "how many users must be close by for a place to count as crowded; more leave more users out."),
-        ("Selection", "which of the groups within groups are taken: the longest-lived, or the finest."),
-        ("Clusters", f"how many were found; it takes {formatting.count(method['min_clusters'])}."),
+        ("Started from", "what the users were first cut into: many small cells, or the clusters of the day before."),
         (
-            "Largest cluster",
-            f"its share of the users; {formatting.quantity(method['max_largest_share'], 'share')} or more is out.",
+            "Cells",
+            "how many there were. Those hardest to tell apart were merged, again and again, until the users of any two groups"
+            f" could be told apart in other sessions (an agreement of {kappa}, of 1), and at most {valley} as many users stood"
+            " between two groups as at the emptier of them.",
         ),
-        (
-            "Unassigned",
-            f"the share of users in no cluster; more than {formatting.quantity(method['max_unassigned'], 'share')} is out.",
-        ),
+        ("Clusters", f"how many were left; it takes {formatting.count(method['min_clusters'])}."),
+        ("Largest cluster", "its share of the users."),
+        ("Unassigned", f"the share of users in no cluster; more than {unassigned} is out."),
         ("DBCV", "density-based validity: how crowded clusters are inside against between them, −1 to 1."),
+        ("Stability", "how much of the clusters came out again, 0 to 1; measured for the chosen way alone."),
         (
-            "Stability",
-            f"how much of the clusters came out again, 0 to 1; below {formatting.number(method['min_stability'])} is out.",
+            "Says of other sessions",
+            "the score by which the best is chosen: how much a user's cluster says of sessions we had not looked at, in bits."
+            " 1 bit is the answer to one yes-or-no question.",
         ),
-        ("Score", "the mean of DBCV, stability and the share of users in stable clusters."),
+        (
+            "Verdict",
+            f"whether {formatting.count(method['min_clusters'])} clusters or more were left and held in other sessions"
+            f" ({formatting.number(method['min_replication'])} or more), with few enough users left out.",
+        ),
     )
     return [html.Li([html.Strong(name), f": {meaning}"]) for name, meaning in meanings]

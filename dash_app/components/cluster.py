@@ -7,13 +7,14 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import elements
+from dash_app.components import elements, reliance
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import beside_label, difference_bars, evidence_chip
 from dash_app.data.snapshot import Cluster, Insight
 from dash_app.figures.colors import look
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
+from grupa_pipeline.vocabulary.enums import ClusterNature
 
 _SHOWN = 5
 _NEARLY_EXACT, _MOST = 0.95, 0.75
@@ -37,6 +38,7 @@ def card(cluster: Cluster, selected: bool, goal_note: GoalNote | None = None) ->
                 className="card-head",
             ),
             html.Span(elements.share_line(cluster), className="card-size"),
+            *([html.Span(formatting.capital(reliance.INCIDENT))] if cluster.nature == ClusterNature.INCIDENT else []),
             html.Ul(lead),
             html.Span(f"{_number_of(pains, 'pain point')} · {_number_of(ideas, 'recommendation')}", className="quiet"),
             *([html.Span(goal_note.short, className="quiet")] if goal_note else []),
@@ -55,6 +57,7 @@ def open_card(cluster: Cluster, others: Sequence[Cluster], export: str, goal_not
         [
             _head(cluster),
             html.P(cluster.summary, className="summary"),
+            reliance.difference(cluster),
             _first_step(cluster),
             _rule(cluster),
             _fallback(cluster),
@@ -96,13 +99,14 @@ def _head(cluster: Cluster) -> Component:
             html.Div(
                 [
                     html.Span(elements.share_line(cluster), className="strong"),
+                    reliance.members(cluster),
                     elements.trend(cluster),
                 ],
                 className="facts",
             ),
             html.Div(
                 [
-                    elements.stability_badge(cluster.stability),
+                    *reliance.badges(cluster),
                     *([elements.badge("named by a person", "")] if cluster.named_by_person else []),
                     *_sources(cluster),
                 ],

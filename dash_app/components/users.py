@@ -9,13 +9,15 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, html_tables
 from dash_app.components.elements import aria
-from dash_app.data.snapshot import Snapshot
+from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Difference
+from grupa_pipeline.vocabulary.enums import Membership
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, short_description, unmet_conditions
 
 _SHOWN = 6
 MOST_FOUND = 6
 """Users that a search lists."""
+_SURELY = {Membership.CORE: "they are at its core", Membership.LIKELY: "they are likely of it"}
 
 
 def search_results(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, query: str) -> list[Component | None]:
@@ -46,7 +48,7 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         reason = formatting.REASONS.get(user["unassigned_reason"] or "noise", str(user["unassigned_reason"]))
         text = f"Unassigned: users like this {reason}."
         return html.Div([html.P(text), *_nearest(user, snapshot), _numbers(user, snapshot)])
-    sure = f"They belong to {cluster.name} with strength {formatting.number(user['probability'])} (1 is its core)."
+    sure = _how_surely(user, cluster, snapshot)
     rule = html.P([html.Strong("The cluster in one rule: "), f"{cluster.rule}."]) if cluster.rule else None
     rows = [
         html.Tr(
@@ -62,6 +64,18 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
     ][:8]
     numbers = html_tables.table(("", "This user", "Their cluster", "Everyone else"), rows)
     return html.Div([html.P(sure), rule, numbers, *_nearest(user, snapshot)])
+
+
+def _how_surely(user: dict[str, Any], cluster: Cluster, snapshot: Snapshot) -> str:
+    """How surely a user is in their cluster; snapshots of earlier releases know no chance, but a strength."""
+    if user["membership"] is None:
+        return f"They belong to {cluster.name} with strength {formatting.number(user['probability'])} (1 is its core)."
+    chance = f"Their behaviour is of {cluster.name} with a chance of {formatting.chance(user['probability'])}"
+    if user["membership"] != Membership.BETWEEN:
+        return f"{chance}: {_SURELY[user['membership']]}."
+    nearest = snapshot.cluster(user["nearest_cluster_id"])
+    beside = f" and {nearest.name} ({formatting.chance(user['nearest_probability'])})" if nearest else " and others"
+    return f"{chance}: they stand between it{beside}."
 
 
 def area(users: int, differences: Sequence[Difference], snapshot: Snapshot) -> Component:

@@ -1,4 +1,4 @@
-"""How a snapshot's clusters were chosen: the candidates of the grid, and the null distribution of the test."""
+"""How a snapshot's clusters were chosen: the candidates, and what they were compared by and tested on."""
 
 import json
 from collections.abc import Mapping
@@ -8,16 +8,15 @@ from typing import Any
 
 import duckdb
 
+from grupa_pipeline.segmentation.grid_labels import CandidateLabels, label_candidate
+
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """One row of segmentation_candidates; shares are of the users in the grid search, 0 to 1."""
+    """One row of segmentation_candidates; shares are of the users it was tried on, 0 to 1; `verdict` is as stored."""
 
     number: int
-    neighbors: int
-    smallest_cluster: int
-    min_samples: int
-    selection: str
+    labels: CandidateLabels
     cluster_count: int
     largest_share: float
     unassigned_share: float
@@ -29,27 +28,22 @@ class CandidateRow:
 
 
 @dataclass(frozen=True)
-class NullDistribution:
-    """The null test: scores of data without clusters, the snapshot they were computed for, and the score of the real users."""
-
-    scores: tuple[float, ...]
-    made_on: date
-    real_score: float
-
-
-@dataclass(frozen=True)
 class Choice:
-    """The grid in its stored order (empty when no candidate was tried).
+    """The candidates in their stored order (empty when none was tried).
 
-    `users` had enough events, `tried_on` of them were used in the grid search. `method` has the settings by the names in
-    `segmentation.config.SegmentationConfig`.
+    `users` had enough events, `tried_on` of them were grouped, and `measured_twice` of these in two halves of their sessions
+    (None where they were not). `views` have the signal of each that took part, 0 to 1. `method` has the settings by the names
+    in `segmentation.config.SegmentationConfig`. `null_sets` is how many sets of made-up users an earlier release tested
+    against; None in snapshots of this one.
     """
 
     candidates: tuple[CandidateRow, ...]
-    null: NullDistribution | None
     users: int
     tried_on: int
+    measured_twice: int | None
+    views: Mapping[str, float]
     method: Mapping[str, Any]
+    null_sets: int | None
 
     @property
     def chosen(self) -> CandidateRow | None:
@@ -63,30 +57,27 @@ class Choice:
 
 
 def load_choice(con: duckdb.DuckDBPyConnection, day: date) -> Choice | None:
-    """The grid of the snapshot of `day`; None when there is no such snapshot."""
+    """How the clusters of the snapshot of `day` were chosen; None when there is no such snapshot."""
     row = con.execute("SELECT parameters FROM segmentations WHERE snapshot_date = ?", [day]).fetchone()
     if row is None:
         return None
     parameters = json.loads(row[0])
     rows = con.execute(
-        "SELECT candidate, (parameters ->> 'n_neighbors')::INT, (parameters ->> 'min_cluster_size')::INT,"
-        " (parameters ->> 'min_samples')::INT, parameters ->> 'cluster_selection_method', cluster_count, largest_share,"
-        " unassigned_share, dbcv, stability, score, verdict, chosen"
+        "SELECT parameters, candidate, cluster_count, largest_share, unassigned_share, dbcv, stability, score, verdict, chosen"
         " FROM segmentation_candidates WHERE snapshot_date = ? ORDER BY candidate",
         [day],
     ).fetchall()
     return Choice(
-        candidates=tuple(CandidateRow(*row) for row in rows),
-        null=_null(parameters),
+        candidates=tuple(_candidate(*each) for each in rows),
         users=parameters["users"],
         tried_on=parameters.get("landmarks", 0),
+        measured_twice=parameters["landmarks_with_two_sessions"] if parameters.get("replicated") else None,
+        views=parameters.get("views", {}),
         method=parameters["method"],
+        null_sets=len(parameters["null"]["scores"]) if parameters.get("null") else None,
     )
 
 
-def _null(parameters: Mapping[str, Any]) -> NullDistribution | None:
-    """The null test in the stored `parameters` of a snapshot; None where there was nothing to test."""
-    stored = parameters.get("null")
-    if not stored:
-        return None
-    return NullDistribution(tuple(stored["scores"]), date.fromisoformat(stored["made_on"]), parameters["real_score"])
+def _candidate(parameters: str, number: int, *found: Any) -> CandidateRow:
+    *_, verdict, _ = found
+    return CandidateRow(number, label_candidate(json.loads(parameters), verdict), *found)

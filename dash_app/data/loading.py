@@ -10,7 +10,16 @@ import duckdb
 from dash_app import formatting
 from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.history import CHANGES
-from dash_app.data.snapshot import TREND_SNAPSHOTS, Cluster, ClusterChange, Evidence, Feature, Insight, Snapshot
+from dash_app.data.snapshot import (
+    TREND_SNAPSHOTS,
+    Cluster,
+    ClusterChange,
+    Evidence,
+    Feature,
+    Insight,
+    Memberships,
+    Snapshot,
+)
 from grupa_pipeline.event_catalog.action_meanings import goal_note
 from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
 
@@ -80,10 +89,13 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
     rows = _rows(
         con,
         "SELECT cluster_id, name, summary, size, share, stability, rule, rule_conditions, rule_f1, first_seen,"
-        " color_slot, fallback_reason FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id",
+        " color_slot, fallback_reason, replication, found_by, nature FROM clusters WHERE snapshot_date = ?"
+        " ORDER BY size DESC, cluster_id",
         day,
     )
+    memberships = _memberships(con, day)
     for row in rows:
+        row["found_by"] = tuple(row["found_by"] or ())
         row["rule_conditions"] = rule_from_json(row["rule_conditions"]) if row["rule_conditions"] else None
     return tuple(
         Cluster(
@@ -91,10 +103,23 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
             pain_points=tuple(insights[row["cluster_id"], "pain_point"]),
             recommendations=tuple(insights[row["cluster_id"], "recommendation"]),
             trend=tuple(trends[row["cluster_id"]]),
+            memberships=memberships.get(row["cluster_id"]),
             **row,
         )
         for row in rows
     )
+
+
+def _memberships(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, Memberships]:
+    """How surely the users of each cluster are in it; without clusters whose users have none."""
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for cluster_id, membership, users in con.execute(
+        "SELECT cluster_id, membership, count(*) FROM user_clusters"
+        " WHERE snapshot_date = ? AND cluster_id IS NOT NULL AND membership IS NOT NULL GROUP BY 1, 2",
+        [day],
+    ).fetchall():
+        counts[cluster_id][membership] = users
+    return {cluster_id: Memberships(**found) for cluster_id, found in counts.items()}
 
 
 def _evidence(

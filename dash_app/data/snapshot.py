@@ -68,11 +68,22 @@ TREND_SNAPSHOTS = 12
 
 
 @dataclass(frozen=True)
+class Memberships:
+    """How many users of a cluster are at its core, likely in it, and between it and another one (`Membership`)."""
+
+    core: int = 0
+    likely: int = 0
+    between: int = 0
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A cluster as a card shows it.
 
-    `rule_conditions` is None where an earlier release wrote a rule that could not be turned into conditions; `trend` is its
-    size in the last `TREND_SNAPSHOTS` snapshots that have it, up to this one, oldest first.
+    `replication` is Cohen's kappa in other sessions, `found_by` the views (`FeatureView`) that tell it from the nearest
+    cluster, the clearest first, and `nature` a `ClusterNature`; these and `memberships` are None or empty where an earlier
+    release wrote the snapshot. `rule_conditions` is None where an earlier release wrote a rule that could not be turned into
+    conditions; `trend` is its size in the last `TREND_SNAPSHOTS` snapshots that have it, up to this one, oldest first.
     """
 
     cluster_id: str
@@ -87,6 +98,10 @@ class Cluster:
     first_seen: date | None
     color_slot: int
     fallback_reason: str | None
+    replication: float | None = None
+    found_by: tuple[str, ...] = ()
+    nature: str | None = None
+    memberships: Memberships | None = None
     evidence: tuple[Evidence, ...] = ()
     pain_points: tuple[Insight, ...] = ()
     recommendations: tuple[Insight, ...] = ()

@@ -114,9 +114,11 @@ def find_users(
 
 
 def load_user(con: duckdb.DuckDBPyConnection, day: date, user_id: str) -> dict[str, Any] | None:
-    """One user: cluster_id, probability, unassigned_reason, nearest_cluster_id, x, y and `features` by name; None if absent."""
+    """One user: cluster_id, probability, membership, unassigned_reason, nearest_cluster_id, nearest_probability, x, y and
+    `features` by name; None if absent."""
     found = con.execute(
-        "SELECT cluster_id, probability, unassigned_reason, nearest_cluster_id, x, y FROM user_clusters"
+        "SELECT cluster_id, probability, membership, unassigned_reason, nearest_cluster_id, nearest_probability, x, y"
+        " FROM user_clusters"
         " LEFT JOIN user_embeddings USING (snapshot_date, user_id) WHERE snapshot_date = ? AND user_id = ?",
         [day, user_id],
     )
@@ -176,7 +178,8 @@ def export_users(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str | No
     """Rows of a cluster's users (None: the unassigned), the heading first, with all their features."""
     names = ", ".join(f"f.{quoted(name)}" for name in feature_names(con))
     found = con.execute(
-        f"SELECT c.user_id, c.cluster_id, c.probability, c.unassigned_reason, c.nearest_cluster_id{', ' + names if names else ''}"
+        "SELECT c.user_id, c.cluster_id, c.probability, c.membership, c.unassigned_reason, c.nearest_cluster_id,"
+        f" c.nearest_probability{', ' + names if names else ''}"
         " FROM user_clusters c LEFT JOIN user_features f USING (snapshot_date, user_id)"
         " WHERE c.snapshot_date = ? AND c.cluster_id IS NOT DISTINCT FROM ? ORDER BY c.user_id",
         [day, cluster_id],

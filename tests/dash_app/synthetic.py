@@ -42,25 +42,29 @@ _FAMILIES = {
 }
 SHAPED_BY = {
     "method": {
-        "min_clusters": 3,
-        "max_largest_share": 0.7,
+        "min_clusters": 2,
         "max_unassigned": 0.5,
         "min_stability": 0.6,
+        "min_replication": 0.6,
+        "min_kappa": 0.72,
+        "max_valley": 0.65,
+        "min_signal": 0.2,
         "max_p_value": 0.01,
         "keep_margin": 0.05,
-        "subsamples": 8,
+        "subsamples": 5,
     },
+    "views": {"hour": 0.43},
     "landmarks": 300,
-    "null": {"scores": [0.31, 0.05, 0.12], "made_on": DAYS[0].isoformat()},
-    "real_score": 0.74,
+    "landmarks_with_two_sessions": 280,
+    "replicated": True,
 }
 GRID = (
-    # neighbours, smallest cluster, selection, clusters, largest share, unassigned share, DBCV, stability, score, verdict
-    (15, 12, "eom", 9, 0.2, 0.6, -0.21, 0.7, 0.31, "too_much_noise"),
-    (15, 15, "eom", 3, 0.45, 0.08, 0.6, 0.9, 0.8, "passed"),
-    (40, 15, "eom", 2, 0.6, 0.04, 0.55, 0.95, 0.81, "too_few_clusters"),
-    (40, 15, "leaf", 4, 0.44, 0.1, 0.5, 0.8, 0.7, "passed"),
-    (40, 12, "leaf", 7, 0.3, 0.2, 0.4, None, 0.2, "unstable"),
+    # source and number of cells, clusters, largest share, unassigned share, DBCV, stability, score, verdict
+    ("k-means", 24, 9, 0.2, 0.6, -0.21, None, 0.31, "too_much_noise"),
+    ("k-means", 40, 3, 0.45, 0.08, 0.6, 0.9, 1.32, "passed"),
+    ("k-means", 60, 1, 1.0, 0.04, None, None, 0.0, "too_few_clusters"),
+    ("hdbscan_leaf", 18, 4, 0.44, 0.1, 0.5, None, 1.3, "passed"),
+    ("earlier", 7, 7, 0.3, 0.2, 0.4, None, 0.2, "unstable"),
 )
 FIRST_EVENT = datetime(2026, 1, 1)
 
@@ -80,6 +84,19 @@ def write_warehouse(folder: Path, *, status: str = "ok", source: str = "rules", 
         _write_events(con, users)
         _write_log(con)
     return database
+
+
+def write_earlier_release(folder: Path) -> None:
+    """Make the snapshots of the warehouse in `folder` such as a release without replication left them."""
+    method = {"max_p_value": 0.01, "min_stability": 0.6, "min_clusters": 3, "subsamples": 8, "keep_margin": 0.05}
+    null = {"scores": [0.31, 0.05, 0.12], "made_on": DAYS[0].isoformat()}
+    parameters = {"method": method, "users": 330, "landmarks": 300, "null": null, "real_score": 0.74}
+    given = {"n_neighbors": 15, "min_cluster_size": 24, "min_samples": 5, "cluster_selection_method": "leaf"}
+    with warehouse.publish(folder / "grupa.duckdb") as con:
+        con.execute("UPDATE segmentations SET parameters = ?", [json.dumps(parameters)])
+        con.execute("UPDATE segmentation_candidates SET parameters = ?", [json.dumps(given)])
+        con.execute("UPDATE clusters SET replication = NULL, found_by = NULL, nature = NULL")
+        con.execute("UPDATE user_clusters SET membership = NULL, nearest_probability = NULL")
 
 
 def _create(con: duckdb.DuckDBPyConnection, table: tables.Table) -> None:
@@ -154,8 +171,12 @@ def _write_snapshot(
     rows = base.append_column("unassigned_reason", pa.array(users["unassigned_reason"].tolist(), pa.string()))
     con.register("rows", rows)
     con.execute(
-        "INSERT INTO user_clusters SELECT ?, user_id, cluster_id, CASE WHEN cluster_id IS NULL THEN 0 ELSE .9 END,"
-        " unassigned_reason, CASE WHEN cluster_id = 'C01' THEN 'C02' ELSE 'C01' END FROM rows",
+        "INSERT INTO user_clusters BY NAME SELECT ?::DATE AS snapshot_date, user_id, cluster_id, unassigned_reason,"
+        " CASE WHEN cluster_id IS NOT NULL THEN CASE user_id[-1] WHEN '0' THEN 'between' WHEN '9' THEN 'likely' ELSE 'core' END"
+        " END AS membership,"
+        " CASE membership WHEN 'core' THEN .9 WHEN 'likely' THEN .8 WHEN 'between' THEN .5 ELSE 0 END AS probability,"
+        " CASE WHEN cluster_id = 'C01' THEN 'C02' ELSE 'C01' END AS nearest_cluster_id,"
+        " CASE WHEN cluster_id IS NOT NULL THEN 1 - probability ELSE .4 END AS nearest_probability FROM rows",
         [day],
     )
     con.unregister("rows")
@@ -191,7 +212,7 @@ def _segmentation(day: date, status: str, total: int, left_out: int) -> dict[str
         "unassigned_share": left_out / total,
         "dbcv": 0.6,
         "stability": 0.9,
-        "null_p_value": 0.01,
+        "null_p_value": 0.004,
         "parameters": json.dumps(SHAPED_BY | {"users": total}),
         "seed": 42,
         "input_sha256": "0" * 64,
@@ -201,13 +222,12 @@ def _segmentation(day: date, status: str, total: int, left_out: int) -> dict[str
 
 
 def _candidate(day: date, *tried: Any) -> dict[str, Any]:
-    neighbors, smallest, selection, *found = tried
+    source, cells, *found = tried
     names = ("cluster_count", "largest_share", "unassigned_share", "dbcv", "stability", "score", "verdict")
-    given = {"n_neighbors": neighbors, "min_cluster_size": smallest, "min_samples": 5}
     return dict(zip(names, found, strict=True)) | {
         "snapshot_date": day,
         "candidate": GRID.index(tried) + 1,
-        "parameters": json.dumps(given | {"cluster_selection_method": selection}),
+        "parameters": json.dumps({"cells_from": source, "cells": cells}),
         "chosen": GRID.index(tried) == 1,
     }
 
@@ -226,6 +246,9 @@ def _write_cluster(
         "size": int(mine.sum()) - (10 if day == DAYS[0] else 0),
         "share": float(mine.mean()),
         "stability": (0.93, 0.7, 0.5)[slot],
+        "replication": (0.95, 0.72, 0.61)[slot],
+        "found_by": (["what"], ["hour", "what"], ["what"])[slot],
+        "nature": ("trait", "trait", "incident")[slot],
         "rule": "sessions a week: more than 4 sessions/week"
         if slot == 0
         else "sessions a week: at most 4 sessions/week",

@@ -4,6 +4,7 @@ import pytest
 
 from dash_app import formatting
 from grupa_pipeline.insights.templates import format_value as pipeline_value
+from grupa_pipeline.vocabulary.enums import FeatureView
 
 
 @pytest.mark.parametrize(
@@ -12,6 +13,15 @@ from grupa_pipeline.insights.templates import format_value as pipeline_value
 )
 def test_percent(share, words):
     assert formatting.percent(share) == words
+
+
+@pytest.mark.parametrize(("words", "listed"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
+def test_listed(words, listed):
+    assert formatting.listed(words) == listed
+
+
+def test_every_view_has_words():
+    assert formatting.VIEWS.keys() == set(FeatureView)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,46 @@ def test_the_open_card_shows_everything(shown):
     assert {"type": "plan", "recommendation": "R-C02", "at": "list"} in ids(tree)
 
 
+@pytest.mark.parametrize(
+    ("replication", "words"),
+    [
+        (0.93, "holds in other sessions · 0.93"),
+        (0.7, "mostly holds in other sessions · 0.7"),
+        (0.41, "does not hold in other sessions · 0.41"),
+    ],
+)
+def test_a_badge_says_how_a_cluster_holds_in_other_sessions(shown, replication, words):
+    cluster = replace(shown.cluster("C02"), replication=replication)
+    [badges] = of_class(cards.open_card(cluster, (), "/export"), "badges")
+    assert words in [text(each) for each in of_class(badges, "badge")]
+    unknown = replace(cluster, replication=None)
+    assert "in other sessions" not in text(cards.open_card(unknown, (), "/export"))
+
+
+def test_the_open_card_says_what_a_cluster_was_found_by_when_it_is_not_only_what_they_do(shown):
+    words = text(cards.open_card(shown.cluster("C02"), (), "/export"))
+    assert "They differ in the hours of the day at which they come and what they do." in words
+    for found_by in (("what",), ()):
+        alike = replace(shown.cluster("C02"), found_by=found_by)
+        assert "They differ in" not in text(cards.open_card(alike, (), "/export"))
+
+
+def test_an_incident_is_called_so(shown):
+    incident, trait = shown.cluster("C03"), shown.cluster("C01")
+    assert "something that happened to them" in text(cards.open_card(incident, (), "/export"))
+    assert "Something that happened to them" in text(cards.card(incident, False))
+    for tree in (cards.open_card(trait, (), "/export"), cards.card(trait, False)):
+        assert "happened to them" not in text(tree)
+
+
+def test_the_open_card_counts_who_is_surely_in_it(shown):
+    [facts] = of_class(cards.open_card(shown.cluster("C01"), (), "/export"), "facts")
+    assert "140 users, 42% of all 112 core, 14 likely, 14 between" in text(facts)
+    unknown = replace(shown.cluster("C01"), memberships=None)
+    [facts] = of_class(cards.open_card(unknown, (), "/export"), "facts")
+    assert "core" not in text(facts)
+
+
 def test_a_chip_says_what_is_measured(shown):
     [first, *_] = of_class(cards.open_card(shown.cluster("C02"), shown.clusters, "/export"), "chip")
     assert re.fullmatch(r"Time from creating a proposal to submitting it: \S+ days vs \S+ hours", text(first))
@@ -177,7 +217,13 @@ def test_the_legend_names_the_feature_that_the_colour_shows(shown):
 
 
 def test_one_users_facts_are_yes_or_no(shown):
-    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": None, "unassigned_reason": None}
+    user = {
+        "cluster_id": "C02",
+        "probability": 1,
+        "membership": "core",
+        "nearest_cluster_id": None,
+        "unassigned_reason": None,
+    }
     user["features"] = {"had_deal_complete": 1.0, "sessions_per_week": 1.0}
     words = text(people.why_here(user, shown))
     assert "Completed a deal yes" in words
@@ -196,10 +242,31 @@ def test_a_search_says_when_it_lists_not_all_that_match(shown):
     assert "More ids match" not in text(html.Div(people.search_results(users[:-1], shown, "u")))
 
 
+@pytest.mark.parametrize(
+    ("membership", "chance", "words"),
+    [
+        (None, 0.8, "They belong to Careful drafters with strength 0.8 (1 is its core)."),
+        ("core", 0.97, "Their behaviour is of Careful drafters with a chance of 97%: they are at its core."),
+        ("likely", 0.8, "with a chance of 80%: they are likely of it."),
+        ("between", 0.55, "with a chance of 55%: they stand between it and Deal closers (40%)."),
+    ],
+)
+def test_how_surely_a_user_is_in_their_cluster(shown, membership, chance, words):
+    user = {"cluster_id": "C02", "probability": chance, "membership": membership, "nearest_cluster_id": "C01"}
+    user |= {"nearest_probability": 0.4, "unassigned_reason": None, "features": {}}
+    assert words in text(people.why_here(user, shown))
+
+
 def test_what_would_move_a_user_is_what_they_lack_of_the_nearest_clusters_rule(shown):
     near = replace(shown.cluster("C01"), rule_conditions=((Condition("submitted_share", Comparison.MORE_THAN, 0.2),),))
     seen = replace(shown, clusters=(near, *shown.clusters[1:]))
-    user = {"cluster_id": "C02", "probability": 1, "nearest_cluster_id": "C01", "unassigned_reason": None}
+    user = {
+        "cluster_id": "C02",
+        "probability": 1,
+        "membership": "core",
+        "nearest_cluster_id": "C01",
+        "unassigned_reason": None,
+    }
     words = text(people.why_here(user | {"features": {"submitted_share": 0.196}}, seen))
     assert "What would move them The nearest other cluster is Deal closers." in words
     assert "Share of proposals that are submitted: more than 20% (now 19.6%)" in words

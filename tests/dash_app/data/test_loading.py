@@ -3,9 +3,10 @@ from datetime import date
 
 from dash_app.components.overview import change_line
 from dash_app.data import history, loading
+from dash_app.data.snapshot import Memberships
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE
-from tests.dash_app.synthetic import DAYS
+from tests.dash_app.synthetic import DAYS, write_earlier_release
 
 
 def test_snapshots_newest_first(services):
@@ -19,6 +20,17 @@ def test_a_snapshot_holds_what_the_tables_hold(shown):
     assert shown.names == {"C01": "Deal closers", "C02": "Careful drafters", "C03": "Window shoppers"}
     assert {(each.kind, each.to_cluster_id) for each in shown.changes} == {("birth", "C03"), ("split", "C03")}
     assert shown.models == ()
+
+
+def test_a_snapshot_holds_how_far_its_clusters_can_be_relied_on(shown, folder):
+    cluster = shown.cluster("C02")
+    assert (cluster.replication, cluster.found_by, cluster.nature) == (0.72, ("hour", "what"), "trait")
+    assert shown.cluster("C03").nature == "incident"
+    assert cluster.memberships == Memberships(core=72, likely=9, between=9)
+    write_earlier_release(folder)
+    with warehouse.read(folder / PIPELINE_FILE) as con:
+        before = loading.load_snapshot(con, DAYS[1]).cluster("C02")
+    assert (before.replication, before.found_by, before.nature, before.memberships) == (None, (), None, None)
 
 
 def test_a_cluster_that_was_there_before_is_back_and_not_new(folder):
