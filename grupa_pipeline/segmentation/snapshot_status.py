@@ -50,9 +50,10 @@ def _weak_against_null(p_value: float, config: SegmentationConfig) -> str | None
     """Why the null test did not pass."""
     if p_value < config.max_p_value:
         return None
+    percent = f"{p_value:.0%}" if p_value >= 0.1 else f"{100 * p_value:.2g}%"
     return (
         "The gaps between these groups could be chance: users who differ by degree alone would show them "
-        f"{100 * p_value:.2g}% of the time, and it takes less than {config.max_p_value:.0%} to rely on a grouping. "
+        f"{percent} of the time, and it takes less than {config.max_p_value:.0%} to rely on a grouping. "
         "The groups describe, not divide."
     )
 

@@ -1,61 +1,59 @@
 import numpy as np
 
-from grupa_pipeline.segmentation.embedding import exact_neighbors
-from grupa_pipeline.segmentation.outlier_filter import fellow_distances, filter_outliers
+from grupa_pipeline.segmentation.outlier_filter import CROWD, filter_outliers
+from tests.grupa_pipeline.segmentation.measured import kinds
 
 
-def _rows_with_strays() -> tuple[np.ndarray, np.ndarray]:
-    """Two dense groups, outliers (a tenth) labelled with the first, and scattered users labelled as a third group."""
-    rng = np.random.default_rng(0)
-    first, second = rng.normal(size=(200, 6)), rng.normal(size=(200, 6)) + 8
-    strays = rng.normal(size=(20, 6)) * 5
-    scattered = rng.uniform(-30, 40, size=(80, 6))
-    labels = np.repeat([0, 1, 0, 2], [200, 200, 20, 80])
-    return np.vstack([first, second, strays, scattered]), labels
+def _with_crowd(crowd: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Three dense kinds of 200, and a crowd all over the place, labelled as a fourth."""
+    rows, _, truth = kinds([200, 200, 200], columns=6, apart=10.0)
+    spread = np.random.default_rng(1).uniform(-15, 20, (crowd, 6))
+    return np.vstack([rows, spread]), np.append(truth, np.full(crowd, 3))
 
 
-def test_dense_groups_remain_and_their_outliers_are_unassigned() -> None:
-    rows, labels = _rows_with_strays()
-    filtered = filter_outliers(labels, exact_neighbors(rows, 51)).labels
-    assert (filtered[:200] == 0).mean() > 0.97
-    assert (filtered[200:400] == 1).mean() > 0.97
-    assert (filtered[400:420] == -1).mean() > 0.8
+def test_a_crowd_without_a_centre_is_dissolved_and_kinds_are_not() -> None:
+    rows, labels = _with_crowd()
+    filtered = filter_outliers(rows, labels)
+    assert len(filtered.reach) == 3
+    assert (filtered.labels[:600] == labels[:600]).mean() > 0.97
+    assert (filtered.labels[600:] == -1).mean() > 0.85
 
 
-def test_half_of_one_gaussian_is_no_group() -> None:
-    rows = np.random.default_rng(1).normal(size=(300, 8))
-    labels = np.where(np.random.default_rng(2).random(300) < 0.5, 0, 1)
-    filtered = filter_outliers(labels, exact_neighbors(rows, 51))
-    assert (filtered.labels == -1).all()
-    assert len(filtered.reach) == 0
+def test_groups_are_renumbered_after_a_crowd_is_dissolved() -> None:
+    rows, labels = _with_crowd()
+    filtered = filter_outliers(rows, (labels + 1) % 4)  # the crowd comes first
+    assert set(filtered.labels) == {-1, 0, 1, 2}
+    assert [filtered.labels[200 * kind + 7] for kind in range(3)] == [0, 1, 2]
+    assert len(filtered.discriminant.centres) == 3
 
 
-def test_labels_are_renumbered_after_a_group_is_dissolved() -> None:
-    rows, labels = _rows_with_strays()
-    renamed = np.array([1, 2, 0])[labels]  # the scattered users come first
-    scattered = np.vstack([rows[:420], np.random.default_rng(3).normal(size=(80, 6))])  # now inside the first group
-    filtered = filter_outliers(renamed, exact_neighbors(scattered, 51))
-    assert set(filtered.labels) == {-1, 0, 1}
+def test_members_of_a_crowd_within_reach_of_a_kind_join_it() -> None:
+    rows, labels = _with_crowd()
+    inside = np.vstack([rows, rows[:10] + 0.01])
+    filtered = filter_outliers(inside, np.append(labels, np.full(10, 3)))
+    assert (filtered.labels[-10:] == 0).mean() > 0.8
+
+
+def test_planted_kinds_are_kept_whole() -> None:
+    rows, _, truth = kinds([300, 100, 20, 40], columns=5)
+    filtered = filter_outliers(rows, truth)
+    assert len(filtered.reach) == 4
+    assert (filtered.labels == truth).mean() > 0.98
+
+
+def test_of_two_groups_none_is_a_crowd_by_the_other() -> None:
+    rng = np.random.default_rng(2)
+    rows = np.vstack([rng.normal(size=(200, 3)), 2 * CROWD * rng.normal(size=(200, 3)) + 30])
+    filtered = filter_outliers(rows, np.repeat([0, 1], 200))
     assert len(filtered.reach) == 2
-    assert (filtered.labels[420:] == -1).all()
+    assert (filtered.labels >= 0).mean() > 0.97
 
 
-def test_without_labels_all_users_stay_unassigned() -> None:
-    rows = np.random.default_rng(4).normal(size=(60, 3))
-    assert (filter_outliers(np.full(60, -1), exact_neighbors(rows, 20)).labels == -1).all()
-
-
-def test_scattered_users_around_dense_groups_are_no_group() -> None:
-    """They are barely nearer to each other than to the groups, as where an embedding joins all other users."""
-    rng = np.random.default_rng(5)
-    directions = rng.normal(size=(3, 14))
-    centres = 1.85 * np.sqrt(14) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    dense = [rng.normal(size=(150, 14)) + centre for centre in centres]
-    rows = np.vstack([*dense, 2 * rng.normal(size=(130, 14))])
-    labels = np.repeat([0, 1, 2, 3], [150, 150, 150, 130])
-    neighbors = exact_neighbors(rows, 51)
-    own, other = fellow_distances(labels, neighbors)
-    assert 0.9 <= np.median(own[450:] / other[450:]) < 1
-    filtered = filter_outliers(labels, neighbors).labels
-    assert (filtered[450:] == -1).all()
-    assert set(filtered[:450]) >= {0, 1, 2}
+def test_members_far_off_are_unassigned() -> None:
+    rows, _, truth = kinds([200, 200])
+    strays = np.array([[40.0, 0, 0, 0], [0, 0, 35, 0], [-30, -30, 0, 0]])
+    filtered = filter_outliers(np.vstack([rows, strays]), np.append(truth, [0, 1, 1]))
+    assert filtered.labels[400:].tolist() == [-1, -1, -1]
+    assert (filtered.labels[:400] >= 0).mean() > 0.98
+    own = filtered.discriminant.distances(rows, truth)
+    assert (own <= filtered.reach[truth]).mean() > 0.98

@@ -1,95 +1,129 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.grid_labels import SELECTIONS, VERDICTS
-from grupa_pipeline.segmentation.selection import EvaluatedFit, candidates_table, choose, evaluate
+from grupa_pipeline.segmentation.discriminant import fit_discriminant
+from grupa_pipeline.segmentation.grid_labels import SOURCES, VERDICTS
+from grupa_pipeline.segmentation.grouping import Candidate, Grouping
+from grupa_pipeline.segmentation.selection import (
+    EvaluatedGrouping,
+    candidates_table,
+    choose,
+    density_validity,
+    evaluate,
+)
+from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
 
-DEFAULT_CONFIG = SegmentationConfig()
+CONFIG = SegmentationConfig()
 
 
-def _fit(sizes: list[int], noise: int = 0, dbcv: float = 0.5, neighbors: int = 15) -> Fit:
+def grouped(
+    sizes: list[int],
+    noise: int = 0,
+    *,
+    replication: float | list[float] = 0.9,
+    information: float = 1.0,
+    source: CellSource = CellSource.KMEANS,
+) -> Grouping:
+    """A grouping of as many landmarks as `sizes` and `noise` say, on random rows."""
     labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(noise, -1)]).astype(int)
-    candidate = Candidate(neighbors, 0.02, 5, "eom")
-    return Fit(candidate, labels, labels, np.ones(len(labels)), np.ones(len(sizes)), 5, dbcv)
+    rows = np.random.default_rng(0).normal(size=(len(labels), 2))
+    groups = max(len(sizes), 1)
+    discriminant = fit_discriminant(rows, np.maximum(labels, 0), groups)
+    kappa = np.broadcast_to(np.asarray(replication, dtype=float), len(sizes))
+    return Grouping(Candidate(source, 24), labels, discriminant, np.full(len(sizes), 9.0), kappa, information)
 
 
-def _judged(
-    sizes: list[int], *, noise: int = 0, dbcv: float = 0.5, stability: float = 0.9, neighbors: int = 15
-) -> EvaluatedFit:
-    fit = _fit(sizes, noise, dbcv, neighbors)
-    return evaluate(fit, np.full(len(sizes), stability), np.ones(len(fit.labels)), DEFAULT_CONFIG)
+def judged(grouping: Grouping, users: np.ndarray | None = None) -> EvaluatedGrouping:
+    """`grouping` evaluated on a map of two columns of dots."""
+    points = np.random.default_rng(1).normal(size=(len(grouping.labels), 2)) + 20 * grouping.labels[:, None]
+    return evaluate(grouping, points, np.ones(len(points)) if users is None else users, CONFIG)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "noise", "stability", "verdict"),
+    ("sizes", "noise", "replication", "verdict"),
     [
-        ([50, 50], 0, 0.9, "too_few_clusters"),
-        ([70, 15, 15], 0, 0.9, "one_big_cluster"),
-        ([69, 16, 15], 0, 0.9, "passed"),
-        ([20, 15, 10], 55, 0.9, "too_much_noise"),
-        ([40, 30, 30], 0, 0.5, "unstable"),
-        ([40, 30, 30], 0, 0.6, "passed"),
+        ([100], 0, 0.9, "too_few_clusters"),
+        ([50, 50], 0, 0.9, "passed"),
+        ([90, 10], 0, 0.9, "passed"),
+        ([25, 20], 55, 0.9, "too_much_noise"),
+        ([30, 20], 50, 0.9, "passed"),
+        ([40, 30, 30], 0, [0.9, 0.5, 0.5], "unstable"),
+        ([40, 30, 30], 0, [0.9, 0.6, 0.5], "passed"),
     ],
 )
-def test_a_verdict_is_the_first_failed_threshold(sizes: list[int], noise: int, stability: float, verdict: str) -> None:
-    assert _judged(sizes, noise=noise, stability=stability).verdict == verdict
-    assert verdict in VERDICTS, "the app and Dagster have words for it"
+def test_a_verdict_is_the_first_failed_threshold(
+    sizes: list[int], noise: int, replication: float | list[float], verdict: str
+) -> None:
+    assert judged(grouped(sizes, noise, replication=replication)).verdict == verdict
+    assert CandidateVerdict(verdict) in VERDICTS, "the app and Dagster have words for it"
 
 
-def test_users_of_unstable_clusters_do_not_count_for_a_candidate() -> None:
-    fit = _fit([40, 30, 30])
-    users = np.ones(100)
-    less, more = (evaluate(fit, np.array([0.9, 0.9, last]), users, DEFAULT_CONFIG) for last in (0.2, 0.7))
-    assert less.score < more.score
+def test_every_source_of_cells_and_every_verdict_has_words() -> None:
+    assert set(CellSource) == SOURCES.keys()
+    assert set(CandidateVerdict) == VERDICTS.keys()
 
 
 def test_shares_are_of_the_users_that_rows_stand_for() -> None:
-    fit = _fit([40, 30, 20], noise=10)
-    users = np.where(fit.labels == 0, 10, 1)
-    evaluated = evaluate(fit, np.full(3, 0.9), users, DEFAULT_CONFIG)
-    assert evaluated.verdict == "one_big_cluster"
+    grouping = grouped([40, 30, 20], noise=10)
+    evaluated = judged(grouping, np.where(grouping.labels == 0, 10, 1))
+    assert evaluated.verdict == "passed"
     assert (evaluated.largest_share, evaluated.unassigned_share) == (pytest.approx(400 / 460), pytest.approx(10 / 460))
-    users = np.where(fit.labels < 0, 20, 1)
-    assert evaluate(fit, np.full(3, 0.9), users, DEFAULT_CONFIG).verdict == "too_much_noise"
+    assert judged(grouping, np.where(grouping.labels < 0, 20, 1)).verdict == "too_much_noise"
 
 
-def test_the_best_candidate_that_passed_is_chosen() -> None:
-    good, better, out = _judged([40, 30, 30]), _judged([40, 30, 30], dbcv=0.8), _judged([90, 5, 5], dbcv=0.99)
-    assert choose([good, out, better], None, DEFAULT_CONFIG) is better
+def test_the_one_that_says_most_about_other_sessions_is_chosen() -> None:
+    good, better = judged(grouped([40, 30, 30])), judged(grouped([40, 30, 30], information=1.4))
+    out = judged(grouped([100], information=9.0))
+    assert choose([good, out, better], CONFIG) is better
+    assert choose([good, judged(grouped([50, 50]))], CONFIG) is good, "the first of equals"
 
 
-def test_yesterdays_choice_is_kept_unless_another_is_clearly_better() -> None:
-    old = _judged([40, 30, 30], dbcv=0.5, neighbors=15)
-    new = _judged([40, 30, 30], dbcv=0.6, neighbors=30)
-    far = _judged([40, 30, 30], dbcv=0.9, neighbors=30)
-    yesterday = {"candidate": old.fit.candidate.as_parameters()}
-    assert choose([old, new], yesterday, DEFAULT_CONFIG) is old
-    assert choose([old, new], None, DEFAULT_CONFIG) is new
-    assert choose([old, far], yesterday, DEFAULT_CONFIG) is far
+def test_earlier_clusters_stay_while_they_are_as_good() -> None:
+    earlier = judged(grouped([40, 30, 30], information=1.0, source=CellSource.EARLIER))
+    a_little = judged(grouped([40, 30, 30], information=1.04))
+    clearly = judged(grouped([40, 30, 30], information=1.06))
+    assert choose([a_little, earlier], CONFIG) is earlier
+    assert choose([clearly, earlier], CONFIG) is clearly
+    assert choose([a_little, earlier], replace(CONFIG, keep_margin=0.0)) is a_little
 
 
-def test_yesterdays_choice_is_not_kept_once_it_fails() -> None:
-    failed = _judged([90, 5, 5], dbcv=0.9, neighbors=15)
-    passed = _judged([40, 30, 30], dbcv=0.1, neighbors=30)
-    assert choose([failed, passed], {"candidate": failed.fit.candidate.as_parameters()}, DEFAULT_CONFIG) is passed
+def test_earlier_clusters_are_given_up_once_they_fail() -> None:
+    failed = judged(grouped([40, 30, 30], replication=0.2, source=CellSource.EARLIER))
+    passed = judged(grouped([40, 30, 30], information=0.97))
+    assert choose([passed, failed], CONFIG) is passed
 
 
-def test_if_none_passed_the_best_with_enough_clusters_is_chosen() -> None:
-    two, big = _judged([50, 50], dbcv=0.9), _judged([90, 5, 5], dbcv=0.2)
-    chosen = choose([two, big], None, DEFAULT_CONFIG)
-    assert chosen is big
-    assert chosen.verdict == "one_big_cluster"
+def test_if_none_passed_the_most_telling_is_chosen_with_its_verdict() -> None:
+    noisy, one = judged(grouped([20, 20], noise=60)), judged(grouped([100], information=0.0))
+    assert choose([one, noisy], CONFIG) is noisy
+    assert choose([one], CONFIG).verdict == "too_few_clusters"
+
+
+def test_density_validity_is_high_for_separate_groups_low_for_cut_ones_and_none_for_one() -> None:
+    rng = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 100)
+    crowd = rng.normal(size=(200, 2))
+    separate = crowd + 20 * labels[:, None]
+    high, low = density_validity(separate, labels), density_validity(crowd, labels)
+    assert high is not None
+    assert low is not None
+    assert high > 0.7
+    assert low < 0
+    assert density_validity(crowd, np.zeros(200, dtype=int)) is None
+    assert density_validity(crowd, np.where(np.arange(200) < 198, 0, 1)) is None, "two points are no dense group"
+    many = density_validity(np.repeat(separate, 8, axis=0) + rng.normal(size=(1600, 2)) / 9, np.repeat(labels, 8))
+    assert many is not None
 
 
 def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
-    evaluated = [_judged([40, 30, 30]), _judged([50, 50])]
-    table = candidates_table(evaluated, evaluated[0])
+    evaluated = [judged(grouped([40, 30, 30])), judged(grouped([100]))]
+    table = candidates_table(evaluated, evaluated[0], np.array([0.9, 0.8, 0.1]))
     assert list(table["candidate"]) == [1, 2]
     assert list(table["chosen"]) == [True, False]
-    assert set(table["parameters"][0]) == {"n_neighbors", "min_cluster_size", "min_samples", "cluster_selection_method"}
-
-
-def test_every_cluster_selection_has_a_description() -> None:
-    assert {selection for *_, selection in DEFAULT_CONFIG.densities} <= SELECTIONS.keys()
+    assert list(table["score"]) == [1.0, 1.0]
+    assert table["stability"][0] == 0.8
+    assert np.isnan(table["stability"][1])
+    assert table["parameters"][0] == {"cells_from": "k-means", "cells": 24}

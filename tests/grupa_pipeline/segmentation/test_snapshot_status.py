@@ -1,55 +1,72 @@
 import numpy as np
 import pytest
 
-from grupa_pipeline.segmentation.cluster_validation import ClusterValidation
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Candidate, Fit
-from grupa_pipeline.segmentation.null import CopulaSummary, NullScores
-from grupa_pipeline.segmentation.selection import evaluate
-from grupa_pipeline.segmentation.snapshot_status import decide_status, stable_clusters
-from tests.grupa_pipeline.segmentation.test_null import DAY
+from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters, stable_clusters
+from grupa_pipeline.vocabulary.enums import SegmentationStatus
+from tests.grupa_pipeline.segmentation.test_selection import grouped, judged
 
-DEFAULT_CONFIG = SegmentationConfig()
+CONFIG = SegmentationConfig()
 
 
 def _outcome(
-    sizes: list[int], stability: list[float], *, noise: int = 0, p_value: float = 0.001
+    sizes: list[int],
+    stability: list[float],
+    *,
+    noise: int = 0,
+    replication: float | list[float] = 0.9,
+    p_value: float = 0.001,
 ) -> tuple[str, str | None]:
-    """The outcome of a fit in which all users are landmarks."""
-    labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(noise, -1)]).astype(int)
-    fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(len(labels)), np.ones(len(sizes)), 5, 0.5)
-    chosen = evaluate(fit, np.array(stability), np.ones(len(labels)), DEFAULT_CONFIG)
-    shares = np.array(sizes)[stable_clusters(chosen, DEFAULT_CONFIG)] / len(labels)
-    validation = ClusterValidation([chosen], NullScores((0.0,) * 10, DAY, "k", CopulaSummary((), ())), 0.5, p_value)
-    return decide_status(chosen, validation, shares, DEFAULT_CONFIG)
+    """The outcome of a grouping in which all users are landmarks."""
+    chosen = judged(grouped(sizes, noise, replication=replication))
+    stable = stable_clusters(chosen, np.array(stability), CONFIG)
+    in_stable = float(np.array(sizes)[stable].sum() / (sum(sizes) + noise))
+    return decide_status(chosen, np.array(stability), p_value, in_stable, CONFIG)
 
 
-def test_three_stable_distinct_groups_are_ok() -> None:
-    assert _outcome([100, 100, 100], [0.9, 0.9, 0.9]) == ("ok", None)
-    assert _outcome([100, 100, 100, 60], [0.9, 0.9, 0.9, 0.3]) == ("ok", None)
+def test_two_stable_groups_are_ok_however_unequal() -> None:
+    assert _outcome([100, 100], [0.9, 0.9]) == ("ok", None)
+    assert _outcome([990, 10], [0.9, 0.9]) == ("ok", None)
+    assert _outcome([100, 100, 60], [0.9, 0.9, 0.3]) == ("ok", None)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "stability", "noise", "words"),
+    ("sizes", "stability", "noise", "replication", "words"),
     [
-        ([100, 100], [0.9, 0.9], 0, "regions of a continuum"),
-        ([], [], 300, "There is no group to show"),
-        ([700, 100, 100], [0.9, 0.9, 0.9], 0, "puts 78% of the users into one group"),
-        ([100, 100, 100], [0.9, 0.9, 0.9], 400, "leaves 57% of the users in no group"),
-        ([100, 100, 100], [0.9, 0.9, 0.3], 0, "Only 2 of 3 groups come out again"),
-        ([100] * 8, [0.9] * 3 + [0.3] * 5, 200, "Only 3 of 8 groups come out again when part"),
-        ([100, 100, 100, 650], [0.9, 0.9, 0.9, 0.3], 50, "leave 70% of all users in none"),
-        ([20, 20, 15], [0.9, 0.9, 0.3], 0, "behave in only 55 different ways"),
+        ([200], [0.9], 0, 0.9, "regions of a continuum"),
+        ([100, 100], [0.9, 0.9], 300, 0.9, "leaves 60% of the users in no group"),
+        ([100, 100], [0.9, 0.9], 0, [0.9, 0.5], "Fewer than 2 groups could be told from the others in sessions"),
+        ([100, 100, 100], [0.9, 0.3, 0.3], 0, 0.9, "Only 1 of 3 groups come out again when part"),
+        ([100, 100, 100], [0.9, 0.3, 0.9], 0, [0.9, 0.9, 0.5], "Only 1 of 3 groups come out again when part"),
+        ([100, 100, 650], [0.9, 0.9, 0.3], 50, 0.9, "leave 78% of all users in none"),
     ],
 )
-def test_weak_structure_has_a_reason(sizes: list[int], stability: list[float], noise: int, words: str) -> None:
-    status, reason = _outcome(sizes, stability, noise=noise)
+def test_weak_structure_has_a_reason(
+    sizes: list[int], stability: list[float], noise: int, replication: float | list[float], words: str
+) -> None:
+    status, reason = _outcome(sizes, stability, noise=noise, replication=replication)
     assert status == "weak_structure"
     assert words in (reason or "")
 
 
-def test_a_high_null_p_value_is_weak_structure() -> None:
-    status, reason = _outcome([100, 100, 100], [0.9, 0.9, 0.9], p_value=0.2)
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [(1.0, " 100% of the time"), (0.2, " 20% of the time"), (0.0126, " 1.3% of the time, and it takes less than 1%")],
+)
+def test_a_high_null_p_value_is_weak_structure(p_value: float, words: str) -> None:
+    status, reason = _outcome([100, 100], [0.9, 0.9], p_value=p_value)
     assert status == "weak_structure"
-    assert "20% of the time" in (reason or "")
-    assert "1.3% of the time, and it takes less than 1%" in (_outcome([100] * 3, [0.9] * 3, p_value=0.0126)[1] or "")
+    assert words in (reason or "")
+
+
+def test_stable_clusters_come_out_again_and_hold_in_other_sessions() -> None:
+    chosen = judged(grouped([50, 50, 50], replication=[0.9, 0.59, 0.6]))
+    assert stable_clusters(chosen, np.array([0.6, 0.9, 0.9]), CONFIG).tolist() == [True, False, True]
+    assert stable_clusters(chosen, np.array([0.59, 0.9, 0.9]), CONFIG).tolist() == [False, False, True]
+
+
+def test_unstable_clusters_are_hidden_unless_hardly_any_would_be_left_of_a_weak_grouping() -> None:
+    some, one = np.array([True, False, True]), np.array([False, False, True])
+    assert shown_clusters(some, SegmentationStatus.OK, CONFIG).tolist() == [0, -1, 1, -1]
+    assert shown_clusters(some, SegmentationStatus.WEAK_STRUCTURE, CONFIG).tolist() == [0, -1, 1, -1]
+    assert shown_clusters(one, SegmentationStatus.WEAK_STRUCTURE, CONFIG).tolist() == [0, 1, 2, -1]

@@ -4,13 +4,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.worker_pool import run_in_worker, warm_up
+from grupa_pipeline.segmentation.worker_pool import run_all, run_in_worker, warm_up
 
 TWO = SegmentationConfig(workers=2)
 
@@ -33,6 +34,13 @@ def test_a_single_worker_runs_in_this_process() -> None:
     assert run_in_worker(SegmentationConfig(workers=1), os.getpid) == os.getpid()
 
 
+def test_jobs_of_a_single_worker_run_here_in_their_order() -> None:
+    jobs = [partial(divmod, number, 3) for number in range(5)]
+    assert run_all(SegmentationConfig(workers=1), jobs) == [divmod(number, 3) for number in range(5)]
+    assert run_all(SegmentationConfig(workers=1), [os.getpid]) == [os.getpid()]
+    assert run_all(SegmentationConfig(workers=1), list[partial[int]]()) == []
+
+
 def test_no_process_is_started_on_a_single_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: pytest.fail("a process was started"))
@@ -45,6 +53,16 @@ def test_a_killed_worker_raises_and_the_next_call_has_new_workers() -> None:
     with pytest.raises(BrokenProcessPool):
         run_in_worker(TWO, os._exit, 1)
     assert run_in_worker(TWO, os.getpid) != os.getpid()
+
+
+@pytest.mark.slow
+def test_jobs_run_in_workers_and_return_in_their_order() -> None:
+    jobs = [partial(pow, number, 2) for number in range(12)]
+    assert run_all(TWO, jobs) == [number**2 for number in range(12)]
+    assert os.getpid() not in run_all(TWO, [os.getpid] * 4)
+    with pytest.raises(BrokenProcessPool):
+        run_all(TWO, [partial(os._exit, 1), *jobs])
+    assert run_all(TWO, jobs[:2]) == [0, 1]
 
 
 @pytest.mark.slow
