@@ -49,8 +49,8 @@ def test_halves_are_scaled_as_the_whole_is_and_stand_in_the_order_of_the_users()
 
 
 def test_a_user_without_events_in_a_half_is_average_there() -> None:
-    stored, prepared = _stored(), prepare(_features(0))
-    stored.measured.first.drop(index="u005", inplace=True)
+    prepared = prepare(_features(0))
+    stored = Stored(MeasuredHalves(_features(1).drop(index="u005"), _features(2), pd.Series(4, index=USERS)))
     halves = scaled_halves(stored, USERS, prepared.rows, prepared.scales)
     fills = [scale.apply(np.array([np.nan]))[0] for scale in prepared.scales.values()]
     assert halves.first[5] == pytest.approx(fills)

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from grupa_pipeline.segmentation import selection
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.discriminant import fit_discriminant
 from grupa_pipeline.segmentation.grid_labels import SOURCES, VERDICTS
@@ -37,9 +39,10 @@ def grouped(
 
 
 def judged(grouping: Grouping, users: np.ndarray | None = None) -> EvaluatedGrouping:
-    """`grouping` evaluated on a map of two columns of dots."""
-    points = np.random.default_rng(1).normal(size=(len(grouping.labels), 2)) + 20 * grouping.labels[:, None]
-    return evaluate(grouping, points, np.ones(len(points)) if users is None else users, CONFIG)
+    """`grouping` evaluated, but for its validity on the map: hdbscan takes seconds to load."""
+    everyone = np.ones(len(grouping.labels))
+    with mock.patch.object(selection, "density_validity", return_value=0.5):
+        return evaluate(grouping, np.zeros((len(everyone), 2)), everyone if users is None else users, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,7 @@ def test_if_none_passed_the_most_telling_is_chosen_with_its_verdict() -> None:
     assert choose([one], CONFIG).verdict == "too_few_clusters"
 
 
+@pytest.mark.slow
 def test_density_validity_is_high_for_separate_groups_low_for_cut_ones_and_none_for_one() -> None:
     rng = np.random.default_rng(2)
     labels = np.repeat([0, 1], 100)

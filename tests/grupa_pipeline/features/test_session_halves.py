@@ -1,0 +1,200 @@
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from grupa_pipeline.aggregates.engine import DuckDBEngine
+from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.features.feature_set import build_features
+from grupa_pipeline.features.session_halves import SessionHalves, measure_halves
+from grupa_pipeline.vocabulary.enums import FeatureView
+from tests.grupa_pipeline.features.logs import END, START, Event, connect
+
+OPTIONS: dict[str, Any] = {"window_start": START, "window_end": END, "roles": Roles()}
+
+
+def _halves(con: duckdb.DuckDBPyConnection, users: Sequence[str]) -> SessionHalves:
+    catalog = build_features(con, "events", min_events=1, **OPTIONS).catalog
+    with DuckDBEngine(con) as engine:
+        return measure_halves(engine, "events", catalog=catalog, users=users, **OPTIONS)
+
+
+def _events(con: duckdb.DuckDBPyConnection, half: int, halves: SessionHalves, user: str) -> dict[str, float | None]:
+    """The features of a user in a half."""
+    return next(row for row in halves.features[half].to_pylist() if row["user_id"] == user)
+
+
+def _counts(halves: SessionHalves, view: FeatureView, *names: str) -> dict[tuple[Any, ...], int]:
+    return {tuple(row[name] for name in names): row["n"] for row in halves.views[view].to_pylist()}
+
+
+LOG: list[Event] = [
+    ("ann", "1 09:00", "search"),  # session 1: odd
+    ("ann", "1 09:10", "open"),
+    ("ann", "2 09:00", "save"),  # session 2: even
+    ("ann", "2 09:30", "search"),
+    ("ann", "3 09:00", "search"),  # session 3: odd
+    ("ann", "3 09:20", "open"),
+    ("bob", "5 12:00", "search"),  # a single session
+    ("bob", "5 12:01", "open"),
+    ("bob", "5 12:02", "search"),
+    ("bob", "5 12:03", "open"),
+    ("bob", "5 12:04", "save"),
+    ("cat", "6 23:50", "search"),  # a session across midnight, and another
+    ("cat", "7 00:10", "open"),
+    ("cat", "8 10:00", "save"),
+]
+USERS = ("ann", "bob", "cat")
+
+
+@pytest.fixture(scope="module")
+def halves() -> SessionHalves:
+    return _halves(connect(LOG), USERS)
+
+
+def _shares(halves: SessionHalves, user: str, half: int) -> dict[str, float]:
+    row = next(row for row in halves.features[half].to_pylist() if row["user_id"] == user)
+    return {name: row[f"share_{name}"] for name in ("search", "open", "save")}
+
+
+def test_users_are_measured_on_odd_and_on_even_sessions(halves: SessionHalves) -> None:
+    assert _shares(halves, "ann", 1) == {"search": 0.5, "open": 0.5, "save": 0.0}
+    assert _shares(halves, "ann", 0) == {"search": 0.5, "open": 0.0, "save": 0.5}
+
+
+def test_a_user_of_a_single_session_is_measured_on_odd_and_on_even_events(halves: SessionHalves) -> None:
+    odd, even = _shares(halves, "bob", 1), _shares(halves, "bob", 0)
+    assert {tuple(odd.values()), tuple(even.values())} == {
+        (pytest.approx(2 / 3), 0.0, pytest.approx(1 / 3)),
+        (0.0, 1.0, 0.0),
+    }
+
+
+def test_a_session_across_midnight_is_one(halves: SessionHalves) -> None:
+    assert _shares(halves, "cat", 1) == {"search": 0.5, "open": 0.5, "save": 0.0}
+    assert _shares(halves, "cat", 0) == {"search": 0.0, "open": 0.0, "save": 1.0}
+
+
+def test_sessions_are_counted(halves: SessionHalves) -> None:
+    assert halves.sessions.to_pylist() == [
+        {"user_id": "ann", "sessions": 3},
+        {"user_id": "bob", "sessions": 1},
+        {"user_id": "cat", "sessions": 2},
+    ]
+
+
+def test_halves_have_the_columns_of_the_whole(halves: SessionHalves) -> None:
+    whole = build_features(connect(LOG), "events", min_events=1, **OPTIONS)
+    for half in halves.features:
+        assert half.column_names == whole.features.column_names
+
+
+def test_only_the_users_and_the_window_that_were_asked_for_are_measured() -> None:
+    con = connect([*LOG, ("ann", "90 09:00", "search"), ("bob", "90 09:00", "save")])
+    some = _halves(con, ["bob", "nobody"])
+    assert some.sessions.to_pylist() == [{"user_id": "bob", "sessions": 1}]
+    assert {row["user_id"] for half in some.features for row in half.to_pylist()} == {"bob"}
+    assert all(set(counts["user_id"].to_pylist()) == {"bob"} for counts in some.views.values())
+
+
+def test_a_user_without_events_in_a_half_is_missing_there() -> None:
+    one = _halves(connect([*LOG, ("dan", "3 09:00", "open")]), ["dan"])
+    assert [half["user_id"].to_pylist() for half in one.features] == [[], ["dan"]]
+
+
+def test_hours_weekdays_and_parts_of_the_window_are_counted_by_half(halves: SessionHalves) -> None:
+    hours = _counts(halves, FeatureView.HOUR, "user_id", "half", "key")
+    assert hours[("ann", 1, 3)] == 4
+    assert hours[("ann", 0, 3)] == 2
+    assert (hours[("cat", 1, 7)], hours[("cat", 1, 0)], hours[("cat", 0, 3)]) == (1, 1, 1)
+    days = _counts(halves, FeatureView.WEEKDAY, "user_id", "half", "key")
+    first = (START.toordinal() - 719163) % 7  # days since 1970
+    assert days[("ann", 1, (first + 1) % 7)] == 2
+    assert days[("ann", 0, (first + 2) % 7)] == 2
+    life = _counts(halves, FeatureView.LIFE, "user_id", "key")
+    assert {key for user, key in life if user == "ann"} == {0}
+    assert {key for user, key in life if user == "cat"} == {2}
+    assert set(_counts(halves, FeatureView.LIFE, "half")) <= {(0,), (1,)}
+
+
+def test_the_halves_of_life_do_not_alternate_in_time() -> None:
+    """Sessions every few hours over four weeks: both halves have early and late ones, and no strict turns."""
+    log: list[Event] = [("eve", f"{day} {hour:02d}:0{day % 7}", "open") for day in range(28) for hour in (6, 11, 16, 21)]
+    counts = _halves(connect(log), ["eve"]).views[FeatureView.LIFE].to_pylist()
+    by_half = {half: {row["key"]: row["n"] for row in counts if row["half"] == half} for half in (0, 1)}
+    assert min(len(parts) for parts in by_half.values()) >= 7
+    assert sum(by_half[0].values()) + sum(by_half[1].values()) == 112
+    assert any(abs(by_half[0].get(part, 0) - by_half[1].get(part, 0)) > 2 for part in range(9))
+
+
+def test_moves_are_within_a_session_between_different_actions(halves: SessionHalves) -> None:
+    moves = _counts(halves, FeatureView.ORDER, "user_id", "half", "before", "action")
+    assert {key: n for key, n in moves.items() if key[0] == "ann"} == {
+        ("ann", 1, "search", "open"): 2,
+        ("ann", 0, "save", "search"): 1,
+    }
+    assert {key: n for key, n in moves.items() if key[0] == "cat"} == {("cat", 1, "search", "open"): 1}
+    again = _halves(connect([("ann", "1 09:00", "open"), ("ann", "1 09:01", "open")]), ["ann"])
+    assert again.views[FeatureView.ORDER].num_rows == 0
+
+
+def test_moves_of_which_the_order_is_not_known_are_left_out() -> None:
+    log: list[Event] = [
+        ("ann", "1 09:00", "search"),
+        ("ann", "1 09:10", "open"),
+        ("ann", "1 09:10", "save"),
+        ("ann", "1 09:20", "close"),
+        ("ann", "1 09:30", "leave"),
+        ("ann", "2 09:30", "leave"),
+    ]
+    known = _counts(_halves(connect(log), ["ann"]), FeatureView.ORDER, "before", "action")
+    assert known == {
+        ("search", "open"): 1,
+        ("open", "save"): 1,
+        ("save", "close"): 1,
+        ("close", "leave"): 1,
+    }
+    unknown = _counts(_halves(connect(log, sequence=False), ["ann"]), FeatureView.ORDER, "before", "action")
+    assert ("close", "leave") in unknown
+    assert ("open", "save") not in unknown
+    assert ("save", "open") not in unknown
+    assert unknown == {("close", "leave"): 1}, "which of two led in and which led out is not known either"
+
+
+def test_outcomes_take_no_part_in_views() -> None:
+    log: list[Event] = [
+        ("ann", "1 09:00", "search"),
+        ("ann", "1 09:05", "deal_complete"),
+        ("ann", "1 09:10", "open"),
+        ("ann", "2 09:00", "search"),
+    ]
+    views = _halves(connect(log), ["ann"]).views
+    assert views[FeatureView.ORDER].select(["before", "action"]).to_pylist() == [{"before": "search", "action": "open"}]
+    assert sum(views[FeatureView.HOUR]["n"].to_pylist()) == 3
+
+
+@pytest.mark.parametrize("sequence", [True, False])
+def test_the_order_of_rows_changes_nothing(sequence: bool) -> None:
+    log: list[Event] = [
+        *LOG,
+        ("bob", "5 12:04", "open", {"price": 3}),
+        ("bob", "5 12:04", "open", {"price": 9}),
+        ("bob", "5 12:05", "save", {"price": 4}),
+    ]
+    con, turned = connect(log, sequence=sequence), connect(log, sequence=sequence)
+    turned.execute("CREATE OR REPLACE TABLE events AS SELECT * FROM events ORDER BY hash(action, metadata, timestamp)")
+    one, other = _halves(con, USERS), _halves(turned, USERS)
+    for first, second in zip(one.features, other.features, strict=True):
+        assert first.sort_by("user_id").equals(second.sort_by("user_id"))
+    assert one.views.keys() == other.views.keys()
+    assert all(one.views[view].equals(other.views[view]) for view in one.views)
+    assert one.sessions.equals(other.sessions)
+
+
+def test_the_order_of_users_asked_for_changes_nothing() -> None:
+    one, other = _halves(connect(LOG), USERS), _halves(connect(LOG), USERS[::-1])
+    assert all(one.views[view].equals(other.views[view]) for view in one.views)
+    assert pa.concat_tables(one.features).sort_by("user_id").num_rows == 6
+    assert one.features[0].sort_by("user_id").equals(other.features[0].sort_by("user_id"))
