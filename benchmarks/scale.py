@@ -17,15 +17,13 @@ import numpy as np
 
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import FeatureSet, build_features, measure_features
-from grupa_pipeline.segmentation.assignment import assign_users
-from grupa_pipeline.segmentation.grid import Candidate, Fit
+from grupa_pipeline.segmentation.assignment import GroupModel, assign_users
+from grupa_pipeline.segmentation.discriminant import fit_discriminant
 from grupa_pipeline.snapshots import spark_session
-from grupa_pipeline.vocabulary.enums import ClusterSelection
 from tests.grupa_pipeline.spark_cluster import spark_cluster
 
 LANDMARKS = 3_000
 CLUSTERS = 8
-AXES = 8
 T = TypeVar("T")
 
 
@@ -63,10 +61,8 @@ def _on_spark(address: str, events: Path, window: dict[str, Any], on_duckdb: Fea
         rng = np.random.default_rng(0)
         landmarks = np.sort(rng.choice(len(matrix), LANDMARKS, replace=False))
         labels = rng.integers(CLUSTERS, size=LANDMARKS)
-        candidate = Candidate(15, 0.02, 5, ClusterSelection.EOM)
-        fit = Fit(candidate, labels, labels, np.ones(LANDMARKS), np.full(CLUSTERS, np.inf), 12, 0.5)
-        arguments: dict[str, Any] = {"axes": np.eye(matrix.shape[1])[:, :AXES], "fit": fit}
-        arguments |= {"xy": matrix[landmarks, :2], "neighbors": 40}
+        model = GroupModel(fit_discriminant(matrix[landmarks], labels, CLUSTERS), np.full(CLUSTERS, np.inf), 1.0)
+        arguments: dict[str, Any] = {"model": model, "xy": matrix[landmarks, :2], "neighbors": 15}
         one = _timed("assignment, this process", len(matrix), lambda: assign_users(matrix, landmarks, **arguments))
         other = _timed(
             "assignment, Spark",

@@ -119,7 +119,10 @@ def _halve(
     )
     rows = rows.semi_join(wanted, "user_id").select("user_id", "timestamp", "action", "metadata", "sequence")
     rows = rows.mutate(at=engine.microseconds(rows.timestamp))
-    order = ibis.window(group_by="user_id", order_by=["at", "sequence", "action"])
+    described = rows.metadata.cast(
+        "string"
+    )  # so that equal events are told apart the same way whatever the order of rows
+    order = ibis.window(group_by="user_id", order_by=[rows["at"], rows.sequence, rows.action, described])
     rows = rows.mutate(before_at=rows["at"].lag().over(order), place=ibis.row_number().over(order))
     rows = rows.mutate(starts=(rows.before_at.isnull() | (rows["at"] - rows.before_at > IDLE)).cast("int64"))
     running = ibis.window(
@@ -141,15 +144,19 @@ def _count(rows: ir.Table, half: str, key: ir.Value) -> ir.Table:
 
 
 def _count_moves(rows: ir.Table) -> ir.Table:
-    """From which action to which; none where it is not known which of the two came first."""
+    """From which action to which; none into or out of an instant whose events are in no known order."""
+    instant = ibis.window(group_by=["user_id", "at"])
+    rows = rows.mutate(
+        unordered=(rows.count().over(instant) > 1) & (rows.sequence.count().over(instant) < rows.count().over(instant))
+    )
     order = ibis.window(group_by=["user_id", "session"], order_by=["place"])
     beside = rows.mutate(
         before=rows.action.lag().over(order),
-        previous_at=rows["at"].lag().over(order),
-        previous_place=rows.sequence.lag().over(order),
+        after_unordered=rows.unordered.lag().over(order),
     )
-    known = (beside.previous_at < beside["at"]) | (beside.previous_place.notnull() & beside.sequence.notnull())
-    moves = beside.filter(beside.before.notnull(), known, beside.before != beside.action)
+    moves = beside.filter(
+        beside.before.notnull(), ~beside.unordered, ~beside.after_unordered, beside.before != beside.action
+    )
     counted = moves.select("user_id", "before", "action", half=moves.half.cast("int64"))
     return (
         counted.group_by("user_id", "half", "before", "action")

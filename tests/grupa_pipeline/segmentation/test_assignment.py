@@ -88,9 +88,7 @@ def test_landmarks_keep_their_places_and_others_lie_among_their_neighbours() -> 
 
 def test_a_single_group_has_no_other() -> None:
     rows, halves, _, grouping = _grouped([60])
-    assignment = assign_users(
-        rows, np.arange(60), model=fit_group_model(halves, grouping), xy=rows[:, :2], neighbors=5
-    )
+    assignment = assign_users(rows, np.arange(60), model=fit_group_model(halves, grouping), xy=rows[:, :2], neighbors=5)
     assert (assignment.labels == 0).all()
     assert assignment.probabilities == pytest.approx(1)
     assert (assignment.others == -1).all()

@@ -76,7 +76,9 @@ def test_a_uniform_continuum_merges_to_one_group(shape: Callable[[np.random.Gene
     assert _groups(rows, halves).max() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="seen along a straight line, what bends back is denser at both ends than between")
+@pytest.mark.xfail(
+    strict=True, reason="seen along a straight line, what bends back is denser at both ends than between"
+)
 @pytest.mark.parametrize("degrees", [240, 360])
 def test_a_continuum_that_bends_back_merges_to_one_group(degrees: float) -> None:
     rng = np.random.default_rng(2)
