@@ -79,9 +79,7 @@ def measure(shape: str, seed: int) -> Measured:
         catalog = built.catalog.to_pandas()
         names = list(catalog.loc[catalog["role"] == "clustering", "feature"])
         features = built.features.to_pandas().set_index("user_id")[names]
-        found = segment(
-            features, seed=seed, snapshot_date=date(2026, 4, 5), replicates=DrawnLog(con, built.catalog)
-        )
+        found = segment(features, seed=seed, snapshot_date=date(2026, 4, 5), replicates=DrawnLog(con, built.catalog))
     truth = log.truth.reindex(features.index)
     labels = found.users["cluster_id"].fillna("none")
     sure = found.users["membership"].isin(["core", "likely"])
@@ -119,17 +117,15 @@ def _other_methods(features: pd.DataFrame, truth: pd.Series) -> dict[str, float]
     parts = NMF(kinds, init="nndsvda", max_iter=400).fit_transform(rows - rows.min(axis=0))
     labels = {
         "k-means": KMeans(kinds, n_init=5, random_state=0).fit_predict(rows),
-        "mixture": GaussianMixture(
-            kinds, covariance_type="tied", n_init=2, random_state=0, reg_covar=1e-3
-        ).fit_predict(rows),
+        "mixture": GaussianMixture(kinds, covariance_type="tied", n_init=2, random_state=0, reg_covar=1e-3).fit_predict(
+            rows
+        ),
         "NMF": parts.argmax(axis=1),
     }
     return {name: float(adjusted_rand_score(truth, found)) for name, found in labels.items()}
 
 
-def _false_clusters(
-    shape: str, seed: int, features: pd.DataFrame, found: Segmentation, catalog: pa.Table
-) -> int:
+def _false_clusters(shape: str, seed: int, features: pd.DataFrame, found: Segmentation, catalog: pa.Table) -> int:
     """Clusters shown whose users, in fresh sessions, are told from all others with kappa below .6.
 
     Only what users do is looked at where what they do set the clusters apart: other views are left out, and so are logs whose
@@ -163,7 +159,9 @@ def main() -> None:
     asked = parser.parse_args()
     wanted = [name for name in asked.only.split(",") if name] or [*SHAPES, *CONTINUA]
     shown = false = weak = continua = 0
-    print("| log | status ok | kinds found | ARI, all users (median, least) | goal | best other method | in a cluster | core or likely |")
+    print(
+        "| log | status ok | kinds found | ARI, all users (median, least) | goal | best other method | in a cluster | core or likely |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for shape in wanted:
         runs = [measure(shape, FIRST_REPORT_SEED + seed) for seed in range(asked.seeds)]

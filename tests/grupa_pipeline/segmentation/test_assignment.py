@@ -105,7 +105,7 @@ def test_without_groups_all_users_are_unassigned_but_on_the_map() -> None:
 
 
 def test_the_temperature_is_one_where_halves_agree_and_more_where_they_are_too_sure() -> None:
-    _, halves, truth, grouping = _grouped([150, 150], apart=4.0)
+    _, halves, _truth, grouping = _grouped([150, 150], apart=4.0)
     assert fit_group_model(halves, grouping).temperature == 1
     wrong = halves.second.copy()
     wrong[:30], wrong[150:180] = halves.second[150:180], halves.second[:30]

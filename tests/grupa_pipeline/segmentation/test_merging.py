@@ -101,7 +101,7 @@ def test_two_kinds_stay_two_however_unequal(small: int) -> None:
 
 
 def test_kinds_that_are_not_the_same_in_other_sessions_are_merged() -> None:
-    rows, halves, truth = kinds([200, 200])
+    _rows, halves, truth = kinds([200, 200])
     shuffled = np.random.default_rng(0).permutation(400)
     unlike = Halves(halves.first, halves.second[shuffled], halves.measured)
     assert merge_cells(halves, truth, CONFIG).max() == 1
@@ -131,7 +131,7 @@ def test_kappas_of_a_pair_leave_out_other_groups_and_users_who_were_not_measured
 
 
 def test_users_who_were_not_measured_twice_do_not_decide() -> None:
-    rows, halves, truth = kinds([200, 200])
+    _rows, halves, truth = kinds([200, 200])
     odd = halves.second.copy()
     odd[:80] = odd[-80:]
     measured = np.ones(400, dtype=bool)
@@ -173,7 +173,7 @@ def test_a_gap_needs_enough_users_and_depth() -> None:
 def test_noise_cannot_choose_its_own_direction() -> None:
     """In many columns of noise two halves of one crowd lie apart along their own difference, not along the other half's."""
     rng = np.random.default_rng(6)
-    rows, halves = measured_twice(np.zeros((120, 60)), 1.0, rng)
+    _rows, halves = measured_twice(np.zeros((120, 60)), 1.0, rng)
     labels = kmeans_cells(halves.first, 2, 0)
     learnt = (fit_discriminant(halves.first, labels, 2), fit_discriminant(halves.second, labels, 2))
     same = Halves(halves.first, halves.first, halves.measured)
@@ -183,7 +183,7 @@ def test_noise_cannot_choose_its_own_direction() -> None:
 
 
 def test_replication_tells_a_group_that_holds_from_one_that_does_not() -> None:
-    rows, halves, truth = kinds([150, 150, 150])
+    _rows, halves, truth = kinds([150, 150, 150])
     kappa, information = replication(halves, truth)
     assert kappa.min() > 0.98
     assert information == pytest.approx(np.log2(3), abs=0.05)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,7 +101,7 @@ def test_what_users_do_makes_no_order() -> None:
         chances = [0.5, 0.3, 0.1, 0.1] if kind else [0.1, 0.1, 0.3, 0.5]
         for half in (0, 1):
             walk = rng.choice(list("abcd"), 40, p=chances)
-            rows += [(user, half, *pair) for pair in zip(walk[:-1], walk[1:], strict=True)]
+            rows += [(user, half, *pair) for pair in itertools.pairwise(walk)]
     counted = pd.DataFrame(rows, columns=["user_id", "half", "before", "action"]).value_counts().rename("n")
     assert _values(FeatureView.ORDER, counted.reset_index()).signal < MIN_SIGNAL
 
