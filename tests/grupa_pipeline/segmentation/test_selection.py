@@ -15,6 +15,7 @@ from grupa_pipeline.segmentation.selection import (
     choose,
     density_validity,
     evaluate,
+    stable_groups,
 )
 from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
 
@@ -38,11 +39,14 @@ def grouped(
     return Grouping(Candidate(source, 24), labels, discriminant, np.full(len(sizes), 9.0), kappa, information)
 
 
-def judged(grouping: Grouping, users: np.ndarray | None = None) -> EvaluatedGrouping:
+def judged(
+    grouping: Grouping, users: np.ndarray | None = None, stability: float | list[float] = 0.9
+) -> EvaluatedGrouping:
     """`grouping` evaluated, but for its validity on the map: hdbscan takes seconds to load."""
     everyone = np.ones(len(grouping.labels))
+    stable = np.broadcast_to(np.asarray(stability, dtype=float), grouping.cluster_count)
     with mock.patch.object(selection, "density_validity", return_value=0.5):
-        return evaluate(grouping, np.zeros((len(everyone), 2)), everyone if users is None else users, CONFIG)
+        return evaluate(grouping, stable, np.zeros((len(everyone), 2)), everyone if users is None else users, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,19 @@ def test_a_verdict_is_the_first_failed_threshold(
 ) -> None:
     assert judged(grouped(sizes, noise, replication=replication)).verdict == verdict
     assert CandidateVerdict(verdict) in VERDICTS, "the app and Dagster have words for it"
+
+
+def test_groups_that_do_not_come_out_again_are_unstable_and_count_for_nothing() -> None:
+    assert judged(grouped([40, 30, 30]), stability=[0.9, 0.3, 0.3]).verdict == "unstable"
+    some = judged(grouped([40, 30, 30], information=2.0), stability=[0.9, 0.9, 0.3])
+    assert some.verdict == "passed"
+    assert some.score == pytest.approx(2.0 * 0.7)
+
+
+def test_stable_groups_come_out_again_and_hold_in_other_sessions() -> None:
+    grouping = grouped([50, 50, 50], replication=[0.9, 0.59, 0.6])
+    assert stable_groups(grouping, np.array([0.6, 0.9, 0.9]), CONFIG).tolist() == [True, False, True]
+    assert stable_groups(grouping, np.array([0.59, 0.9, 0.9]), CONFIG).tolist() == [False, False, True]
 
 
 def test_every_source_of_cells_and_every_verdict_has_words() -> None:
@@ -123,11 +140,11 @@ def test_density_validity_is_high_for_separate_groups_low_for_cut_ones_and_none_
 
 
 def test_the_table_shows_every_candidate_and_marks_the_chosen() -> None:
-    evaluated = [judged(grouped([40, 30, 30])), judged(grouped([100]))]
-    table = candidates_table(evaluated, evaluated[0], np.array([0.9, 0.8, 0.1]))
+    evaluated = [judged(grouped([40, 30, 30]), stability=[0.9, 0.8, 0.7]), judged(grouped([100]), stability=0.2)]
+    table = candidates_table(evaluated, evaluated[0])
     assert list(table["candidate"]) == [1, 2]
     assert list(table["chosen"]) == [True, False]
-    assert list(table["score"]) == [1.0, 1.0]
+    assert list(table["score"]) == [1.0, 0.0]
     assert table["stability"][0] == 0.8
-    assert np.isnan(table["stability"][1])
+    assert table["stability"][1] == 0.2
     assert table["parameters"][0] == {"cells_from": "k-means", "cells": 24}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters, stable_clusters
+from grupa_pipeline.segmentation.selection import stable_groups
+from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters
 from grupa_pipeline.vocabulary.enums import SegmentationStatus
 from tests.grupa_pipeline.segmentation.test_selection import grouped, judged
 
@@ -18,10 +19,10 @@ def _outcome(
     p_value: float = 0.001,
 ) -> tuple[str, str | None]:
     """The outcome of a grouping in which all users are landmarks."""
-    chosen = judged(grouped(sizes, noise, replication=replication))
-    stable = stable_clusters(chosen, np.array(stability), CONFIG)
+    chosen = judged(grouped(sizes, noise, replication=replication), stability=stability)
+    stable = stable_groups(chosen.grouping, chosen.stability, CONFIG)
     in_stable = float(np.array(sizes)[stable].sum() / (sum(sizes) + noise))
-    return decide_status(chosen, np.array(stability), p_value, in_stable, CONFIG)
+    return decide_status(chosen, p_value, in_stable, CONFIG)
 
 
 def test_two_stable_groups_are_ok_however_unequal() -> None:
@@ -35,7 +36,7 @@ def test_two_stable_groups_are_ok_however_unequal() -> None:
     [
         ([200], [0.9], 0, 0.9, "regions of a continuum"),
         ([100, 100], [0.9, 0.9], 300, 0.9, "leaves 60% of the users in no group"),
-        ([100, 100], [0.9, 0.9], 0, [0.9, 0.5], "Fewer than 2 groups could be told from the others in sessions"),
+        ([100, 100], [0.9, 0.9], 0, [0.9, 0.5], "Only 1 of 2 groups come out again when part"),
         ([100, 100, 100], [0.9, 0.3, 0.3], 0, 0.9, "Only 1 of 3 groups come out again when part"),
         ([100, 100, 100], [0.9, 0.3, 0.9], 0, [0.9, 0.9, 0.5], "Only 1 of 3 groups come out again when part"),
         ([100, 100, 650], [0.9, 0.9, 0.3], 50, 0.9, "leave 78% of all users in none"),
@@ -57,12 +58,6 @@ def test_a_high_null_p_value_is_weak_structure(p_value: float, words: str) -> No
     status, reason = _outcome([100, 100], [0.9, 0.9], p_value=p_value)
     assert status == "weak_structure"
     assert words in (reason or "")
-
-
-def test_stable_clusters_come_out_again_and_hold_in_other_sessions() -> None:
-    chosen = judged(grouped([50, 50, 50], replication=[0.9, 0.59, 0.6]))
-    assert stable_clusters(chosen, np.array([0.6, 0.9, 0.9]), CONFIG).tolist() == [True, False, True]
-    assert stable_clusters(chosen, np.array([0.59, 0.9, 0.9]), CONFIG).tolist() == [False, False, True]
 
 
 def test_unstable_clusters_are_hidden_unless_hardly_any_would_be_left_of_a_weak_grouping() -> None:
