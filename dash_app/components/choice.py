@@ -4,12 +4,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import elements, overview
-from dash_app.components.elements import aria
-from dash_app.components.html_tables import table
-from dash_app.data.choice import CandidateRow, Choice
+from dash_app.components import overview
+from dash_app.components.candidates import candidate_table
+from dash_app.data.choice import Choice
 from dash_app.data.snapshot import Cluster, Snapshot
-from grupa_pipeline.segmentation.grid_labels import COLUMNS, EARLIER_COLUMNS
 from grupa_pipeline.vocabulary.enums import CandidateVerdict, FeatureView
 
 
@@ -27,7 +25,7 @@ def how_chosen(choice: Choice, snapshot: Snapshot) -> Component:
             *tests,
             *_stability(choice, snapshot),
             *([] if earlier else _views(choice)),
-            *_candidates(choice, snapshot),
+            *candidate_table(choice, snapshot),
         ],
         className="choice",
     )
@@ -66,7 +64,7 @@ def _other_sessions(choice: Choice, snapshot: Snapshot) -> list[Component]:
             "Everyone's sessions were split in two. What each cluster is like was learnt from one half, and its users were then"
             " looked for in the other: can they be told from all others in sessions we had not looked at? 1 is always, 0 is no"
             f" better than a guess, and below {formatting.number(choice.method['min_replication'])} a cluster is not relied on."
-            f" Asked were {formatting.users(choice.measured_twice)} who could be measured twice."
+            f" This was checked for {formatting.users(choice.measured_twice)} who could be measured in both halves."
         ),
         html.Ul([_replication(each, choice.method["min_replication"]) for each in measured]),
     ]
@@ -151,109 +149,3 @@ def _views(choice: Choice) -> list[Component]:
             f"Left out, because they say too little about a user that is not chance: {formatting.listed(left_out)}."
         )
     return [html.H4("What were users compared by?"), html.P(" ".join(sentences))]
-
-
-def _candidates(choice: Choice, snapshot: Snapshot) -> list[Component]:
-    chosen = choice.chosen
-    if chosen is None:
-        return []
-    earlier = choice.null_sets is not None
-    heads = EARLIER_COLUMNS if earlier else COLUMNS
-    rows = [_row(each) for each in sorted(choice.candidates, key=lambda each: (not each.chosen, -each.score))]
-    return [
-        html.H4("One way of grouping was tried" if len(rows) == 1 else f"{len(rows)} ways of grouping were tried"),
-        html.P(f"{_tried_on(choice)} {_why(choice, chosen)} {_left_out(chosen, snapshot)}".strip()),
-        table(("No.", *heads), rows, label="Every way of grouping, the chosen one first, then the best"),
-        *([] if earlier else [html.Details([html.Summary("What the columns mean"), html.Ul(_meanings(choice))])]),
-    ]
-
-
-def _row(candidate: CandidateRow) -> Component:
-    number = [formatting.count(candidate.number)]
-    values = (
-        candidate.labels.source,
-        candidate.labels.cells,
-        formatting.count(candidate.cluster_count),
-        formatting.percent(candidate.largest_share),
-        formatting.percent(candidate.unassigned_share),
-        formatting.score(candidate.dbcv),
-        formatting.score(candidate.stability),
-        formatting.score(candidate.score),
-        candidate.labels.verdict,
-    )
-    cells = [html.Td(each) for each in values]
-    if not candidate.chosen:
-        return html.Tr([html.Th(number, scope="row"), *cells])
-    return html.Tr(
-        [html.Th([*number, " ", elements.badge("chosen", "good")], scope="row"), *cells],
-        className="chosen",
-        **aria(current="true"),
-    )
-
-
-def _tried_on(choice: Choice) -> str:
-    if choice.tried_on < choice.users:
-        return (
-            f"Each was tried on {formatting.users(choice.tried_on)} who stand for all {formatting.count(choice.users)}."
-        )
-    return f"Each was tried on all {formatting.users(choice.users)} with enough events."
-
-
-def _why(choice: Choice, chosen: CandidateRow) -> str:
-    """Why the chosen one was, as `segmentation.selection.choose` decides."""
-    passed = choice.passed
-    if not passed:
-        return "None passed every check, so the best that was found is shown, to describe and not to divide."
-    if choice.null_sets is not None:
-        return f"{formatting.count(len(passed))} passed."
-    if chosen.score < max(each.score for each in passed):
-        return (
-            f"{formatting.count(len(passed))} passed. The chosen one starts from the clusters of the day before: they stay while"
-            f" they pass and no other way says over {formatting.quantity(choice.method['keep_margin'], 'share')} more of other"
-            " sessions, so that clusters do not change for a trifle."
-        )
-    return f"{formatting.count(len(passed))} passed, and of those the chosen one says most of other sessions."
-
-
-def _left_out(chosen: CandidateRow, snapshot: Snapshot) -> str:
-    shown = len(snapshot.clusters)
-    if shown >= chosen.cluster_count:
-        return ""
-    return (
-        f"Of its {formatting.count(chosen.cluster_count)} clusters {formatting.count(shown)} are shown; the others did not hold up"
-        " when checked, and their users are unassigned."
-    )
-
-
-def _meanings(choice: Choice) -> list[Component]:
-    method = choice.method
-    kappa, valley, unassigned = (
-        formatting.number(method["min_kappa"]),
-        formatting.quantity(method["max_valley"], "share"),
-        formatting.quantity(method["max_unassigned"], "share"),
-    )
-    meanings = (
-        ("Started from", "what the users were first cut into: many small cells, or the clusters of the day before."),
-        (
-            "Cells",
-            "how many there were. Those hardest to tell apart were merged, again and again, until the users of any two groups"
-            f" could be told apart in other sessions (an agreement of {kappa}, of 1), and at most {valley} as many users stood"
-            " between two groups as at the emptier of them.",
-        ),
-        ("Clusters", f"how many were left; it takes {formatting.count(method['min_clusters'])}."),
-        ("Largest cluster", "its share of the users."),
-        ("Unassigned", f"the share of users in no cluster; more than {unassigned} is out."),
-        ("DBCV", "density-based validity: how crowded clusters are inside against between them, −1 to 1."),
-        ("Stability", "how much of the clusters came out again, 0 to 1; measured for the chosen way alone."),
-        (
-            "Says of other sessions",
-            "the score by which the best is chosen: how much a user's cluster says of sessions we had not looked at, in bits."
-            " 1 bit is the answer to one yes-or-no question.",
-        ),
-        (
-            "Verdict",
-            f"whether {formatting.count(method['min_clusters'])} clusters or more were left and held in other sessions"
-            f" ({formatting.number(method['min_replication'])} or more), with few enough users left out.",
-        ),
-    )
-    return [html.Li([html.Strong(name), f": {meaning}"]) for name, meaning in meanings]

@@ -38,7 +38,11 @@ def card(cluster: Cluster, selected: bool, goal_note: GoalNote | None = None) ->
                 className="card-head",
             ),
             html.Span(elements.share_line(cluster), className="card-size"),
-            *([html.Span(formatting.capital(reliance.INCIDENT))] if cluster.nature == ClusterNature.INCIDENT else []),
+            *(
+                [html.Span(formatting.capital(reliance.INCIDENT), className="card-size")]
+                if cluster.nature == ClusterNature.INCIDENT
+                else []
+            ),
             html.Ul(lead),
             html.Span(f"{_number_of(pains, 'pain point')} · {_number_of(ideas, 'recommendation')}", className="quiet"),
             *([html.Span(goal_note.short, className="quiet")] if goal_note else []),

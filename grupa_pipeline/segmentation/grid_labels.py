@@ -34,7 +34,7 @@ VERDICTS: Mapping[str, str] = {
     CandidateVerdict.TOO_FEW_CLUSTERS: "no gaps between users",
     CandidateVerdict.ONE_BIG_CLUSTER: "one cluster holds most users",
     CandidateVerdict.TOO_MUCH_NOISE: "leaves too many users out",
-    CandidateVerdict.UNSTABLE: "does not hold in other sessions",
+    CandidateVerdict.UNSTABLE: "does not hold when checked again",
 }
 """Labels of the verdicts of `selection.evaluate`; `one_big_cluster` is of earlier releases."""
 

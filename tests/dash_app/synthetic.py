@@ -60,10 +60,10 @@ SHAPED_BY = {
 }
 GRID = (
     # source and number of cells, clusters, largest share, unassigned share, DBCV, stability, score, verdict
-    ("k-means", 24, 9, 0.2, 0.6, -0.21, None, 0.31, "too_much_noise"),
+    ("k-means", 24, 9, 0.2, 0.6, -0.21, 0.7, 0.31, "too_much_noise"),
     ("k-means", 40, 3, 0.45, 0.08, 0.6, 0.9, 1.32, "passed"),
-    ("k-means", 60, 1, 1.0, 0.04, None, None, 0.0, "too_few_clusters"),
-    ("hdbscan_leaf", 18, 4, 0.44, 0.1, 0.5, None, 1.3, "passed"),
+    ("k-means", 60, 1, 1.0, 0.04, None, 0.0, 0.0, "too_few_clusters"),
+    ("hdbscan_leaf", 18, 4, 0.44, 0.1, 0.5, 0.8, 1.3, "passed"),
     ("earlier", 7, 7, 0.3, 0.2, 0.4, None, 0.2, "unstable"),
 )
 FIRST_EVENT = datetime(2026, 1, 1)

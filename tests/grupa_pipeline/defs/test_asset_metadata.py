@@ -41,7 +41,7 @@ def test_the_grid_is_a_table_in_markdown_in_its_order_with_the_chosen_one_marked
     assert rule.count("---") == len(COLUMNS) + 1
     assert first == (
         "| 1 | dense spots of the map (HDBSCAN leaves) | 1,031 | 4 | 30% | 2% | 0.41 | – | 0.50 |"
-        " does not hold in other sessions |"
+        " does not hold when checked again |"
     )
     assert chosen.startswith("| **2 (chosen)** | **equal cells (k-means)** | **40** |")
     assert chosen.endswith("| **passed** |")
