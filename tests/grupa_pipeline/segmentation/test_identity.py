@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pandas as pd
@@ -18,7 +19,7 @@ def _users(*sizes: int) -> pd.Series:
 
 
 def _snapshot(
-    labels: list[str | None], days_ago: int, slots: dict[str, int], first: date = date(2026, 5, 1)
+    labels: Sequence[str | None], days_ago: int, slots: dict[str, int], first: date = date(2026, 5, 1)
 ) -> EarlierSnapshot:
     index = [f"u{i:03d}" for i in range(len(labels))]
     table = pd.DataFrame({"cluster_id": list(slots), "first_seen": first, "color_slot": list(slots.values())})
@@ -94,5 +95,8 @@ def test_nobody_assigned_gives_no_identities() -> None:
     assert identities.ids == []
     assert len(identities.table) == 0
     # An empty table must have the column types of the published table.
-    rows = pa.Table.from_pandas(identities.table.assign(stability=1.0, snapshot_date=TODAY), preserve_index=False)
+    known = identities.table.assign(stability=1.0, replication=1.0, snapshot_date=TODAY)
+    rows = pa.Table.from_pandas(known, preserve_index=False).append_column(
+        "found_by", pa.array([], pa.list_(pa.string()))
+    )
     assert conform(CLUSTER_IDENTITIES, rows).num_rows == 0

@@ -27,9 +27,9 @@ def _walks(kind: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for user, way in zip(USERS, kind, strict=True):
         for half in (0, 1):
-            at, moves = int(rng.integers(3)), []
+            moves, at = [], int(rng.integers(3))
             for _ in range(20):
-                then = (at + (rng.integers(1, 3) if way == 2 else 1 + way)) % 3
+                then = (at + (int(rng.integers(1, 3)) if way == 2 else 1 + int(way))) % 3
                 moves.append((user, half, "abc"[at], "abc"[then]))
                 at = then
             rows += moves
