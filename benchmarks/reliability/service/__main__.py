@@ -178,10 +178,10 @@ def _history(folder: Path, options: argparse.Namespace) -> bool:
         stored, seconds = _mib(settings.dagster_home), _seconds_of_runs_page(settings)
         quarters.append((stored, _mib(settings.warehouse) - stored, seconds))
         _tell(f"Dagster {stored:.1f} MiB, warehouse {quarters[-1][1]:.1f} MiB, runs {seconds:.3f} s")
-    stored, data, page = (" ".join(f"{value:.2f}" for value in values) for values in zip(*quarters, strict=True))
+    storage, data, page = (" ".join(f"{value:.2f}" for value in values) for values in zip(*quarters, strict=True))
     return _print(
         f"{options.history} runs of history, the newest {settings.keep_runs} kept; after each quarter",
-        f"Dagster's storage {stored} MiB; the rest of the warehouse {data} MiB; the runs page's queries {page} s",
+        f"Dagster's storage {storage} MiB; the rest of the warehouse {data} MiB; the runs page's queries {page} s",
         "flat (the last at most 1.1 times the first; of seconds 1.5)",
         all(last <= first * most for first, last, most in zip(quarters[0], quarters[-1], (1.1, 1.1, 1.5), strict=True)),
     )
