@@ -14,13 +14,14 @@ import pandas as pd
 from grupa_pipeline import tables
 from grupa_pipeline.insights import rule_based
 from grupa_pipeline.insights.analysis_context import AnalysisContext, new_text
+from grupa_pipeline.insights.diagnosis import places_of
 from grupa_pipeline.insights.llm_client import CallLimits, LlmClient
 from grupa_pipeline.insights.models import NameDraft
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import screen
 from grupa_pipeline.insights.prompting import ModelTexts, request_texts
 from grupa_pipeline.insights.providers import ChatModel
-from grupa_pipeline.insights.rows import INSIGHT_COLUMNS, NAME_COLUMNS, insight_rows, name_row
+from grupa_pipeline.insights.rows import INSIGHT_COLUMNS, NAME_COLUMNS, insight_rows, mark_shared, name_row
 from grupa_pipeline.insights.text_checks import content_words
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, ClusterText, schema_sha256
 
@@ -224,7 +225,13 @@ def _to_rows(
 ) -> Insights:
     ordered = _with_unique_names(texts)
     names = [name_row(text, context.evidence_of(text.cluster_id)) for text in ordered]
-    rows = [row for text in ordered for row in insight_rows(text, context.evidence_of(text.cluster_id), metric_of, now)]
+    places = places_of(context.catalog)
+    rows = [
+        row
+        for text in ordered
+        for row in insight_rows(text, context.evidence_of(text.cluster_id), metric_of, now, places)
+    ]
+    mark_shared(rows)
     call_columns = [name for name in tables.LLM_CALLS.column_names if name != "snapshot_date"]
     return Insights(
         names=pd.DataFrame(names, columns=list(NAME_COLUMNS)),

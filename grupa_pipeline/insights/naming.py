@@ -15,7 +15,7 @@ from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.models import NameDraft, Naming
 from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
 from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize
-from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.vocabulary.feature_families import JOURNEY_MEASURES, FeatureFamily
 
 MAX_NAME_LENGTH = 40
 SHARED_WORD_COST = 4.0
@@ -72,6 +72,8 @@ def _candidates(rows: dict[str, EvidenceRow], wording: Wording) -> list[_NameCan
     candidates = []
     for alias, row in rows.items():
         metric = str(row["metric"])
+        if wording.entry(metric)["family"] in JOURNEY_MEASURES:
+            continue
         templates = wording.find(metric)
         is_higher = row["effect_size"] > 0
         score = weight(row) * (_MINOR_METRIC_DISCOUNT if _is_minor(metric, wording) else 1.0)
@@ -129,6 +131,8 @@ def _summary_aliases(candidate: _NameCandidate, rows: dict[str, EvidenceRow], wo
     covered: set[str] = set()
     for alias in sorted(rows, key=order):
         metric = str(rows[alias]["metric"])
+        if wording.entry(metric)["family"] in JOURNEY_MEASURES:
+            continue
         subjects = {wording.find(metric).high}
         subjects |= {step for step in wording.steps(metric) if step != UNNAMED}
         if not subjects & covered:

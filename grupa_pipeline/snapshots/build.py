@@ -25,6 +25,7 @@ from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.journeys.measure import measure_journeys
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
@@ -162,6 +163,39 @@ def _segment(
         previous_parameters=previous,
         assign=assigner(context),
     )
+
+
+def make_journeys(context: SnapshotContext, labels: RowsByDay, event_catalogs: RowsByDay) -> AssetTables:
+    """What users of each cluster went through on each day's window: funnels, paths, outcomes of actions, and trends."""
+    rows: AssetTables = {}
+    for day in sorted(labels):
+        start, end = context.window(day)
+        roles = read_catalog(event_catalogs[day], context)
+        by_user = labels[day].to_pandas().set_index("user_id")["cluster_id"]
+        with engine_on_window(context, day) as engine:
+            window = open_window(
+                engine,
+                tables.EVENTS.name,
+                window_start=start,
+                window_end=end,
+                roles=roles,
+                min_events=context.settings.min_events,
+                cache=aggregate_cache(context, engine, roles.assignment_sha256()),
+            )
+            journeys = measure_journeys(window, by_user, min_group=context.settings.min_group)
+        found = {
+            tables.JOURNEY_STEPS: journeys.steps,
+            tables.JOURNEY_PATHS: journeys.paths,
+            tables.ACTION_OUTCOMES: journeys.outcomes,
+            tables.CLUSTER_TRENDS: journeys.trends,
+        }
+        _add(rows, day, {table: _frame(table, records) for table, records in found.items()})
+    return rows
+
+
+def _frame(table: Table, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    names = [name for name in table.column_names if name != "snapshot_date"]
+    return pd.DataFrame(list(records), columns=names)
 
 
 def make_evidence(features: RowsByDay, catalogs: RowsByDay, labels: RowsByDay) -> AssetTables:
