@@ -43,6 +43,8 @@ def described(product: FaultyProduct, seed: int) -> tuple[pd.DataFrame, pd.DataF
         min_group=10,
         previous=PreviousTexts(),
         now=datetime(2026, 1, 1),
+        users=features,
+        labels=labels.reindex(features.index),
     )
     return written.insights, written.names
 

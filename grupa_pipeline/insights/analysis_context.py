@@ -13,6 +13,7 @@ from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.models import ClusterDraft, NameDraft
 from grupa_pipeline.insights.templates import aliases
 from grupa_pipeline.insights.text_reuse import ClusterText, cited_ids, evidence_bands, named_metrics, schema_sha256
+from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.vocabulary.enums import Measure
 
 MIN_CITABLE = 3
@@ -31,12 +32,14 @@ class AnalysisContext:
         clusters: One row per cluster to be described, with cluster_id and share.
         catalog: `feature_catalog`.
         product: What the team says of its product, for prompts; empty where nothing is said.
+        users: The users that the rules' names are checked on; None leaves them unchecked.
     """
 
     evidence: pd.DataFrame
     clusters: pd.DataFrame
     catalog: pd.DataFrame
     product: str = ""
+    users: ClusterUsers | None = None
 
     def product_sha256(self, model: str | None) -> str:
         """Hash of what a writer is told of the product: nothing for the rules (`model` is None)."""

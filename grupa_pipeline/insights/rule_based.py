@@ -18,6 +18,7 @@ from grupa_pipeline.insights.models import ClusterDraft, Naming, PainPoint, Reco
 from grupa_pipeline.insights.naming import choose_names
 from grupa_pipeline.insights.pain_points import PainPattern, better_direction, find_pattern, side_of, worse_side
 from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
+from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.insights.wording import (
     Wording,
     action_words,
@@ -68,15 +69,18 @@ class _Gap:
         return self.pattern.kind, self.actions if self.pattern.per_action else ""
 
 
-def name_clusters(evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame) -> Naming:
+def name_clusters(
+    evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame, users: ClusterUsers | None = None
+) -> Naming:
     """Name all clusters together, so that their names are distinct.
 
     Args:
         evidence: Rows of `cluster_evidence`, each cluster's in alias order.
         clusters: One row per cluster, with cluster_id.
         catalog: `feature_catalog`.
+        users: The users that names are checked on; None leaves names unchecked.
     """
-    return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog))
+    return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog), users)
 
 
 def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) -> ClusterDraft | None:

@@ -228,6 +228,7 @@ def make_insights(
     for day in sorted(evidence):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas())
+        assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
         catalog = add_event_roles(catalog, event_catalogs[day].to_pandas())
         before = history.clusters_before(context.publication, day) if before is None else before
         insights = write_insights(
@@ -241,6 +242,8 @@ def make_insights(
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
             product=product_notes(context.roles().product),
+            users=users,
+            labels=assigned,
         )
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings
