@@ -21,7 +21,10 @@ def users() -> ClusterUsers:
 @pytest.fixture(scope="module")
 def wording() -> Wording:
     events = pd.DataFrame(
-        [{"action": name, "role": role, "decided_by": by, "label": name} for name, (role, by) in ACTIONS.items()]
+        [
+            {"action": name, "role": role, "decided_by": by, "label": name.replace("_", " ")}
+            for name, (role, by) in ACTIONS.items()
+        ]
     )
     return Wording(add_event_roles(measure(shop_events()).catalog.to_pandas(), events))
 
