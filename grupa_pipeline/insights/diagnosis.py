@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.evidence import is_large
-from grupa_pipeline.insights.remedies import Cause
+from grupa_pipeline.insights.remedies import Cause, step_kind
 from grupa_pipeline.insights.templates import EvidenceRow
 from grupa_pipeline.insights.wording import Wording
 from grupa_pipeline.vocabulary.enums import DecidedBy, Measure
@@ -26,6 +26,9 @@ _SLOW_WEIGHT, _WEAK_WEIGHT = 0.3, 0.3
 """Nobody is lost by being slow, or by a step at which others do no better: such places weigh less than those where users stop."""
 MIN_SLOW_RATIO = 2.0
 """A step is slow if its median time is so many times the others'."""
+
+_COMING_BACK = "return_visit"
+"""Nothing is open after such a step: the time from it to the next says how often users come, not that they wait."""
 
 Rows = Mapping[str, EvidenceRow]
 
@@ -166,7 +169,7 @@ def _slow(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacle | Non
         return None
     actions = _actions(row, wording)
     support = _any_support(alias, actions, rows, wording)
-    if support is None:
+    if support is None or step_kind(actions[0]) == _COMING_BACK:
         return None
     severity = _SLOW_WEIGHT * float(row["effect_size"]) * int(row["n_cluster"]) / max(size, 1)
     cause = Cause.WAIT if _is_decided_elsewhere(row, wording) else Cause.SLOW

@@ -111,6 +111,8 @@ def recommendation_of(
 
 
 def remedies_for(obstacle: Obstacle) -> list[Remedy]:
-    """Remedies for an obstacle, the best first: by the kind of the step, and for errors by that of the steps around."""
-    kind = "waiting" if obstacle.cause is Cause.WAIT else step_kind(obstacle.actions[-1], *obstacle.actions[:1])
-    return find_remedies(obstacle.cause, kind)
+    """Remedies for an obstacle, the best first: by the kind of the step, for errors else by that of the step before."""
+    if obstacle.cause is Cause.WAIT:
+        return find_remedies(obstacle.cause, "waiting")
+    before = obstacle.actions[:1] if obstacle.cause is Cause.ERROR else ()
+    return find_remedies(obstacle.cause, step_kind(obstacle.actions[-1], *before))

@@ -12,7 +12,7 @@ from grupa_pipeline.insights.evidence import SHARES
 from grupa_pipeline.insights.models import ClusterDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.templates import EvidenceRow, fill
 from grupa_pipeline.insights.text_reuse import ClusterText
-from grupa_pipeline.vocabulary.enums import InsightKind, InsightSource
+from grupa_pipeline.vocabulary.enums import InsightKind, InsightSource, Measure
 
 NAME_COLUMNS = ("cluster_id", "name", "summary", "fallback_reason", "written")
 INSIGHT_COLUMNS = tuple(name for name in tables.CLUSTER_INSIGHTS.column_names if name != "snapshot_date")
@@ -164,13 +164,15 @@ def _weight_of(
     replicated = None if replicated is None or pd.isna(replicated) else bool(replicated)
     share, users = float(row["cluster_value"]), int(row["n_cluster"])
     is_share = row["measure"] in SHARES
-    is_lost = isinstance(part, PainPoint) and float(row["effect_size"]) <= 0
+    is_pain, is_step = isinstance(part, PainPoint), row["measure"] == Measure.STEP
+    is_lost = is_pain and (is_step or float(row["effect_size"]) <= 0)
     gap = max(0.0, abs(share - float(row["rest_value"]))) if is_share else abs(float(row["effect_size"]))
-    is_behind = not float(row["ci_low"]) <= 0 <= float(row["ci_high"])
+    is_behind = is_pain and not float(row["ci_low"]) <= 0 <= float(row["ci_high"])
+    is_behind &= not (is_step and float(row["effect_size"]) > 0)
     return {
         "step_action": places.get(str(row["metric"])),
         "reach_users": round(users * (1 - share if is_lost else share)) if is_share else users,
-        "severity": gap * users / size if size and is_behind and isinstance(part, PainPoint) else None,
+        "severity": gap * users / size if size and is_behind else None,
         "replicated": replicated,
         "confidence": None if replicated is None else "high" if replicated else "low",
     }
