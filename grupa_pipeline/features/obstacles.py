@@ -26,7 +26,7 @@ SILENT_DAYS = 7
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class ObstacleColumn:
     """One column to measure: its family, and the actions that it is about."""
 
     family: FeatureFamily
@@ -40,7 +40,7 @@ def obstacles(window: EventWindow, actions: ActionColumns, sessions: UserSession
     if actions.layout is None:
         chosen = _choose(window, actions, sessions, returns, stops)
     else:
-        chosen = [Obstacle(family, names) for family, names in actions.layout.obstacles]
+        chosen = [ObstacleColumn(family, names) for family, names in actions.layout.obstacles]
     if not chosen:
         return None
     rows = window.engine.materialize(_wide(window, chosen, returns, stops))
@@ -79,7 +79,7 @@ def _stops(window: EventWindow) -> ir.Table:
 
 def _choose(
     window: EventWindow, actions: ActionColumns, sessions: UserSessions, returns: ir.Table, stops: ir.Table
-) -> list[Obstacle]:
+) -> list[ObstacleColumn]:
     """The commonest of each kind that separate enough users from the others."""
     name_of = {key: action for action, key in window.keys.items()}
     again = returns.filter(returns.n >= TIMES_AGAIN).group_by("one", "other").agg(users=ibis._.count())
@@ -89,8 +89,8 @@ def _choose(
         if actions.is_informative(row["users"])
     ]
     pairs.sort(key=lambda pair: (-pair[0], *pair[1:]))
-    loops = [Obstacle(FeatureFamily.LOOP, (one, other)) for _, one, other in pairs if one != other][:MAX_LOOPS]
-    retries = [Obstacle(FeatureFamily.RETRY, (one,)) for _, one, other in pairs if one == other][:MAX_RETRIES]
+    loops = [ObstacleColumn(FeatureFamily.LOOP, (one, other)) for _, one, other in pairs if one != other][:MAX_LOOPS]
+    retries = [ObstacleColumn(FeatureFamily.RETRY, (one,)) for _, one, other in pairs if one == other][:MAX_RETRIES]
     if not window.actions_of(Role.GOAL):
         return [*_errors(window, sessions), *loops, *retries]
     counted = window.engine.fetch(
@@ -99,11 +99,11 @@ def _choose(
     last = sorted((-row["users"], name_of[row["action_key"]]) for row in counted.to_pylist())
     common = [name for users, name in last if actions.is_informative(-users)][:MAX_STOPS]
     return [
-        *_errors(window, sessions), *loops, *retries, *(Obstacle(FeatureFamily.STOPPED_AT, (name,)) for name in common)
+        *_errors(window, sessions), *loops, *retries, *(ObstacleColumn(FeatureFamily.STOPPED_AT, (name,)) for name in common)
     ]  # fmt: skip
 
 
-def _errors(window: EventWindow, sessions: UserSessions) -> list[Obstacle]:
+def _errors(window: EventWindow, sessions: UserSessions) -> list[ObstacleColumn]:
     """The commonest errors, each after the action that most users came from; alone where none comes before."""
     errors = [name for name in window.actions_of(Role.ERROR) if name in window.keys]
     if not errors:
@@ -121,12 +121,12 @@ def _errors(window: EventWindow, sessions: UserSessions) -> list[Obstacle]:
         if name_of[row["before"]] not in unusual:
             places.setdefault(name_of[row["action_key"]], []).append((-row["users"], name_of[row["before"]]))
     return [
-        Obstacle(FeatureFamily.ERROR_MET, (min(places[name])[1], name) if name in places else (name,))
+        ObstacleColumn(FeatureFamily.ERROR_MET, (min(places[name])[1], name) if name in places else (name,))
         for _, name in common
     ]
 
 
-def _wide(window: EventWindow, chosen: Sequence[Obstacle], returns: ir.Table, stops: ir.Table) -> ir.Table:
+def _wide(window: EventWindow, chosen: Sequence[ObstacleColumn], returns: ir.Table, stops: ir.Table) -> ir.Table:
     """A row a user with enough events; for obstacle n the columns met_n (times) and, but for last actions, was_n_m (whether
     the user did its action m)."""
     counts = window.counts.semi_join(window.spans, "user_key")
@@ -162,7 +162,7 @@ def _wide(window: EventWindow, chosen: Sequence[Obstacle], returns: ir.Table, st
     return rows.drop("user_key_right") if "user_key_right" in rows.columns else rows
 
 
-def _column(rows: ir.Table, number: int, obstacle: Obstacle, taken: set[str]) -> FeatureColumn:
+def _column(rows: ir.Table, number: int, obstacle: ObstacleColumn, taken: set[str]) -> FeatureColumn:
     names = "__".join(
         slug(action) for action in obstacle.actions[-2 if obstacle.family is FeatureFamily.LOOP else -1 :]
     )
@@ -187,7 +187,7 @@ def _column(rows: ir.Table, number: int, obstacle: Obstacle, taken: set[str]) ->
     )
 
 
-def _value(rows: ir.Table, number: int, obstacle: Obstacle) -> ir.Value:
+def _value(rows: ir.Table, number: int, obstacle: ObstacleColumn) -> ir.Value:
     was = [rows[f"was_{number}_{m}"] for m in range(len(obstacle.actions))]
     if obstacle.family is FeatureFamily.STOPPED_AT:
         return rows[f"met_{number}"].fill_null(False).cast("int64")
@@ -202,7 +202,7 @@ def _value(rows: ir.Table, number: int, obstacle: Obstacle) -> ir.Value:
     return there.ifelse((rows[name].fill_null(0) >= TIMES_AGAIN).cast("int64"), None)
 
 
-def _texts(obstacle: Obstacle) -> tuple[str, str, str]:
+def _texts(obstacle: ObstacleColumn) -> tuple[str, str, str]:
     """Label, description and denominator."""
     first, last = obstacle.actions[0], obstacle.actions[-1]
     match obstacle.family:

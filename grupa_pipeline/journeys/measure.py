@@ -11,7 +11,7 @@ from grupa_pipeline.aggregates.funnels import Funnel, find_funnels
 from grupa_pipeline.journeys.funnel_rates import journey_steps
 from grupa_pipeline.journeys.ordered_events import order_events
 from grupa_pipeline.journeys.outcomes import action_outcomes
-from grupa_pipeline.journeys.paths import journey_paths
+from grupa_pipeline.journeys.path_counts import journey_paths
 from grupa_pipeline.journeys.trends import cluster_trends
 from grupa_pipeline.journeys.typical import typical_journeys
 from grupa_pipeline.journeys.user_groups import group_users
