@@ -7,7 +7,7 @@ import dagster as dg
 
 from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation, weekly_check
 from grupa_pipeline.defs.asset_specs import describe_assets
-from grupa_pipeline.defs.idle_costs import idle_cheaply
+from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengthen_intervals
 from grupa_pipeline.defs.io_manager import WarehouseIOManager
 from grupa_pipeline.defs.resources import WarehouseResource
 from grupa_pipeline.settings import Settings
@@ -59,7 +59,8 @@ def _assets(settings: Settings) -> list[dg.AssetsDefinition]:
 def _join_service(service: ProcessIdentity) -> None:
     """Make this process, a code server or a run of `grupa serve`, one of its service."""
     end_with(service)
-    idle_cheaply()
+    lengthen_intervals(SERVER_INTERVALS)
+    keep_engines(connected=True)
     resource_tracker.ensure_running()  # the first run would start it: the code server's processes stay the same
 
 

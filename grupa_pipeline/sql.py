@@ -1,7 +1,28 @@
-"""SQL literals of texts and file names for DuckDB."""
+"""DuckDB sessions, and SQL literals of texts and file names."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import duckdb
+
+
+def open_duckdb(
+    path: Path | str = ":memory:", *, read_only: bool = False, config: Mapping[str, str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB session that writes nothing to the terminal.
+
+    By itself DuckDB draws a progress bar where it takes a process for a notebook or a prompt: where its main module is no
+    file, as in those that Dagster starts for runs.
+
+    Example:
+        >>> with open_duckdb() as con:
+        ...     con.sql("SELECT 1").fetchall()
+        [(1,)]
+    """
+    con = duckdb.connect(str(path), read_only=read_only, config=dict(config or {}))
+    con.execute("SET enable_progress_bar = false")
+    return con
 
 
 def quoted(text: str) -> str:

@@ -184,7 +184,11 @@ FEATURE_CATALOG = Table(
         ("unit", "VARCHAR", "Unit: share, events, sessions/week, hours, days, ..."),
         ("role", "VARCHAR", "clustering (makes clusters), outcome (never does; a card's metric) or context."),
         ("metric_kind", "VARCHAR", "proportion, mean or ratio: which test plans it."),
-        ("measure", "VARCHAR", "proportion, count, path or duration: how evidence compares it."),
+        (
+            "measure",
+            "VARCHAR",
+            "proportion, count, path, duration, step, error, loop or last_action: how evidence compares it.",
+        ),
         ("numerator", "VARCHAR", "What is counted, for a ratio or proportion."),
         ("denominator", "VARCHAR", "What it is divided by, for a ratio or proportion."),
         ("higher_is_better", "BOOLEAN", "Which way is good; NULL when neither is."),
@@ -365,13 +369,19 @@ CLUSTERS = Table(
 )
 CLUSTER_EVIDENCE = Table(
     "cluster_evidence",
-    "Measured differences between a cluster and everyone else with enough events (unassigned ones included).",
+    "Measured differences between a cluster and everyone else with enough events (unassigned ones included), and each cluster's "
+    "weakest step towards a goal, whether or not it differs.",
     _columns(
         _SNAPSHOT,
         _CLUSTER,
         ("evidence_id", "VARCHAR", "Stable from day to day: the cluster, the metric and the measure."),
         ("metric", "VARCHAR", "Feature that differs; joins feature_catalog."),
-        ("measure", "VARCHAR", "proportion, count, path or duration."),
+        (
+            "measure",
+            "VARCHAR",
+            "proportion, count, path, duration, step (of those who got to the step before), error (of those who were where it "
+            "occurs), loop (of those who did the actions) or last_action.",
+        ),
         ("unit", "VARCHAR", "Unit of the two values."),
         ("cluster_value", "DOUBLE", "Value in the cluster: a share of users, or a median."),
         ("rest_value", "DOUBLE", "The same among the rest."),
@@ -390,26 +400,140 @@ CLUSTER_EVIDENCE = Table(
             "BOOLEAN",
             "True for features that made the clusters: such an interval describes, it tests nothing.",
         ),
+        (
+            "replicated",
+            "BOOLEAN",
+            "Whether an outcome's or an obstacle's difference also holds in both halves of the users and among those who came "
+            "early and late in the window; NULL where that is not measured.",
+        ),
     ),
     key=("snapshot_date", "cluster_id", "evidence_id"),
     made_from=("user_features", "feature_catalog", "user_clusters"),
 )
+_GROUP = ("cluster_id", "VARCHAR", "The cluster; NULL is everyone, `unassigned` those in no cluster.")
+_JOURNEYS_MADE_FROM = ("events", "event_catalog", "user_clusters")
+JOURNEY_STEPS = Table(
+    "journey_steps",
+    "The funnel to each goal, for everyone and each cluster: the steps in the order in which most users who reach it pass them.",
+    _columns(
+        _SNAPSHOT,
+        _GROUP,
+        ("goal", "VARCHAR", "The goal's action, which is the last step."),
+        ("position", "BIGINT", "Place of the step, from 1."),
+        ("action", "VARCHAR", "The step."),
+        ("users_reached", "BIGINT", "Users who did it at or after the time of the step before."),
+        ("users_continued", "BIGINT", "Those of them who got to the next step; NULL for the goal."),
+        ("continued_share", "DOUBLE", "users_continued / users_reached, 0 to 1."),
+        ("rest_continued_share", "DOUBLE", "The same of all others in the window; NULL for everyone."),
+        ("ci_low", "DOUBLE", "Lower end of the 95% interval of continued_share (Wilson)."),
+        ("ci_high", "DOUBLE", "Upper end of it."),
+        ("median_hours", "DOUBLE", "Median hours from this step to the next, of users who got there."),
+    ),
+    key=("snapshot_date", "cluster_id", "goal", "position"),
+    made_from=_JOURNEYS_MADE_FROM,
+)
+JOURNEY_PATHS = Table(
+    "journey_paths",
+    "From where to where users go, begin, turn round and stop; no path of fewer users than the minimum group.",
+    _columns(
+        _SNAPSHOT,
+        _GROUP,
+        (
+            "kind",
+            "VARCHAR",
+            "typical (a real journey that stands for users, estimated from a sample), last_before_end (the action before a bad "
+            "end and that end; alone, the last one of who fell silent without a goal), loop, retry, transition, entry, "
+            "first_session or after_error.",
+        ),
+        ("rank", "BIGINT", "Place among those of its group and kind, by users, from 1."),
+        ("path", "VARCHAR[]", "Actions in order, repeats folded."),
+        ("users", "BIGINT", "Users who went it, or whom a typical journey stands for."),
+        ("share", "DOUBLE", "users over the users of the group, 0 to 1."),
+        ("rest_share", "DOUBLE", "The same of all others in the window; NULL for everyone and for typical journeys."),
+        ("lift", "DOUBLE", "share / rest_share; NULL where the rest's is 0."),
+    ),
+    key=("snapshot_date", "cluster_id", "kind", "rank"),
+    made_from=_JOURNEYS_MADE_FROM,
+)
+ACTION_OUTCOMES = Table(
+    "action_outcomes",
+    "The share of users who reach a goal, of those who did an action and of those who did not: an association, no effect.",
+    _columns(
+        _SNAPSHOT,
+        _GROUP,
+        ("action", "VARCHAR", "The action: the commonest ones, and all errors."),
+        ("goal", "VARCHAR", "The goal's action."),
+        ("users_with", "BIGINT", "Users who did the action, not first after the goal."),
+        ("users_without", "BIGINT", "All others of the group."),
+        ("goal_rate_with", "DOUBLE", "Share of users_with who reached the goal, 0 to 1."),
+        ("goal_rate_without", "DOUBLE", "Share of users_without who reached the goal, 0 to 1."),
+        ("ci_low", "DOUBLE", "Lower end of the 95% interval of the difference (Newcombe)."),
+        ("ci_high", "DOUBLE", "Upper end of it."),
+    ),
+    key=("snapshot_date", "cluster_id", "action", "goal"),
+    made_from=_JOURNEYS_MADE_FROM,
+)
+CLUSTER_TRENDS = Table(
+    "cluster_trends",
+    "What everyone and each cluster do week by week; weeks with fewer active users than the minimum group are left out.",
+    _columns(
+        _SNAPSHOT,
+        _GROUP,
+        ("week", "DATE", "The Monday on which the week begins (UTC)."),
+        (
+            "metric",
+            "VARCHAR",
+            "active_users, new_users (first event in the window), events_per_user, goal_share or error_share (of active users).",
+        ),
+        ("value", "DOUBLE", "Its value in the week; the first and the last week of a window may be partial."),
+        ("users", "BIGINT", "Users of the group active in the week."),
+    ),
+    key=("snapshot_date", "cluster_id", "week", "metric"),
+    made_from=_JOURNEYS_MADE_FROM,
+)
 CLUSTER_INSIGHTS = Table(
     "cluster_insights",
-    "Pain points and recommendations; each cites evidence.",
+    "Pain points, strengths and recommendations; each cites evidence.",
     _columns(
         _SNAPSHOT,
         _CLUSTER,
         ("insight_id", "VARCHAR", "Stable from day to day while it says the same thing."),
-        ("kind", "VARCHAR", "pain_point or recommendation."),
+        ("kind", "VARCHAR", "pain_point, strength or recommendation."),
         ("title", "VARCHAR", "A line."),
         ("body", "VARCHAR", "A few sentences; every number in it was filled in from evidence."),
         ("evidence_ids", "VARCHAR[]", "Evidence it rests on; joins cluster_evidence."),
-        ("addresses", "VARCHAR[]", "For a recommendation: the pain points (insight_id) it addresses."),
+        ("addresses", "VARCHAR[]", "For a recommendation: the pain points or strengths (insight_id) it addresses."),
         ("target_metric", "VARCHAR", "Metric that a recommendation means to move; joins feature_catalog."),
         ("direction", "VARCHAR", "increase or decrease; NULL for a pain point."),
         ("change", "VARCHAR", "What a recommendation would change in the product."),
         ("hypothesis", "VARCHAR", "If ... then ... because ...: a hypothesis, not a finding."),
+        (
+            "step_action",
+            "VARCHAR",
+            "The action at which it happens, as the log names it; NULL where it is about no place.",
+        ),
+        ("reach_users", "BIGINT", "Users of the cluster whom it concerns; NULL where that is not known."),
+        (
+            "severity",
+            "DOUBLE",
+            "Share of the cluster's users lost at the place beyond the others' loss, 0 to 1; NULL: not known.",
+        ),
+        ("replicated", "BOOLEAN", "Whether its first evidence replicated; false is tentative, NULL was not measured."),
+        (
+            "confidence",
+            "VARCHAR",
+            "high, medium or low: how sure it is that it is there, for a recommendation that it helps.",
+        ),
+        ("effort", "VARCHAR", "For a recommendation: small, medium or large."),
+        ("risk", "VARCHAR", "For a recommendation: what might get worse."),
+        ("guardrail", "VARCHAR", "For a recommendation: what must not get worse during a test."),
+        ("cheapest_test", "VARCHAR", "For a recommendation: the cheapest way to learn whether it can work."),
+        ("falsified_by", "VARCHAR", "For a recommendation: what would prove it wrong."),
+        (
+            "shared_with",
+            "VARCHAR[]",
+            "For a recommendation: the other clusters that have the same one, a row each; shown and counted once.",
+        ),
         ("rank", "BIGINT", "Order within its cluster and kind, from 1."),
         ("source", "VARCHAR", "llm or rules: who wrote it."),
         ("model", "VARCHAR", "provider:model for llm; NULL for rules."),
@@ -544,6 +668,10 @@ PIPELINE_TABLES: tuple[Table, ...] = (
     USER_CLUSTERS,
     CLUSTER_IDENTITIES,
     CLUSTERS,
+    JOURNEY_STEPS,
+    JOURNEY_PATHS,
+    ACTION_OUTCOMES,
+    CLUSTER_TRENDS,
     CLUSTER_EVIDENCE,
     CLUSTER_INSIGHTS,
     LLM_CALLS,

@@ -90,6 +90,7 @@ def measure(folders: Mapping[int, Path], visits: int) -> dict[str, dict[int, flo
             for name, (path, shown) in PAGES.items():
                 for size, url in urls.items() if visit % 2 else reversed(urls.items()):
                     seconds = first_paint(browser, url, path, shown)
+                    print(f"visit {visit}: {name} of {size} snapshots, {seconds:.2f} s", file=sys.stderr, flush=True)
                     if visit:  # the first round fills the browser's and the servers' caches
                         times[name][size].append(seconds)
         browser.close()

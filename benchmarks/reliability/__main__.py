@@ -161,7 +161,7 @@ def _flips(folder: Path, options: argparse.Namespace) -> bool:
     changed, named, read = byte_flips.flip(byte_flips.prepare(folder, log), options.flips, options.seed)
     return _print(
         f"one byte changed in each of {changed} published files",
-        f"{named} named by `status --deep`, {read} read all the same",
+        f"{named} named by `status --deep`, {read} read with other values",
         f"{changed}, 0",
         [f"{changed - named} not named, {read} read"] if named < changed or read else [],
     )

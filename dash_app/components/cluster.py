@@ -1,6 +1,6 @@
 """One cluster on the screen: its card in the list, and the open card in the panel. Pure functions on `Cluster`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dash_mantine_components as dmc
 from dash import dcc, html
@@ -57,6 +57,7 @@ def card(cluster: Cluster, selected: bool, goal_note: GoalNote | None = None) ->
 
 def open_card(cluster: Cluster, others: Sequence[Cluster], export: str, goal_note: GoalNote | None = None) -> Component:
     """The open cluster; `export` is the address of its users as CSV."""
+    names = {each.cluster_id: each.name for each in others}
     return html.Article(
         [
             _head(cluster),
@@ -71,9 +72,10 @@ def open_card(cluster: Cluster, others: Sequence[Cluster], export: str, goal_not
                 [_pain(each, cluster) for each in cluster.pain_points],
                 "No pain point stands out from the numbers.",
             ),
+            _section("Strengths", [_pain(each, cluster) for each in cluster.strengths]),
             _section(
                 "Recommendations",
-                [_recommendation(each, cluster) for each in cluster.recommendations],
+                [_recommendation(each, cluster, names) for each in cluster.recommendations],
                 "Nothing to recommend from these numbers.",
             ),
             _section("How they end up", [*_outcomes(cluster), *_goal_note(goal_note)]),
@@ -195,18 +197,38 @@ def _goal_note(note: GoalNote | None) -> list[Component]:
 
 
 def _pain(insight: Insight, cluster: Cluster) -> Component:
-    return html.Div([html.H4(insight.title), html.P(insight.body), _chips(insight, cluster)], className="insight")
+    tentative = (
+        [elements.badge("tentative: not seen in every half of the users", "")] if insight.replicated is False else []
+    )
+    return html.Div(
+        [html.H4(insight.title), html.P(insight.body), *tentative, _chips(insight, cluster)], className="insight"
+    )
 
 
-def _recommendation(insight: Insight, cluster: Cluster) -> Component:
+def _recommendation(insight: Insight, cluster: Cluster, names: Mapping[str, str]) -> Component:
     return html.Div(
         [
             html.H4(insight.title),
             html.P(insight.body),
+            *_testing_notes(insight, names),
             html.Div([_plan_button(insight, "list"), _chips(insight, cluster)], className="insight-foot"),
         ],
         className="insight recommendation",
     )
+
+
+def _testing_notes(insight: Insight, names: Mapping[str, str]) -> list[Component]:
+    """What it takes to try a recommendation, and which other clusters have the same one."""
+    shared = ", ".join(names.get(each, each) for each in insight.shared_with)
+    notes = (
+        ("Effort", insight.effort),
+        ("Cheapest test", insight.cheapest_test),
+        ("Must not get worse", insight.guardrail),
+        ("It would be wrong if", insight.falsified_by),
+        ("Also for", shared),
+    )
+    told = [html.Li([html.Span(f"{name}: ", className="strong"), text]) for name, text in notes if text]
+    return [html.Ul(told, className="quiet")] if told else []
 
 
 def _chips(insight: Insight, cluster: Cluster) -> Component:

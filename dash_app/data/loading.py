@@ -101,6 +101,7 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
         Cluster(
             evidence=tuple(evidence[row["cluster_id"]]),
             pain_points=tuple(insights[row["cluster_id"], "pain_point"]),
+            strengths=tuple(insights[row["cluster_id"], "strength"]),
             recommendations=tuple(insights[row["cluster_id"], "recommendation"]),
             trend=tuple(trends[row["cluster_id"]]),
             memberships=memberships.get(row["cluster_id"]),
@@ -162,10 +163,13 @@ def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[st
     for row in _rows(
         con,
         "SELECT insight_id, cluster_id, kind, title, body, evidence_ids, addresses, target_metric, direction, change, hypothesis,"
-        " source, model FROM cluster_insights WHERE snapshot_date = ? ORDER BY rank, insight_id",
+        " source, model, replicated, effort, confidence, guardrail, cheapest_test, falsified_by, shared_with"
+        " FROM cluster_insights WHERE snapshot_date = ? ORDER BY rank, insight_id",
         day,
     ):
-        lists: dict[str, Any] = {name: tuple(row.pop(name) or ()) for name in ("evidence_ids", "addresses")}
+        lists: dict[str, Any] = {
+            name: tuple(row.pop(name) or ()) for name in ("evidence_ids", "addresses", "shared_with")
+        }
         found[row["cluster_id"], row["kind"]].append(Insight(**row, **lists))
     return found
 

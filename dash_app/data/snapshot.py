@@ -62,6 +62,13 @@ class Insight:
     hypothesis: str | None
     source: str
     model: str | None
+    replicated: bool | None = None
+    effort: str | None = None
+    confidence: str | None = None
+    guardrail: str | None = None
+    cheapest_test: str | None = None
+    falsified_by: str | None = None
+    shared_with: tuple[str, ...] = ()
 
 
 TREND_SNAPSHOTS = 12
@@ -104,6 +111,7 @@ class Cluster:
     memberships: Memberships | None = None
     evidence: tuple[Evidence, ...] = ()
     pain_points: tuple[Insight, ...] = ()
+    strengths: tuple[Insight, ...] = ()
     recommendations: tuple[Insight, ...] = ()
     trend: tuple[tuple[date, int], ...] = ()
     named_by_person: bool = False
@@ -111,9 +119,12 @@ class Cluster:
     @property
     def model_was_asked(self) -> bool:
         """Whether a model wrote of this cluster, or was to."""
-        return bool(self.fallback_reason) or any(
-            each.source == "llm" for each in (*self.pain_points, *self.recommendations)
-        )
+        return bool(self.fallback_reason) or any(each.source == "llm" for each in self.insights)
+
+    @property
+    def insights(self) -> tuple[Insight, ...]:
+        """Pain points, strengths and recommendations."""
+        return (*self.pain_points, *self.strengths, *self.recommendations)
 
     def evidence_of(self, insight: Insight) -> tuple[Evidence, ...]:
         """The evidence that `insight` cites, in its order."""
@@ -167,7 +178,7 @@ class Snapshot:
     def insight(self, insight_id: str | None) -> tuple[Cluster, Insight] | None:
         """The insight of that id with its cluster; None when this snapshot has none."""
         for cluster in self.clusters:
-            for each in (*cluster.pain_points, *cluster.recommendations):
+            for each in cluster.insights:
                 if each.insight_id == insight_id:
                     return cluster, each
         return None
@@ -175,7 +186,7 @@ class Snapshot:
     @property
     def models(self) -> tuple[str, ...]:
         """The models that wrote insights here, without repetition; empty when rules wrote all."""
-        insights = [each for cluster in self.clusters for each in (*cluster.pain_points, *cluster.recommendations)]
+        insights = [each for cluster in self.clusters for each in cluster.insights]
         return tuple(sorted({each.model or "a model" for each in insights if each.source == "llm"}))
 
     def renamed(self, names: Mapping[str, str]) -> "Snapshot":

@@ -12,6 +12,7 @@ STAGE_NAMES = {
     PipelineStage.EVENT_CATALOG: "Event catalogue",
     PipelineStage.FEATURES: "Features",
     PipelineStage.SEGMENTATION: "Segmentation",
+    PipelineStage.JOURNEYS: "Journeys",
     PipelineStage.EVIDENCE: "Evidence",
     PipelineStage.INSIGHTS: "Insights",
     PipelineStage.PUBLISHED: "Published",
@@ -20,6 +21,7 @@ _SNAPSHOT_STAGES = {
     PipelineStage.EVENT_CATALOG: "What every action means is read from names, people and histories.",
     PipelineStage.FEATURES: "What every user does is measured.",
     PipelineStage.SEGMENTATION: "Groups of users who behave alike are looked for; this takes longest.",
+    PipelineStage.JOURNEYS: "What users of each cluster go through, and where they stop, is counted.",
     PipelineStage.EVIDENCE: "How each cluster differs from everyone else is measured.",
     PipelineStage.INSIGHTS: "Names, pain points and recommendations are written.",
 }

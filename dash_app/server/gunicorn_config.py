@@ -8,6 +8,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response
+from gunicorn.workers.base import Worker
 
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
@@ -31,13 +32,25 @@ class RequestLogger(Logger):
 
 
 def on_starting(server: Arbiter) -> None:  # gunicorn's own name
-    """Load the libraries before the workers are forked, which then share their memory; the app itself each makes anew."""
+    """Load what is the same for all workers before they are forked, and then share its memory; the app itself each makes anew."""
     import dash_app.app  # noqa: F401
+    from dash_app.server.warmup import pack_scripts
     from grupa_pipeline.defs.idle_costs import keep_engines
 
     keep_engines()  # the Data page reads Dagster's storage
-
+    pack_scripts()
+    gc.collect()
     gc.freeze()  # else the garbage collector would write to each object, and so copy it
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:  # gunicorn's own names
+    """Let Python free what it loaded: DuckDB's binding reports each of its objects that is still there at the end as a leak."""
+    gc.unfreeze()
+
+
+def on_exit(server: Arbiter) -> None:  # gunicorn's own names
+    """Let Python free what it loaded, as in the workers."""
+    gc.unfreeze()
 
 
 workers, threads = 2, 4

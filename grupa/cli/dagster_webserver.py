@@ -23,7 +23,7 @@ from grupa_pipeline.auth.request_guard import (
     RequestPolicy,
     check_request,
 )
-from grupa_pipeline.defs.idle_costs import idle_cheaply
+from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengthen_intervals
 from grupa_pipeline.defs.workspace import workspace_file
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
@@ -234,7 +234,8 @@ def main() -> None:
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    idle_cheaply()
+    lengthen_intervals(SERVER_INTERVALS)
+    keep_engines()
     with DagsterInstance.get() as instance:
         workspace = options.workspace or workspace_file(Path(instance.root_directory))
         target = WorkspaceFileTarget([str(workspace)])

@@ -77,11 +77,12 @@ def _services(settings: Settings, host: str, port: int, dagster_port: int) -> li
     """The processes of the service. What Dagster's two others connect to is started before them."""
     log_format = "json" if settings.log_format == "json" else "colored"
     logs = ["--log-level", "warning", "--log-format", log_format]
-    code_socket = code_server_socket(settings.dagster_home)
+    home = settings.dagster_home
+    code_socket = code_server_socket(home)
     app = ["gunicorn", "dash_app.app:create_server()", "--config", "python:dash_app.server.gunicorn_config"]
     dagster = "grupa.service.dagster_process"
     code = [dagster, "code-server", "start", "--socket", str(code_socket), "--location-name", "grupa"]
-    daemon = [dagster, "daemon", "run", "-w", str(workspace_file(settings.dagster_home))]
+    daemon = [dagster, "daemon", "run", "-w", str(workspace_file(home))]
 
     def python(*words: str) -> list[str]:
         return [sys.executable, "-m", *words]
@@ -98,6 +99,7 @@ def _services(settings: Settings, host: str, port: int, dagster_port: int) -> li
             python(*code, "--module-name", "grupa_pipeline.definitions", *logs),
             creates=code_socket,
             has_worker=True,
+            needs=home,
         ),
         ServiceProcess(
             "Dagster's UI",
@@ -105,8 +107,9 @@ def _services(settings: Settings, host: str, port: int, dagster_port: int) -> li
             f"http://127.0.0.1:{dagster_port}{settings.dagster_prefix}/",
             waits_for=code_socket,
             is_polite=True,
+            needs=home,
         ),
-        ServiceProcess("Dagster's daemon", python(*daemon, *logs), waits_for=code_socket),
+        ServiceProcess("Dagster's daemon", python(*daemon, *logs), waits_for=code_socket, needs=home),
     ]
 
 
@@ -180,6 +183,7 @@ def _environment(settings: Settings, host: str) -> dict[str, str]:
         "GRUPA_SERVICE_PROCESS": str(ProcessIdentity.current()),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
+        "FRESHNESS_DAEMON_INTERVAL_SECONDS": "300",  # freshness is counted in days
         "PYTHONWARNINGS": "ignore",
         "MALLOC_ARENA_MAX": "2",  # else each of the many idle threads keeps memory of its own
     }

@@ -41,7 +41,9 @@ def prepare(settings: Settings) -> int:
 
 
 def record_stop(settings: Settings) -> int:
-    """Record the runs that were stopped with the service as cancelled."""
+    """Record the runs that were stopped with the service as cancelled; where Dagster's storage is gone, that creates none."""
+    if not settings.dagster_home.is_dir():
+        return ExitStatus.DONE
     with dagster_instance(settings) as instance:
         end_dead_runs(instance, settings.warehouse, stopped=True)
     return ExitStatus.DONE

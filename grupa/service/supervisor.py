@@ -43,6 +43,7 @@ class ServiceProcess:
         creates: The file that others wait for; removed before each start.
         has_worker: Whether it does its work in a child process, and is of no use without one.
         is_polite: Whether it ends in order when it is told to; else it is killed at once.
+        needs: A folder outside of which it must do nothing: while that is gone, it does not run.
     """
 
     name: str
@@ -52,17 +53,19 @@ class ServiceProcess:
     creates: Path | None = None
     has_worker: bool = False
     is_polite: bool = False
+    needs: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     was_up: bool = field(default=False, init=False)
     ends: list[float] = field(default_factory=list, init=False)
     _started: float = field(default=0.0, init=False)
     _start_at: float = field(default=0.0, init=False)
-    _had_worker: bool = field(default=False, init=False)
+    _worker: int | None = field(default=None, init=False)
+    _folder: tuple[int, int] | None = field(default=None, init=False)
 
     def is_due(self) -> bool:
         """Whether it does not run, and may be started now."""
         ready = self.waits_for is None or self.waits_for.exists()
-        return self.process is None and ready and time.monotonic() >= self._start_at
+        return self.process is None and ready and not self.lacks_folder() and time.monotonic() >= self._start_at
 
     def start(self, env: Mapping[str, str]) -> None:
         """Start it, in a session of its own: an interrupt at the terminal reaches the supervisor alone.
@@ -78,7 +81,13 @@ class ServiceProcess:
             start_new_session=True,
             preexec_fn=partial(process_tree.get_signal_at_parents_end, number, os.getpid()),  # noqa: PLW1509 - one thread
         )
-        self._started, self._had_worker = time.monotonic(), False
+        self._started, self._worker = time.monotonic(), None
+        self._folder = _identity(self.needs)
+
+    def lacks_folder(self) -> bool:
+        """Whether the folder that it needs is gone, or is not the one that it was started with."""
+        found = _identity(self.needs)
+        return self.needs is not None and (found is None or (self.process is not None and found != self._folder))
 
     def ended(self) -> str | None:
         """How it ended, in words; None while it runs."""
@@ -86,11 +95,11 @@ class ServiceProcess:
             return None
         if self.process.poll() is not None:
             return f"ended with status {self.process.returncode}"
-        if self.has_worker:
-            has_one = any(map(process_tree.is_running, process_tree.children(self.process.pid)))
-            if self._had_worker and not has_one:
+        if self.has_worker and (self._worker is None or not process_tree.is_running(self._worker)):
+            running = filter(process_tree.is_running, process_tree.children(self.process.pid))
+            lost, self._worker = self._worker, next(running, None)
+            if lost is not None and self._worker is None:
                 return "lost its worker process"
-            self._had_worker = has_one
         return None
 
     def clear(self) -> None:
@@ -99,15 +108,20 @@ class ServiceProcess:
         What a worker started, a run, goes on without it.
         """
         now = time.monotonic()
-        if self.process is not None:
-            process_tree.kill_tree(self.process.pid)
-            self.process.wait()
-            if not self.has_worker:
-                process_tree.kill(process_tree.adopted_from(self.process.pid))
+        self.kill(with_runs=not self.has_worker)
         self.ends = [end for end in self.ends if now - end < ENDS_SECONDS] + [now]
         soon = now - self._started < _UP_SECONDS
         pause = min(_LONGEST_PAUSE, 2 ** (len(self.ends) - 1) - 1) if soon else 0.0
-        self.process, self._start_at = None, now + pause
+        self._start_at = now + pause
+
+    def kill(self, *, with_runs: bool) -> None:
+        """Kill it with all that it started; those whose parent has ended are runs where it has a worker."""
+        if self.process is not None:
+            process_tree.kill_tree(self.process.pid)
+            self.process.wait()
+            if with_runs:
+                process_tree.kill(process_tree.adopted_from(self.process.pid))
+        self.process = None
 
     def note_whether_up(self, answered: bool) -> None:
         """Remember when it is of use for the first time; `answered` is whether its address has answered."""
@@ -167,7 +181,12 @@ class Supervisor:
     def _look(self) -> ServiceProcess | None:
         """Start what is due, and clear what ended; returns a process that does not stay up."""
         for each in self._services:
-            if how := each.ended():
+            if each.process and each.lacks_folder():
+                each.kill(with_runs=True)
+                logger.warning(
+                    "%s is stopped, because %s is gone; it is started when that is back.", each.name, each.needs
+                )
+            elif how := each.ended():
                 each.clear()
                 if each.has_failed():
                     return each
@@ -206,6 +225,15 @@ class Supervisor:
         for each in self._services:
             if each.creates:
                 each.creates.unlink(missing_ok=True)
+
+
+def _identity(folder: Path | None) -> tuple[int, int] | None:
+    """What tells a folder from another at the same path; None where there is none."""
+    try:
+        status = folder.stat() if folder else None
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status else None
 
 
 def answers(address: str) -> bool:

@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from ibis.expr import types as ir
 
+from grupa_pipeline.aggregates.key_columns import KEYS
+
 Result = TypeVar("Result")
 
 _PREFIX = "grupa_features_"
-KEYS = {"user_key": "user_id", "action_key": "action"}
-"""Key columns and the text that each stands for: a number where the engine is faster with numbers."""
 
 
 class Engine(Protocol):

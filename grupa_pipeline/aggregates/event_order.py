@@ -16,7 +16,7 @@ IDLE = 30 * MINUTE
 """A session ends when nothing happens for longer than this."""
 KEY_BITS = 63
 """Bits that the time within the window and the place among the events of one instant may take together."""
-AGGREGATES = ("counts", "stretches", "gaps", "moves")
+AGGREGATES = ("counts", "stretches", "gaps", "moves", "returns")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class EventOrder:
         stretches: user_key, sessions, active_days, first_at, last_at, first, last (actions; NULL where unknown): a row a user.
         gaps: user_key, gap: a row a session that is not the user's first: time since the session before ended.
         moves: user_key, before, action: which action a user went directly to from which within a session, once each.
+        returns: user_key, before, action, n: how often a user came back to an action within a session with one other action
+            between (`before`), or with none (then `before` is the action itself).
 
         Only counts contain outcome events.
         """
@@ -73,11 +75,19 @@ class EventOrder:
             "stretches": stretches,
             "gaps": steps.filter(at - before_at > IDLE).select("user_key", "day_range", gap=at - before_at),
             "moves": moves.select("user_key", "day_range", before="before_action", action="action_key").distinct(),
+            "returns": self._returns(steps, starts, follows & precedes & before_follows),
         }
 
+    def _returns(self, steps: ir.Table, starts: ir.BooleanValue, in_order: ir.BooleanValue) -> ir.Table:
+        again = steps.action_key == steps.before_action
+        earlier_in_session = self._at(steps.before_key) - self._at(steps.earlier_key) <= IDLE
+        back = (steps.action_key == steps.earlier_action) & earlier_in_session & ~again
+        kept = steps.filter(~starts, in_order, (again | back).fill_null(False))
+        return kept.group_by("user_key", "day_range", before="before_action", action="action_key").agg(n=kept.count())
+
     def _beside(self, events: ir.Table) -> ir.Table:
-        """user_key, day_range, action_key, outcome and key; of the user's steps before, before_key, before_action and
-        earlier_key (the one before that); next_key of the one after.
+        """user_key, day_range, action_key, outcome and key; of the user's steps before, before_key and before_action, earlier_key
+        and earlier_action (the one before that); next_key of the one after.
 
         Events of one instant and user have the same key if their order is not known.
         """
@@ -99,6 +109,7 @@ class EventOrder:
             before_key=keyed.key.lag().over(order),
             before_action=keyed.action_key.lag().over(order),
             earlier_key=keyed.key.lag(2).over(order),
+            earlier_action=keyed.action_key.lag(2).over(order),
             next_key=keyed.key.lead().over(order),
         )
 

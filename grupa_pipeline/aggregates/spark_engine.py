@@ -15,7 +15,7 @@ from ibis.expr import types as ir
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
 
-from grupa_pipeline.aggregates.engine import KEYS
+from grupa_pipeline.aggregates.key_columns import KEYS
 
 _PREFIX = "grupa_features_"
 _EVENTS = "user_id STRING, timestamp TIMESTAMP_NTZ, action STRING, metadata STRING, sequence BIGINT"

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from grupa_pipeline import tables
 from grupa_pipeline.defs.partitions import days_of_run
 from grupa_pipeline.defs.resources import WarehouseResource
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.storage.staging import RowsByDay
 from grupa_pipeline.tables import SNAPSHOT_TABLES, Table
@@ -41,7 +41,7 @@ def _load_rows(
 
 def _faults(sql: str, **relations: pa.Table) -> list[Fault]:
     """Rows that `sql` returns over the Arrow tables `relations`: each one is a fault."""
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         for name, rows in relations.items():
             con.register(name, rows)
         return con.execute(sql).fetchall()

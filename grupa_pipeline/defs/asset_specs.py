@@ -25,6 +25,7 @@ _PACKAGES = {
     "event_catalog": ("aggregates", "event_catalog"),
     "features": ("aggregates", "event_catalog", "features"),
     "segmentation": ("segmentation",),
+    "journeys": ("aggregates", "event_catalog", "journeys"),
     "evidence": ("insights",),
     "insights": ("insights",),
 }

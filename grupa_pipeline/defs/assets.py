@@ -242,6 +242,26 @@ def segmentation(
     yield from _selected_outputs(context, rows)
 
 
+@dg.multi_asset(
+    outs=_outs(tables.JOURNEY_STEPS, tables.JOURNEY_PATHS, tables.ACTION_OUTCOMES, tables.CLUSTER_TRENDS),
+    deps=["events"],
+    can_subset=True,
+    group_name="journeys",
+    name=PipelineStage.JOURNEYS.value,
+    partitions_def=ANY_DAY,
+    backfill_policy=_SINGLE_RUN,
+)
+def journeys(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, user_clusters: RowsByDay, event_catalog: RowsByDay
+) -> Iterator[dg.Output[RowsByDay]]:
+    """Count what users of each cluster go through, and where they stop."""
+    from grupa_pipeline.snapshots import build
+
+    with retry_unreachable_engine(context):
+        rows = build.make_journeys(warehouse.context, user_clusters, event_catalog)
+    yield from _selected_outputs(context, rows)
+
+
 @dg.asset(
     group_name="evidence",
     kinds={"duckdb"},
@@ -291,4 +311,4 @@ def insights(
     yield from _selected_outputs(context, written.rows)
 
 
-ALL: list[dg.AssetsDefinition] = [ingest, event_catalog, features, segmentation, cluster_evidence, insights]
+ALL: list[dg.AssetsDefinition] = [ingest, event_catalog, features, segmentation, journeys, cluster_evidence, insights]

@@ -10,6 +10,8 @@ from grupa_pipeline.features.catalog import RENAMED_FAMILIES
 from grupa_pipeline.vocabulary.enums import MetricKind
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily, slugs_of
 
+_OBSTACLES = (FeatureFamily.ERROR_MET, FeatureFamily.LOOP, FeatureFamily.RETRY, FeatureFamily.STOPPED_AT)
+
 RateKey = tuple[str, str]
 """Family and subject of a feature of an outcome whose name may be numbered."""
 
@@ -28,6 +30,8 @@ class ColumnLayout:
         product_features: Feature of the product by slug.
         paths: Slugs of each two-step path.
         times: Slugs of each time between two actions.
+        funnels: Goal and steps of each funnel, in order.
+        obstacles: Family and actions of each error, loop, retry and last action.
     """
 
     columns: Sequence[str]
@@ -39,6 +43,8 @@ class ColumnLayout:
     product_features: Mapping[str, str]
     paths: Sequence[tuple[str, str]]
     times: Sequence[tuple[str, str]]
+    funnels: Sequence[tuple[str, tuple[str, ...]]] = ()
+    obstacles: Sequence[tuple[FeatureFamily, tuple[str, ...]]] = ()
 
 
 def read_layout(catalog: pa.Table) -> ColumnLayout:
@@ -55,6 +61,12 @@ def read_layout(catalog: pa.Table) -> ColumnLayout:
         product_features=_subjects(rows, FeatureFamily.FEATURE_SHARE),
         paths=_pairs(rows, FeatureFamily.PATH),
         times=_pairs(rows, FeatureFamily.TIME_BETWEEN),
+        funnels=_funnels(rows),
+        obstacles=[
+            (FeatureFamily(row["family"]), tuple(row["source_action"].split("\n")))
+            for row in rows
+            if row["family"] in _OBSTACLES
+        ],
     )
 
 
@@ -67,3 +79,20 @@ def _pairs(rows: Sequence[Mapping[str, Any]], family: FeatureFamily) -> list[tup
     """The two slugs of each column of `family`."""
     slugs = [slugs_of(family, row["feature"]) for row in rows if row["family"] == family]
     return [(first, second) for first, second in slugs]
+
+
+def _funnels(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Goal and steps of each funnel: every step but the first names the one before it."""
+    links: dict[str, dict[str | None, str]] = {}
+    for row in rows:
+        if row["family"] == FeatureFamily.FUNNEL_STEP:
+            *before, step = row["source_action"].split("\n")
+            links.setdefault(row["subject"], {})[before[0] if before else None] = step
+    funnels = []
+    for goal, following in links.items():
+        steps: list[str] = []
+        while (step := following.get(steps[-1] if steps else None)) is not None and step not in steps:
+            steps.append(step)
+        if steps:
+            funnels.append((goal, tuple(steps)))
+    return funnels

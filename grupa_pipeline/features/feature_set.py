@@ -26,6 +26,8 @@ from grupa_pipeline.features.catalog import (
 )
 from grupa_pipeline.features.column_layout import ColumnLayout, read_layout
 from grupa_pipeline.features.feature_usage import feature_usage
+from grupa_pipeline.features.funnel_steps import funnel_steps
+from grupa_pipeline.features.obstacles import obstacles
 from grupa_pipeline.features.paths import paths, timed_actions, times_between
 from grupa_pipeline.features.proposal_outcomes import proposal_outcomes
 from grupa_pipeline.features.proposals import count_proposal_steps, proposals
@@ -148,6 +150,8 @@ def _compute(
         action_mix(window, actions, counts),
         paths(window, actions, sessions),
         times_between(window, actions, counts),
+        funnel_steps(window, layout),
+        obstacles(window, actions, sessions),
     ]
     named = resolve_names([group for group in groups if group is not None], layout)
     values = window.engine.fetch_users([group.columns(fractions=layout is not None) for group in named])

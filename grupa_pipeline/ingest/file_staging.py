@@ -36,6 +36,7 @@ from grupa_pipeline.ingest.row_validation import RowValidator
 from grupa_pipeline.ingest.source import FileFormat, Scan, scan
 from grupa_pipeline.ingest.text_encoding import in_utf8
 from grupa_pipeline.ingest.timestamp_inference import decide_style
+from grupa_pipeline.sql import open_duckdb
 
 HEAD_BYTES = 256 << 10
 """Number of bytes at the start of a file that the timestamp style is inferred from."""
@@ -66,7 +67,7 @@ class StagedFile:
 @contextmanager
 def scratch_connection(scratch: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB session in UTC that spills into `scratch` beyond `memory_limit`."""
-    with duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(scratch / "spill")}) as con:
+    with open_duckdb(config={"memory_limit": memory_limit, "temp_directory": str(scratch / "spill")}) as con:
         con.execute("SET TimeZone = 'UTC'")
         metadata.register_functions(con)
         yield con

@@ -5,10 +5,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice, permutations
 
-import duckdb
-
 from grupa_pipeline.ingest.timestamp_text import INVISIBLE
 from grupa_pipeline.ingest.timestamps import NumberFormat, Style
+from grupa_pipeline.sql import open_duckdb
 
 MIN_FIT = 0.8
 """Share of the texts that a format must read to be proposed: a few may be damaged."""
@@ -26,7 +25,7 @@ _WEEKDAY = re.compile(r"(?i)\b(mon|tue|wed|thu|fri|sat|sun)(day|sday|nesday|rsda
 
 def fits(style: Style, texts: Sequence[str]) -> list[bool]:
     """Which of `texts` the style reads."""
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         con.execute("SET TimeZone = 'UTC'")
         records = "(SELECT unnest(range(len($texts))) AS number, unnest($texts) AS x)"
         query = f"SELECT ts IS NOT NULL FROM {style.read_sql(records, 'x')} ORDER BY number"

@@ -24,7 +24,7 @@ from grupa_pipeline.ingest.timestamps import (
     NumberFormat,
     Style,
 )
-from grupa_pipeline.sql import quoted
+from grupa_pipeline.sql import open_duckdb, quoted
 
 _FOREIGN = re.compile(r"^(?!\s*\d{4}-\d|[\d.]*$).*\d\D*\d")
 """A date in another style: at least two digits, neither in the form of ISO 8601 nor a number."""
@@ -214,7 +214,7 @@ def _lettered(texts: Sequence[str]) -> dict[str, str]:
     """The letters that `texts` end in, the commonest first, each with the first text that has it."""
     if not texts:
         return {}
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         query = (
             f"SELECT x, upper(regexp_extract({plain_sql('x')}, {quoted(LETTERS)}, 1)) FROM (SELECT unnest($texts) AS x)"
         )
@@ -245,7 +245,7 @@ def _sample(texts: Sequence[str]) -> list[str]:
 def _require_format(file: str, timestamp_format: str) -> None:
     if timestamp_format in list(NumberFormat):
         return
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         try:
             con.execute(f"SELECT try_strptime('', {quoted(timestamp_format)})")
         except duckdb.InvalidInputException as error:

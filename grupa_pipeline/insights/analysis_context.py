@@ -13,6 +13,8 @@ from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.models import ClusterDraft, NameDraft
 from grupa_pipeline.insights.templates import aliases
 from grupa_pipeline.insights.text_reuse import ClusterText, cited_ids, evidence_bands, named_metrics, schema_sha256
+from grupa_pipeline.insights.true_names import ClusterUsers
+from grupa_pipeline.vocabulary.enums import Measure
 
 MIN_CITABLE = 3
 """With fewer robust rows of evidence than this, all rows of a cluster are citable."""
@@ -30,12 +32,14 @@ class AnalysisContext:
         clusters: One row per cluster to be described, with cluster_id and share.
         catalog: `feature_catalog`.
         product: What the team says of its product, for prompts; empty where nothing is said.
+        users: The users that the rules' names are checked on; None leaves them unchecked.
     """
 
     evidence: pd.DataFrame
     clusters: pd.DataFrame
     catalog: pd.DataFrame
     product: str = ""
+    users: ClusterUsers | None = None
 
     def product_sha256(self, model: str | None) -> str:
         """Hash of what a writer is told of the product: nothing for the rules (`model` is None)."""
@@ -50,8 +54,9 @@ class AnalysisContext:
         """The evidence that new texts may cite, each cluster's in alias order: rows likely to persist the next day.
 
         A text that cites a row just above the threshold would have to be rewritten as soon as the row falls below it,
-        so only robust rows are citable. There are two exceptions: with fewer than `MIN_CITABLE` robust rows all rows of
-        the cluster are citable, and if no row on which the cluster is worse off is robust, all such rows are.
+        so only robust rows are citable. There are exceptions: with fewer than `MIN_CITABLE` robust rows all rows of
+        the cluster are citable, and if no row on which the cluster is worse off is robust, all such rows are. Steps towards a
+        goal are always citable: a cluster's weakest step is told whether or not it differs.
         """
         higher_is_better = {str(row["feature"]): row["higher_is_better"] for row in self.catalog.to_dict("records")}
         parts = []
@@ -62,6 +67,7 @@ class AnalysisContext:
             worse = np.array([_is_worse(row, higher_is_better) for row in rows], dtype=bool)
             if not (robust & worse).any():
                 robust |= worse
+            robust |= np.array([row["measure"] == Measure.STEP for row in rows], dtype=bool)
             parts.append(evidence if robust.sum() < MIN_CITABLE else evidence[robust])
         return pd.concat(parts, ignore_index=True) if parts else self.evidence.iloc[:0]
 

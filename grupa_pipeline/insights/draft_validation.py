@@ -69,10 +69,12 @@ def draft_faults(draft: ClusterDraft, facts: CitableFacts) -> list[str]:
     faults = []
     if len(draft.pain_points) > MAX_PAIN_POINTS or len(draft.recommendations) > MAX_RECOMMENDATIONS:
         faults.append(f"give at most {MAX_PAIN_POINTS} pain points and {MAX_RECOMMENDATIONS} recommendations")
+    if not draft.pain_points and not draft.strengths:
+        faults.append("gives no pain point")
     for number, pain_point in enumerate(draft.pain_points, start=1):
         faults += [f"pain point {number} {fault}" for fault in _pain_point_faults(pain_point, facts)]
     for number, recommendation in enumerate(draft.recommendations, start=1):
-        part_faults = _recommendation_faults(recommendation, facts, len(draft.pain_points))
+        part_faults = _recommendation_faults(recommendation, facts, len(draft.pain_points) + len(draft.strengths))
         faults += [f"recommendation {number} {fault}" for fault in part_faults]
     for texts in (draft.pain_points, draft.recommendations):
         titles = [text.title.casefold() for text in texts]

@@ -13,8 +13,9 @@ import pandas as pd
 
 from grupa_pipeline import tables
 from grupa_pipeline.insights.effects import Effect, RankedValues, discoveries, proportion_effect
+from grupa_pipeline.insights.replication import check_replication
 from grupa_pipeline.vocabulary.enums import FeatureRole, Measure, MetricKind
-from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.vocabulary.feature_families import JOURNEY_MEASURES, FeatureFamily
 
 LIFT_UP, LIFT_DOWN = 1.5, 0.67
 """A difference of shares is large if the lift is at least LIFT_UP or at most LIFT_DOWN, and ..."""
@@ -30,17 +31,20 @@ MIN_USERS = 10
 MIN_ROWS, MAX_ROWS = 3, 24
 """Rows per cluster: at least MIN_ROWS even if small (see `_select`), and at most MAX_ROWS beside outcomes."""
 
+SHARES = frozenset({Measure.PROPORTION, Measure.PATH, Measure.STEP, Measure.ERROR, Measure.LOOP, Measure.LAST_ACTION})
+"""Measures that compare shares of users; the others compare medians."""
 _DURATIONS = ("seconds", "minutes", "hours", "days", "weeks")
 COLUMNS = [name for name in tables.CLUSTER_EVIDENCE.column_names if name != "snapshot_date"]
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """A measured difference: a row of `cluster_evidence`, the metric's role and the p-value."""
+    """A measured difference: a row of `cluster_evidence`, the metric's role, the p-value and, of a step, the goal."""
 
     row: dict[str, Any]
     role: str
     p_value: float
+    goal: str | None = None
 
 
 def measure_evidence(features: pd.DataFrame, labels: pd.Series, catalog: pd.DataFrame) -> pd.DataFrame:
@@ -81,18 +85,20 @@ def measure_evidence(features: pd.DataFrame, labels: pd.Series, catalog: pd.Data
         )
     ]
     significant = _significant(comparisons)
-    rows = [
-        row
-        for cluster_id in members
-        for row in _select([item for item in significant if item.row["cluster_id"] == cluster_id])
-    ]
-    return rank_evidence(_frame(rows))
+    rows = []
+    for cluster_id in members:
+        own = _select([item for item in significant if item.row["cluster_id"] == cluster_id])
+        named = {row["evidence_id"] for row in own}
+        weakest = _weakest_steps([item for item in comparisons if item.row["cluster_id"] == cluster_id])
+        rows += [*own, *(row for row in weakest if row["evidence_id"] not in named)]
+    replicated = check_replication(rows, features, assigned, entries)
+    return rank_evidence(_frame([row | {"replicated": replicated.get(row["evidence_id"])} for row in rows]))
 
 
 def is_large(row: Mapping[str, Any]) -> bool:
     """Whether the difference in a row of `cluster_evidence` is large enough to matter."""
     gap, lift = abs(float(row["effect_size"])), row["lift"]
-    if row["measure"] not in (Measure.PROPORTION, Measure.PATH):
+    if row["measure"] not in SHARES:
         return bool(gap >= MIN_DELTA and (pd.isna(lift) or not 1 / MIN_RATIO < lift < MIN_RATIO))
     far = pd.isna(lift) or lift >= LIFT_UP or lift <= LIFT_DOWN
     return bool(gap >= WIDE_GAP or (gap >= MIN_GAP and far))
@@ -104,7 +110,7 @@ def weight(row: Mapping[str, Any]) -> float:
     Cliff's delta weighs in units of MIN_DELTA. A difference of shares weighs the mean of its gap in units of WIDE_GAP and
     its log lift in units of LIFT_UP, the latter at most 3, with half a user added on either side so that it is finite.
     """
-    if row["measure"] not in (Measure.PROPORTION, Measure.PATH):
+    if row["measure"] not in SHARES:
         return abs(float(row["effect_size"])) / MIN_DELTA
     floor = 0.5 / min(int(row["n_cluster"]), int(row["n_rest"]))
     ratio = np.log((float(row["cluster_value"]) + floor) / (float(row["rest_value"]) + floor))
@@ -138,12 +144,15 @@ def _compare(metric: str, values: np.ndarray, members: dict[str, np.ndarray], en
         else:
             effect = ranked.effect(member)
         row = _row(cluster_id, metric, measure, entry, effect)
-        comparisons.append(_Comparison(row, str(entry["role"]), effect.p_value))
+        goal = str(entry["subject"]) if entry["family"] == FeatureFamily.FUNNEL_STEP else None
+        comparisons.append(_Comparison(row, str(entry["role"]), effect.p_value, goal))
     return comparisons
 
 
 def _measure(entry: pd.Series, binary: bool) -> Measure:
     if binary:
+        if entry["family"] in JOURNEY_MEASURES:
+            return JOURNEY_MEASURES[entry["family"]]
         return Measure.PATH if entry["family"] == FeatureFamily.PATH else Measure.PROPORTION
     return Measure.DURATION if entry["unit"] in _DURATIONS else Measure.COUNT
 
@@ -177,6 +186,17 @@ def _significant(comparisons: list[_Comparison]) -> list[_Comparison]:
     return [item for item in passed if item.row["ci_low"] > 0 or item.row["ci_high"] < 0]
 
 
+def _weakest_steps(comparisons: list[_Comparison]) -> list[dict[str, Any]]:
+    """Of each goal, the step at which the largest share of one cluster's users is lost, whether or not others do better."""
+    weakest: dict[str, dict[str, Any]] = {}
+    for item in comparisons:
+        if item.goal is not None and item.row["measure"] == Measure.STEP:
+            other = weakest.get(item.goal)
+            if other is None or item.row["cluster_value"] < other["cluster_value"]:
+                weakest[item.goal] = item.row
+    return [row for row in weakest.values() if row["cluster_value"] < 1]
+
+
 def _select(significant: list[_Comparison]) -> list[dict[str, Any]]:
     """One cluster's rows: all large outcomes and the heaviest other large differences.
 
@@ -200,6 +220,7 @@ def _differs(row: dict[str, Any]) -> bool:
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=COLUMNS)
     numbers = ["cluster_value", "rest_value", "lift", "effect_size", "ci_low", "ci_high"]
+    frame["replicated"] = frame["replicated"].astype(object)
     types = (
         dict.fromkeys(numbers, "float64") | dict.fromkeys(("n_cluster", "n_rest"), "int64") | {"descriptive": "bool"}
     )

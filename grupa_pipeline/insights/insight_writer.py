@@ -14,15 +14,17 @@ import pandas as pd
 from grupa_pipeline import tables
 from grupa_pipeline.insights import rule_based
 from grupa_pipeline.insights.analysis_context import AnalysisContext, new_text
+from grupa_pipeline.insights.diagnosis import places_of
 from grupa_pipeline.insights.llm_client import CallLimits, LlmClient
 from grupa_pipeline.insights.models import NameDraft
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import screen
 from grupa_pipeline.insights.prompting import ModelTexts, request_texts
 from grupa_pipeline.insights.providers import ChatModel
-from grupa_pipeline.insights.rows import INSIGHT_COLUMNS, NAME_COLUMNS, insight_rows, name_row
+from grupa_pipeline.insights.rows import INSIGHT_COLUMNS, NAME_COLUMNS, insight_rows, mark_shared, name_row
 from grupa_pipeline.insights.text_checks import content_words
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, ClusterText, schema_sha256
+from grupa_pipeline.insights.true_names import ClusterUsers
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def write_insights(
     base_url: str | None = None,
     limits: CallLimits | None = None,
     product: str = "",
+    users: pd.DataFrame | None = None,
+    labels: pd.Series | None = None,
 ) -> Insights:
     """Describe every cluster of at least `min_group` users.
 
@@ -74,6 +78,8 @@ def write_insights(
         base_url: Address of the model's server; None for the provider's own.
         limits: Limits on model calls; None for the defaults.
         product: What the team says of its product, for the prompts.
+        users: `user_features` with index user_id, on which the rules' names are checked; None leaves them unchecked.
+        labels: cluster_id of each of `users`, in their order; None for those in no cluster.
 
     Example:
         >>> insights = write_insights(evidence, clusters, catalog, users_with=count_users(features), llm=None,
@@ -83,7 +89,11 @@ def write_insights(
     screened = screen(evidence, clusters, catalog, users_with=users_with, min_group=min_group)
     is_large = screened.clusters["size"] >= min_group
     context = AnalysisContext(
-        screened.evidence, screened.clusters[is_large].reset_index(drop=True), screened.catalog, product
+        screened.evidence,
+        screened.clusters[is_large].reset_index(drop=True),
+        screened.catalog,
+        product,
+        None if users is None or labels is None else ClusterUsers(users, labels, _column_of(screened.metric_of)),
     )
     texts = previous.reusable(context, llm)
     small = screened.clusters.loc[~is_large, "cluster_id"].astype(str)
@@ -91,6 +101,11 @@ def write_insights(
     requested = _request_missing_texts(context, texts, llm, base_url, limits or CallLimits(), now)
     texts |= _write_missing_texts(context, texts, requested.texts, previous, llm)
     return _to_rows(texts, context, screened.metric_of, requested, now)
+
+
+def _column_of(metric_of: Mapping[str, str]) -> dict[str, str]:
+    """Columns of the metrics whose names are not withheld."""
+    return {metric: column for metric, column in metric_of.items() if metric == column}
 
 
 @dataclass(frozen=True)
@@ -168,7 +183,7 @@ def _choose_names(context: AnalysisContext, cluster_ids: Sequence[str], texts: M
     by_model = {name: texts.names[name] for name in cluster_ids if name in texts.names}
     if len(by_model) == len(cluster_ids):
         return by_model
-    naming = rule_based.name_clusters(context.citable, context.clusters, context.catalog)
+    naming = rule_based.name_clusters(context.citable, context.clusters, context.catalog, context.users)
     by_rules = {name.cluster_id: name for name in naming.clusters}
     unnamed = [name for name in cluster_ids if name not in by_model]
     words = set().union(*(content_words(name.name) for name in by_model.values()))
@@ -224,7 +239,13 @@ def _to_rows(
 ) -> Insights:
     ordered = _with_unique_names(texts)
     names = [name_row(text, context.evidence_of(text.cluster_id)) for text in ordered]
-    rows = [row for text in ordered for row in insight_rows(text, context.evidence_of(text.cluster_id), metric_of, now)]
+    places = places_of(context.catalog)
+    rows = [
+        row
+        for text in ordered
+        for row in insight_rows(text, context.evidence_of(text.cluster_id), metric_of, now, places)
+    ]
+    mark_shared(rows)
     call_columns = [name for name in tables.LLM_CALLS.column_names if name != "snapshot_date"]
     return Insights(
         names=pd.DataFrame(names, columns=list(NAME_COLUMNS)),

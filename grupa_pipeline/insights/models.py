@@ -33,13 +33,27 @@ class PainPoint(_TextModel):
     evidence_ids: Annotated[list[str], Field(min_length=2)]
 
 
-class Recommendation(_TextModel):
-    """A product change for a cluster, with the metric that would show whether it worked.
+class Strength(_TextModel):
+    """What a cluster does better than all other users.
+
+    Attributes:
+        title: One line without a full stop.
+        body: One to three sentences.
+        evidence_ids: Aliases of the evidence it cites.
+    """
+
+    title: str
+    body: str
+    evidence_ids: Annotated[list[str], Field(min_length=1)]
+
+
+class RequestedRecommendation(_TextModel):
+    """A product change for a cluster, with the metric that would show whether it worked, as a model is asked for it.
 
     Attributes:
         title: One line without a full stop.
         body: Two to four sentences.
-        addresses: Numbers, from 1, of the draft's pain points that it addresses.
+        addresses: Numbers, from 1, of the draft's pain points, and after them its strengths, that it addresses.
         evidence_ids: Aliases of the evidence it cites.
         target_metric: The feature to move, as named in the catalog.
         direction: The direction in which that feature is better.
@@ -57,11 +71,39 @@ class Recommendation(_TextModel):
     hypothesis: str
 
 
-class ClusterDraft(_TextModel):
-    """Pain points and recommendations of one cluster, most important first."""
+class Recommendation(RequestedRecommendation):
+    """A recommendation with what it takes to try it; None where the writer does not say.
+
+    Attributes:
+        confidence: How sure it is that it helps: high, medium or low.
+        effort: small, medium or large.
+        risk: What might get worse.
+        guardrail: What must not get worse during a test.
+        cheapest_test: The cheapest way to learn whether it can work.
+        falsified_by: What would prove it wrong.
+    """
+
+    confidence: str | None = None
+    effort: str | None = None
+    risk: str | None = None
+    guardrail: str | None = None
+    cheapest_test: str | None = None
+    falsified_by: str | None = None
+
+
+class RequestedDraft(_TextModel):
+    """Pain points and recommendations of one cluster, most important first, as a model is asked for them."""
 
     pain_points: Annotated[list[PainPoint], Field(min_length=1)]
+    recommendations: Annotated[list[RequestedRecommendation], Field(min_length=1)]
+
+
+class ClusterDraft(_TextModel):
+    """Pain points, strengths and recommendations of one cluster, most important first; at least one of the first two."""
+
+    pain_points: list[PainPoint]
     recommendations: Annotated[list[Recommendation], Field(min_length=1)]
+    strengths: list[Strength] = []
 
 
 class NameDraft(_TextModel):

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pandas as pd
 
+from grupa_pipeline.insights.diagnosis import find_strengths
 from grupa_pipeline.insights.evidence import weight
+from grupa_pipeline.insights.journey_based import diagnose, has_funnel
 from grupa_pipeline.insights.models import NameDraft, Naming
 from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
-from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize
-from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.insights.true_names import ClusterUsers, true_names
+from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize, quoted
+from grupa_pipeline.vocabulary.enums import Measure
+from grupa_pipeline.vocabulary.feature_families import JOURNEY_MEASURES, FeatureFamily
 
 MAX_NAME_LENGTH = 40
 SHARED_WORD_COST = 4.0
 """Cost of a word shared with another name, in units of evidence weight: more than most evidence weighs."""
-MAX_SUMMARY_EVIDENCE = 3
-"""Maximum number of rows of evidence in a summary."""
+MAX_SUMMARY_EVIDENCE = 2
+"""Maximum number of rows of evidence in a summary on what users do; one more says where they get to."""
 _LATER_TEMPLATE_DISCOUNT = 0.97
 _MINOR_METRIC_DISCOUNT, _LOWER_DISCOUNT = 0.6, 0.8
 _LITTLE_WORDS = frozenset(
@@ -46,8 +50,15 @@ class _NameCandidate:
     alias: str
 
 
-def choose_names(evidence: pd.DataFrame, cluster_ids: Sequence[str], wording: Wording) -> Naming:
-    """Choose a distinct name and a summary for each cluster; clusters with the best fitting name choose first."""
+def choose_names(
+    evidence: pd.DataFrame, cluster_ids: Sequence[str], wording: Wording, users: ClusterUsers | None = None
+) -> Naming:
+    """Choose a distinct name and a summary for each cluster; clusters with the best fitting name choose first.
+
+    With `users`, a name that is true of most users of a cluster and few of any other (see `true_names`) comes before one that
+    only says on what the cluster differs.
+    """
+    checked = true_names(users, cluster_ids, wording) if users is not None else {}
     rows = {name: rows_by_alias(evidence[evidence["cluster_id"] == name]) for name in cluster_ids}
     candidates = {name: _candidates(rows[name], wording) for name in cluster_ids}
 
@@ -59,7 +70,13 @@ def choose_names(evidence: pd.DataFrame, cluster_ids: Sequence[str], wording: Wo
         taken = [candidate.name for candidate in chosen.values()]
         unnamed = _NameCandidate(f"Group {_letters(cluster_id)}", 0.0, "")
         chosen[cluster_id] = _best(candidates[cluster_id], taken) or unnamed
-    return Naming(clusters=[_name_draft(name, chosen[name], rows[name], wording) for name in cluster_ids])
+    drafts = [_name_draft(name, chosen[name], rows[name], wording) for name in cluster_ids]
+    return Naming(
+        clusters=[
+            draft.model_copy(update={"name": checked[draft.cluster_id].name}) if draft.cluster_id in checked else draft
+            for draft in drafts
+        ]
+    )
 
 
 def distinctive_words(name: str) -> frozenset[str]:
@@ -72,6 +89,8 @@ def _candidates(rows: dict[str, EvidenceRow], wording: Wording) -> list[_NameCan
     candidates = []
     for alias, row in rows.items():
         metric = str(row["metric"])
+        if wording.entry(metric)["family"] in JOURNEY_MEASURES:
+            continue
         templates = wording.find(metric)
         is_higher = row["effect_size"] > 0
         score = weight(row) * (_MINOR_METRIC_DISCOUNT if _is_minor(metric, wording) else 1.0)
@@ -116,7 +135,31 @@ def _name_draft(
         summary = f"These users {clauses[0]}."
     else:
         summary = f"These users {clauses[0]}. {added_sentence(' and '.join(clauses[1:]), 'They also')}"
-    return NameDraft(cluster_id=cluster_id, name=capitalize(candidate.name), summary=summary, evidence_ids=aliases)
+    where, place = _where_they_get(rows, wording)
+    return NameDraft(
+        cluster_id=cluster_id,
+        name=capitalize(candidate.name),
+        summary=f"{summary} {where}".strip(),
+        evidence_ids=[*aliases, *(alias for alias in place if alias not in aliases)],
+    )
+
+
+def _where_they_get(rows: dict[str, EvidenceRow], wording: Wording) -> tuple[str, list[str]]:
+    """A sentence on where users get lost, else on the goal that they reach, with its evidence; empty without either."""
+    if not rows or not has_funnel(wording):
+        return "", []
+    diagnosis = diagnose(rows, wording)
+    lost = next((each for each in diagnosis.obstacles if rows[each.alias]["measure"] == Measure.STEP), None)
+    if lost is not None and len(lost.actions) > 1:
+        before, step = (quoted(wording.step(action)) for action in lost.actions)
+        return f"Of those who get to {before}, {{{lost.alias}.cluster}} go on to {step}.", [lost.alias]
+    ahead = find_strengths(rows, wording) if diagnosis.standing > 0 else []
+    if ahead and len(wording.steps(str(rows[ahead[0]]["metric"]))) == 1:
+        return (
+            f"In the end {{{ahead[0]}.cluster}} reach {quoted(wording.steps(str(rows[ahead[0]]['metric']))[0])}.",
+            ahead[:1],
+        )
+    return "", []
 
 
 def _summary_aliases(candidate: _NameCandidate, rows: dict[str, EvidenceRow], wording: Wording) -> list[str]:
@@ -129,6 +172,8 @@ def _summary_aliases(candidate: _NameCandidate, rows: dict[str, EvidenceRow], wo
     covered: set[str] = set()
     for alias in sorted(rows, key=order):
         metric = str(rows[alias]["metric"])
+        if wording.entry(metric)["family"] in JOURNEY_MEASURES:
+            continue
         subjects = {wording.find(metric).high}
         subjects |= {step for step in wording.steps(metric) if step != UNNAMED}
         if not subjects & covered:

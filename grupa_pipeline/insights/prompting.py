@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from grupa_pipeline.insights.analysis_context import AnalysisContext
 from grupa_pipeline.insights.draft_validation import CitableFacts, draft_faults, naming_faults
 from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, Reply
-from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming
+from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming, RequestedDraft
 from grupa_pipeline.insights.pain_points import better_direction, side_of
 from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
 from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
@@ -110,14 +110,20 @@ def _request_draft(
     cluster = next(row for row in context.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
     data = _to_json([_cluster_data(cluster, context, None)])
     question = _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data)
-    draft, reason = _ask_with_repair(
+    requested, reason = _ask_with_repair(
         client,
         _messages(context, question),
-        ("cluster", ClusterDraft),
-        lambda draft: draft_faults(draft, facts),
+        ("cluster", RequestedDraft),
+        lambda requested: draft_faults(_as_draft(requested), facts),
         cluster_id=cluster_id,
     )
-    return (draft, None) if reason is None else (None, f"no usable text from the model: {reason}")
+    if reason is not None or requested is None:
+        return None, f"no usable text from the model: {reason}"
+    return _as_draft(requested), None
+
+
+def _as_draft(requested: RequestedDraft) -> ClusterDraft:
+    return ClusterDraft.model_validate(requested.model_dump())
 
 
 def _ask_with_repair(

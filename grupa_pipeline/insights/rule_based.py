@@ -5,16 +5,20 @@ words for metrics in `wording`, names in `naming`. Texts state what was measured
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
-from grupa_pipeline.insights.evidence import is_large, weight
+from grupa_pipeline.insights.diagnosis import is_about_journeys
+from grupa_pipeline.insights.evidence import SHARES, is_large, weight
+from grupa_pipeline.insights.journey_based import Diagnosis, combine, diagnose, has_funnel, is_pain
 from grupa_pipeline.insights.models import ClusterDraft, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.naming import choose_names
 from grupa_pipeline.insights.pain_points import PainPattern, better_direction, find_pattern, side_of, worse_side
 from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
+from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.insights.wording import (
     Wording,
     action_words,
@@ -25,7 +29,7 @@ from grupa_pipeline.insights.wording import (
 )
 from grupa_pipeline.vocabulary.enums import Direction, FeatureRole, Measure
 
-RULES_VERSION = "rules-1"
+RULES_VERSION = "rules-2"
 """Version of the rule-based writer; texts of another version are not reused."""
 MAX_PAIN_POINTS = 3
 MIN_RELATIVE_SEVERITY = 0.4
@@ -34,6 +38,8 @@ HABIT_WEIGHT = 0.5
 """Patterns of at most this weight are habits, reported only where nothing is measurably worse."""
 GAP_OPENINGS = ("They also", "The same users", "Along with that, they")
 
+Written = tuple[PainPoint, Callable[[int], Recommendation]]
+"""A pain point, and its recommendation by the number that it addresses."""
 Target = tuple[str, Direction]
 """The metric that a recommendation moves, and its direction."""
 
@@ -63,19 +69,24 @@ class _Gap:
         return self.pattern.kind, self.actions if self.pattern.per_action else ""
 
 
-def name_clusters(evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame) -> Naming:
+def name_clusters(
+    evidence: pd.DataFrame, clusters: pd.DataFrame, catalog: pd.DataFrame, users: ClusterUsers | None = None
+) -> Naming:
     """Name all clusters together, so that their names are distinct.
 
     Args:
         evidence: Rows of `cluster_evidence`, each cluster's in alias order.
         clusters: One row per cluster, with cluster_id.
         catalog: `feature_catalog`.
+        users: The users that names are checked on; None leaves names unchecked.
     """
-    return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog))
+    return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog), users)
 
 
 def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) -> ClusterDraft | None:
-    """Write pain points and recommendations of one cluster, most severe first, at most `MAX_PAIN_POINTS` of each.
+    """Write pain points, strengths and recommendations of one cluster, most severe first, at most `MAX_PAIN_POINTS` of each.
+
+    In a log with goals the places where users are lost on their way come first (see `journey_based`).
 
     Args:
         evidence: The cluster's rows of `cluster_evidence`, in alias order.
@@ -88,23 +99,59 @@ def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) 
     rows = rows_by_alias(evidence)
     if len(rows) < 2:
         return None
-    wording, all_rows = Wording(catalog), list(rows.values())
-    size = max(int(row["n_cluster"]) for row in all_rows)
-    gaps = [
-        _read_gap(alias, row, size, wording) for alias, row in rows.items() if _is_reachable(row, all_rows, wording)
-    ]
+    wording = Wording(catalog)
+    if has_funnel(wording):
+        diagnosis = diagnose(rows, wording)
+        return combine(diagnosis, _other_pains(diagnosis, cluster_id, wording), wording)
+    plain = _plain(rows, wording)
+    gaps = _gaps(plain, wording)
     if len(gaps) < 2:
         return None
-    selected = _select(gaps)
-    pain_points, recommendations, used = [], [], {gap.alias for gap in selected}
-    for number, gap in enumerate(selected, start=1):
+    written = _written(_select(gaps), gaps, cluster_id, wording, None)
+    return ClusterDraft(
+        pain_points=[pain for pain, _ in written],
+        recommendations=[recommend(number) for number, (_, recommend) in enumerate(written, start=1)],
+    )
+
+
+def _other_pains(diagnosis: Diagnosis, cluster_id: str, wording: Wording) -> list[Written]:
+    """Pain points outside of journeys in a log with goals."""
+    gaps = _gaps(_plain(diagnosis.rows, wording), wording)
+    pains = [gap for gap in gaps if is_large(gap.row) and is_pain(gap.pattern.kind, gap.row, diagnosis, wording)]
+    if not pains or len(gaps) < 2:
+        return []
+    return _written(_select(pains), gaps, cluster_id, wording, diagnosis.goal_metric)
+
+
+def _gaps(rows: Mapping[str, EvidenceRow], wording: Wording) -> list[_Gap]:
+    """The rows matched to patterns, but for what is out of reach."""
+    all_rows = list(rows.values())
+    size = max((int(row["n_cluster"]) for row in all_rows), default=0)
+    return [
+        _read_gap(alias, row, size, wording) for alias, row in rows.items() if _is_reachable(row, all_rows, wording)
+    ]
+
+
+def _written(
+    selected: Sequence[_Gap], gaps: Sequence[_Gap], cluster_id: str, wording: Wording, goal: str | None
+) -> list[Written]:
+    """The texts of the `selected` of `gaps`; recommendations about behaviour move the metric `goal` where there is one."""
+    all_rows, used = [gap.row for gap in gaps], {gap.alias for gap in selected}
+    written: list[Written] = []
+    for gap in selected:
         support = _supporting_gap(gap, gaps, used, wording)
         used.add(support.alias)
         render = _renderer(gap, _variant(gap, selected, cluster_id), all_rows, wording)
-        pain_points.append(_pain_point(gap, support, render, wording))
-        target = _target(gap, all_rows, wording)
-        recommendations.append(_recommendation(gap, support, number, target, render, wording))
-    return ClusterDraft(pain_points=pain_points, recommendations=recommendations)
+        is_outcome = wording.entry(gap.metric)["role"] == FeatureRole.OUTCOME
+        target = (goal, Direction.INCREASE) if goal and not is_outcome else _target(gap, all_rows, wording)
+        recommend = partial(_recommendation, gap, support, target=target, render=render, wording=wording)
+        written.append((_pain_point(gap, support, render, wording), recommend))
+    return written
+
+
+def _plain(rows: Mapping[str, EvidenceRow], wording: Wording) -> dict[str, EvidenceRow]:
+    """The rows that are about no place on users' way."""
+    return {alias: row for alias, row in rows.items() if not is_about_journeys(wording.entry(str(row["metric"])))}
 
 
 def _is_reachable(row: EvidenceRow, rows: Sequence[EvidenceRow], wording: Wording) -> bool:
@@ -141,7 +188,7 @@ def _share_affected(row: EvidenceRow, size: int) -> float:
     For a share of users, those who have it (or lack it); for a number, the probability that a member is beyond another
     user, times the share of members with a value.
     """
-    if row["measure"] in (Measure.PROPORTION, Measure.PATH):
+    if row["measure"] in SHARES:
         return float(row["cluster_value"] if row["effect_size"] > 0 else 1 - row["cluster_value"])
     return (1 + abs(float(row["effect_size"]))) / 2 * min(1.0, float(row["n_cluster"]) / size)
 
@@ -201,7 +248,7 @@ def _pain_point(gap: _Gap, support: _Gap, render: Callable[..., str], wording: W
 
 
 def _recommendation(
-    gap: _Gap, support: _Gap, number: int, target: Target, render: Callable[..., str], wording: Wording
+    gap: _Gap, support: _Gap, number: int, *, target: Target, render: Callable[..., str], wording: Wording
 ) -> Recommendation:
     fix, (metric, direction) = gap.pattern.fix, target
     return Recommendation(

@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grupa_pipeline.insights.evidence import weight
-from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation
+from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
 PROMPT_VERSION = "v2"
@@ -134,7 +134,9 @@ def cited_ids(text: ClusterText) -> list[str]:
 
 def cited_aliases(name: NameDraft, draft: ClusterDraft | None) -> list[str]:
     """Aliases of the evidence that a name and a draft cite, in lists or in placeholders."""
-    parts: list[PainPoint | Recommendation] = [*draft.pain_points, *draft.recommendations] if draft else []
+    parts: list[PainPoint | Strength | Recommendation] = (
+        [*draft.pain_points, *draft.strengths, *draft.recommendations] if draft else []
+    )
     cited = set(name.evidence_ids).union(*(part.evidence_ids for part in parts))
     prose = " ".join([name.model_dump_json(), *(part.model_dump_json() for part in parts)])
     cited |= {match.group(1) for match in PLACEHOLDER.finditer(prose)}

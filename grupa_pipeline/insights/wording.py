@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.event_roles import is_unwanted
-from grupa_pipeline.insights.evidence import LIFT_UP
+from grupa_pipeline.insights.evidence import LIFT_UP, SHARES
 from grupa_pipeline.insights.metric_vocabulary import MetricWording, agents_of, find_wording
 from grupa_pipeline.insights.templates import EvidenceRow, parts
 from grupa_pipeline.vocabulary.action_names import name_prefix, split_words
-from grupa_pipeline.vocabulary.enums import Direction, Measure
+from grupa_pipeline.vocabulary.enums import Direction
 from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
 UNNAMED = "an unnamed step"
@@ -87,7 +87,7 @@ def comparison(row: EvidenceRow, alias: str) -> str:
     """
     if "lift" in parts(row) and LIFT_UP <= float(row["lift"]) <= MAX_LIFT:
         return f"{{{alias}.lift}} the others ({{{alias}.cluster}} against {{{alias}.rest}})"
-    if row["measure"] in (Measure.PROPORTION, Measure.PATH):
+    if row["measure"] in SHARES:
         return f"{{{alias}.cluster}} against {{{alias}.rest}} for the others"
     return f"typically {{{alias}.cluster}}, against {{{alias}.rest}} for the others"
 
@@ -143,6 +143,22 @@ class Wording:
         if own is not None and not pd.isna(own):
             return [_spell_digits(label) for label in str(own).splitlines()]
         return [action_words(name, whole=action_words(name) in self._ambiguous) for name in _actions(entry)]
+
+    def step(self, action: str) -> str:
+        """One action in words, as `steps` has it."""
+        own = self._own_labels.get(action)
+        return own or action_words(action, whole=action_words(action) in self._ambiguous)
+
+    @cached_property
+    def _own_labels(self) -> Mapping[str, str]:
+        """What people call an action, where that is not its name."""
+        labels: dict[str, str] = {}
+        for entry in self._entries.values():
+            own = entry.get("step_labels")
+            if own is not None and not pd.isna(own):
+                names = zip(_actions(entry), str(own).splitlines(), strict=False)
+                labels |= {action: _spell_digits(label) for action, label in names}
+        return labels
 
     def feature(self, metric: str) -> str:
         """The product feature that a metric is about, in words."""

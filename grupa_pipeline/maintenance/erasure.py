@@ -23,6 +23,7 @@ from grupa_pipeline.maintenance.erasure_tables import Removed
 from grupa_pipeline.maintenance.original_logs import mentions
 from grupa_pipeline.maintenance.person import Person
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage import aggregate_cache, parquet_files, run_lock, schema, staging, warehouse
 from grupa_pipeline.storage.file_integrity import require_sound
 from grupa_pipeline.storage.publication import BY_NAME, Publication
@@ -194,7 +195,7 @@ def _files_with(person: Person, folder: Path, pattern: str) -> list[Path]:
     of_events = [name for name in files if f"/{EVENTS.name}/" in name]
     others = [name for name in files if name not in of_events]
     text = {"text": person.in_text}
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         matches = _matching_files(con, of_events, person, "OR regexp_matches(metadata::VARCHAR, $text)", text)
         matches |= _matching_files(con, others, person)
     return sorted(Path(name) for name in matches)

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from grupa_pipeline.maintenance.person import ERASED, Person
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.tables import (
     CLUSTER_INSIGHTS,
     CLUSTER_NAMES,
@@ -65,7 +66,7 @@ class Removed:
 def mentions(path: Path, person: Person) -> bool:
     """Whether a record or a text of the DuckDB file at `path` names the person; True where it does not open."""
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
+        with open_duckdb(path, read_only=True) as con:
             present = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
             if REJECTED_ROWS.name in present and _rejected(con, person):
                 return True

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from grupa_pipeline.maintenance import deep_check
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage import run_lock, schema, warehouse
 from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage, published_files
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
@@ -123,7 +124,7 @@ def _require_readable(path: Path) -> None:
         DamagedWarehouseError: It does not open.
     """
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
+        with open_duckdb(path, read_only=True) as con:
             is_current(con, schema.CURRENT)
     except duckdb.Error as error:
         problem = f"{path.stem} does not open ({str(error).splitlines()[0]}); restore another version."

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
-
 from grupa_pipeline.settings import Settings
-from grupa_pipeline.sql import pattern
+from grupa_pipeline.sql import open_duckdb, pattern
 from grupa_pipeline.storage import aggregate_cache, run_lock, schema, warehouse
 from grupa_pipeline.storage.parquet_files import file_key
 from grupa_pipeline.storage.publication import Publication
@@ -97,7 +95,7 @@ def _event_files(publication: Publication, file: _File) -> list[str]:
         return []
     found = publication.event_files(file.first_event_at.date(), file.last_event_at.date() + timedelta(days=1))
     paths = {str(path): str(path.relative_to(publication.folder)) for path in found}
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         names = con.execute(
             "SELECT DISTINCT filename FROM read_parquet(?, filename = true) WHERE file_sha256 = ?",
             [[pattern(Path(path)) for path in paths], file.file_sha256],

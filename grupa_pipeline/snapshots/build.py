@@ -25,6 +25,7 @@ from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.journeys.measure import measure_journeys
 from grupa_pipeline.segmentation.nature import cluster_natures
 from grupa_pipeline.segmentation.replicates import Replicates
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
@@ -160,6 +161,39 @@ def _segment(
     )
 
 
+def make_journeys(context: SnapshotContext, labels: RowsByDay, event_catalogs: RowsByDay) -> AssetTables:
+    """What users of each cluster went through on each day's window: funnels, paths, outcomes of actions, and trends."""
+    rows: AssetTables = {}
+    for day in sorted(labels):
+        start, end = context.window(day)
+        roles = read_catalog(event_catalogs[day], context)
+        by_user = labels[day].to_pandas().set_index("user_id")["cluster_id"]
+        with engine_on_window(context, day) as engine:
+            window = open_window(
+                engine,
+                tables.EVENTS.name,
+                window_start=start,
+                window_end=end,
+                roles=roles,
+                min_events=context.settings.min_events,
+                cache=aggregate_cache(context, engine, roles.assignment_sha256()),
+            )
+            journeys = measure_journeys(window, by_user, min_group=context.settings.min_group)
+        found = {
+            tables.JOURNEY_STEPS: journeys.steps,
+            tables.JOURNEY_PATHS: journeys.paths,
+            tables.ACTION_OUTCOMES: journeys.outcomes,
+            tables.CLUSTER_TRENDS: journeys.trends,
+        }
+        _add(rows, day, {table: _frame(table, records) for table, records in found.items()})
+    return rows
+
+
+def _frame(table: Table, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    names = [name for name in table.column_names if name != "snapshot_date"]
+    return pd.DataFrame(list(records), columns=names)
+
+
 def make_evidence(features: RowsByDay, catalogs: RowsByDay, labels: RowsByDay) -> AssetTables:
     """`cluster_evidence` of each day."""
     rows: AssetTables = {}
@@ -190,6 +224,7 @@ def make_insights(
     for day in sorted(evidence):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas(), event_catalogs[day])
+        assigned = labels[day].to_pandas().set_index("user_id")["cluster_id"].reindex(users.index)
         catalog = add_event_roles(catalog, event_catalogs[day].to_pandas())
         before = history.clusters_before(context.publication, day) if before is None else before
         insights = write_insights(
@@ -203,6 +238,8 @@ def make_insights(
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
             product=product_notes(context.roles().product),
+            users=users,
+            labels=assigned,
         )
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings

@@ -17,6 +17,7 @@ from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
 from grupa_pipeline.segmentation.assignment import AssignUsers, assign_users
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage.aggregate_cache import ParquetAggregateCache, cache_folder
 from grupa_pipeline.storage.key_dictionary import ParquetKeyDictionary
 from grupa_pipeline.storage.schema import show_files
@@ -55,7 +56,7 @@ def _duckdb(context: SnapshotContext) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB session within `MEMORY_LIMIT`, which spills to a folder of the warehouse."""
     with (
         tempfile.TemporaryDirectory(dir=context.settings.warehouse, prefix=".features-") as spill,
-        duckdb.connect(
+        open_duckdb(
             config={
                 "memory_limit": f"{MEMORY_LIMIT}MB",
                 "temp_directory": spill,

@@ -5,6 +5,8 @@ out of date: what has changed has another name. Aggregates not read for 35 days 
 `aggregates/` and `features/`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import time
@@ -13,17 +15,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from grupa_pipeline import aggregates, event_catalog, features, vocabulary
-from grupa_pipeline.aggregates.day_aggregates import DayRange
-from grupa_pipeline.aggregates.engine import KeyDictionary
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.key_dictionary import read_parquet_metadata
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import PUBLISHED_FILES
+
+if TYPE_CHECKING:  # they import Ibis, which whoever takes the run lock would load
+    from grupa_pipeline.aggregates.day_aggregates import DayRange
+    from grupa_pipeline.aggregates.engine import KeyDictionary
 
 _GENERATION = "grupa_generation"
 KEEP_DAYS = 35

@@ -4,9 +4,9 @@ Schema version 1 held neither: a feature's family was part of its name alone. Us
 of that version.
 """
 
-import duckdb
 import pyarrow as pa
 
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.tables import FEATURE_CATALOG
 
 _ACTIVITY = """'sessions_per_week', 'events_per_session', 'minutes_per_session', 'active_days_share', 'median_gap_days',
@@ -47,7 +47,7 @@ def with_families(catalog: pa.Table) -> pa.Table:
     """`catalog` with today's columns: as it is, or with family and subject filled where an earlier release wrote it."""
     if "family" in catalog.column_names:
         return catalog
-    with duckdb.connect() as con:
+    with open_duckdb() as con:
         con.register("catalog", catalog)
         filled = con.sql(f"SELECT *, {FAMILY} AS family, {SUBJECT} AS subject FROM catalog").to_arrow_table()
     return filled.select(list(FEATURE_CATALOG.column_names)).replace_schema_metadata(catalog.schema.metadata)

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from grupa_pipeline.aggregates.engine import KEYS
+from grupa_pipeline.aggregates.key_columns import KEYS
 from grupa_pipeline.sql import exactly, quoted
 from grupa_pipeline.storage import warehouse
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.tables import PUBLISHED_FILES, Table
 
@@ -63,7 +64,7 @@ def delete_unreferenced(folder: Path, versions: Sequence[Path]) -> None:
     named: set[Path] = set()
     for path in versions:
         try:
-            with duckdb.connect(str(path), read_only=True) as con:
+            with open_duckdb(path, read_only=True) as con:
                 rows = con.execute(f"SELECT path FROM {PUBLISHED_FILES.name} WHERE path IS NOT NULL").fetchall()
         except duckdb.Error as error:
             # Its files are unknown, so nothing is deleted until this version is.

@@ -18,12 +18,18 @@ from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage
 from grupa_pipeline.storage.migrations import SchemaVersion, migrate
 from grupa_pipeline.storage.rule_migration import fill_rule_conditions
 from grupa_pipeline.tables import (
+    ACTION_OUTCOMES,
+    CLUSTER_EVIDENCE,
     CLUSTER_IDENTITIES,
+    CLUSTER_INSIGHTS,
+    CLUSTER_TRENDS,
     CLUSTERS,
     COLUMN_MAPPINGS,
     EVENT_CATALOG,
     EVENTS,
     FEATURE_CATALOG,
+    JOURNEY_PATHS,
+    JOURNEY_STEPS,
     PIPELINE_TABLES,
     PUBLISHED_FILES,
     USER_CLUSTERS,
@@ -198,13 +204,23 @@ def _to_version_6(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _to_version_7(con: duckdb.DuckDBPyConnection) -> None:
+    """There are journeys, which the next snapshot fills; evidence says whether it replicated, and insights where they happen."""
+    for table in (JOURNEY_STEPS, JOURNEY_PATHS, ACTION_OUTCOMES, CLUSTER_TRENDS):
+        _create_table(con, table)
+    for table in (FEATURE_CATALOG, CLUSTER_EVIDENCE, CLUSTER_INSIGHTS):
+        rebuild(con, table)
+
+
+def _to_version_8(con: duckdb.DuckDBPyConnection) -> None:
     """Users have a membership, and clusters a replication, views and a nature; older snapshots have none of these."""
     for table in (USER_CLUSTERS, CLUSTER_IDENTITIES, CLUSTERS):
         rebuild(con, table)
 
 
 CURRENT = SchemaVersion(
-    "grupa.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7)
+    "grupa.duckdb",
+    _create,
+    (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7, _to_version_8),
 )
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage.file_lock import lock
 
 PIPELINE_FILE = "grupa.duckdb"
@@ -82,7 +83,7 @@ def read(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if path is None:
         raise NoWarehouseError(f"{database} does not exist yet; `grupa run LOG.csv` makes it.")
     try:
-        con = duckdb.connect(str(path), read_only=True)
+        con = open_duckdb(path, read_only=True)
     except duckdb.Error as error:
         raise DamagedWarehouseError(
             f"{database} does not open ({str(error).splitlines()[0]}); `grupa restore` brings back an earlier version."
@@ -125,7 +126,7 @@ def publish(database: Path, *, keep_days: int = 7, rewrite: bool = False) -> Ite
         try:
             if base is not None:
                 shutil.copyfile(base, draft)
-            with closing(duckdb.connect(str(draft))) as con:
+            with closing(open_duckdb(draft)) as con:
                 con.begin()
                 yield con
                 con.commit()

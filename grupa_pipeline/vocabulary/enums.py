@@ -141,6 +141,8 @@ class InsightKind(StrEnum):
     """What an insight is."""
 
     PAIN_POINT = "pain_point"
+    STRENGTH = "strength"
+    """What a cluster does better than the others."""
     RECOMMENDATION = "recommendation"
 
 
@@ -181,6 +183,14 @@ class Measure(StrEnum):
     """Share of users who took a two-step path: difference of shares."""
     DURATION = "duration"
     """A time per user: Cliff's delta."""
+    STEP = "step"
+    """Share of users who went on to a step, of those who got to the step before: difference of shares."""
+    ERROR = "error"
+    """Share of users who met an error, of those who did what usually precedes it: difference of shares."""
+    LOOP = "loop"
+    """Share of users who do the same one or two steps again and again, of those who did them: difference of shares."""
+    LAST_ACTION = "last_action"
+    """Share of users who stopped at an action and reached no goal: difference of shares."""
 
 
 class MetricKind(StrEnum):
@@ -194,6 +204,27 @@ class MetricKind(StrEnum):
     """Sum of one number per user over the sum of another."""
 
 
+class PathKind(StrEnum):
+    """What a path of `journey_paths` is."""
+
+    TYPICAL = "typical"
+    """A real sequence of actions that stands for users of the group."""
+    LAST_BEFORE_END = "last_before_end"
+    """The action before a bad end, and that end; alone, the last one of users who reached no goal and fell silent."""
+    LOOP = "loop"
+    """Two actions between which users go back and forth."""
+    RETRY = "retry"
+    """An action that users do again and again at once."""
+    TRANSITION = "transition"
+    """An action, and the next one within the session."""
+    ENTRY = "entry"
+    """A user's first action."""
+    FIRST_SESSION = "first_session"
+    """The first actions of a user's first session, runs folded."""
+    AFTER_ERROR = "after_error"
+    """An error, and the next action within the session."""
+
+
 class PipelineStage(StrEnum):
     """What the pipeline does, in order. INGEST to INSIGHTS are named as the step of a Dagster run that does it."""
 
@@ -202,6 +233,7 @@ class PipelineStage(StrEnum):
     EVENT_CATALOG = "event_catalog"
     FEATURES = "features"
     SEGMENTATION = "segmentation"
+    JOURNEYS = "journeys"
     EVIDENCE = "cluster_evidence"
     INSIGHTS = "insights"
     PUBLISHED = "published"
@@ -311,6 +343,17 @@ class TransitionKind(StrEnum):
     MERGE = "merge"
     BIRTH = "birth"
     DEATH = "death"
+
+
+class TrendMetric(StrEnum):
+    """What `cluster_trends` follows from week to week; shares are of the users active in the week."""
+
+    ACTIVE_USERS = "active_users"
+    NEW_USERS = "new_users"
+    """Users whose first event in the window is in the week."""
+    EVENTS_PER_USER = "events_per_user"
+    GOAL_SHARE = "goal_share"
+    ERROR_SHARE = "error_share"
 
 
 class UnassignedReason(StrEnum):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -23,3 +25,13 @@ def test_a_pattern_tells_the_path_it_was_made_of(name):
 def test_a_literal_gives_back_its_text():
     text = "it's; --"
     assert duckdb.connect().execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]
+
+
+def test_a_session_draws_no_progress_bar_where_the_process_has_no_script():
+    code = (
+        "from grupa_pipeline.sql import open_duckdb\n"
+        "con = open_duckdb()\n"
+        "print(con.execute(\"SELECT current_setting('enable_progress_bar')\").fetchone()[0])"
+    )
+    command = [sys.executable, "-c", code]  # without a file, as the processes that Dagster starts for runs
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -22,8 +22,7 @@ def test_each_request_is_told_as_fields_without_its_query(tmp_path):
             assert _asked(f"http://127.0.0.1:{port}/clusters?user=u-4714") == 200
         finally:
             server.terminate()
-    # DuckDB's binding writes lines of its own as a process ends.
-    told = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines() if line.startswith("{")]
+    told = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
     request = next(each for each in told if each["event"] == "request")
     assert (request["method"], request["path"], request["status"]) == ("GET", "/clusters", 200)
     assert request["seconds"] >= 0

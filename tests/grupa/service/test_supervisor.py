@@ -34,8 +34,9 @@ def command(name): return [sys.executable, "-S", "-c", CHILD, str(folder / name)
 services = [
     ServiceProcess("polite", command("polite"), is_polite=True),
     ServiceProcess("rude", command("rude"), has_worker=True, creates=folder / "rude"),
-    ServiceProcess("waiting", command("waiting"), waits_for=folder / "rude"),
+    ServiceProcess("waiting", command("waiting"), waits_for=folder / "rude", needs=folder / "home"),
 ]
+(folder / "home").mkdir(exist_ok=True)
 if len(sys.argv) > 2:
     services.append(ServiceProcess("broken", [sys.executable, "-S", "-c", "raise SystemExit(3)"]))
 record = [sys.executable, "-S", "-c", f"open({str(folder / 'recorded')!r}, 'w').close()"]
@@ -89,6 +90,24 @@ def test_it_starts_again_what_is_killed_and_stops_everything(
     assert not (tmp_path / "rude.ended").exists()
     assert (tmp_path / "recorded").exists()
     assert "rude lost its worker process and is started again." in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
+def test_what_needs_a_folder_runs_only_while_that_is_there(supervised: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    home, known = tmp_path / "home", pids(tmp_path, "waiting")
+    home.rename(tmp_path / "away")
+    until(lambda: not any(process_tree.is_running(pid) for pid in known))
+    time.sleep(2.5)  # it would have been started again
+    assert pids(tmp_path, "waiting") == known
+    assert not home.exists()
+    (tmp_path / "away").rename(home)
+    until(lambda: pids(tmp_path, "waiting")[:1] not in ([], known[:1]))
+    known = pids(tmp_path, "waiting")
+    home.rename(tmp_path / "away")
+    home.mkdir()  # another one in its place
+    until(lambda: pids(tmp_path, "waiting")[:1] not in ([], known[:1]))
+    assert supervised.poll() is None
+    assert f"waiting is stopped, because {home} is gone" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow

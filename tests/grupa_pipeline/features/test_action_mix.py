@@ -44,7 +44,9 @@ def test_outcomes_are_features_of_their_own_role() -> None:
     result = measure(LOG)
     assert values(result, "had_deal_complete") == {"ann": 1.0, "bob": 0.0, "cat": 0.0}
     assert values(result, "had_drop_off") == {"ann": 0.0, "bob": 1.0, "cat": 0.0}
-    assert set(columns(result, "outcome")) == {"had_deal_complete", "had_drop_off", "drop_off_per_week"}
+    assert set(columns(result, "outcome")) == {
+        "had_deal_complete", "had_drop_off", "drop_off_per_week", "stopped_search", "stopped_open_item",
+    }  # fmt: skip
     assert entry(result, "had_deal_complete")["higher_is_better"] is True
     assert entry(result, "had_drop_off")["higher_is_better"] is False
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from grupa_pipeline.insights.models import ClusterDraft, Naming
+from grupa_pipeline.insights.models import Naming, RequestedDraft
 from grupa_pipeline.insights.text_reuse import read_schema
 
 
@@ -21,7 +21,7 @@ def structure(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
     return plain
 
 
-@pytest.mark.parametrize(("name", "model"), [("cluster", ClusterDraft), ("naming", Naming)])
+@pytest.mark.parametrize(("name", "model"), [("cluster", RequestedDraft), ("naming", Naming)])
 def test_schemas_have_the_structure_of_the_models(name: str, model: type[BaseModel]) -> None:
     versioned, current = read_schema(name), model.model_json_schema()
     assert structure(versioned, versioned["$defs"]) == structure(current, current["$defs"])

@@ -102,7 +102,9 @@ def add_a_later_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "CURRENT", replace(schema.CURRENT, steps=(*schema.CURRENT.steps, step)))
 
 
-LATER_TABLES = {"column_mappings", "event_catalog"}
+LATER_TABLES = {
+    "column_mappings", "event_catalog", "journey_steps", "journey_paths", "action_outcomes", "cluster_trends",
+}  # fmt: skip
 """Tables that the first release did not have."""
 
 

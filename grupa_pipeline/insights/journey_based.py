@@ -1,0 +1,174 @@
+"""The rules' texts for logs with goals: obstacles on the way first, then what else is worse, and strengths.
+
+What a cluster does more or less than others is no pain by itself: behaviour counts only where the cluster does not reach goals
+more often than the others. `diagnosis` decides where, `journey_texts` puts it into words.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grupa_pipeline.insights.diagnosis import Obstacle, find_obstacles, find_strengths, goal_standing
+from grupa_pipeline.insights.journey_texts import pain_point_of, recommendation_of, remedies_for, strength_of
+from grupa_pipeline.insights.models import ClusterDraft, PainPoint, Recommendation, Strength
+from grupa_pipeline.insights.remedies import Cause
+from grupa_pipeline.insights.templates import EvidenceRow
+from grupa_pipeline.insights.wording import Wording, added_sentence
+from grupa_pipeline.vocabulary.enums import DecidedBy, Direction, FeatureRole, Measure
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+
+MAX_TEXTS = 3
+"""Pain points, and recommendations, of a cluster."""
+_OUTCOME_KINDS = frozenset({"bad_outcome", "support_load", "low_conversion"})
+_BEHAVIOUR_KINDS = frozenset(
+    {
+        "abandoned_proposals",
+        "slow_submission",
+        "slow_first_proposal",
+        "few_proposals",
+        "going_quiet",
+        "unused_features",
+        "rare_visits",
+    }
+)
+_ABSENCE_KINDS = frozenset({"going_quiet", "rare_visits"})
+"""Kinds that only say that somebody is away: no pain of users whose matter has ended."""
+_SLOW = (Cause.SLOW, Cause.WAIT)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the rules know of a cluster before anything is written.
+
+    Attributes:
+        rows: Its evidence by alias.
+        obstacles: Where its users are lost or held up.
+        standing: 1 where it reaches goals more often than the others, -1 where less, else 0.
+        goal_metric: The metric of the goal, for targets; None in logs without one.
+    """
+
+    rows: dict[str, EvidenceRow]
+    obstacles: Sequence[Obstacle]
+    standing: int
+    goal_metric: str | None
+
+
+def diagnose(rows: dict[str, EvidenceRow], wording: Wording) -> Diagnosis:
+    """Read a cluster's evidence on journeys."""
+    obstacles = find_obstacles(rows, wording)[:MAX_TEXTS]
+    goals = [each.goal for each in obstacles if each.goal]
+    return Diagnosis(rows, obstacles, goal_standing(rows, wording), _goal_metric(goals, wording))
+
+
+def has_funnel(wording: Wording) -> bool:
+    """Whether the log has a goal with steps towards it."""
+    return any(wording.entry(metric)["family"] == FeatureFamily.FUNNEL_STEP for metric in wording.metrics())
+
+
+def is_pain(kind: str, row: EvidenceRow, diagnosis: Diagnosis, wording: Wording) -> bool:
+    """Whether a difference outside of journeys, of a kind of `pain_points.toml`, is one to tell."""
+    entry = wording.entry(str(row["metric"]))
+    if entry.get("decided_by") == DecidedBy.SYSTEM:
+        return False
+    if kind == "low_conversion":
+        return not any(each.is_behind and each.cause not in _SLOW for each in diagnosis.obstacles)
+    if kind in _OUTCOME_KINDS:
+        return True
+    if kind in _ABSENCE_KINDS and _has_ended(diagnosis, wording):
+        return False
+    return kind in _BEHAVIOUR_KINDS and diagnosis.standing <= 0
+
+
+def combine(
+    diagnosis: Diagnosis,
+    others: Sequence[tuple[PainPoint, Callable[[int], Recommendation]]],
+    wording: Wording,
+) -> ClusterDraft | None:
+    """The draft of a cluster from its obstacles, its other pain points, and its strengths.
+
+    Args:
+        diagnosis: The cluster's diagnosis.
+        others: Pain points outside of journeys, the most severe first, with their recommendation by the number that it addresses.
+        wording: The log's words.
+    """
+    pains: list[PainPoint] = []
+    recommendations: list[Recommendation] = []
+    for obstacle in diagnosis.obstacles:
+        pains.append(pain_point_of(obstacle, diagnosis.rows, wording))
+        recommendations.append(_remedy(obstacle, len(pains), 0, wording))
+    for pain, recommend in others[: MAX_TEXTS - len(pains)]:
+        pains.append(pain)
+        recommendations.append(recommend(len(pains)))
+    strengths = _strengths(diagnosis, needed=not pains, wording=wording)
+    if strengths and len(recommendations) < MAX_TEXTS and (diagnosis.standing > 0 or not pains):
+        recommendations += _build_on(strengths[0], len(pains) + 1, diagnosis, wording)
+    if len(recommendations) < MAX_TEXTS and diagnosis.obstacles and len(remedies_for(diagnosis.obstacles[0])) > 1:
+        recommendations.append(_remedy(diagnosis.obstacles[0], 1, 1, wording))
+    if not recommendations:
+        return None
+    return ClusterDraft(pain_points=pains, strengths=strengths, recommendations=recommendations)
+
+
+def _remedy(obstacle: Obstacle, number: int, choice: int, wording: Wording) -> Recommendation:
+    metric = str(obstacle.target)
+    better = wording.entry(metric)["higher_is_better"]
+    direction = Direction.INCREASE if better else Direction.DECREASE
+    return recommendation_of(obstacle, remedies_for(obstacle)[choice], number, metric, direction, wording)
+
+
+def _strengths(diagnosis: Diagnosis, *, needed: bool, wording: Wording) -> list[Strength]:
+    """At most one: goals or steps on which the cluster is ahead; where it has no pain either, what sets it apart."""
+    ahead = find_strengths(diagnosis.rows, wording)
+    if ahead and (needed or diagnosis.standing > 0):
+        return [strength_of(ahead, diagnosis.rows, wording)]
+    if not needed:
+        return []
+    alias = next((name for name, row in diagnosis.rows.items() if row["measure"] != Measure.STEP), None)
+    alias = alias or next(iter(diagnosis.rows))
+    clause = wording.clause(diagnosis.rows[alias], alias)
+    return [
+        Strength(
+            title=f"What sets them apart: they {clause}", body=added_sentence(clause, "They"), evidence_ids=[alias]
+        )
+    ]
+
+
+def _build_on(strength: Strength, number: int, diagnosis: Diagnosis, wording: Wording) -> list[Recommendation]:
+    """A recommendation that builds on a strength, where there is a goal to move."""
+    metric = diagnosis.goal_metric or _any_target(wording)
+    if metric is None:
+        return []
+    goal = str(wording.entry(metric)["source_action"])
+    alias, *others = strength.evidence_ids
+    support = others[0] if others else alias
+    obstacle = Obstacle(Cause.STRENGTH, alias, support, 0.0, (goal,), goal, metric)
+    direction = Direction.INCREASE if wording.entry(metric)["higher_is_better"] else Direction.DECREASE
+    draft = recommendation_of(obstacle, remedies_for(obstacle)[0], number, metric, direction, wording)
+    return [draft.model_copy(update={"evidence_ids": list(strength.evidence_ids)})]
+
+
+def _goal_metric(goals: Sequence[str], wording: Wording) -> str | None:
+    """The metric of the first of `goals` that has one, else of the first goal with a funnel."""
+    entries = [wording.entry(metric) for metric in wording.metrics()]
+    with_funnel = [entry["subject"] for entry in entries if entry["family"] == FeatureFamily.FUNNEL_STEP]
+    of_goal = {
+        entry["subject"]: str(entry["feature"])
+        for entry in entries
+        if entry["family"] == FeatureFamily.OUTCOME_HAD and entry["higher_is_better"]
+    }
+    return next((of_goal[goal] for goal in [*goals, *with_funnel] if goal in of_goal), None)
+
+
+def _any_target(wording: Wording) -> str | None:
+    """An outcome with a better direction; None in logs without one."""
+    entries = [wording.entry(metric) for metric in wording.metrics()]
+    known = [each for each in entries if each["role"] == FeatureRole.OUTCOME and each["higher_is_better"] is not None]
+    return next((str(each["feature"]) for each in known if each["source_action"] is not None), None)
+
+
+def _has_ended(diagnosis: Diagnosis, wording: Wording) -> bool:
+    """Whether more of the cluster's users than of the others have an outcome, good or bad: their matter is closed."""
+    return any(
+        row["effect_size"] > 0
+        for row in diagnosis.rows.values()
+        if wording.entry(str(row["metric"]))["family"] == FeatureFamily.OUTCOME_HAD
+    )

@@ -1,0 +1,118 @@
+"""Texts about obstacles and strengths on users' way: pain points, strengths, and recommendations from `remedies`."""
+
+from collections.abc import Mapping, Sequence
+
+from grupa_pipeline.insights.diagnosis import Obstacle
+from grupa_pipeline.insights.evidence import is_large
+from grupa_pipeline.insights.models import PainPoint, Recommendation, Strength
+from grupa_pipeline.insights.remedies import Cause, Remedy, find_remedies, step_kind
+from grupa_pipeline.insights.templates import EvidenceRow
+from grupa_pipeline.insights.wording import Wording, added_sentence, capitalize, quoted
+from grupa_pipeline.vocabulary.enums import Direction, Measure
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+
+_CONFIDENCE = {Cause.ERROR: 0.9, Cause.RETRY: 0.8, Cause.LOOP: 0.6, Cause.DROP: 0.6, Cause.SLOW: 0.6, Cause.WAIT: 0.5}
+_LEVELS = ((0.75, "high"), (0.5, "medium"), (0.0, "low"))
+
+
+def pain_point_of(obstacle: Obstacle, rows: Mapping[str, EvidenceRow], wording: Wording) -> PainPoint:
+    """What is seen at an obstacle, with both values; no cause is claimed."""
+    names = [quoted(wording.step(action)) for action in obstacle.actions]
+    place = f"from {names[0]} to {names[-1]}" if len(names) > 1 else f"to {names[0]}"
+    alias, support = obstacle.alias, obstacle.support
+    both = f"{{{alias}.cluster}} against {{{alias}.rest}} for the others"
+    about = quoted(wording.step(obstacle.about)) if obstacle.about else ""
+    if obstacle.cause in (Cause.SLOW, Cause.WAIT):
+        title = f"{{{alias}.cluster}} {place}, {{{alias}.rest}} for the others"
+        body = f"Those of them who get {place} typically take {both}."
+    elif rows[alias]["measure"] == Measure.ERROR:
+        title = f"{{{alias}.cluster}} of those who get to {names[0]} meet {about}; of the others {{{alias}.rest}}"
+        body = f"Of the users who get to {names[0]}, more meet {about} here: {both}."
+    elif obstacle.is_behind:
+        title = f"Only {{{alias}.cluster}} get {place}; of the others {{{alias}.rest}}"
+        before = (
+            f"Of those who get to {names[0]}, fewer go on to {names[-1]}" if len(names) > 1 else f"Fewer get {place}"
+        )
+        body = f"{before}: {both}."
+    else:
+        title = f"Their weakest step: {{{alias}.cluster}} get {place}"
+        body = (
+            f"Their weakest step towards {quoted(wording.step(str(obstacle.goal)))} is the one {place}: "
+            f"{{{alias}.cluster}} get there, for the others it is {{{alias}.rest}}."
+        )
+    added = _added(obstacle, rows[support], support, about, names, wording)
+    return PainPoint(title=title, body=f"{body} {added}", evidence_ids=[alias, support])
+
+
+def _added(obstacle: Obstacle, row: EvidenceRow, alias: str, about: str, names: Sequence[str], wording: Wording) -> str:
+    both = f"{{{alias}.cluster}} against {{{alias}.rest}} for the others"
+    family = wording.entry(str(row["metric"]))["family"]
+    if family == FeatureFamily.ERROR_MET:
+        return f"At the same place more of them meet {about}: {both}."
+    if family == FeatureFamily.RETRY:
+        return f"More of them do {names[0]} again and again: {both}."
+    if family == FeatureFamily.LOOP:
+        return f"More of them go back and forth between {names[0]} and {about}: {both}."
+    if family == FeatureFamily.FUNNEL_STEP and row["ci_low"] <= 0 <= row["ci_high"]:
+        steps = [quoted(step) for step in wording.steps(str(row["metric"]))]
+        return f"From {steps[0]} to {steps[-1]} it is {{{alias}.cluster}}, and {{{alias}.rest}} for the others."
+    del obstacle
+    return added_sentence(wording.clause(row, alias), "They also" if is_large(row) else "They")
+
+
+def strength_of(aliases: Sequence[str], rows: Mapping[str, EvidenceRow], wording: Wording) -> Strength:
+    """What a cluster does better, with both values."""
+    first = aliases[0]
+    steps = [quoted(step) for step in wording.steps(str(rows[first]["metric"]))]
+    what = f"reach {steps[0]}" if len(steps) == 1 else f"get from {steps[0]} to {steps[-1]}"
+    sentences = [added_sentence(wording.clause(rows[alias], alias), "They") for alias in aliases[:1]]
+    sentences += [added_sentence(wording.clause(rows[alias], alias), "They also") for alias in aliases[1:2]]
+    return Strength(
+        title=f"{{{first}.cluster}} {what}; of the others {{{first}.rest}}",
+        body=" ".join(sentences),
+        evidence_ids=list(aliases[:2]),
+    )
+
+
+def recommendation_of(
+    obstacle: Obstacle, remedy: Remedy, number: int, metric: str, direction: Direction, wording: Wording
+) -> Recommendation:
+    """One remedy for an obstacle, in the words of its steps: without numbers, so that siblings can share it."""
+    names = {
+        "<from>": quoted(wording.step(obstacle.actions[0])),
+        "<to>": quoted(wording.step(obstacle.actions[-1])),
+        "<error>": quoted(wording.step(obstacle.about)) if obstacle.about else "the error",
+        "<other>": quoted(wording.step(obstacle.about)) if obstacle.about else "the step before",
+        "<goal>": quoted(wording.step(obstacle.goal)) if obstacle.goal else "the goal",
+    }
+
+    def told(text: str) -> str:
+        for token, name in names.items():
+            text = text.replace(token, name)
+        return capitalize(text)
+
+    confidence = remedy.impact * _CONFIDENCE.get(obstacle.cause, 0.4)
+    return Recommendation(
+        title=told(remedy.title),
+        body=told(remedy.body),
+        addresses=[number],
+        evidence_ids=[obstacle.alias, obstacle.support],
+        target_metric=metric,
+        direction=direction,
+        change=told(remedy.change),
+        hypothesis=told(remedy.hypothesis),
+        confidence=next(level for least, level in _LEVELS if confidence / 0.8 >= least),
+        effort=remedy.effort,
+        risk=told(remedy.risk),
+        guardrail=told(remedy.guardrail),
+        cheapest_test=told(remedy.cheapest_test),
+        falsified_by=told(remedy.falsified_by),
+    )
+
+
+def remedies_for(obstacle: Obstacle) -> list[Remedy]:
+    """Remedies for an obstacle, the best first: by the kind of the step, for errors else by that of the step before."""
+    if obstacle.cause is Cause.WAIT:
+        return find_remedies(obstacle.cause, "waiting")
+    before = obstacle.actions[:1] if obstacle.cause is Cause.ERROR else ()
+    return find_remedies(obstacle.cause, step_kind(obstacle.actions[-1], *before))

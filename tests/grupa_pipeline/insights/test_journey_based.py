@@ -1,0 +1,160 @@
+"""Insights of a shop's log: users are told where they are lost, well-doing ones have a strength, and siblings share."""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from grupa_pipeline.insights.event_roles import add_event_roles
+from grupa_pipeline.insights.evidence import measure_evidence
+from grupa_pipeline.insights.insight_writer import write_insights
+from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.insights.privacy import count_users
+from grupa_pipeline.insights.remedies import Cause, find_remedies, step_kind
+from tests.grupa_pipeline.features.logs import measure
+from tests.grupa_pipeline.features.shop_log import BUYERS, GOAL, REFUSED, USERS, group_of, shop_events
+
+ACTIONS = {
+    "item_seen": ("step", "user"),
+    "cart_filled": ("step", "user"),
+    "card_typed": ("step", "user"),
+    "payment_error": ("error", "system"),
+    GOAL: ("goal", "user"),
+}
+
+
+def described(groups: pd.Series, **decided: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Rows of `cluster_insights`, of the evidence and of the catalog; `decided` says who decides an action."""
+    built = measure(shop_events())
+    features, catalog = built.features.to_pandas().set_index("user_id"), built.catalog.to_pandas()
+    events = pd.DataFrame(
+        [
+            {"action": name, "role": role, "decided_by": decided.get(name, by), "label": name.replace("_", " ")}
+            for name, (role, by) in ACTIONS.items()
+        ]
+    )
+    evidence = measure_evidence(features, groups, catalog)
+    sizes = groups.value_counts().sort_index()
+    clusters = pd.DataFrame(
+        {"cluster_id": sizes.index.astype(str), "size": sizes.to_numpy(), "share": sizes.to_numpy() / USERS}
+    )
+    written = write_insights(
+        evidence,
+        clusters.assign(rule=None, rule_f1=None, stability=None),
+        add_event_roles(catalog, events),
+        users_with=count_users(features),
+        llm=None,
+        min_group=5,
+        previous=PreviousTexts(),
+        now=datetime(2026, 3, 1),
+    )
+    return written.insights, evidence, catalog
+
+
+def shop_groups() -> pd.Series:
+    groups = [group_of(number) for number in range(USERS)]
+    return pd.Series(
+        [None if group == "unassigned" else group for group in groups], index=[f"u{n:03d}" for n in range(USERS)]
+    )
+
+
+@pytest.fixture(scope="module")
+def shop() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    return described(shop_groups())
+
+
+def of(insights: pd.DataFrame, cluster_id: str, kind: str) -> list[dict[str, Any]]:
+    rows = insights[(insights["cluster_id"] == cluster_id) & (insights["kind"] == kind)]
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def test_an_error_that_stops_a_payment_is_told_at_its_step(shop: Any) -> None:
+    insights, evidence, _ = shop
+    [pain, *_] = of(insights, "C02", "pain_point")
+    assert pain["step_action"] == GOAL
+    assert (pain["reach_users"], pain["severity"]) == (REFUSED, pytest.approx(1.0))
+    assert "“card typed”" in pain["body"] and "“payment error”" in pain["body"] and "0%" in pain["body"]
+    cited = evidence.set_index("evidence_id").loc[pain["evidence_ids"]]
+    assert list(cited["measure"]) == ["step", "error"]
+    assert set(cited["cluster_id"]) == {"C02"}
+
+
+def test_an_errors_remedy_does_not_lead_users_to_it(shop: Any) -> None:
+    insights, _, _ = shop
+    [first, *_] = of(insights, "C02", "recommendation")
+    assert first["title"].startswith("Let “order completed” succeed after “payment error”")
+    assert first["target_metric"] == "step_order_completed_order_completed"
+    assert first["direction"] == "increase"
+    assert all(first[name] for name in ("effort", "risk", "guardrail", "cheapest_test", "falsified_by", "confidence"))
+
+
+def test_going_back_and_forth_is_the_pain_of_those_who_do(shop: Any) -> None:
+    insights, evidence, _ = shop
+    [pain, *_] = of(insights, "C03", "pain_point")
+    assert pain["step_action"] == "card_typed"
+    assert list(evidence.set_index("evidence_id").loc[pain["evidence_ids"], "measure"]) == ["step", "loop"]
+    assert "payment error" not in " ".join(row["body"] for row in of(insights, "C03", "recommendation"))
+
+
+def test_who_is_ahead_has_a_strength_and_no_pain(shop: Any) -> None:
+    insights, _, _ = shop
+    assert not of(insights, "C01", "pain_point")
+    [strength] = of(insights, "C01", "strength")
+    assert "100% reach “order completed”" in strength["title"]
+    [recommendation, *_] = of(insights, "C01", "recommendation")
+    assert recommendation["addresses"] == [strength["insight_id"]]
+    assert recommendation["target_metric"] == f"had_{GOAL}"
+
+
+def test_a_step_that_others_decide_is_no_pain() -> None:
+    insights, _, _ = described(shop_groups(), **{GOAL: "system"})
+    assert GOAL not in {row["step_action"] for row in of(insights, "C02", "pain_point") if "fewer go on" in row["body"]}
+
+
+def test_siblings_with_the_same_pain_share_a_recommendation_and_repeat_no_other() -> None:
+    groups = shop_groups()
+    halves = {f"u{n:03d}": "C04" for n in range(BUYERS, BUYERS + REFUSED, 2)}
+    insights, _, _ = described(groups.where(~groups.index.isin(list(halves)), "C04"))
+    one, other = of(insights, "C02", "recommendation")[0], of(insights, "C04", "recommendation")[0]
+    assert (one["title"], one["insight_id"]) != (one["title"], other["insight_id"])
+    assert (one["shared_with"], other["shared_with"]) == (["C04"], ["C02"])
+    told = insights[insights["kind"] == "recommendation"]
+    assert told[told["shared_with"].isna()]["title"].is_unique
+
+
+def test_every_target_is_a_metric_of_the_catalog(shop: Any) -> None:
+    insights, _, catalog = shop
+    assert set(insights["target_metric"].dropna()) <= set(catalog["feature"])
+
+
+def test_what_holds_in_one_half_alone_is_tentative() -> None:
+    groups = shop_groups()
+    _, evidence, _ = described(groups)
+    steps = evidence[(evidence["measure"] == "step") & (evidence["cluster_id"] == "C03")]
+    assert steps["replicated"].notna().all()
+    described_by_none = evidence[evidence["descriptive"]]
+    assert described_by_none["replicated"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("checkout_started", "payment"),
+        ("Zahlung_ausgefuehrt", "payment"),
+        ("pago_realizado", "payment"),
+        ("formulaire_envoye", "form"),
+        ("BasketFilled", "search"),
+        ("workspace_created", "onboarding"),
+        ("help_opened", "help"),
+        ("W_Beoordelen", "waiting"),
+        ("xyzzy", None),
+    ],
+)
+def test_kinds_of_steps_are_known_in_several_languages(name: str, kind: str | None) -> None:
+    assert step_kind(name) == kind
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_has_a_remedy_for_a_step_of_any_kind(cause: Cause) -> None:
+    assert find_remedies(cause, None) if cause is not Cause.WAIT else find_remedies(cause, "waiting")

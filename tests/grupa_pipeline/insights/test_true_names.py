@@ -1,0 +1,53 @@
+"""Names are true of most users of their cluster and of few of any other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grupa_pipeline.insights.event_roles import add_event_roles
+from grupa_pipeline.insights.true_names import MAX_OTHER, MIN_OWN, ClusterUsers, true_names
+from grupa_pipeline.insights.wording import Wording
+from tests.grupa_pipeline.features.logs import measure
+from tests.grupa_pipeline.features.shop_log import USERS, shop_events
+from tests.grupa_pipeline.insights.test_journey_based import ACTIONS, shop_groups
+
+
+@pytest.fixture(scope="module")
+def users() -> ClusterUsers:
+    features = measure(shop_events()).features.to_pandas().set_index("user_id")
+    return ClusterUsers(features, shop_groups().reindex(features.index), {name: name for name in features})
+
+
+@pytest.fixture(scope="module")
+def wording() -> Wording:
+    events = pd.DataFrame(
+        [
+            {"action": name, "role": role, "decided_by": by, "label": name.replace("_", " ")}
+            for name, (role, by) in ACTIONS.items()
+        ]
+    )
+    return Wording(add_event_roles(measure(shop_events()).catalog.to_pandas(), events))
+
+
+def test_a_name_says_where_users_get_to(users: ClusterUsers, wording: Wording) -> None:
+    names = true_names(users, ["C01", "C02", "C03"], wording)
+    assert names["C01"].name == "Buyers"
+    assert names["C02"].name in ("Meet payment error", "Lost before order completed")
+    assert names["C03"].name in ("Lost before card typed", "Go round at item seen")
+
+
+def test_every_name_is_true_and_distinct(users: ClusterUsers, wording: Wording) -> None:
+    names = true_names(users, ["C01", "C02", "C03"], wording)
+    assert all(name.own >= MIN_OWN and name.other <= MAX_OTHER for name in names.values())
+    assert len({name.name for name in names.values()}) == len(names) == 3
+
+
+def test_clusters_that_do_not_differ_get_no_name(users: ClusterUsers, wording: Wording) -> None:
+    labels = pd.Series(np.where(np.arange(USERS) % 2, "C01", "C02"), index=users.features.index)
+    assert not true_names(ClusterUsers(users.features, labels, users.columns), ["C01", "C02"], wording)
+
+
+def test_a_name_that_is_withheld_is_no_part_of_one(users: ClusterUsers, wording: Wording) -> None:
+    columns = {name: column for name, column in users.columns.items() if "payment_error" not in name}
+    names = true_names(ClusterUsers(users.features, users.labels, columns), ["C01", "C02", "C03"], wording)
+    assert not any("payment error" in name.name for name in names.values())
