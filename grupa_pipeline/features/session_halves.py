@@ -121,7 +121,7 @@ def _halve(
     rows = rows.mutate(at=engine.microseconds(rows.timestamp))
     described = rows.metadata.cast(
         "string"
-    )  # so that equal events are told apart the same way whatever the order of rows
+    )  # so that the order of the rows does not decide between events of one instant
     order = ibis.window(group_by="user_id", order_by=[rows["at"], rows.sequence, rows.action, described])
     rows = rows.mutate(before_at=rows["at"].lag().over(order), place=ibis.row_number().over(order))
     rows = rows.mutate(starts=(rows.before_at.isnull() | (rows["at"] - rows.before_at > IDLE)).cast("int64"))

@@ -3,13 +3,15 @@
 import numpy as np
 
 NEIGHBORS_OF_STRAYS = 10
+CELL_ROWS = 12
+"""Rows that a cell takes at least on average: what smaller cells learn of themselves is noise."""
 
 
 def kmeans_cells(rows: np.ndarray, cells: int, seed: int) -> np.ndarray:
-    """Cells (n,) of `rows` (n, columns) by k-means, at most one for each five rows."""
+    """Cells (n,) of `rows` (n, columns) by k-means, at most one for each `CELL_ROWS` rows."""
     from sklearn.cluster import KMeans
 
-    cells = max(1, min(cells, len(rows) // 5))
+    cells = max(1, min(cells, len(rows) // CELL_ROWS))
     labels = KMeans(cells, n_init=2, random_state=seed).fit_predict(rows)
     return np.asarray(np.unique(labels, return_inverse=True)[1])
 

@@ -1,7 +1,8 @@
 """The null test: are the groups found among one half of the users separate among the other half?
 
 A group that is only a clump of the users at hand is not separate among others. What is tested is a gap in density, not a
-difference: a continuum, however curved, has differences and no gaps.
+difference: a continuum has differences and no gaps. Gaps are looked for along straight lines, so a continuum that bends back on
+itself (by some 150 degrees or more) is the exception: its ends look denser than its middle.
 """
 
 import numpy as np

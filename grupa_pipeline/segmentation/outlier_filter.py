@@ -45,6 +45,8 @@ def filter_outliers(rows: np.ndarray, labels: np.ndarray) -> FilteredLabels:
     distances = discriminant.distances(rows, nearest)
     reach = np.zeros(groups)
     for group in range(groups):
-        low, high = np.quantile(distances[(labels == group) & (nearest == group)], [0.25, 0.75])
-        reach[group] = high + FAR * (high - low)
+        own = distances[(labels == group) & (nearest == group)]
+        if len(own):
+            low, high = np.quantile(own, [0.25, 0.75])
+            reach[group] = high + FAR * (high - low)
     return FilteredLabels(np.where(distances <= reach[nearest], nearest, -1), discriminant, reach)

@@ -8,8 +8,8 @@ from grupa_pipeline.segmentation.null import null_p_value
 from tests.grupa_pipeline.segmentation.measured import kinds, measured_twice
 
 CONFIG = SegmentationConfig(fine_cells=(12, 12, 12))
-CREDULOUS = replace(CONFIG, min_kappa=0.3, max_valley=1.0, max_valley_p=1.0)
-"""Takes any two parts for two groups, so that only the test can tell that they are none."""
+CREDULOUS = replace(CONFIG, fine_cells=(2, 2, 2), min_kappa=-1.0, max_valley=99.0, max_valley_p=1.0)
+"""Takes any two halves for two groups, so that only the test can tell that they are none."""
 
 
 @pytest.mark.parametrize("sizes", [[150, 150], [200, 100, 100]])
