@@ -10,7 +10,7 @@ import numpy as np
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.discriminant import fit_discriminant
 from grupa_pipeline.segmentation.fine_partition import kmeans_cells
-from grupa_pipeline.segmentation.merging import Halves, find_gap, merge_cells, valley_p_value
+from grupa_pipeline.segmentation.merging import Halves, find_gap, merge_cells, replication, valley_p_value
 
 
 def null_p_value(rows: np.ndarray, halves: Halves, config: SegmentationConfig, seed: int) -> float:
@@ -31,7 +31,11 @@ def _p_value(
     rows: np.ndarray, halves: Halves, learn: np.ndarray, ask: np.ndarray, config: SegmentationConfig, seed: int
 ) -> float:
     """The p-value of the groups found in the rows `learn` among the rows `ask`."""
-    labels = merge_cells(halves.take(learn), kmeans_cells(rows[learn], config.fine_cells[1], seed), config)
+    own = halves.take(learn)
+    partitions = (kmeans_cells(rows[learn], cells, seed) for cells in config.fine_cells)
+    labels = max(
+        (merge_cells(own, cells, config) for cells in partitions), key=lambda groups: replication(own, groups)[1]
+    )
     groups = int(labels.max()) + 1
     if groups < config.min_clusters:
         return 1.0
