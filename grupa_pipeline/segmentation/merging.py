@@ -1,8 +1,8 @@
 """Merges the cells of a fine partition until all that is left replicates in other sessions and has a gap around it.
 
 Two groups are told apart when each user's group, learnt on one half of everyone's sessions, can be read off the other half, and
-when users are rarer between the two than at either of them. A continuum that does not bend back on itself fails the second whatever it is cut into; counting
-noise ("ever did X") fails the first.
+when users are rarer between the two than at either of them. A continuum that does not bend back on itself fails the second
+whatever it is cut into; counting noise ("ever did X") fails the first.
 """
 
 from dataclasses import dataclass

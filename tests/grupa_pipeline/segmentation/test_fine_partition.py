@@ -5,10 +5,10 @@ from sklearn.metrics import adjusted_rand_score
 from grupa_pipeline.segmentation.fine_partition import earlier_cells, kmeans_cells, leaf_cells
 
 
-def test_k_means_cells_are_at_most_one_for_five_rows() -> None:
-    rows = np.random.default_rng(0).normal(size=(200, 3))
+def test_k_means_cells_are_at_most_one_for_twelve_rows() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 3))
     assert set(kmeans_cells(rows, 24, 1)) == set(range(24))
-    assert kmeans_cells(rows[:30], 24, 1).max() + 1 == 6
+    assert kmeans_cells(rows[:72], 24, 1).max() + 1 == 6
     assert kmeans_cells(rows[:3], 24, 1).tolist() == [0, 0, 0]
     assert (kmeans_cells(rows, 24, 1) == kmeans_cells(rows, 24, 1)).all()
 
