@@ -56,7 +56,7 @@ def measure_halves(
         events: Name of a table or view with user_id, timestamp, action, metadata, sequence.
         window_start: First instant of the window (naive UTC, at midnight).
         window_end: End of the window.
-        roles: Assigns roles to actions; outcomes take no part in views.
+        roles: Assigns roles to actions; outcomes are left out.
         catalog: The columns to measure, as rows of `feature_catalog`.
         users: Ids of the users.
     """
@@ -91,10 +91,7 @@ def measure_views(
 
     The arguments are those of `measure_halves`.
     """
-    halved = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
-    named = sorted(engine.fetch(halved.select("action").distinct())["action"].to_pylist())
-    outcomes = [action for action, role in roles.assign(named).items() if role in (Role.GOAL, Role.BAD_END)]
-    rows = halved.filter(~halved.action.isin(outcomes)) if outcomes else halved
+    rows = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
     origin = int((window_start - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
     length = int((window_end - window_start).total_seconds()) * 1_000_000
     views = {
@@ -118,6 +115,10 @@ def _halve(
         rows.timestamp >= ibis.literal(start, "timestamp"), rows.timestamp < ibis.literal(end, "timestamp")
     )
     rows = rows.semi_join(wanted, "user_id").select("user_id", "timestamp", "action", "metadata", "sequence")
+    named = sorted(engine.fetch(rows.select("action").distinct())["action"].to_pylist())
+    outcomes = [action for action, role in roles.assign(named).items() if role in (Role.GOAL, Role.BAD_END)]
+    if outcomes:  # outcomes make no clusters: neither by themselves nor by where a session begins
+        rows = rows.filter(~rows.action.isin(outcomes))
     rows = rows.mutate(at=engine.microseconds(rows.timestamp))
     described = rows.metadata.cast(
         "string"

@@ -116,9 +116,11 @@ def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -
     ]
     proposals: list[Event] = [("ann", "5 10:00", "proposal_submit", {"proposal_id": "q"})]
     result = measure([*LOG, *outcomes, *proposals], roles=roles)
-    assert {row["family"] for row in result.catalog.to_pylist()} == set(FeatureFamily)
-    old = result.catalog.drop_columns(["family", "subject"])
-    assert with_families(old).equals(result.catalog)
+    of_then = pc.invert(pc.is_in(result.catalog["family"], pa.array([str(family) for family in JOURNEY_MEASURES])))
+    first = result.catalog.filter(of_then)  # the first release had no columns about journeys
+    assert {row["family"] for row in first.to_pylist()} == set(FeatureFamily) - set(JOURNEY_MEASURES)
+    old = first.drop_columns(["family", "subject"])
+    assert with_families(old).equals(first)
     assert with_families(result.catalog) is result.catalog
 
 

@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from grupa_pipeline.ingest.errors import UnusableFileError
 from grupa_pipeline.ingest.ingest import IngestedFile
@@ -36,20 +37,22 @@ def follow(ingest: Callable[..., IngestedFile], content: bytes, name: str, **sai
             return advice
         except UnusableFileError as refusal:
             advice.refusals.append(str(refusal))
-            options = options_in(str(refusal))
+            options = options_in(str(refusal), advice.options)
             if "COLUMN" in str(options.get("columns", "")) or options.items() <= advice.options.items():
                 return advice
             advice.options |= options
     return advice
 
 
-def options_in(sentence: str) -> dict[str, str | bool]:
-    """The options that a refusal says to add, the first value of each; `--accept-rejects` only where nothing else helps."""
+def options_in(sentence: str, said: Mapping[str, str | bool] = MappingProxyType({})) -> dict[str, str | bool]:
+    """The options that a refusal says to add, the first value of each that is not what was `said`; `--accept-rejects` only
+    where nothing else helps."""
     options: dict[str, str | bool] = {}
     for name, value, accept in _OPTION.findall(sentence):
         if name:
             [word] = shlex.split(value.rstrip(".,;)"))
-            options.setdefault(name.replace("-", "_"), word)
+            if said.get(name.replace("-", "_")) != word:
+                options.setdefault(name.replace("-", "_"), word)
         elif accept and not options:
             options["accept_rejects"] = True
     return options

@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ PLANTED = Right(240, 6_003, "2024-01-09 09:28:59", "2024-03-20 22:41:07")
 RIGHT: dict[str, Right] = {
     "01_ga_dateHourMinute.csv": Right(3, 3, "2024-03-01 10:00:00", "2024-12-31 23:59:00"),
     "03b_zone_est_edt.csv": Right(
-        40, 40, "2024-01-10 15:00:00", "2024-07-29 14:00:00", {"timezone": "America/New_York"}
+        6, 10, "2024-01-10 15:00:00", "2024-07-15 14:00:00", {"timezone": "America/New_York"}
     ),
     "04a_posthog.csv": Right(1, 1, "2024-05-22 17:09:29.22", "2024-05-22 17:09:29.22"),
     "04b_amplitude.csv": Right(1, 1, "2024-05-22 17:09:29.22", "2024-05-22 17:09:29.22"),
@@ -44,7 +45,7 @@ RIGHT: dict[str, Right] = {
         9,
         9,
         "2024-01-01 10:00:00",
-        "2024-01-01 10:00:08",
+        "2024-01-01 10:00:09",
         {"columns": "user_id=user_id|domain_userid,timestamp=timestamp,action=action"},
     ),
     "09a_nnbsp_ampm.csv": Right(
@@ -66,6 +67,10 @@ RIGHT: dict[str, Right] = {
     "m_backslash.csv.gz": PLANTED,
     "u_posthog_names.csv.gz": PLANTED,
 }
+AFTER_ALL = datetime(2026, 1, 1)
+"""Later than any event of the folder."""
+LOGS_AFTER_ALL = {"frictionless_issue-305"}
+"""Files of `dirty` that have somebody, a time and something done in every row, once it is said in which columns."""
 ELSEWHERE = {"12b_no_header.csv", "README.md"}
 SAID = {"09f_wrong_order_chosen.csv": {"timestamp_format": "%m/%d/%Y %H:%M"}}
 """What a person says wrongly at first."""
@@ -79,7 +84,7 @@ def content_of(name: str) -> bytes:
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_log_reads_right_once_its_advice_is_followed(name: str, ingest_text) -> None:
     right, said = RIGHT[name], SAID.get(name, {})
-    advice = follow(ingest_text, content_of(name), name, **said)
+    advice = follow(partial(ingest_text, now=AFTER_ALL), content_of(name), name, **said)
     assert advice.file is not None, advice.refusals
     assert len(advice.refusals) == bool(right.options), advice.refusals
     assert {key: value for key, value in advice.options.items() if (key, value) not in said.items()} == right.options
@@ -109,7 +114,7 @@ def test_a_log_without_a_header_reads_right_with_the_line_that_the_refusal_propo
 @needs_logs
 def test_the_notes_say_what_the_readme_asks_for(ingest_text) -> None:
     notes = {
-        name: " ".join(ingest_text(content_of(name), name=name).notes)
+        name: " ".join(ingest_text(content_of(name), name=name, now=AFTER_ALL).notes)
         for name in ("07b_date_only.csv", "c_one_outlier.csv.gz", "i2_urls_realistic.csv.gz")
     }
     assert "4 rows repeat an earlier one" in notes["07b_date_only.csv"]
@@ -126,6 +131,9 @@ def test_the_notes_say_what_the_readme_asks_for(ingest_text) -> None:
 def test_advice_on_a_file_that_is_no_log_ends_in_a_refusal_without_options(path: Path, ingest_text) -> None:
     """What the options can do is done at once: the last sentence says what to change in the file itself, or which column."""
     advice = follow(ingest_text, path.read_bytes(), path.name)
+    if path.stem in LOGS_AFTER_ALL:
+        assert advice.file is not None
+        return
     assert advice.file is None
     assert len(advice.refusals) <= 2, advice.refusals
     assert len(set(advice.refusals)) == len(advice.refusals)
