@@ -16,15 +16,16 @@ from grupa.cli.run import run
 from grupa_pipeline.event_catalog.action_meanings import EventCatalog
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import build_features
-from grupa_pipeline.segmentation.assignment import assign_users
+from grupa_pipeline.segmentation.assignment import GroupModel, assign_users
 from grupa_pipeline.segmentation.config import SegmentationConfig
-from grupa_pipeline.segmentation.grid import Candidate, Fit
+from grupa_pipeline.segmentation.discriminant import fit_discriminant
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.build import window_features
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import assigner
+from grupa_pipeline.snapshots.log_replicates import LogReplicates
 from grupa_pipeline.snapshots.spark_session import (
     SparkFailedError,
     SparkUnavailableError,
@@ -73,14 +74,34 @@ def test_users_get_the_same_labels_end_to_end(spark_address: str, tmp_path: Path
     names = [row["feature"] for row in built.catalog.to_pylist() if row["role"] == "clustering"]
     clustering = built.features.to_pandas().set_index("user_id")[names]
     here, there = (SnapshotContext(Settings(warehouse=tmp_path, engine=name)) for name in ("duckdb", spark_address))
-    config = SegmentationConfig(
-        landmarks=250, trust_sample=100, null_fits=2, subsamples=2, epochs=30, neighbors=(15,), workers=1
-    )
+    config = SegmentationConfig(landmarks=250, subsamples=2, workers=1)
     asked = {"seed": 1, "snapshot_date": END, "config": config}
     expected, found = (segment(clustering, assign=assigner(side), **asked).users for side in (here, there))
     spark_session.stop()
     assert expected["cluster_id"].nunique() > 1
     pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-9)
+
+
+def test_halves_and_views_are_measured_alike(spark_address: str, tmp_path: Path) -> None:
+    write_log(tmp_path / "log.csv", users=40)
+    settings = {"GRUPA_LLM": "none", "GRUPA_WAREHOUSE": str(tmp_path / "warehouse")}
+    made = run(Settings.from_env(settings), [tmp_path / "log.csv"])
+    measured = {}
+    for engine in ("duckdb", spark_address):
+        context = SnapshotContext(Settings.from_env(settings | {"GRUPA_ENGINE": engine}))
+        catalog = context.publication.query("SELECT * FROM feature_catalog")
+        roles = EventCatalog.of(context.publication.query("SELECT * FROM event_catalog").to_pylist(), Roles())
+        replicates = LogReplicates(context, made.snapshot_date, roles, catalog)
+        users = [f"user_{number:07d}" for number in range(30)]
+        measured[engine] = (replicates.halves(users), replicates.views(users))
+    spark_session.stop()
+    (halves, views), (halves_there, views_there) = measured["duckdb"], measured[spark_address]
+    pd.testing.assert_frame_equal(halves_there.first, halves.first, rtol=1e-9, atol=1e-9)
+    pd.testing.assert_frame_equal(halves_there.second, halves.second, rtol=1e-9, atol=1e-9)
+    pd.testing.assert_series_equal(halves_there.sessions, halves.sessions)
+    assert len(halves.sessions) > 20
+    for view, counts in views.items():
+        pd.testing.assert_frame_equal(views_there[view], counts)
 
 
 def test_users_are_placed_alike(spark_address: str) -> None:
@@ -89,23 +110,24 @@ def test_users_are_placed_alike(spark_address: str) -> None:
     rows = centres[rng.integers(4, size=25_000)] + rng.normal(size=(25_000, 12)) * rng.choice([1.0, 4.0], (25_000, 1))
     landmarks = np.sort(rng.choice(25_000, 600, replace=False))
     labels = np.linalg.norm(rows[landmarks, None] - centres, axis=2).argmin(axis=1)
-    labels[::7] = -1
-    candidate = Candidate(15, 0.02, 5, "eom")
-    fit = Fit(candidate, labels, labels, rng.random(600), np.full(4, 8.0), 12, 0.5)
-    asked = {"axes": np.eye(12)[:, :7], "fit": fit, "xy": rng.normal(size=(600, 2)), "neighbors": 40}
+    model = GroupModel(fit_discriminant(rows[landmarks], labels, 4), np.full(4, 5.0), 1.5)
+    asked = {"model": model, "xy": rng.normal(size=(600, 2)), "neighbors": 15}
     here, there = assign_users(rows, landmarks, **asked), assign_on_spark(spark_address, rows, landmarks, **asked)
     spark_session.stop()
     assert len(np.unique(here.labels)) == 5
     np.testing.assert_array_equal(there.labels, here.labels)
-    np.testing.assert_allclose(there.strengths, here.strengths, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(there.others, here.others)
+    np.testing.assert_allclose(there.probabilities, here.probabilities, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(there.other_probabilities, here.other_probabilities, rtol=0, atol=1e-9)
     np.testing.assert_allclose(there.xy, here.xy, rtol=0, atol=1e-9)
 
 
 def test_when_all_users_are_landmarks_spark_is_not_used(silent_port: int) -> None:
     rows = np.random.default_rng(3).normal(size=(40, 3))
     labels = np.arange(40) % 2
-    fit = Fit(Candidate(15, 0.02, 5, "eom"), labels, labels, np.ones(40), np.full(2, 9.0), 12, 0.5)
-    asked = {"axes": np.eye(3), "fit": fit, "xy": rows[:, :2], "neighbors": 15}
+    rows[labels == 1] += 20
+    model = GroupModel(fit_discriminant(rows, labels, 2), np.full(2, 9.0), 1.0)
+    asked = {"model": model, "xy": rows[:, :2], "neighbors": 15}
     assignment = assign_on_spark(f"spark://127.0.0.1:{silent_port}", rows, np.arange(40), **asked)
     np.testing.assert_array_equal(assignment.labels, labels)
 
