@@ -320,14 +320,14 @@ def test_evidence_search_and_why_a_user_is_here(page: Page, server: Server):
     dialog = page.get_by_role("dialog")
     page.get_by_label("Find a user").fill("user-00201")
     page.get_by_role("button", name="Why is this user here?").click()
-    expect(dialog).to_contain_text("They belong to Careful drafters")
+    expect(dialog).to_contain_text("Their behaviour is of Careful drafters")
     ready(page, server, "/?cluster=C02")
     page.locator(".chip").first.click()
     expect(dialog).to_contain_text("95% interval")
     page.keyboard.press("Escape")
     page.get_by_label("Find a user").fill("user-00200")
     page.get_by_role("button", name="Why is this user here?").click()
-    expect(dialog).to_contain_text("They belong to Careful drafters")
+    expect(dialog).to_contain_text("Their behaviour is of Careful drafters")
 
 
 def test_a_cluster_is_renamed_everywhere(page: Page, server: Server):
