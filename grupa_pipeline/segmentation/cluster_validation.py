@@ -44,8 +44,8 @@ def validate_candidates(
     `halves` are the same users on halves of their sessions, `points` (n, 2) their map, `users` how many users each stands for,
     `earlier` the cluster each was in at the snapshot before (-1: none).
 
-    Where no candidate has enough groups, parts of the continuum are chosen, so that there is something to show; their verdict
-    stays `too_few_clusters`.
+    Where no candidate has two groups, parts of the continuum are chosen, so that there is something to show; their verdict
+    stays `too_few_clusters`. The null test is of groupings with enough groups; others have a p-value of 1.
     """
     subsamples = draw_subsamples(len(rows), config.validation_size(len(rows)), config.subsamples, seed)
     jobs = [
@@ -65,6 +65,8 @@ def validate_candidates(
     chosen = choose(evaluated, config)
     if chosen.verdict is not CandidateVerdict.TOO_FEW_CLUSTERS:
         return ClusterValidation(evaluated, chosen, run_in_worker(config, null_p_value, rows, halves, config, seed))
+    if not chosen.grouping.is_continuum:
+        return ClusterValidation(evaluated, chosen, 1.0)
     cells = kmeans_cells(rows, config.fine_cells[0], seed)
     regions = assess(group_cells(rows, halves, cells, CellSource.KMEANS, config, REGIONS))
     chosen = replace(regions, verdict=CandidateVerdict.TOO_FEW_CLUSTERS)

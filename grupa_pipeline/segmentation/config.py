@@ -32,7 +32,7 @@ class SegmentationConfig:
     max_valley: float = 0.65
     max_valley_p: float = 0.002
     min_signal: float = 0.2
-    min_clusters: int = 2
+    min_clusters: int = 3
     max_unassigned: float = 0.5
     min_stability: float = 0.6
     min_replication: float = 0.6

@@ -41,6 +41,11 @@ class Grouping:
     information: float
 
     @property
+    def is_continuum(self) -> bool:
+        """Whether the groups are parts of a continuum, from which nobody strays, and not kinds with a gap between them."""
+        return bool(np.isinf(self.reach).all())
+
+    @property
     def cluster_count(self) -> int:
         """Number of groups."""
         return len(self.reach)

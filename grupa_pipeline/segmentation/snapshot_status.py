@@ -20,6 +20,9 @@ def decide_status(
 
 def _weak_grouping(chosen: EvaluatedGrouping, config: SegmentationConfig) -> str | None:
     """Why the grouping itself is weak."""
+    if chosen.verdict is CandidateVerdict.TOO_FEW_CLUSTERS and not chosen.grouping.is_continuum:
+        found = chosen.grouping.cluster_count
+        return f"Only {found} groups have a gap around them; it takes {config.min_clusters} to rely on a grouping."
     if chosen.verdict is CandidateVerdict.TOO_FEW_CLUSTERS:
         return (
             "No gap was found between groups of these users: they differ by degree rather than in kind. What is shown are "

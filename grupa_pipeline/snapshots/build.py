@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 
 from grupa_pipeline import tables
-from grupa_pipeline.aggregates.event_window import open_window
 from grupa_pipeline.event_catalog.action_meanings import EventCatalog
 from grupa_pipeline.event_catalog.roles import Product
 from grupa_pipeline.features.feature_set import FeatureSet, measure_features
@@ -33,7 +32,7 @@ from grupa_pipeline.segmentation.rules import describe_clusters
 from grupa_pipeline.segmentation.segment import segment
 from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window
+from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window, window_of_day
 from grupa_pipeline.snapshots.event_catalogs import catalog_of_day, read_catalog
 from grupa_pipeline.snapshots.event_drafts import calls_from_json, calls_to_json
 from grupa_pipeline.snapshots.log_replicates import LogReplicates
@@ -165,19 +164,9 @@ def make_journeys(context: SnapshotContext, labels: RowsByDay, event_catalogs: R
     """What users of each cluster went through on each day's window: funnels, paths, outcomes of actions, and trends."""
     rows: AssetTables = {}
     for day in sorted(labels):
-        start, end = context.window(day)
         roles = read_catalog(event_catalogs[day], context)
         by_user = labels[day].to_pandas().set_index("user_id")["cluster_id"]
-        with engine_on_window(context, day) as engine:
-            window = open_window(
-                engine,
-                tables.EVENTS.name,
-                window_start=start,
-                window_end=end,
-                roles=roles,
-                min_events=context.settings.min_events,
-                cache=aggregate_cache(context, engine, roles.assignment_sha256()),
-            )
+        with window_of_day(context, day, roles) as window:
             journeys = measure_journeys(window, by_user, min_group=context.settings.min_group)
         found = {
             tables.JOURNEY_STEPS: journeys.steps,
@@ -351,17 +340,7 @@ def _segmentation_tables(
 
 def _users_in_window(context: SnapshotContext, day: date, roles: EventCatalog) -> pd.Series:
     """Events by user in the window of `day`, outcome events included."""
-    start, end = context.window(day)
-    with engine_on_window(context, day) as engine:
-        window = open_window(
-            engine,
-            tables.EVENTS.name,
-            window_start=start,
-            window_end=end,
-            roles=roles,
-            min_events=context.settings.min_events,
-            cache=aggregate_cache(context, engine, roles.assignment_sha256()),
-        )
+    with window_of_day(context, day, roles) as window:
         counts = window.count_users()
     return counts.to_pandas().set_index("user_id")["events"]
 

@@ -14,6 +14,9 @@ import duckdb
 
 from grupa_pipeline import tables
 from grupa_pipeline.aggregates.engine import DuckDBEngine, Engine
+from grupa_pipeline.aggregates.event_window import EventWindow, open_window
+from grupa_pipeline.event_catalog.action_meanings import EventCatalog
+from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.segmentation.assignment import AssignUsers, assign_users
 from grupa_pipeline.snapshots import spark_session
 from grupa_pipeline.snapshots.context import SnapshotContext
@@ -49,6 +52,22 @@ def engine_on_window(context: SnapshotContext, day: date) -> Iterator[Engine]:
                 con, _more_memory(), ParquetKeyDictionary(cache_folder(context.publication.folder))
             ) as engine:
                 yield engine
+
+
+@contextmanager
+def window_of_day(context: SnapshotContext, day: date, roles: EventCatalog | Roles) -> Iterator[EventWindow]:
+    """The window of `day`, open on an engine, its day aggregates cached where the engine has a cache."""
+    start, end = context.window(day)
+    with engine_on_window(context, day) as engine:
+        yield open_window(
+            engine,
+            tables.EVENTS.name,
+            window_start=start,
+            window_end=end,
+            roles=roles,
+            min_events=context.settings.min_events,
+            cache=aggregate_cache(context, engine, roles.assignment_sha256()),
+        )
 
 
 @contextmanager

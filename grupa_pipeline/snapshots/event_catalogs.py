@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from grupa_pipeline import tables
 from grupa_pipeline.aggregates.action_statistics import count_actions, count_orders
-from grupa_pipeline.aggregates.event_window import open_window
 from grupa_pipeline.event_catalog.action_meanings import MAX_ACTIONS, ActionDraft, EventCatalog, catalog_rows
 from grupa_pipeline.event_catalog.history_evidence import ActionOrder, HistoryCounts, read_histories
 from grupa_pipeline.snapshots.context import SnapshotContext
-from grupa_pipeline.snapshots.engines import aggregate_cache, engine_on_window
+from grupa_pipeline.snapshots.engines import window_of_day
 from grupa_pipeline.snapshots.event_drafts import RequestedDrafts, request_drafts
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.vocabulary.enums import Role
@@ -29,18 +28,8 @@ def catalog_of_day(
 
     `product` is what the team says of its product, `base_url` the address of the model's server.
     """
-    start, end = context.window(day)
     roles = context.roles()
-    with engine_on_window(context, day) as engine:
-        window = open_window(
-            engine,
-            tables.EVENTS.name,
-            window_start=start,
-            window_end=end,
-            roles=roles,
-            min_events=context.settings.min_events,
-            cache=aggregate_cache(context, engine, roles.assignment_sha256()),
-        )
+    with window_of_day(context, day, roles) as window:
         counted = count_actions(window, MAX_ACTIONS).to_pylist()
         orders = count_orders(window, [row["action"] for row in counted]).to_pylist()
         users = window.count_users().num_rows
@@ -51,7 +40,7 @@ def catalog_of_day(
     )
     known = known_drafts(context.publication)
     requested = request_drafts(counted, findings, known, context.settings, product, base_url)
-    rows = catalog_rows(_seen(counted, start), roles, findings, known | requested.drafts)
+    rows = catalog_rows(_seen(counted, context.window(day)[0]), roles, findings, known | requested.drafts)
     return pd.DataFrame(rows, columns=list(tables.EVENT_CATALOG.column_names)), requested
 
 

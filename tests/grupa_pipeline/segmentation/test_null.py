@@ -7,7 +7,7 @@ from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.null import null_p_value
 from tests.grupa_pipeline.segmentation.measured import kinds, measured_twice
 
-CONFIG = SegmentationConfig(fine_cells=(12, 12, 12))
+CONFIG = SegmentationConfig(fine_cells=(12, 12, 12), min_clusters=2)
 CREDULOUS = replace(CONFIG, fine_cells=(2, 2, 2), min_kappa=-1.0, max_valley=99.0, max_valley_p=1.0)
 """Takes any two halves for two groups, so that only the test can tell that they are none."""
 
@@ -15,7 +15,8 @@ CREDULOUS = replace(CONFIG, fine_cells=(2, 2, 2), min_kappa=-1.0, max_valley=99.
 @pytest.mark.parametrize("sizes", [[150, 150], [200, 100, 100]])
 def test_the_p_value_of_planted_kinds_is_below_the_limit(sizes: list[int]) -> None:
     rows, halves, _ = kinds(sizes)
-    assert null_p_value(rows, halves, CONFIG, 1) < CONFIG.max_p_value
+    config = replace(CONFIG, min_clusters=len(sizes))
+    assert null_p_value(rows, halves, config, 1) < config.max_p_value
 
 
 def _p_values(config: SegmentationConfig, draws: int) -> np.ndarray:

@@ -19,7 +19,8 @@ from grupa_pipeline.segmentation.selection import (
 )
 from grupa_pipeline.vocabulary.enums import CandidateVerdict, CellSource
 
-CONFIG = SegmentationConfig()
+CONFIG = SegmentationConfig(min_clusters=2)
+"""Two groups suffice here; the default is tested apart."""
 
 
 def grouped(
@@ -36,7 +37,14 @@ def grouped(
     groups = max(len(sizes), 1)
     discriminant = fit_discriminant(rows, np.maximum(labels, 0), groups)
     kappa = np.broadcast_to(np.asarray(replication, dtype=float), len(sizes))
-    return Grouping(Candidate(source, 24), labels, discriminant, np.full(len(sizes), 9.0), kappa, information)
+    return Grouping(
+        Candidate(source, 24),
+        labels,
+        discriminant,
+        np.full(len(sizes), 9.0 if len(sizes) > 1 else np.inf),
+        kappa,
+        information,
+    )
 
 
 def judged(
@@ -79,6 +87,18 @@ def test_stable_groups_come_out_again_and_hold_in_other_sessions() -> None:
     grouping = grouped([50, 50, 50], replication=[0.9, 0.59, 0.6])
     assert stable_groups(grouping, np.array([0.6, 0.9, 0.9]), CONFIG).tolist() == [True, False, True]
     assert stable_groups(grouping, np.array([0.59, 0.9, 0.9]), CONFIG).tolist() == [False, False, True]
+
+
+def test_by_default_it_takes_three_groups() -> None:
+    three, two = (evaluate_by_default(grouped(sizes)) for sizes in ([50, 30, 20], [50, 50]))
+    assert (three.verdict, two.verdict) == ("passed", "too_few_clusters")
+    assert not two.grouping.is_continuum
+
+
+def evaluate_by_default(grouping: Grouping) -> EvaluatedGrouping:
+    everyone, stable = np.ones(len(grouping.labels)), np.full(grouping.cluster_count, 0.9)
+    with mock.patch.object(selection, "density_validity", return_value=0.5):
+        return evaluate(grouping, stable, np.zeros((len(everyone), 2)), everyone, SegmentationConfig())
 
 
 def test_every_source_of_cells_and_every_verdict_has_words() -> None:

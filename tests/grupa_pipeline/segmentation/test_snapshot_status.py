@@ -5,9 +5,10 @@ from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.selection import stable_groups
 from grupa_pipeline.segmentation.snapshot_status import decide_status, shown_clusters
 from grupa_pipeline.vocabulary.enums import SegmentationStatus
-from tests.grupa_pipeline.segmentation.test_selection import grouped, judged
+from tests.grupa_pipeline.segmentation.test_selection import evaluate_by_default, grouped, judged
 
-CONFIG = SegmentationConfig()
+CONFIG = SegmentationConfig(min_clusters=2)
+"""Two groups suffice here; the default is tested apart."""
 
 
 def _outcome(
@@ -29,6 +30,17 @@ def test_two_stable_groups_are_ok_however_unequal() -> None:
     assert _outcome([100, 100], [0.9, 0.9]) == ("ok", None)
     assert _outcome([990, 10], [0.9, 0.9]) == ("ok", None)
     assert _outcome([100, 100, 60], [0.9, 0.9, 0.3]) == ("ok", None)
+
+
+def test_by_default_two_groups_are_weak_structure_and_told_so() -> None:
+    chosen = evaluate_by_default(grouped([100, 100]))
+    status, reason = decide_status(chosen, 0.001, 1.0, SegmentationConfig())
+    assert (status, reason) == (
+        "weak_structure",
+        "Only 2 groups have a gap around them; it takes 3 to rely on a grouping.",
+    )
+    three = evaluate_by_default(grouped([100, 100, 50]))
+    assert decide_status(three, 0.001, 1.0, SegmentationConfig()) == ("ok", None)
 
 
 @pytest.mark.parametrize(
