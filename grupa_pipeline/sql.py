@@ -35,6 +35,16 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """`name` as an SQL identifier.
+
+    Example:
+        >>> identifier("order")
+        '"order"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
 def pattern(path: Path) -> str:
     """A glob pattern that matches `path` only: DuckDB reads `*`, `?` and `[` in file names as wildcards."""
     return re.sub(r"[*?\[]", r"[\g<0>]", str(path))

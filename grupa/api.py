@@ -1,0 +1,283 @@
+"""A warehouse as Python sees it: each number of a page is one call, and equal, because both read the same tables."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import plotly.graph_objects as go
+import pyarrow as pa
+
+from dash_app.data.database import Database
+from dash_app.data.loading import load_catalog, load_snapshot
+from dash_app.data.snapshot import Snapshot
+from dash_app.data.users import compare, feature_names, load_points, load_values
+from dash_app.figures import cluster_map
+from dash_app.roadmap.store import Roadmap
+from grupa_pipeline.exports import segments
+from grupa_pipeline.exports.segments import UNASSIGNED, Segment, UnknownSegmentError
+from grupa_pipeline.storage.warehouse import PIPELINE_FILE, NoWarehouseError
+from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
+
+Conditions = Sequence[tuple[str, str, float]]
+"""Conditions on features that all hold, each (feature, `>` or `<=`, threshold)."""
+
+
+class Warehouse:
+    """One warehouse folder, read-only; `grupa.open` makes it.
+
+    Every method reads the version published at that moment. `day` is that of a snapshot, as a `date` or as `YYYY-MM-DD`;
+    None is the newest. Tables are `pandas.DataFrame`, or `pyarrow.Table` where it was opened with `arrow=True`; their columns
+    are described in docs/tables.md. Shares are 0 to 1.
+
+    Attributes:
+        folder: The warehouse.
+    """
+
+    def __init__(self, folder: Path, *, arrow: bool = False) -> None:
+        self.folder = folder
+        self._database = Database(folder / PIPELINE_FILE)
+        self._roadmap = Roadmap(folder)
+        self._arrow = arrow
+        if self._database.version() is None:
+            raise NoWarehouseError(f"There is no warehouse in {folder}; make one with grupa run LOG.csv")
+
+    def __repr__(self) -> str:
+        return f"grupa.open({str(self.folder)!r})"
+
+    def days(self) -> list[date]:
+        """Days of the snapshots, newest first."""
+        rows = self._query("SELECT snapshot_date FROM segmentations ORDER BY 1 DESC")
+        return list(rows["snapshot_date"].to_pylist())
+
+    def snapshots(self) -> Any:
+        """A row a snapshot, newest first: status, window, users, events, clusters, share of the unassigned (`segmentations`)."""
+        return self._as_asked(self._query("SELECT * FROM segmentations ORDER BY snapshot_date DESC"))
+
+    def clusters(self, day: date | str | None = None) -> Any:
+        """A row a cluster, the largest first; `name` is the one that a person gave, where somebody did."""
+        rows = self._query(
+            "SELECT * FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", self._day(day)
+        )
+        given = self._names()
+        ids, found = rows["cluster_id"].to_pylist(), rows["name"].to_pylist()
+        names = pa.array([given.get(each, name) for each, name in zip(ids, found, strict=True)], pa.string())
+        return self._as_asked(rows.set_column(rows.column_names.index("name"), "name", names))
+
+    def funnel(self, cluster: str | None = None, *, goal: str | None = None, day: date | str | None = None) -> Any:
+        """The funnel to each goal, or to one, step by step (`journey_steps`).
+
+        Args:
+            cluster: Its id, or `unassigned`; None: everyone.
+            goal: The goal's action; None: all goals.
+            day: The snapshot.
+
+        Raises:
+            UnknownSegmentError: There is no such cluster.
+        """
+        return self._of_group("journey_steps", cluster, day, "goal, position", goal=goal)
+
+    def paths(self, cluster: str | None = None, *, kind: str | None = None, day: date | str | None = None) -> Any:
+        """Where users go, turn round and stop (`journey_paths`), of everyone or of a cluster; `kind` is that of a path."""
+        return self._of_group("journey_paths", cluster, day, "kind, rank", kind=kind)
+
+    def outcomes(self, cluster: str | None = None, *, goal: str | None = None, day: date | str | None = None) -> Any:
+        """Goal rates with and without each action (`action_outcomes`), of everyone or of a cluster: associations."""
+        return self._of_group("action_outcomes", cluster, day, "goal, action", goal=goal)
+
+    def trends(self, cluster: str | None = None, *, metric: str | None = None, day: date | str | None = None) -> Any:
+        """What everyone or a cluster does week by week (`cluster_trends`)."""
+        return self._of_group("cluster_trends", cluster, day, "metric, week", metric=metric)
+
+    def evidence(self, cluster: str | None = None, *, day: date | str | None = None) -> Any:
+        """Measured differences of a cluster, or of all, the strongest first (`cluster_evidence`)."""
+        return self._of_cluster("cluster_evidence", cluster, day, "cluster_id, abs(effect_size) DESC, evidence_id")
+
+    def insights(self, cluster: str | None = None, *, kind: str | None = None, day: date | str | None = None) -> Any:
+        """Pain points, strengths and recommendations of a cluster, or of all (`cluster_insights`), by rank.
+
+        `kind` is `pain_point`, `strength` or `recommendation`; None: all.
+        """
+        return self._of_cluster("cluster_insights", cluster, day, "cluster_id, kind, rank, insight_id", kind=kind)
+
+    def catalog(self) -> Any:
+        """What every feature means (`feature_catalog`)."""
+        return self._as_asked(self._query("SELECT * FROM feature_catalog ORDER BY feature"))
+
+    def segment(
+        self, segment: str | Conditions, *, since: date | str | None = None, day: date | str | None = None
+    ) -> Any:
+        """The users of a segment with their cluster, or who entered and left it.
+
+        Args:
+            segment: Id of a cluster, `unassigned`, or conditions on features such as `[("sessions_per_week", ">", 4)]`.
+            since: Returns who entered and left since the snapshot that was in force on that day: user_id and change.
+            day: The snapshot.
+
+        Raises:
+            UnknownSegmentError: There is no such cluster or feature.
+            UnknownSnapshotError: There is no snapshot of that day.
+            ValueError: A comparison is neither `>` nor `<=`.
+        """
+        with self._database.connect() as con:
+            at = segments.day_of(con, _as_day(day))
+            found = self._segment(con, segment, at)
+            if since is None:
+                return self._as_asked(con.sql(found.query, params={"day": at}).to_arrow_table())
+            earlier = segments.day_before(con, _required_day(since))
+            return self._as_asked(con.sql(found.change_query, params={"day": at, "since": earlier}).to_arrow_table())
+
+    def compare(self, left: str, right: str | None = None, *, day: date | str | None = None) -> Any:
+        """How the averages of the features differ between two clusters (`right` None: everyone else), the farthest first.
+
+        Columns: feature, left, right (averages) and distance, in standard deviations of all users.
+        """
+        at = self._day(day)
+        for each in (left, right):
+            self._require_cluster(each, at)
+        found = self._database.query(compare, at, left, right)
+        return self._as_asked(
+            pa.table(
+                {name: [getattr(each, name) for each in found] for name in ("feature", "left", "right", "distance")}
+            )
+        )
+
+    def plans(self) -> Any:
+        """The tests on the roadmap in its order, archived ones too; columns as in `test_roadmap`."""
+        try:
+            rows = [plan.to_row() for plan in self._roadmap.plans()]
+        except NoWarehouseError:
+            rows = []
+        return self._as_asked(pa.table({name: [row[name] for row in rows] for name in PLAN_FIELDS}))
+
+    def sql(self, query: str, parameters: Sequence[object] | dict[str, object] = ()) -> Any:
+        """The rows of any query on the published tables; `?` or `$name` in it take `parameters`."""
+        return self._as_asked(self._query(query, *([parameters] if isinstance(parameters, dict) else parameters)))
+
+    def plot_map(
+        self, *, cluster: str | None = None, feature: str | None = None, day: date | str | None = None
+    ) -> go.Figure:
+        """The map of the page Clusters: users by cluster, one of them in front (`cluster`), or coloured by a `feature`.
+
+        Raises:
+            UnknownSegmentError: There is no such cluster or feature.
+        """
+        at = self._day(day)
+        self._require_cluster(cluster, at)
+        shown, points = self._snapshot(at), self._database.query(load_points, at)
+        if feature is None:
+            figure = cluster_map.cluster_map(points, shown.clusters, cluster)
+        else:
+            self._require_features([feature])
+            values = self._database.query(load_values, at, feature, points.user_id)
+            meaning = self._database.query(load_catalog)[feature]
+            figure = cluster_map.feature_map(points, shown.clusters, values, meaning)
+        # The app's style sheet gives paper and text their colours; here there is none.
+        return figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", font={"family": "sans-serif"})
+
+    def plot_funnel(
+        self, cluster: str | None = None, *, goal: str | None = None, day: date | str | None = None
+    ) -> go.Figure:
+        """How many users get to each step towards a goal (None: the first one), of everyone or of a cluster."""
+        rows = self._of_group("journey_steps", cluster, day, "goal, position", goal=goal, as_arrow=True).to_pylist()
+        steps = [row for row in rows if row["goal"] == rows[0]["goal"]]
+        figure = go.Figure(
+            go.Funnel(y=[row["action"] for row in steps], x=[row["users_reached"] for row in steps], textinfo="value")
+        )
+        return figure.update_layout(template="plotly_white", yaxis={"type": "category"})
+
+    def _of_group(
+        self,
+        table: str,
+        cluster: str | None,
+        day: date | str | None,
+        order: str,
+        *,
+        as_arrow: bool = False,
+        **columns: str | None,
+    ) -> Any:
+        """Rows of a table of journeys: its NULL cluster is everyone."""
+        at = self._day(day)
+        self._require_cluster(cluster, at, and_unassigned=True)
+        chosen = {name: value for name, value in columns.items() if value is not None}
+        extra = "".join(f" AND {name} = ?" for name in chosen)
+        rows = self._query(
+            f"SELECT * FROM {table} WHERE snapshot_date = ? AND cluster_id IS NOT DISTINCT FROM ?{extra} ORDER BY {order}",
+            at,
+            cluster,
+            *chosen.values(),
+        )
+        return rows if as_arrow else self._as_asked(rows)
+
+    def _of_cluster(
+        self, table: str, cluster: str | None, day: date | str | None, order: str, **columns: str | None
+    ) -> Any:
+        """Rows of a table that has one cluster a row; without `cluster` those of all."""
+        at = self._day(day)
+        self._require_cluster(cluster, at)
+        chosen = {name: value for name, value in {"cluster_id": cluster, **columns}.items() if value is not None}
+        extra = "".join(f" AND {name} = ?" for name in chosen)
+        return self._as_asked(
+            self._query(f"SELECT * FROM {table} WHERE snapshot_date = ?{extra} ORDER BY {order}", at, *chosen.values())
+        )
+
+    def _segment(self, con: duckdb.DuckDBPyConnection, segment: str | Conditions, day: date) -> Segment:
+        if isinstance(segment, str):
+            return segments.find_segment(con, segment, day)
+        self._require_features([feature for feature, _, _ in segment])
+        return segments.rule_segment(segments.parse_conditions(segment))
+
+    def _require_features(self, names: Sequence[str]) -> None:
+        known = self._database.query(feature_names)
+        for name in names:
+            if name not in known:
+                raise UnknownSegmentError(f"There is no feature {name!r}; catalog() lists all.")
+
+    def _require_cluster(self, cluster: str | None, day: date, *, and_unassigned: bool = False) -> None:
+        shown = self._snapshot(day)
+        if cluster is None or shown.cluster(cluster) or (and_unassigned and cluster == UNASSIGNED):
+            return
+        listed = ", ".join(f"{each.cluster_id} ({each.name})" for each in shown.clusters) or "none"
+        raise UnknownSegmentError(f"There is no cluster {cluster!r} in the snapshot of {day}; there are {listed}.")
+
+    def _snapshot(self, day: date) -> Snapshot:
+        found = self._database.query(load_snapshot, day)
+        if found is None:
+            listed = ", ".join(str(each) for each in self.days()) or "none"
+            raise segments.UnknownSnapshotError(f"There is no snapshot of {day}; there are {listed}.")
+        return found.renamed(self._names())
+
+    def _day(self, day: date | str | None) -> date:
+        """The day of an existing snapshot."""
+        given = _as_day(day)
+        if given is None:
+            days = self.days()
+            if not days:
+                raise segments.UnknownSnapshotError("There is no snapshot yet; make one with grupa run LOG.csv")
+            return days[0]
+        self._snapshot(given)
+        return given
+
+    def _names(self) -> dict[str, str]:
+        """Names that people gave to clusters."""
+        try:
+            return self._roadmap.cluster_names()
+        except NoWarehouseError:  # the app was never started on it
+            return {}
+
+    def _query(self, query: str, *parameters: object) -> pa.Table:
+        given = parameters[0] if len(parameters) == 1 and isinstance(parameters[0], dict) else list(parameters)
+        with self._database.connect() as con:
+            return con.sql(query, params=given).to_arrow_table()
+
+    def _as_asked(self, rows: pa.Table) -> Any:
+        return rows if self._arrow else rows.to_pandas()
+
+
+def _as_day(day: date | str | None) -> date | None:
+    return None if day is None else _required_day(day)
+
+
+def _required_day(day: date | str) -> date:
+    return date.fromisoformat(day) if isinstance(day, str) else day

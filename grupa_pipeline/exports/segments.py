@@ -1,0 +1,171 @@
+"""Segments as SQL: the users of a cluster, of those in none, or of a rule, on the day of any snapshot.
+
+A segment is a query on `user_clusters` and `user_features`, so that the same text picks its users here, in an exported file
+and in any DuckDB client.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from grupa_pipeline.sql import identifier, quoted
+from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, Rule
+
+UNASSIGNED = "unassigned"
+"""The segment of users in no cluster."""
+_CLUSTER_COLUMNS = (
+    "user_id, cluster_id, probability, membership, unassigned_reason, nearest_cluster_id, nearest_probability"
+)
+
+
+class UnknownSegmentError(LookupError):
+    """There is no such segment in that snapshot; the message lists those there are."""
+
+
+class UnknownSnapshotError(LookupError):
+    """There is no snapshot of that day, or its users are no longer held; the message lists those there are."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A named set of users.
+
+    Attributes:
+        segment_id: `C01`, `unassigned`, or the id of a rule.
+        name: What people call it.
+        condition: Condition on the columns of `user_clusters`, and of `user_features` where `by_features`.
+        by_features: Whether the condition is on features.
+    """
+
+    segment_id: str
+    name: str
+    condition: str
+    by_features: bool = False
+
+    @property
+    def query(self) -> str:
+        """The users on the snapshot of `$day`, a row each, with their cluster and how surely they are in it."""
+        join = " JOIN user_features USING (snapshot_date, user_id)" if self.by_features else ""
+        return (
+            f"SELECT {_CLUSTER_COLUMNS}\nFROM user_clusters{join}\n"
+            f"WHERE snapshot_date = $day AND {self.condition}\nORDER BY user_id"
+        )
+
+    @property
+    def change_query(self) -> str:
+        """Who entered and who left between the snapshots of `$since` and `$day`: user_id and change (`entered`, `left`)."""
+        now, before = (self._ids(mark) for mark in ("$day", "$since"))
+        return (
+            f"SELECT user_id, CASE WHEN earlier.user_id IS NULL THEN 'entered' ELSE 'left' END AS change\n"
+            f"FROM ({now}) AS later\nFULL JOIN ({before}) AS earlier USING (user_id)\n"
+            "WHERE later.user_id IS NULL OR earlier.user_id IS NULL\nORDER BY user_id"
+        )
+
+    def _ids(self, day: str) -> str:
+        join = " JOIN user_features USING (snapshot_date, user_id)" if self.by_features else ""
+        return f"SELECT user_id FROM user_clusters{join} WHERE snapshot_date = {day} AND {self.condition}"
+
+
+def cluster_segment(cluster_id: str, name: str) -> Segment:
+    """The users of a cluster."""
+    return Segment(cluster_id, name, f"cluster_id = {quoted(cluster_id)}")
+
+
+def unassigned_segment() -> Segment:
+    """The users in no cluster."""
+    return Segment(UNASSIGNED, "Users in no cluster", "cluster_id IS NULL")
+
+
+def rule_segment(rule: Rule, segment_id: str = "rule", name: str = "Users of a rule") -> Segment:
+    """The users that match a rule; those without features match none.
+
+    Example:
+        >>> rule_segment(((Condition("sessions_per_week", Comparison.MORE_THAN, 4.0),),)).condition
+        '((("sessions_per_week" > 4.0 AND NOT isnan("sessions_per_week"))))'
+    """
+    alternatives = ["(" + " AND ".join(map(_comparison, each)) + ")" for each in rule]
+    return Segment(segment_id, name, f"({' OR '.join(alternatives) or 'false'})", by_features=True)
+
+
+def parse_conditions(conditions: Sequence[tuple[str, str, float]]) -> Rule:
+    """Conditions that all hold, each (feature, `>` or `<=`, threshold), as a rule.
+
+    Raises:
+        ValueError: A comparison is neither.
+    """
+    return (tuple(Condition(feature, Comparison(sign), float(value)) for feature, sign, value in conditions),)
+
+
+def snapshot_days(con: duckdb.DuckDBPyConnection) -> list[date]:
+    """Days of the snapshots whose users are held, newest first."""
+    rows = con.execute("SELECT DISTINCT snapshot_date FROM user_clusters ORDER BY 1 DESC").fetchall()
+    return [day for (day,) in rows]
+
+
+def day_of(con: duckdb.DuckDBPyConnection, day: date | None = None) -> date:
+    """`day` where there is a snapshot whose users are held; None: the newest.
+
+    Raises:
+        UnknownSnapshotError: There is none.
+    """
+    days = snapshot_days(con)
+    if not days:
+        raise UnknownSnapshotError("There is no snapshot yet; make one with grupa run LOG.csv")
+    if day is None:
+        return days[0]
+    if day not in days:
+        raise UnknownSnapshotError(f"There is no snapshot of {day} whose users are held; there are {_listed(days)}.")
+    return day
+
+
+def day_before(con: duckdb.DuckDBPyConnection, since: date) -> date:
+    """The snapshot that was in force on `since`: the last one of that day or before.
+
+    Raises:
+        UnknownSnapshotError: None is so old, or its users are no longer held.
+    """
+    days = snapshot_days(con)
+    found = next((day for day in days if day <= since), None)
+    if found is None:
+        raise UnknownSnapshotError(
+            f"No snapshot of {since} or before holds its users; there are {_listed(days) or 'none'}."
+        )
+    return found
+
+
+def find_segment(con: duckdb.DuckDBPyConnection, segment_id: str, day: date) -> Segment:
+    """The cluster of that id, or those in none (`unassigned`); a cluster may be of another day, and then has no users on `day`.
+
+    Raises:
+        UnknownSegmentError: No snapshot has it.
+    """
+    if segment_id == UNASSIGNED:
+        return unassigned_segment()
+    known = dict(con.execute("SELECT cluster_id, arg_max(name, snapshot_date) FROM clusters GROUP BY 1").fetchall())
+    if segment_id in known:
+        return cluster_segment(segment_id, known[segment_id])
+    shown = con.execute(
+        "SELECT cluster_id, name FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", [day]
+    ).fetchall()
+    listed = ", ".join([*(f"{each} ({name})" for each, name in shown), UNASSIGNED])
+    raise UnknownSegmentError(f"There is no cluster or segment {segment_id!r}; there are {listed}.")
+
+
+def as_text(query: str, **days: date) -> str:
+    """A query with its days as literals, for any DuckDB client."""
+    for mark, day in days.items():
+        query = query.replace(f"${mark}", f"DATE '{day}'")
+    return query
+
+
+def _comparison(condition: Condition) -> str:
+    name = identifier(condition.feature)
+    # DuckDB holds NaN to be greater than every number; a value that is not there meets no condition.
+    return f"({name} {condition.comparison} {condition.threshold!r} AND NOT isnan({name}))"
+
+
+def _listed(days: Sequence[date], most: int = 10) -> str:
+    texts = [str(day) for day in days[:most]]
+    return ", ".join(texts) + (f" and {len(days) - most} earlier ones" if len(days) > most else "")
