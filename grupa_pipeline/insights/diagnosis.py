@@ -13,7 +13,7 @@ import pandas as pd
 
 from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.remedies import Cause, step_kind
-from grupa_pipeline.insights.templates import EvidenceRow
+from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same
 from grupa_pipeline.insights.wording import Wording
 from grupa_pipeline.vocabulary.enums import DecidedBy, Measure
 from grupa_pipeline.vocabulary.feature_families import JOURNEY_MEASURES, FeatureFamily
@@ -189,7 +189,9 @@ def _error_alone(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacl
         for other in rows
         if rows[other]["measure"] == Measure.STEP and _actions(rows[other], wording)[0] == actions[0]
     ]
-    following = [(other, steps) for other, steps in following if len(steps) > 1]
+    following = [
+        (other, steps) for other, steps in following if len(steps) > 1 and not reads_the_same(rows[other], rows[alias])
+    ]
     support = following[0][0] if following else _any_support(alias, actions, rows, wording)
     if severity < MIN_SEVERITY or support is None:
         return None
@@ -223,7 +225,10 @@ def _weakest(steps: Rows, rows: Rows, wording: Wording, size: int) -> list[Obsta
 
 
 def _any_support(alias: str, actions: tuple[str, ...], rows: Rows, wording: Wording) -> str | None:
-    """Second evidence on a place: where users stop for good, the goal, the time it takes, another step; None without any."""
+    """Second evidence on a place: where users stop for good, the goal, the time it takes, another step.
+
+    None where all other evidence says the same as the first.
+    """
 
     def order(other: str) -> tuple[bool, bool, bool, float]:
         row = rows[other]
@@ -235,7 +240,7 @@ def _any_support(alias: str, actions: tuple[str, ...], rows: Rows, wording: Word
         is_step = entry["family"] in (FeatureFamily.FUNNEL_HOURS, FeatureFamily.FUNNEL_STEP)
         return not is_here, not is_goal, not is_step, -abs(float(row["effect_size"]))
 
-    others = [other for other in rows if other != alias]
+    others = [other for other in rows if other != alias and not reads_the_same(rows[other], rows[alias])]
     return min(others, key=order, default=None)
 
 

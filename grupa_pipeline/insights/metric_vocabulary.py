@@ -48,6 +48,24 @@ def agents_of(step: str) -> str | None:
     return None if agents is None else " ".join([*others, agents])
 
 
+@dataclass(frozen=True)
+class KnownVerbs:
+    """Verbs of steps: their base forms, irregular past forms with their base, and nouns that take no article."""
+
+    base: frozenset[str]
+    irregular: dict[str, str]
+    without_article: frozenset[str]
+
+
+@cache
+def known_verbs() -> KnownVerbs:
+    """The verbs of `vocabulary.toml`; those that have a word for people who do it are among them."""
+    entry = _vocabulary()["verbs"]
+    irregular: dict[str, str] = entry["irregular"]
+    base = frozenset(entry["regular"].split()) | frozenset(irregular.values()) | frozenset(_vocabulary()["agents"])
+    return KnownVerbs(base, irregular, frozenset(entry["without_article"].split()))
+
+
 @cache
 def _vocabulary() -> dict[str, Any]:
     with Path(__file__).with_name("vocabulary.toml").open("rb") as file:

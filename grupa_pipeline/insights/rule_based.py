@@ -17,7 +17,7 @@ from grupa_pipeline.insights.journey_based import Diagnosis, combine, diagnose, 
 from grupa_pipeline.insights.models import ClusterDraft, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.naming import choose_names
 from grupa_pipeline.insights.pain_points import PainPattern, better_direction, find_pattern, side_of, worse_side
-from grupa_pipeline.insights.templates import EvidenceRow, rows_by_alias
+from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same, rows_by_alias
 from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.insights.wording import (
     Wording,
@@ -29,7 +29,7 @@ from grupa_pipeline.insights.wording import (
 )
 from grupa_pipeline.vocabulary.enums import Direction, FeatureRole, Measure
 
-RULES_VERSION = "rules-2"
+RULES_VERSION = "rules-3"
 """Version of the rule-based writer; texts of another version are not reused."""
 MAX_PAIN_POINTS = 3
 MIN_RELATIVE_SEVERITY = 0.4
@@ -108,6 +108,8 @@ def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) 
     if len(gaps) < 2:
         return None
     written = _written(_select(gaps), gaps, cluster_id, wording, None)
+    if not written:
+        return None
     return ClusterDraft(
         pain_points=[pain for pain, _ in written],
         recommendations=[recommend(number) for number, (_, recommend) in enumerate(written, start=1)],
@@ -140,6 +142,8 @@ def _written(
     written: list[Written] = []
     for gap in selected:
         support = _supporting_gap(gap, gaps, used, wording)
+        if support is None:
+            continue
         used.add(support.alias)
         render = _renderer(gap, _variant(gap, selected, cluster_id), all_rows, wording)
         is_outcome = wording.entry(gap.metric)["role"] == FeatureRole.OUTCOME
@@ -211,9 +215,12 @@ def _select(gaps: Sequence[_Gap]) -> list[_Gap]:
     return [gap for gap in selected if gap.severity >= threshold][:MAX_PAIN_POINTS]
 
 
-def _supporting_gap(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wording) -> _Gap:
-    """Second evidence for a pain point: preferably on the worse side, not yet used, related, and severe."""
-    others = [other for other in gaps if other.alias != gap.alias]
+def _supporting_gap(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wording) -> _Gap | None:
+    """Second evidence for a pain point: preferably on the worse side, not yet used, related, and severe.
+
+    None where all other evidence says the same as the first.
+    """
+    others = [other for other in gaps if other.alias != gap.alias and not reads_the_same(other.row, gap.row)]
     others = [
         other for other in others if other.actions != gap.actions or gap.pattern.role != FeatureRole.OUTCOME
     ] or others
@@ -222,7 +229,7 @@ def _supporting_gap(gap: _Gap, gaps: Sequence[_Gap], used: set[str], wording: Wo
         is_related = other.pattern.kind == gap.pattern.kind or other.pattern.kind in gap.pattern.covers
         return _is_worse(other, wording), other.alias not in used, is_related, other.severity
 
-    return max(others, key=preference)
+    return max(others, key=preference, default=None)
 
 
 def _is_worse(gap: _Gap, wording: Wording) -> bool:

@@ -15,6 +15,9 @@ EvidenceRow = Mapping[str, Any]
 
 PLACEHOLDER = re.compile(r"\{(E[1-9][0-9]*)\.(cluster|rest|lift|gap)\}")
 
+_SAME_SHARE = 0.025
+"""Shares closer than this say the same."""
+
 _HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
 
 
@@ -57,6 +60,18 @@ def rows_by_alias(evidence: pd.DataFrame) -> dict[str, EvidenceRow]:
 def parts(row: EvidenceRow) -> list[str]:
     """The placeholders that a row can fill; `lift` is missing where the rest's value is 0."""
     return ["cluster", "rest", "gap"] + (["lift"] if _has_lift(row) else [])
+
+
+def reads_the_same(one: EvidenceRow, other: EvidenceRow) -> bool:
+    """Whether two rows tell a reader the same: both values are equal as written, or as good as equal shares.
+
+    `step_<goal>_<goal>` and `had_<goal>` are two metrics, and one statement where nearly everybody is at the step before.
+    """
+    if all(format_part(one, part) == format_part(other, part) for part in ("cluster", "rest")):
+        return True
+    both_shares = _is_share(str(one["unit"])) and _is_share(str(other["unit"]))
+    values = ("cluster_value", "rest_value")
+    return both_shares and all(abs(float(one[value]) - float(other[value])) < _SAME_SHARE for value in values)
 
 
 def format_part(row: EvidenceRow, part: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from grupa_pipeline.insights.remedies import step_kind
+from grupa_pipeline.insights.step_phrases import is_participle
 from grupa_pipeline.insights.wording import UNNAMED, Wording, capitalize
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
@@ -26,6 +27,7 @@ _WEIGHTS = {
     FeatureFamily.OUTCOME_HAD: 0.4,
     FeatureFamily.ERROR_MET: 0.3,
     FeatureFamily.LOOP: 0.2,
+    FeatureFamily.RETRY: 0.2,
     FeatureFamily.FUNNEL_HOURS: 0.2,
     FeatureFamily.ACTION_SHARE: 0.1,
     FeatureFamily.FEATURE_USED: 0.1,
@@ -147,37 +149,53 @@ def _statements(users: ClusterUsers, wording: Wording) -> Iterator[_Statement]:
         values = users.features[column].to_numpy(dtype=np.float64)
         weight = _WEIGHTS.get(entry["family"], 0.0)
         for words, holds, is_negative in _readings(
-            str(entry["family"]), steps, values, bool(entry["higher_is_better"])
+            str(entry["family"]), (steps, wording.deed(metric)), values, bool(entry["higher_is_better"])
         ):
             yield _Statement(words, weight, holds, is_negative)
 
 
 def _readings(
-    family: str, steps: Sequence[str], values: NDArray[np.float64], is_good: bool
+    family: str, named: tuple[Sequence[str], str | None], values: NDArray[np.float64], is_good: bool
 ) -> list[tuple[str, Mask, bool]]:
-    """What a value says of a user: words, for whom it holds, and whether it says what they do not do."""
+    """What a value says of a user: words, for whom it holds, and whether it says what they do not do.
+
+    `named` is the metric's steps in words, and what users do at the last one (see `Wording.deed`).
+    """
+    steps, does = named
     step = steps[-1]
+    place = _place(step)
+    get_there = does or f"get to {step}"
     yes, no = values == 1, ~(values == 1)
     readings: list[tuple[str, Mask, bool]] = []
     match family:
         case FeatureFamily.FUNNEL_STEP if len(steps) > 1:
             readings = [
-                (f"lost before {step}", values == 0, False),
-                (f"reach {step}", yes, False),
-                (f"never {step}", no, True),
+                (f"stop before they {does}" if does else f"lost before {step}", values == 0, False),
+                (get_there, yes, False),
+                (f"never {get_there}", no, True),
             ]
         case FeatureFamily.OUTCOME_HAD if is_good and step_kind(step) == _BUYING:
             readings = [("buyers", yes, False), ("never buy", no, True)]
         case FeatureFamily.OUTCOME_HAD:
-            readings = [(f"reach {step}" if is_good else f"end in {step}", yes, False), (f"never {step}", no, True)]
+            reach = get_there if is_good else f"end with {step}"
+            readings = [(reach, yes, False), (f"never {reach}", no, True)]
         case FeatureFamily.ERROR_MET:
             readings = [(f"meet {step}", yes, False)]
         case FeatureFamily.LOOP:
-            readings = [(f"go round at {step}", yes, False)]
+            readings = [(f"back and forth at {place}", yes, False)]
+        case FeatureFamily.RETRY:
+            readings = [(f"{does or step} again and again", yes, False)]
         case FeatureFamily.FUNNEL_HOURS:
-            readings = [(f"slow to {step}", values >= _SLOW_HOURS, False)]
+            readings = [(f"take long to {get_there}", values >= _SLOW_HOURS, False)]
         case FeatureFamily.ACTION_SHARE:
-            readings = [(f"mostly {step}", values >= _MOSTLY, False), (f"often {step}", values >= _OFTEN, False)]
+            often, mostly = (f"often {does}", f"mostly {does}") if does else (f"often at {place}", f"mostly at {place}")
+            readings = [(mostly, values >= _MOSTLY, False), (often, values >= _OFTEN, False)]
         case FeatureFamily.ACTION_DONE:
-            readings = [(f"do {step}", yes, False), (f"no {step}", no, True)]
+            readings = [(get_there, yes, False), (f"never {get_there}", no, True)]
     return readings
+
+
+def _place(step: str) -> str:
+    """A step as a place: what it is done to, where its name says so (`item opened`: the item)."""
+    words = step.split()
+    return f"the {' '.join(words[:-1])}" if len(words) > 1 and is_participle(step) else step

@@ -15,9 +15,10 @@ import pandas as pd
 from grupa_pipeline.insights.event_roles import is_unwanted
 from grupa_pipeline.insights.evidence import LIFT_UP, SHARES
 from grupa_pipeline.insights.metric_vocabulary import MetricWording, agents_of, find_wording
+from grupa_pipeline.insights.step_phrases import is_participle, verb_phrase
 from grupa_pipeline.insights.templates import EvidenceRow, parts
 from grupa_pipeline.vocabulary.action_names import name_prefix, split_words
-from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.enums import DecidedBy, Direction
 from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, FeatureFamily
 
 UNNAMED = "an unnamed step"
@@ -26,6 +27,9 @@ MAX_LIFT = 20.0
 
 MAX_LABEL_LENGTH = 24
 """Maximum length of a label within a name."""
+
+_NOUNS = re.compile("<(?:step|from|to)>", re.IGNORECASE)
+"""Tokens of names that stand for nouns."""
 
 _NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -202,6 +206,11 @@ class Wording:
             .replace("<how>", comparison_suffix(row, alias))
         )
 
+    def deed(self, metric: str) -> str | None:
+        """What users do at the last step of a metric, as in "choose a slot"; None for what others decide or no verb says."""
+        steps, decided_by = self.steps(metric), self.entry(metric).get("decided_by")
+        return verb_phrase(steps[-1]) if steps and decided_by != DecidedBy.SYSTEM else None
+
     def name(self, template: str, metric: str) -> str | None:
         """A cluster name from a template, without quotation marks; None where a step, label or verb does not allow it."""
         steps, label = self.steps(metric), self.label(metric)
@@ -210,7 +219,11 @@ class Wording:
             return None
         if "<Agents>" in template and agents is None:
             return None
+        phrase = self.deed(metric)
+        if ("<do>" in template and phrase is None) or (_NOUNS.search(template) and any(map(is_participle, steps))):
+            return None
         text = template.replace("<label>", label).replace("<Agents>", capitalize(agents or ""))
+        text = text.replace("<do>", phrase or "")
         return capitalize(_replace_tokens(text, steps, self.feature(metric)))
 
     def _with_steps(self, text: str, metric: str) -> str:

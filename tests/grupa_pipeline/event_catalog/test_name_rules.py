@@ -31,6 +31,22 @@ def test_errors_of_schemas_that_were_collected_later_are_read_from_their_names()
     ("action", "role", "decided_by"),
     [
         ("A_APPROVED", "goal", "system"),
+        ("appointment missed", "bad_end", "user"),
+        ("MissedLesson", "bad_end", "user"),
+        ("no_show", "bad_end", "user"),
+        ("appointment_no_show", "bad_end", "user"),
+        ("Termin verpasst", "bad_end", "user"),
+        ("afspraak gemist", "bad_end", "user"),
+        ("rendez-vous manqué", "bad_end", "user"),
+        ("cita perdida", "bad_end", "user"),
+        ("consulta perdida", "bad_end", "user"),
+        ("appuntamento mancato", "bad_end", "user"),
+        ("nicht erschienen", "bad_end", "user"),
+        ("trial_expired", "bad_end", "system"),
+        ("card_expired", "error", "system"),
+        ("panier abandonné", "bad_end", "user"),
+        ("winkelwagen verlaten", "bad_end", "user"),
+        ("AbandonedCart", "bad_end", "user"),
         ("A_DECLINED", "bad_end", "system"),
         ("A_CANCELLED", "bad_end", "user"),
         ("payment_done", "goal", "user"),
@@ -89,3 +105,19 @@ def test_words_of_a_name_give_role_and_who_decides(action: str, role: str, decid
 )
 def test_words_are_whole(action: str) -> None:
     assert read_name(action).role not in ("goal", "bad_end", "error", "help")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "no_results",
+        "show_no_results",
+        "show_more",
+        "missed_call",
+        "link_expired",
+        "invitation_expired",
+        "leave_absence_request",
+    ],
+)
+def test_what_only_sounds_like_a_bad_end_is_none(action: str) -> None:
+    assert read_name(action).role != "bad_end"

@@ -12,6 +12,7 @@ from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
 from grupa_pipeline.insights.remedies import Cause, find_remedies, step_kind
+from grupa_pipeline.insights.templates import reads_the_same
 from tests.grupa_pipeline.features.logs import measure
 from tests.grupa_pipeline.features.shop_log import BUYERS, GOAL, REFUSED, USERS, group_of, shop_events
 
@@ -126,6 +127,13 @@ def test_siblings_with_the_same_pain_share_a_recommendation_and_repeat_no_other(
 def test_every_target_is_a_metric_of_the_catalog(shop: Any) -> None:
     insights, _, catalog = shop
     assert set(insights["target_metric"].dropna()) <= set(catalog["feature"])
+
+
+def test_the_second_evidence_of_a_pain_says_something_else(shop: Any) -> None:
+    insights, evidence, _ = shop
+    rows = {row["evidence_id"]: row for row in evidence.to_dict("records")}
+    pains = insights.loc[insights["kind"] == "pain_point", "evidence_ids"]
+    assert len(pains) and not any(reads_the_same(rows[one], rows[other]) for one, other in pains)
 
 
 def test_what_holds_in_one_half_alone_is_tentative() -> None:

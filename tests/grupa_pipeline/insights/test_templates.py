@@ -12,6 +12,7 @@ from grupa_pipeline.insights.templates import (
     format_part,
     format_value,
     parts,
+    reads_the_same,
     rows_by_alias,
 )
 
@@ -36,6 +37,14 @@ def test_aliases_follow_the_order_of_the_rows():
 def test_placeholders_are_filled_from_the_rows():
     text = "{E1.lift} the others ({E1.cluster} against {E1.rest}), a gap of {E1.gap}; {E2.cluster} against {E2.rest}."
     assert fill(text, ROWS) == "2.3 times the others (41% against 18%), a gap of 23 points; 1.5 days against 1.6 hours."
+
+
+def test_two_rows_with_equal_values_say_the_same():
+    step = ROWS["E1"] | {"metric": "step_deal_deal", "cluster_value": 0.493, "rest_value": 0.97}
+    goal = step | {"metric": "had_deal", "cluster_value": 0.488, "rest_value": 0.965}
+    assert reads_the_same(step, goal)
+    assert not reads_the_same(step, goal | {"cluster_value": 0.4})
+    assert not reads_the_same(ROWS["E1"], ROWS["E2"])
 
 
 def test_a_lift_over_zero_has_no_placeholder():

@@ -32,8 +32,8 @@ def wording() -> Wording:
 def test_a_name_says_where_users_get_to(users: ClusterUsers, wording: Wording) -> None:
     names = true_names(users, ["C01", "C02", "C03"], wording)
     assert names["C01"].name == "Buyers"
-    assert names["C02"].name in ("Meet payment error", "Lost before order completed")
-    assert names["C03"].name in ("Lost before card typed", "Go round at item seen")
+    assert names["C02"].name in ("Meet payment error", "Stop before they complete an order")
+    assert names["C03"].name in ("Stop before they type a card", "Back and forth at the item")
 
 
 def test_every_name_is_true_and_distinct(users: ClusterUsers, wording: Wording) -> None:

@@ -54,8 +54,23 @@ def test_known_verbs_name_people_and_hidden_actions_give_no_name():
     wording = Wording(_catalog({"share_message_send": "message_send", "share_push": "PushEvent", "other_1": "other_1"}))
     assert wording.name("<Agents>", "share_message_send") == "Message senders"
     assert wording.name("<Agents>", "share_push") is None
-    assert wording.name("<Step> regulars", "share_push") == "Push regulars"
-    assert wording.name("<Step> regulars", "other_1") is None
+    assert wording.name("Often at <step>", "share_push") == "Often at push"
+    assert wording.name("Often at <step>", "other_1") is None
+
+
+def test_a_step_in_the_past_form_names_what_users_do_and_is_no_noun():
+    wording = Wording(_catalog({"share_slot_chosen": "slot_chosen", "share_kurs": "kurs_gebucht"}))
+    assert wording.name("Often <do>", "share_slot_chosen") == "Often choose a slot"
+    assert wording.name("Often at <step>", "share_slot_chosen") is None
+    assert wording.name("Often <do>", "share_kurs") is None
+    assert wording.name("Often at <step>", "share_kurs") == "Often at kurs gebucht"
+
+
+def test_nobody_is_named_after_what_others_decide():
+    catalog = _catalog({"share_sent": "order_shipped", "share_placed": "order_placed"})
+    wording = Wording(catalog.assign(decided_by=["system", "user"]))
+    assert wording.deed("share_sent") is None
+    assert wording.deed("share_placed") == "place an order"
 
 
 def test_a_lift_is_given_where_it_is_informative():
