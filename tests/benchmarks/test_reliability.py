@@ -26,6 +26,7 @@ def faults(publication: Publication) -> list[str]:
     return invariants.pipeline_faults(publication.folder, [sha256])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["published_files", "rejected_rows"])
 def test_lost_rows_are_detected(publication: Publication, loss: str) -> None:
     assert faults(publication) == []

@@ -23,15 +23,18 @@ def client(folder):
     return create_app(Settings(warehouse=folder)).server.test_client()
 
 
+@pytest.mark.slow
 def test_health_says_no_more_than_that_all_is_well(client):
     assert client.get("/healthz").get_json() == {"status": "ok"}
 
 
+@pytest.mark.slow
 def test_health_is_well_before_the_first_log(tmp_path):
     answer = create_app(Settings(warehouse=tmp_path)).server.test_client().get("/healthz")
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [PIPELINE_FILE, ROADMAP_FILE])
 def test_health_says_when_a_file_does_not_open_and_why_in_the_log_alone(tmp_path, caplog, file):
     client = create_app(Settings(warehouse=tmp_path)).server.test_client()
@@ -78,6 +81,7 @@ def test_nonsense_for_a_day_means_the_newest(services):
     assert "9 Mar 2026" in text(header)
 
 
+@pytest.mark.slow
 def test_a_new_version_is_seen_at_once(folder):
     database = folder / PIPELINE_FILE
     services = Services(Settings(warehouse=folder), Database(database), Roadmap(folder), lambda: "local user")
@@ -87,6 +91,7 @@ def test_a_new_version_is_seen_at_once(folder):
     assert services.days() == (DAYS[1],)
 
 
+@pytest.mark.slow
 def test_users_as_csv(client):
     answer = client.get(f"/export/users.csv?snapshot={DAYS[1]}&cluster=C02")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
@@ -96,12 +101,14 @@ def test_users_as_csv(client):
     assert "attachment" in answer.headers["Content-Disposition"]
 
 
+@pytest.mark.slow
 def test_unassigned_users_as_csv(client):
     answer = client.get(f"/export/users.csv?snapshot={DAYS[1]}&cluster=")
     reasons = [row["unassigned_reason"] for row in csv.DictReader(io.StringIO(answer.get_data(as_text=True)))]
     assert (reasons.count("noise"), reasons.count("too_few_events")) == (25, 15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["", "snapshot=x&cluster=C01", "snapshot=2020-01-01", f"snapshot={DAYS[1]}&cluster=C99"]
 )
@@ -117,11 +124,13 @@ def test_no_cell_is_a_formula(cell):
     assert second == "-2.5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "start"), [("csv", "plan_id,"), ("json", "[]"), ("md", "No plans")])
 def test_an_empty_roadmap_exports(client, kind, start):
     assert client.get(f"/export/roadmap.{kind}").get_data(as_text=True).startswith(start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["/export/roadmap.exe", "/export/plan/none/growthbook.json", "/export/plan/none/other.json"]
 )
@@ -139,6 +148,7 @@ def test_importing_the_app_does_no_work(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_second_app_in_the_process_has_its_own_warehouse(folder, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
@@ -148,6 +158,7 @@ def test_a_second_app_in_the_process_has_its_own_warehouse(folder, tmp_path):
     assert len({len(app.get("/_dash-dependencies").get_json()) for app in apps}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("published", [True, False])
 def test_a_warehouse_that_was_moved_away_is_missed_and_found_again(tmp_path, published):
     folder, away = tmp_path / "warehouse", tmp_path / "away"
@@ -176,6 +187,7 @@ def test_a_warehouse_that_was_moved_away_is_missed_and_found_again(tmp_path, pub
     assert text(after) == text(before)
 
 
+@pytest.mark.slow
 def test_a_changed_byte_in_what_a_page_reads_is_told_on_it(folder):
     services = Services(
         Settings(warehouse=folder), Database(folder / PIPELINE_FILE), Roadmap(folder), lambda: "local user"

@@ -8,6 +8,7 @@ import pytest
 from grupa_pipeline.sql import exactly, from_pattern, pattern, quoted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a[1].csv", "a?.csv", "a*.csv", "it's.csv", "[a]{b}.csv"])
 def test_a_name_stands_for_that_file_alone(tmp_path, name):
     (tmp_path / "a1.csv").write_text("other")
@@ -27,6 +28,7 @@ def test_a_literal_gives_back_its_text():
     assert duckdb.connect().execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]
 
 
+@pytest.mark.slow
 def test_a_session_draws_no_progress_bar_where_the_process_has_no_script():
     code = (
         "from grupa_pipeline.sql import open_duckdb\n"

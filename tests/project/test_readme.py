@@ -59,6 +59,7 @@ def test_every_variable_of_the_example_is_documented() -> None:
     assert [name for name in names if f"`{name}`" not in CONFIGURATION] == []
 
 
+@pytest.mark.slow
 def test_help_does_not_import_the_pipeline_or_the_app() -> None:
     code = (
         "import sys, grupa.cli.main as cli\ncli.main(['--help'])\n"

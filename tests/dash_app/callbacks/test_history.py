@@ -1,3 +1,4 @@
+import pytest
 from dash import no_update
 
 from dash_app.callbacks import history
@@ -18,6 +19,7 @@ def test_nothing_changes_until_both_days_are_picked(services):
     assert history.show_moves(services, EARLY, None) is no_update
 
 
+@pytest.mark.slow
 def test_days_without_moves_have_no_graph(services):
     tree = history.show_moves(services, "2020-01-01", "2020-01-02")
     assert "Graph" not in [each._type for each in parts(tree)]

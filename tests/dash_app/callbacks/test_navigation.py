@@ -7,6 +7,7 @@ from tests.dash_app.synthetic import DAYS
 from tests.dash_app.trees import ids, of_class
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "component"), [("/", "map"), ("/roadmap", None), ("/history", "flow"), ("/data", "drop")]
 )

@@ -83,6 +83,7 @@ def test_a_saved_plan_whose_cluster_is_gone_opens_with_the_numbers_it_was_saved_
     assert text(title) == "Test plan"
 
 
+@pytest.mark.slow
 def test_it_can_be_renamed_and_dated_but_not_sized_for_another_test(services, lost):
     *_, problem, stored = change(services, lost, name="Still worth it", start_date="2027-01-04")
     edited = plan_drafts.from_store(stored)
@@ -169,6 +170,7 @@ def test_an_untouched_draft_is_saved_as_it_is(services, draft):
     assert [getattr(stored, each) for each in kept] == [getattr(draft, each) for each in kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan_id", ["", "../../etc/passwd", "x" * 100_000, "plan-<script>"])
 def test_the_server_makes_the_id_of_a_plan(services, draft, plan_id):
     save(services, replace(draft, plan_id=plan_id))
@@ -204,6 +206,7 @@ def test_a_plan_is_not_saved_with_the_draft_of_another(services, draft):
     assert services.roadmap.plans() == []
 
 
+@pytest.mark.slow
 def test_another_primary_metric_fills_the_form_anew_and_changes_places_with_the_guardrail(services, draft):
     guardrail = draft.guardrails[0].metric
     *_, form, problem, stored = change(services, draft, primary_metric=guardrail, guardrails=[guardrail])

@@ -54,6 +54,7 @@ def test_a_dropped_plan_takes_the_place_it_was_dropped_on(services, column):
     assert order(services, column) == [first, third, second]
 
 
+@pytest.mark.slow
 def test_a_plan_moves_one_place_up_or_down_its_column(services, column):
     first, second, third = order(services, column)
     with triggered_by({"type": "step", "plan": third, "way": "up"}):

@@ -78,6 +78,7 @@ def test_without_other_sessions_nothing_is_said_of_them(found, shown):
     assert "Left out" not in words
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_an_earlier_release_is_shown_as_it_was_tested(folder):
     write_earlier_release(folder)
     database = Database(folder / PIPELINE_FILE)

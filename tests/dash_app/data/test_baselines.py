@@ -37,6 +37,7 @@ def test_the_rule_picks_users_on_the_days_before(services):
     assert found.users < 330
 
 
+@pytest.mark.slow
 def test_the_metric_counts_each_users_exposure_alone(services, folder):
     found = population(services)
     measured = baselines.measure_metric(found, loading.load_catalog(_con(services))["had_deal_complete"])
@@ -66,6 +67,7 @@ def test_a_longer_exposure_sees_more(services, shown):
         population(services, exposure=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditions", [None, "[]"])
 def test_without_a_stored_rule_the_clusters_own_users_are_measured(services, conditions):
     con = _con(services)
@@ -124,6 +126,7 @@ def test_enrolment_counts_different_users(services):
     assert np.all(np.diff([forecast.users_by(day) for day in range(60)]) >= 0)
 
 
+@pytest.mark.slow
 def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(services, monkeypatch):
     seen: list[tuple[np.ndarray, np.ndarray, int]] = []
     real = baselines.forecast_enrolment

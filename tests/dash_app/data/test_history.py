@@ -35,6 +35,7 @@ def year(folder: Path) -> Database:
     return Database(folder / PIPELINE_FILE)
 
 
+@pytest.mark.slow
 def test_sizes_of_a_year_are_those_of_the_newest_days_and_of_some_before(year: Database) -> None:
     days = sorted({size.day for size in year.query(history.load_sizes)})
     newest = year.query(loading.list_snapshots)[: history.NEWEST]
@@ -54,6 +55,7 @@ def test_only_the_newest_changes_are_read_and_all_are_counted(year: Database) ->
     assert turns[0][0] > turns[-1][0]
 
 
+@pytest.mark.slow
 def test_a_trend_holds_the_last_snapshots(year: Database) -> None:
     day: date = year.query(loading.list_snapshots)[0]
     snapshot = year.query(loading.load_snapshot, day)
@@ -62,6 +64,7 @@ def test_a_trend_holds_the_last_snapshots(year: Database) -> None:
     assert all(cluster.trend[-1][0] == day for cluster in snapshot.clusters)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_it_leaves_out(year: Database, services: Services) -> None:
     days = sorted(year.query(loading.list_snapshots))
     shown = page.page(

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 
 def test_an_insight_knows_its_evidence(shown):
     cluster, insight = shown.insight("R-C02")
@@ -8,6 +10,7 @@ def test_an_insight_knows_its_evidence(shown):
     assert shown.insight("R-C99") is None
 
 
+@pytest.mark.slow
 def test_peoples_names_stand_over_the_pipelines(services):
     services.roadmap.rename_cluster("C02", "Perfectionists", "ann")
     cluster = services.snapshot(None).cluster("C02")

@@ -3,6 +3,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from dash_app.data import users
 from dash_app.figures import cluster_map
@@ -28,12 +29,14 @@ def test_a_click_keeps_its_user_through_json(services, shown):
     assert all(isinstance(trace["customdata"], list) for trace in sent["data"])
 
 
+@pytest.mark.slow
 def test_the_pointer_is_told_user_and_cluster_in_one_box(services, shown):
     """Plotly's second box has no colour of its own that text could be read on in both themes."""
     for trace in cluster_map.cluster_map(points_of(services), shown.clusters).data:
         assert trace.hovertemplate == "%{customdata}<br>%{fullData.name}<extra></extra>"
 
 
+@pytest.mark.slow
 def test_the_others_are_dimmed_not_hidden(services, shown):
     figure = cluster_map.cluster_map(points_of(services), shown.clusters, "C02")
     opacity = {trace.meta: trace.marker.opacity for trace in figure.data}
@@ -50,6 +53,7 @@ def test_labels_open_their_cluster_and_are_no_markup(services, shown):
     assert all("<a" not in trace.name for trace in figure.data)
 
 
+@pytest.mark.slow
 def test_a_feature_colours_the_map_without_its_extremes(services, shown):
     points = points_of(services)
     values = np.linspace(0, 100, len(points.user_id))
@@ -65,6 +69,7 @@ def test_a_feature_colours_the_map_without_its_extremes(services, shown):
     assert np.isnan(drawn[points.user_id[0]])
 
 
+@pytest.mark.slow
 def test_labels_have_a_short_form_that_is_no_markup_either(services, shown):
     clusters = [replace(each, name="<b>A name of many letters</b> and words") for each in shown.clusters]
     meta = cluster_map.cluster_map(points_of(services), clusters).layout.meta
@@ -74,6 +79,7 @@ def test_labels_have_a_short_form_that_is_no_markup_either(services, shown):
     assert meta["colors"]["C02"] == look(shown.cluster("C02").color_slot).color
 
 
+@pytest.mark.slow
 def test_a_density_lies_under_a_sample(services, shown):
     points = services.database.query(users.load_points, DAYS[1], 60)
     figure = cluster_map.cluster_map(points, shown.clusters)
@@ -81,6 +87,7 @@ def test_a_density_lies_under_a_sample(services, shown):
     assert np.square(figure.data[0].z).sum().round() == 315
 
 
+@pytest.mark.slow
 def test_the_map_of_a_hundred_thousand_users_is_small(shown):
     rng = np.random.default_rng(3)
     n = users.MAP_LIMIT

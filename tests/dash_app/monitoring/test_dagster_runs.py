@@ -70,6 +70,7 @@ def test_the_last_runs_with_their_steps_and_failures(settings: Settings) -> None
     assert "the disk is full" in (failed.problem or "")
 
 
+@pytest.mark.slow
 def test_nobody_waits_longer_than_they_said_for_the_import(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     (settings.dagster_home / "dagster.yaml").touch()
@@ -81,6 +82,7 @@ def test_nobody_waits_longer_than_they_said_for_the_import(settings: Settings, m
     assert runs.now() == DagsterStatus()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", list(InboxPhase))
 def test_the_last_tick_of_the_sensor_is_read_with_its_phase(settings: Settings, phase: InboxPhase) -> None:
     sensor = build_defs(settings).resolve_sensor_def("inbox_sensor")

@@ -69,6 +69,7 @@ def test_clusters_of_one_name_are_told_apart_by_their_id(services, monkeypatch):
     assert services.cluster_labels() == {"C01": ("A (C01)", 0), "C02": ("A (C02)", 1), "C03": ("B", 2)}
 
 
+@pytest.mark.slow
 def test_a_notice_quotes_no_quotes(services, plan):
     services.roadmap.save(replace(plan, name="Make “A” the next step"), 1, "ann")
     assert "“Make ‘A’ the next step” is off" in text(
@@ -103,6 +104,7 @@ def test_a_cell_is_saved_as_the_next_revision(services, plan):
     assert str(services.roadmap.plan(plan.plan_id).start_date) == "2026-06-01"
 
 
+@pytest.mark.slow
 def test_the_exports_say_what_was_typed_into_a_cell_and_that_a_copy_is_one(folder, services, plan):
     app = create_app(Settings(warehouse=folder)).server.test_client()
     assert f"# {plan.name}" in app.get("/export/roadmap.md").text
@@ -140,6 +142,7 @@ def test_duplicate(services, plan):
     assert sorted(each.name for each in services.roadmap.plans()) == [plan.name, f"{plan.name} (copy)"]
 
 
+@pytest.mark.slow
 def test_a_dropped_plan_lands_before_the_one_it_was_dropped_on(services, plan):
     second, third = (
         services.roadmap.add(replace(plan, plan_id=each, name=each), "ann") for each in ("second", "third")
@@ -161,6 +164,7 @@ def test_history_shows_sizes_moves_and_turns(services, shown):
         assert expected in words
 
 
+@pytest.mark.slow
 def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
     tree = clusters.build(services, shown, "C02")
     grid = next(each for each in parts(tree) if getattr(each, "id", None) == "table").data["grid"]

@@ -17,6 +17,7 @@ visits = st.integers(1, 12).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(visits)
 def test_curve_is_the_average_over_every_start(log):
     pairs, days = log

@@ -32,6 +32,7 @@ def _execute(roadmap: Roadmap, sql: str, *values: object) -> list[tuple]:
         return con.execute(sql, values).fetchall()
 
 
+@pytest.mark.slow
 def test_tables_columns_and_comments_are_the_contracts(roadmap):
     with warehouse.read(roadmap.database) as con:
         for table in ROADMAP_TABLES:
@@ -52,6 +53,7 @@ def test_ensuring_twice_publishes_once(roadmap):
     assert warehouse.version(roadmap.database) == before
 
 
+@pytest.mark.slow
 def test_a_plan_survives_a_restart(roadmap):
     sized = size_plan(a_plan(), Steady(500)).plan
     stored = roadmap.add(sized, "ana")
@@ -61,6 +63,7 @@ def test_a_plan_survives_a_restart(roadmap):
     assert (found.revision, found.updated_by) == (1, "ana")
 
 
+@pytest.mark.slow
 def test_every_revision_is_kept(roadmap):
     first = roadmap.add(a_plan(), "ana")
     second = roadmap.save(replace(first, name="Two"), 1, "bob")
@@ -71,6 +74,7 @@ def test_every_revision_is_kept(roadmap):
     assert third.updated_at >= second.updated_at
 
 
+@pytest.mark.slow
 def test_every_revision_has_the_brief_of_what_it_says(tmp_path):
     roadmap = Roadmap(tmp_path, brief=lambda plan: f"{plan.name} by {plan.owner}")
     roadmap.ensure()
@@ -81,6 +85,7 @@ def test_every_revision_has_the_brief_of_what_it_says(tmp_path):
     assert roadmap.plan(copy.plan_id).brief == copy.brief == "One (copy) by bob"
 
 
+@pytest.mark.slow
 def test_a_stale_edit_is_refused_and_shows_what_changed(roadmap):
     first = roadmap.add(a_plan(), "ana")
     newer = roadmap.save(replace(first, name="Bob's"), 1, "bob")
@@ -92,6 +97,7 @@ def test_a_stale_edit_is_refused_and_shows_what_changed(roadmap):
     assert len(roadmap.history(first.plan_id)) == 2
 
 
+@pytest.mark.slow
 def test_removing_is_undone(roadmap):
     plan = roadmap.add(a_plan(), "ana")
     removed = roadmap.remove(plan.plan_id, "bob")
@@ -104,6 +110,7 @@ def test_removing_is_undone(roadmap):
     assert [kept.deleted_at is None for kept in roadmap.history(plan.plan_id)] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_moving_orders_the_board(roadmap):
     a, b, c = (roadmap.add(a_plan(plan_id=name, name=name), "ana") for name in "abc")
     assert [plan.name for plan in roadmap.plans()] == ["a", "b", "c"]
@@ -116,6 +123,7 @@ def test_moving_orders_the_board(roadmap):
         roadmap.move(undated.plan_id, "scheduled", c.position, "ana")
 
 
+@pytest.mark.slow
 def test_archived_plans_can_be_left_out(roadmap):
     plan = roadmap.add(a_plan(), "ana")
     roadmap.move(plan.plan_id, "archived", 1.0, "ana")
@@ -123,6 +131,7 @@ def test_archived_plans_can_be_left_out(roadmap):
     assert roadmap.plans(archived=False) == []
 
 
+@pytest.mark.slow
 def test_a_copy_is_a_draft_with_a_history_of_its_own(roadmap):
     plan = roadmap.add(a_plan(status="scheduled"), "ana")
     copy = roadmap.duplicate(plan.plan_id, "bob")
@@ -132,6 +141,7 @@ def test_a_copy_is_a_draft_with_a_history_of_its_own(roadmap):
     assert len(roadmap.history(copy.plan_id)) == 1
 
 
+@pytest.mark.slow
 def test_unknown_and_duplicate_plans_are_refused(roadmap):
     for act in (roadmap.plan, lambda name: roadmap.remove(name, "a"), lambda name: roadmap.duplicate(name, "a")):
         with pytest.raises(UnknownPlanError, match="no plan nowhere"):
@@ -145,6 +155,7 @@ def test_unknown_and_duplicate_plans_are_refused(roadmap):
     assert roadmap.history("nowhere") == []
 
 
+@pytest.mark.slow
 def test_names_of_clusters(roadmap):
     roadmap.rename_cluster("C01", " Builders ", "ana")
     roadmap.rename_cluster("C02", "Browsers", "ana")
@@ -158,6 +169,7 @@ def test_names_of_clusters(roadmap):
     assert roadmap.cluster_names() == {"C02": "Browsers"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -220,6 +232,7 @@ def bare():
     con.close()
 
 
+@pytest.mark.slow
 def test_an_older_shape_is_brought_forward_and_keeps_its_plans(roadmap, monkeypatch):
     plan = roadmap.add(a_plan(), "ana")
 
@@ -235,6 +248,7 @@ def test_an_older_shape_is_brought_forward_and_keeps_its_plans(roadmap, monkeypa
     assert _execute(roadmap, "SELECT version FROM schema_version") == [(shape.version,)]
 
 
+@pytest.mark.slow
 def test_a_newer_shape_is_left_alone(roadmap):
     _execute(roadmap, "UPDATE schema_version SET version = 99")
     before = warehouse.version(roadmap.database)
@@ -262,6 +276,7 @@ def test_saves_at_the_same_time_are_all_kept(roadmap):
     assert len(roadmap.history("shared")) == 2
 
 
+@pytest.mark.slow
 def test_readers_see_whole_saves_only(roadmap):
     roadmap.add(a_plan(plan_id="p"), "ana")
     with warehouse.read(roadmap.database) as before:
@@ -298,6 +313,7 @@ def test_a_kill_loses_nothing_acknowledged(roadmap):
     roadmap.add(a_plan(plan_id="after"), "ana")
 
 
+@pytest.mark.slow
 def test_times_come_from_the_roadmaps_clock(tmp_path):
     now = datetime(2026, 5, 1, 12)
     roadmap = Roadmap(tmp_path, now=lambda: now)

@@ -54,6 +54,7 @@ def routes(app) -> list[tuple[str, str]]:
     return [(method, path) for method, path in filled if path != "/healthz"]
 
 
+@pytest.mark.slow
 def test_no_route_answers_without_a_session(app):
     assert len(routes(app)) > 20
     client = app.server.test_client(use_cookies=False)
@@ -70,10 +71,12 @@ def test_the_page_without_a_session_holds_nothing_but_the_form(client):
     assert "Content-Security-Policy" in response.headers
 
 
+@pytest.mark.slow
 def test_health_is_open(client):
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_sign_in_redirects_to_the_requested_page(client):
     response = sign_in(client, to="/roadmap")
     assert (response.status_code, response.headers["Location"]) == (303, "/roadmap")
@@ -88,6 +91,7 @@ def test_the_cookie_is_hidden_from_scripts_and_other_sites(client):
     assert "Secure" in sign_in(client, **{"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "password"), [("kim", PASSWORD + " too"), ("nobody", PASSWORD), ("", ""), ("kim", "")]
 )
@@ -98,6 +102,7 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_response(client, name, p
     assert "Set-Cookie" not in response.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "to", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y", "/sign-in"]
 )
@@ -105,6 +110,7 @@ def test_a_sign_in_redirects_to_no_other_site(client, to):
     assert sign_in(client, to=to).headers["Location"] == "/"
 
 
+@pytest.mark.slow
 def test_input_is_escaped(client):
     page = sign_in(client, '"><script>alert(1)</script>', "x", '/"><script>').get_data(as_text=True)
     assert "<script" not in page
@@ -130,12 +136,14 @@ def test_forged_sessions_are_refused(app, client):
     assert [value for value in forged if with_session(app, f"grupa_session={value}").status_code != 401] == []
 
 
+@pytest.mark.slow
 def test_a_session_of_another_warehouse_is_refused(app, settings, tmp_path):
     elsewhere = create_app(Settings(warehouse=tmp_path / "other", users_file=settings.users_file))
     cookie = session(sign_in(elsewhere.server.test_client()))
     assert with_session(app, f"grupa_session={cookie}").status_code == 401
 
 
+@pytest.mark.slow
 def test_signing_out_ends_the_session_for_every_copy(app, client):
     cookie = session(sign_in(client))
     assert client.get("/sign-out").status_code == 405
@@ -145,6 +153,7 @@ def test_signing_out_ends_the_session_for_every_copy(app, client):
     assert with_session(app, f"grupa_session={cookie}").status_code == 401
 
 
+@pytest.mark.slow
 def test_a_new_password_or_a_removed_line_ends_sessions_at_once(app, client, settings):
     sign_in(client)
     set_password(settings.users_file, "kim", "another password")
@@ -156,6 +165,7 @@ def test_a_new_password_or_a_removed_line_ends_sessions_at_once(app, client, set
     assert client.get("/roadmap").status_code == 401
 
 
+@pytest.mark.slow
 def test_too_many_attempts_refuse_even_the_right_password(client, settings):
     statuses = [sign_in(client, password=f"guess {number}").status_code for number in range(11)]
     assert statuses == [401] * 10 + [429]
@@ -166,6 +176,7 @@ def test_too_many_attempts_refuse_even_the_right_password(client, settings):
     assert sign_in(client, "lou", PASSWORD + " too").status_code == 303
 
 
+@pytest.mark.slow
 def test_the_name_becomes_the_plans_owner(client):
     sign_in(client)
     with client:
@@ -202,6 +213,7 @@ def test_a_trusted_proxy_must_send_the_user_name(folder):
         assert current_user() == "kim"
 
 
+@pytest.mark.slow
 def test_a_trusted_proxy_must_be_known_by_its_secret_and_address(folder):
     kim = {"X-Forwarded-User": "kim"}
     elsewhere = {"REMOTE_ADDR": "10.0.0.9"}
@@ -218,6 +230,7 @@ def test_a_trusted_proxy_must_be_known_by_its_secret_and_address(folder):
     assert client.get("/", headers=kim | {"X-Grupa-Proxy-Secret": "sesame", "Host": "evil.example"}).status_code == 421
 
 
+@pytest.mark.slow
 def test_behind_a_known_proxy_guesses_count_for_the_clients_own_address(folder, settings):
     client = create_app(Settings(**settings.model_dump() | {"proxy_addresses": "127.0.0.1"})).server.test_client()
     guesser, kim = {"X-Forwarded-For": "kim's own, 192.0.2.7"}, {"X-Forwarded-For": "192.0.2.8"}

@@ -18,6 +18,7 @@ def client(folder) -> FlaskClient:
     return create_app(Settings(warehouse=folder)).server.test_client()
 
 
+@pytest.mark.slow
 def test_the_icon_is_no_request_and_what_is_loaded_ahead_is_there(client):
     document = client.get("/").text
     assert re.findall(r'rel="icon" href="(.{15})', document) == ["data:image/svg+"]
@@ -26,6 +27,7 @@ def test_the_icon_is_no_request_and_what_is_loaded_ahead_is_there(client):
     assert [client.get(each).status_code for each in ahead] == [200, 200, 200]
 
 
+@pytest.mark.slow
 def test_plotly_is_whole_and_kept_by_its_version(client):
     answer = client.get("/plotly.js", headers=PACKED)
     assert gzip.decompress(answer.data) == plotly_script()
@@ -42,5 +44,6 @@ def test_scripts_without_a_version_are_asked_for_again_and_not_sent_again(client
     assert client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
 
 
+@pytest.mark.slow
 def test_pages_are_not_kept(client):
     assert client.get("/_dash-layout").headers["Cache-Control"] == "no-store"

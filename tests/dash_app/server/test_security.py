@@ -18,6 +18,7 @@ def test_own_names_are_served(client, host):
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/healthz", "/export/roadmap.csv", "/_dash-layout"])
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1:8050"])
 def test_foreign_names_are_refused(client, host, path):
@@ -47,6 +48,7 @@ def test_writes_from_other_sites_are_refused(client, headers):
     assert response.status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -75,6 +77,7 @@ def test_a_write_with_only_a_referer_must_come_from_the_same_site(client):
     assert posted("http://localhost/roadmap").status_code != 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["/../x", "/assets/../app.py", "/assets/%2e%2e/app.py", "/a/..%5cb", "/%252e%252e/b", "/a%00b", "/..;/b"]
 )

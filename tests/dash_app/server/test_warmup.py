@@ -1,3 +1,4 @@
+import pytest
 from dash_app.app import create_app
 from dash_app.data import users
 from dash_app.data.database import Database
@@ -9,6 +10,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE
 
 
+@pytest.mark.slow
 def test_what_the_first_page_shows_and_loads_is_ready(services: Services, monkeypatch):
     pack_script.cache_clear()
     asked = []

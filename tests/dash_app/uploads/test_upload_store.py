@@ -142,6 +142,7 @@ def test_a_check_that_died_is_distinguished_from_one_that_runs(client: FlaskClie
     assert (found.is_checking, found.report) == (False, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "status", "word"),
     [
@@ -163,6 +164,7 @@ def test_what_will_not_do_is_refused_before_a_byte_is_sent(
     assert not store.folder.exists() or list(store.folder.glob("[!.]*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", ["no json", json.dumps([1]), json.dumps({"name": "a.csv"}), json.dumps({"size": 1})])
 def test_an_announcement_that_is_none_is_refused(client: FlaskClient, told: str) -> None:
     assert client.post("/uploads", data=told, content_type="application/json").status_code == 400
@@ -189,6 +191,7 @@ def test_a_connection_that_breaks_leaves_nothing(client: FlaskClient, store: Upl
     assert list(store.folder.glob("[!.]*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["0" * 32, "..", "x", "%2e%2e%2finbox", "A" * 32])
 def test_bytes_that_nobody_announced_are_refused(client: FlaskClient, token: str) -> None:
     assert client.put(f"/uploads/{token}", data=LOG).status_code in (404, 405)
@@ -202,6 +205,7 @@ def test_a_token_serves_once(client: FlaskClient, store: UploadStore) -> None:
     assert (store.folder / token / "log.csv").read_bytes() == LOG
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}]
 )
@@ -283,6 +287,7 @@ def test_a_disk_that_becomes_full_in_the_middle_is_told_and_nothing_is_left(
     assert [each for each in store.folder.iterdir() if each.is_dir()] == []
 
 
+@pytest.mark.slow
 def test_a_check_that_a_limit_ended_leaves_a_report(client: FlaskClient, store: UploadStore) -> None:
     token = upload(client, "log.csv", LOG)
     checked(store, token)

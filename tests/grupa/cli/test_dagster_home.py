@@ -16,6 +16,7 @@ def configured(warehouse: Path, text: str) -> Path:
     return home / "dagster.yaml"
 
 
+@pytest.mark.slow
 def test_an_existing_dagster_yaml_is_used_and_not_changed(tmp_path: Path) -> None:
     text = f"# a comment\nstorage:\n  sqlite:\n    base_dir: {tmp_path / 'elsewhere'}\n"
     config = configured(tmp_path, text)

@@ -140,6 +140,7 @@ def test_the_object_has_the_fields_of_the_contract(tmp_path: Path, capsys: pytes
 COMMANDS = (["run", "--json"], ["serve"], ["demo"], ["forget", "a"], ["status"], ["restore"], ["withdraw", "12345678"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
 @pytest.mark.parametrize("folder", ["a_file", "a_file/below", "/proc/x"])
 def test_a_warehouse_folder_that_cannot_be_created(
@@ -180,6 +181,7 @@ def test_a_demo_whose_run_fails_ends_with_its_reason(
     assert "No space left" in refused(capsys, ["demo"], ExitStatus.FAILED)
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_status_of_its_command_and_its_whole_output(tmp_path: Path) -> None:
     """It ends without Python's own shutdown, which would flush the streams."""
     command = [sys.executable, "-m", "grupa.cli.main", "run", "--as-of", "never", "--json"]

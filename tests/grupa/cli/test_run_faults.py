@@ -13,6 +13,7 @@ from grupa_pipeline.storage.publication import Publication
 from tests.grupa_pipeline.ingested_logs import NOW, log
 
 
+@pytest.mark.slow
 def test_a_damaged_version_is_reported_with_the_command_that_repairs_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

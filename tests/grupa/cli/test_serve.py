@@ -32,6 +32,7 @@ def test_any_other_address_needs_users_or_a_proxy(host):
     assert refusal(Settings(trust_proxy=True, proxy_secret="sesame", hosts=("grupa.example",)), host) is None
 
 
+@pytest.mark.slow
 def test_with_users_an_address_may_be_listened_on(users):
     assert refusal(Settings(users_file=users), "10.1.2.3") is None
     assert "GRUPA_HOSTS" in (refusal(Settings(users_file=users), "0.0.0.0") or "")

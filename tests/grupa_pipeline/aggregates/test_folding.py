@@ -17,6 +17,7 @@ LOG: list[Event] = [
 ]
 
 
+@pytest.mark.slow
 def test_actions_that_match_a_pattern_are_measured_as_one_and_come_back_without_it() -> None:
     roles = Roles(fold=("/product/*", "order_*_paid"))
     con = connect(LOG)
@@ -30,6 +31,7 @@ def test_actions_that_match_a_pattern_are_measured_as_one_and_come_back_without_
     assert roles.sha256() != Roles().sha256()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["a.b[*]", "^x*$", "(a|b)*", "\\d*"])
 def test_a_pattern_means_its_own_characters(pattern: str) -> None:
     name = pattern.replace("*", "7")

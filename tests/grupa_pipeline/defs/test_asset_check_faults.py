@@ -153,6 +153,7 @@ def test_logs_that_are_old_mostly_rejected_or_do_not_add_up_fail_their_checks(tm
     assert not asked(asset_checks.rows_add_up, publication.folder).passed
 
 
+@pytest.mark.slow
 def test_an_old_log_is_a_warning(tmp_path: Path) -> None:
     publication = Publication(tmp_path / "resource")
     ingest_logs(publication, [log(tmp_path / "a.csv", "u,2025-06-01T10:00:00,login")], None, datetime(2025, 7, 1))

@@ -23,6 +23,7 @@ def plain() -> None:
     raise ValueError("too few users")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "reason"),
     [

@@ -33,6 +33,7 @@ def test_each_interval_is_one_of_the_installed_version(monkeypatch: pytest.Monke
         assert getattr(import_module(module), name) == seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connected", [False, True])
 def test_engines_are_kept_and_connections_where_they_are_asked_for(
     engines: list[Any], tmp_path: Path, connected: bool

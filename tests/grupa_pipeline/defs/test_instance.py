@@ -16,6 +16,7 @@ from grupa_pipeline.settings import Settings
 NORMAL, FULL = 1, 2
 
 
+@pytest.mark.slow
 def test_events_are_synced_at_checkpoints_only_while_the_instance_is_open(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'notes.db'}", poolclass=NullPool)
     with dagster_instance(Settings(warehouse=tmp_path)):
@@ -28,6 +29,7 @@ def test_events_are_synced_at_checkpoints_only_while_the_instance_is_open(tmp_pa
         assert con.execute(text("PRAGMA synchronous")).scalar() == FULL
 
 
+@pytest.mark.slow
 def test_events_are_visible_to_other_processes_at_once(tmp_path: Path) -> None:
     @dg.op
     def nothing() -> None:
@@ -61,6 +63,7 @@ def test_processes_that_start_at_once_share_one_set_of_tables(tmp_path: Path) ->
         assert instance.get_runs() == []
 
 
+@pytest.mark.slow
 def test_an_existing_dagster_yaml_is_kept(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path)
     settings.dagster_home.mkdir(parents=True)

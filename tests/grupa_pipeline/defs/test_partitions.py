@@ -16,6 +16,7 @@ def ingest(folder: Path, name: str, *lines: str) -> None:
     inbox.ingest_logs(Publication(folder), [ingested_logs.log(folder.parent / name, *lines)], None, ingested_logs.NOW)
 
 
+@pytest.mark.slow
 def test_snapshots_begin_at_the_first_accepted_event_and_an_earlier_log_moves_that(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path / "warehouse")
     assert first_day(settings) == datetime.now(UTC).date()
@@ -28,6 +29,7 @@ def test_snapshots_begin_at_the_first_accepted_event_and_an_earlier_log_moves_th
     assert len(days.get_partition_keys()) < 20_000
 
 
+@pytest.mark.slow
 def test_the_setting_decides_and_no_day_is_before_1970(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path / "warehouse", first_day=date(2025, 6, 2))
     ingest(settings.warehouse, "a.csv", "a,1969-12-31 10:00:00,login", "a,2025-06-03 10:00:00,login")

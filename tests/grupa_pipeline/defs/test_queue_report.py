@@ -32,10 +32,12 @@ def beat(instance: dg.DagsterInstance, age: float = 0) -> None:
     instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - age, "QUEUED_RUN_COORDINATOR", None, None))
 
 
+@pytest.mark.slow
 def test_an_empty_queue_is_not_mentioned(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     assert report(instance, tmp_path) == ([], True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("age", [None, 600])
 def test_without_a_daemon_nothing_starts(instance: dg.DagsterInstance, tmp_path: Path, age: float | None) -> None:
     if age:
@@ -45,6 +47,7 @@ def test_without_a_daemon_nothing_starts(instance: dg.DagsterInstance, tmp_path:
     assert line.startswith("1 run waits, the first for 0 minutes: ") and "`grupa serve`" in line and not goes_on
 
 
+@pytest.mark.slow
 def test_a_dead_run_is_named_with_what_ends_it(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     add(instance, GONE)
     add_queued(instance)
@@ -55,6 +58,7 @@ def test_a_dead_run_is_named_with_what_ends_it(instance: dg.DagsterInstance, tmp
     assert "died" in lines[0] and goes_on
 
 
+@pytest.mark.slow
 def test_a_run_under_way_is_named(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     beat(instance)
     run = add(instance, process_tags())

@@ -29,6 +29,7 @@ def make_run(instance: dg.DagsterInstance) -> str:
     return dg.materialize([an_asset, fine], instance=instance, run_config=QUIET).run_id
 
 
+@pytest.mark.slow
 def test_the_oldest_runs_over_the_limit_go_with_all_that_they_left(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path)
     with dagster_instance(settings) as instance:
@@ -62,6 +63,7 @@ def test_old_runs_go_and_runs_in_progress_stay(monkeypatch: pytest.MonkeyPatch) 
         assert instance.get_runs_count() == 1
 
 
+@pytest.mark.slow
 def test_ticks_are_bounded_and_a_dagster_yaml_of_the_first_release_is_renewed(tmp_path: Path) -> None:
     from grupa_pipeline.defs import instance as instance_module
 

@@ -33,6 +33,7 @@ def test_did_is_a_proportion_of_zeros_and_ones() -> None:
     assert entry(result, "did_open_item")["metric_kind"] == "proportion"
 
 
+@pytest.mark.slow
 def test_an_action_that_everyone_did_has_no_did_column() -> None:
     everyone = [(user, "3 10:00", "login") for user in ("ann", "bob", "cat")]
     result = measure(LOG + everyone)
@@ -40,6 +41,7 @@ def test_an_action_that_everyone_did_has_no_did_column() -> None:
     assert "share_login" in result.features.column_names
 
 
+@pytest.mark.slow
 def test_outcomes_are_features_of_their_own_role() -> None:
     result = measure(LOG)
     assert values(result, "had_deal_complete") == {"ann": 1.0, "bob": 0.0, "cat": 0.0}

@@ -39,6 +39,7 @@ def test_recency_runs_to_the_end_of_the_window() -> None:
     assert entry(result, "days_since_last_event")["higher_is_better"] is False
 
 
+@pytest.mark.slow
 def test_totals_are_context() -> None:
     result = measure(LOG)
     assert values(result, "events_total") == {"ann": 5.0, "bob": 2.0}
@@ -46,6 +47,7 @@ def test_totals_are_context() -> None:
     assert {entry(result, name)["role"] for name in ("events_total", "first_seen_day", "last_seen_day")} == {"context"}
 
 
+@pytest.mark.slow
 def test_events_outside_the_window_are_not_seen() -> None:
     around: list[Event] = [
         ("ann", "-1 23:59:59", "search"),
@@ -55,6 +57,7 @@ def test_events_outside_the_window_are_not_seen() -> None:
     assert measure(LOG + around).features.equals(measure(LOG).features)
 
 
+@pytest.mark.slow
 def test_moments_are_not_rounded_to_seconds() -> None:
     exact: list[Event] = [
         ("ann", "1 10:00", "a"),

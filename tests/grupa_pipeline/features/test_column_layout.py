@@ -100,6 +100,7 @@ def test_with_min_events_0_users_with_outcomes_alone_are_measured() -> None:
     assert values(only, "had_deal_complete") == {"eve": 1.0}
 
 
+@pytest.mark.slow
 def test_nobody_gives_no_rows_in_the_same_columns() -> None:
     result = measure(LOG)
     nobody = measure([], like=result.catalog)
@@ -124,6 +125,7 @@ def test_a_catalog_of_an_earlier_release_gets_the_same_families_and_subjects() -
     assert with_families(result.catalog) is result.catalog
 
 
+@pytest.mark.slow
 def test_the_catalog_of_a_migrated_warehouse_can_be_measured() -> None:
     result = measure(LOG)
     with duckdb.connect() as con:

@@ -257,6 +257,7 @@ def bpi2012() -> FeatureSet:
     )
 
 
+@pytest.mark.slow
 def test_real_loans(bpi2012: FeatureSet) -> None:
     check_sound(bpi2012)
     assert (bpi2012.events, len(bpi2012.users)) == (262_200, 13_087)

@@ -39,11 +39,13 @@ def test_a_goal_that_nearly_all_have_has_no_funnel() -> None:
     assert not [row for row in measure(events).catalog.to_pylist() if row["family"] == FeatureFamily.FUNNEL_STEP]
 
 
+@pytest.mark.slow
 def test_what_most_do_only_after_the_goal_is_no_step() -> None:
     events = [*shop_events(), *((f"u{n:03d}", "20 10:00", "receipt_read") for n in range(BUYERS))]
     assert "step_order_completed_receipt_read" not in measure(events).features.column_names
 
 
+@pytest.mark.slow
 def test_the_same_columns_are_measured_in_other_days() -> None:
     first = measure(shop_events())
     few = measure(shop_events()[:8], like=first.catalog)

@@ -19,6 +19,7 @@ LOG: list[Event] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_path_is_two_actions_in_a_row_within_a_session() -> None:
     result = measure(LOG)
     assert values(result, "path_search__open") == {"ann": 1.0, "bob": 0.0, "cat": 0.0, "dan": 0.0}
@@ -26,6 +27,7 @@ def test_a_path_is_two_actions_in_a_row_within_a_session() -> None:
     assert entry(result, "path_search__open")["source_action"] == "search\nopen"
 
 
+@pytest.mark.slow
 def test_events_of_the_same_instant_are_taken_in_the_order_of_the_log() -> None:
     assert values(measure(LOG), "path_open__save")["ann"] == 1.0
     reversed_tie = [LOG[0], LOG[2], LOG[1], *LOG[3:]]
@@ -34,6 +36,7 @@ def test_events_of_the_same_instant_are_taken_in_the_order_of_the_log() -> None:
     assert "path_open__save" not in result.features.column_names
 
 
+@pytest.mark.slow
 def test_without_a_known_order_no_path_leads_into_an_instant_through_it_or_out_of_it() -> None:
     log: list[Event] = [*LOG, ("ann", "1 10:10", "close"), ("ann", "1 10:15", "leave")]
     con = connect(log, sequence=False)
@@ -53,6 +56,7 @@ def test_times_are_between_first_times_in_this_order() -> None:
     assert entry(result, "hours_open__search")["measure"] == "duration"
 
 
+@pytest.mark.slow
 def test_actions_within_seconds_have_no_time_column() -> None:
     quick: list[Event] = [
         (user, f"2 10:00:0{n}", name) for user in ("ann", "bob") for n, name in enumerate(("ping", "pong"))

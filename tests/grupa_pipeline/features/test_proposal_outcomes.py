@@ -38,6 +38,7 @@ def test_an_outcome_whose_events_name_no_proposal_has_no_column() -> None:
     assert "plan_upgrade_per_proposal" not in result.features.column_names
 
 
+@pytest.mark.slow
 def test_without_proposal_ids_every_good_outcome_counts() -> None:
     result = measure([event[:3] for event in LOG])
     assert values(result, "deal_complete_per_proposal") == {"ann": 1.0, "bob": 0.0, "cat": None}
@@ -51,6 +52,7 @@ def test_a_log_without_submissions_or_deals_has_no_such_column(missing: str) -> 
     assert not [name for name in result.features.column_names if name.endswith("_per_proposal")]
 
 
+@pytest.mark.slow
 def test_other_days_give_both_sums_of_a_ratio() -> None:
     catalog = measure(LOG).catalog
     other = measure([*LOG[:5], ("dan", "5 10:00", "search"), ("eve", "5 10:00", "deal_complete")], like=catalog)

@@ -22,6 +22,7 @@ LOG: list[Event] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_proposal_known_by_its_id_counts_once() -> None:
     result = measure(LOG)
     weeks = {"ann": 27 / 7, "bob": 14 / 7, "cat": 27 / 7}
@@ -36,6 +37,7 @@ def test_a_proposal_known_by_its_id_counts_once() -> None:
         assert values(result, feature) == pytest.approx({user: count[user] / weeks[user] for user in weeks}), feature
 
 
+@pytest.mark.slow
 def test_completion_is_null_for_users_who_created_nothing() -> None:
     result = measure(
         [*LOG, step("dan", "3 10:00", "proposal_create", "p3"), step("dan", "3 11:00", "proposal_submit", "p3")]
@@ -51,6 +53,7 @@ def test_time_to_submit_is_from_the_creation_before_it() -> None:
     assert entry(result, "hours_to_submit")["higher_is_better"] is False
 
 
+@pytest.mark.slow
 def test_a_creation_and_a_submission_of_the_same_instant_take_no_time() -> None:
     instant = [step("dan", "3 10:00", "proposal_submit", "p3"), step("dan", "3 10:00", "proposal_create", "p3")]
     assert values(measure([*LOG, *instant]), "hours_to_submit")["dan"] == 0.0
@@ -60,11 +63,13 @@ def test_proposal_actions_are_named_in_the_catalog() -> None:
     assert entry(measure(LOG), "hours_to_submit")["source_action"] == "proposal_create\nproposal_submit"
 
 
+@pytest.mark.slow
 def test_a_log_without_proposals_has_no_column_of_them() -> None:
     result = measure([("ann", "1 10:00", "login"), ("bob", "1 10:00", "search"), ("bob", "9 10:00", "search")])
     assert not [name for name in result.features.column_names if "proposal" in name or name == "hours_to_submit"]
 
 
+@pytest.mark.slow
 def test_sparse_clustering_columns_become_context() -> None:
     others: list[Event] = [step(f"user{number}", "1 10:00", "login") for number in range(10)]
     result = measure([*LOG, *others])

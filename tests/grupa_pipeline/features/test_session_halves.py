@@ -75,6 +75,7 @@ def views() -> dict[FeatureView, pa.Table]:
     return _views(connect(LOG), USERS)
 
 
+@pytest.mark.slow
 def test_users_are_measured_on_odd_and_on_even_sessions(halves: SessionHalves) -> None:
     assert _events(halves, "ann", 1) == ["search", "open", "search", "open"]
     assert _events(halves, "ann", 0) == ["save", "search"]
@@ -113,6 +114,7 @@ def test_each_half_is_measured_as_the_whole_is() -> None:
     assert (odd["cat"], even["cat"]) == ([0.5, 0.5, 0.0], [0.0, 0.0, 1.0])
 
 
+@pytest.mark.slow
 def test_only_the_users_and_the_window_that_were_asked_for_are_measured() -> None:
     con = connect([*LOG, ("ann", "90 09:00", "search"), ("bob", "90 09:00", "save")])
     some = _halves(con, ["bob", "nobody"])
@@ -121,11 +123,13 @@ def test_only_the_users_and_the_window_that_were_asked_for_are_measured() -> Non
     assert all(set(counts["user_id"].to_pylist()) == {"bob"} for counts in _views(con, ["bob", "nobody"]).values())
 
 
+@pytest.mark.slow
 def test_a_user_without_events_in_a_half_is_missing_there() -> None:
     one = _halves(connect([*LOG, ("dan", "3 09:00", "open")]), ["dan"])
     assert [half["user_id"].to_pylist() for half in one.features] == [["dan"], []]
 
 
+@pytest.mark.slow
 def test_hours_weekdays_and_parts_of_the_window_are_counted_by_half(views: dict[FeatureView, pa.Table]) -> None:
     hours = _counts(views, FeatureView.HOUR, "user_id", "half", "key")
     assert hours[("ann", 1, 3)] == 4
@@ -141,6 +145,7 @@ def test_hours_weekdays_and_parts_of_the_window_are_counted_by_half(views: dict[
     assert set(_counts(views, FeatureView.LIFE, "half")) <= {(0,), (1,)}
 
 
+@pytest.mark.slow
 def test_the_halves_of_life_do_not_alternate_in_time() -> None:
     """Sessions every few hours over four weeks: both halves have early and late ones, and no strict turns."""
     log: list[Event] = [
@@ -153,6 +158,7 @@ def test_the_halves_of_life_do_not_alternate_in_time() -> None:
     assert any(abs(by_half[0].get(part, 0) - by_half[1].get(part, 0)) > 2 for part in range(9))
 
 
+@pytest.mark.slow
 def test_moves_are_within_a_session_between_different_actions(views: dict[FeatureView, pa.Table]) -> None:
     moves = _counts(views, FeatureView.ORDER, "user_id", "half", "before", "action")
     assert {key: n for key, n in moves.items() if key[0] == "ann"} == {
@@ -164,6 +170,7 @@ def test_moves_are_within_a_session_between_different_actions(views: dict[Featur
     assert again[FeatureView.ORDER].num_rows == 0
 
 
+@pytest.mark.slow
 def test_moves_of_which_the_order_is_not_known_are_left_out() -> None:
     log: list[Event] = [
         ("ann", "1 09:00", "search"),
@@ -184,6 +191,7 @@ def test_moves_of_which_the_order_is_not_known_are_left_out() -> None:
     assert unknown == {("close", "leave"): 1}, "which of two led in and which led out is not known either"
 
 
+@pytest.mark.slow
 def test_outcomes_take_no_part_in_views() -> None:
     log: list[Event] = [
         ("ann", "1 09:00", "search"),
@@ -196,6 +204,7 @@ def test_outcomes_take_no_part_in_views() -> None:
     assert sum(views[FeatureView.HOUR]["n"].to_pylist()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sequence", [True, False])
 def test_the_order_of_rows_changes_nothing(sequence: bool) -> None:
     prices: list[Event] = [("bob", "5 12:04", "open", {"price": price}) for price in (3, 9, 4, 1, 7)]

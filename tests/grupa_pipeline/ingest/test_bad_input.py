@@ -14,6 +14,7 @@ LOGS = REAL_LOGS
 needs_logs = pytest.mark.skipif(not LOGS.is_dir(), reason=f"no real logs in {LOGS}; set GRUPA_REAL_LOGS")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.parent.name)
 def test_a_broken_log_is_ingested_or_refused_as_expected(path, ingest_text):
     expected = json.loads((path.parent / "expected.json").read_text())
@@ -30,6 +31,7 @@ def test_a_broken_log_is_ingested_or_refused_as_expected(path, ingest_text):
     assert len(events_of(file)) == expected["accepted"]
 
 
+@pytest.mark.slow
 @needs_logs
 @pytest.mark.parametrize("path", sorted((LOGS / "dirty").glob("*.csv")), ids=lambda path: path.stem)
 def test_real_broken_files_are_refused_in_one_sentence(path, ingest_text):

@@ -106,6 +106,7 @@ EXPORTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", EXPORTS)
 def test_an_export_of_a_known_tool_is_read_as_it_is(ingest_text: Callable[..., IngestedFile], tool: str) -> None:
     content, (user_id, action, event_id, metadata) = EXPORTS[tool]
@@ -130,6 +131,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ASKED)
 def test_what_is_not_known_is_asked_with_an_answer_that_works(
     ingest_text: Callable[..., IngestedFile], content: str

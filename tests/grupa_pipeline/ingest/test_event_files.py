@@ -49,6 +49,7 @@ def test_a_log_larger_than_memory_gives_the_same_events(ingest_text, monkeypatch
     assert [event["action"] for event in events_of(more)] == ["new"]
 
 
+@pytest.mark.slow
 def test_events_do_not_depend_on_the_order_of_the_log(ingest_text):
     lines = log(2_000, seed=2)
     events = events_of(ingest_text(HEADER + "\n".join(lines)))

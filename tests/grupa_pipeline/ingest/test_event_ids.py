@@ -40,6 +40,7 @@ def test_equal_id_user_and_action_is_a_duplicate_whatever_else_differs(ingest_te
     assert all(json.loads(row["metadata"]).keys() == {"page"} for row in events_of(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_overlapping_export_adds_only_new_ids(tmp_path: Path, as_json: bool) -> None:
     def write(name: str, rows: list[tuple[str, str, str]]) -> Path:
@@ -102,6 +103,7 @@ def test_a_column_that_is_no_id_of_events_stays_metadata_and_is_told(ingest_text
 DAYS = "user_id,timestamp,action\n" + "u1,2024-01-01,click\n" * 4 + "u1,2024-01-01,view\n" + "u2,2024-01-02,click\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "options", "accepted", "said"),
     [

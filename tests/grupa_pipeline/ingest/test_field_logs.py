@@ -80,6 +80,7 @@ def content_of(name: str) -> bytes:
     return (FOLDER / name).read_bytes()
 
 
+@pytest.mark.slow
 @needs_logs
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_log_reads_right_once_its_advice_is_followed(name: str, ingest_text) -> None:
@@ -111,6 +112,7 @@ def test_a_log_without_a_header_reads_right_with_the_line_that_the_refusal_propo
     assert (file.rows_read, file.rows_accepted) == (2, 2)
 
 
+@pytest.mark.slow
 @needs_logs
 def test_the_notes_say_what_the_readme_asks_for(ingest_text) -> None:
     notes = {
@@ -126,6 +128,7 @@ def test_the_notes_say_what_the_readme_asks_for(ingest_text) -> None:
     assert parse_roles(table, "roles.toml").fold == tuple(patterns)
 
 
+@pytest.mark.slow
 @needs_logs
 @pytest.mark.parametrize("path", sorted((REAL_LOGS / "dirty").glob("*.csv")), ids=lambda path: path.stem)
 def test_advice_on_a_file_that_is_no_log_ends_in_a_refusal_without_options(path: Path, ingest_text) -> None:

@@ -101,6 +101,7 @@ def described(file: IngestedFile) -> object:
     return events_of(file), file.rows_read, file.rows_accepted, reasons, file.first_event_at, file.last_event_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*PLAIN, *PACKED])
 @pytest.mark.parametrize("name", ["log", "log.csv"])
 def test_a_log_is_equal_in_every_format(ingest_text: Callable[..., IngestedFile], kind: str, name: str) -> None:
@@ -114,6 +115,7 @@ def test_line_numbers_are_lines_and_rows(ingest_text: Callable[..., IngestedFile
     assert [line for line, _ in rejections(ingest_text(b"\n" + PLAIN["jsonl"]))] == [92, 93]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -141,6 +143,7 @@ def test_a_bad_json_line_is_rejected_alone(ingest_text: Callable[..., IngestedFi
     assert (file.rows_read, file.rows_accepted, rejections(file)) == (3, 2, [(2, reason)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "metadata"),
     [

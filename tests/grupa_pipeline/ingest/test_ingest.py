@@ -36,6 +36,7 @@ def test_events_are_stored_by_day_sorted_with_the_columns_of_the_table(ingest_te
     assert file.file_sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["log[1].csv", "log?.csv", "log*.csv", "l'og.csv"])
 def test_a_file_name_is_not_a_glob_pattern(tmp_path, name):
     """Browsers name a second download `log[1].csv` or `log (1).csv`; other files in the folder are other logs."""
@@ -51,6 +52,7 @@ def test_a_file_name_is_not_a_glob_pattern(tmp_path, name):
     assert [event["user_id"] for event in events_of(ingested[1])] == ["u1", "u2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["log.csv.gz", "log.csv"])
 def test_gzip_is_detected_by_its_bytes_and_hashed_compressed(ingest_text, name):
     content = gzip.compress(GOOD[:60].encode()) + gzip.compress(GOOD[60:].encode())
@@ -80,6 +82,7 @@ def test_duplicates_within_a_file_count_once_in_any_notation(ingest_text):
     assert (file.rows_read, file.rows_accepted, file.rows_duplicate) == (7, 5, 2)
 
 
+@pytest.mark.slow
 def test_duplicates_across_files_count_once(ingest_text):
     first = ingest_text(GOOD)
     more = 'u1,2025-01-01T10:00:00Z,login,x\nu3,2025-01-02,login,\nu2,2025-01-02T00:00:00Z,search,"{""k"": 1}"\n'
@@ -91,6 +94,7 @@ def test_duplicates_across_files_count_once(ingest_text):
     assert third.first_event_at is None
 
 
+@pytest.mark.slow
 def test_same_file_again_changes_nothing_but_is_counted(ingest_text):
     content = GOOD + ",2025-01-01,login,\n"
     first = ingest_text(content)
@@ -100,6 +104,7 @@ def test_same_file_again_changes_nothing_but_is_counted(ingest_text):
     assert again.event_files == {}
 
 
+@pytest.mark.slow
 def test_files_of_one_call_are_deduplicated_against_each_other(tmp_path):
     paths = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
     paths[0].write_text(GOOD)
@@ -143,6 +148,7 @@ def test_sorted_by_user_then_time_across_many_batches(ingest_text):
     assert keys == sorted(keys)
 
 
+@pytest.mark.slow
 def test_a_late_rejected_record_has_the_right_line(ingest_text):
     rows = [f'u{number},2025-01-01,"a\n{number}",' for number in range(9_000)]
     file = ingest_text(HEADER + "\n".join(rows) + "\n,2025-01-01,x,\n")
@@ -164,6 +170,7 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         assert refusal.value.file == path.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "timestamp_format", "line"),
     [

@@ -78,17 +78,20 @@ def ways(file) -> set[tuple[str, ...]]:
     return {tuple(action for _, action in sorted(group)) for group in groups.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, -1])
 def test_events_of_one_minute_keep_the_order_in_which_they_happened(step, ingest_text):
     found = ways(ingest_text(as_csv(tied_log()[::step]), repeats="keep"))
     assert {way for way in found if len(set(way)) == 4} == {WAYS[0], WAYS[2]}
 
 
+@pytest.mark.slow
 def test_where_the_order_is_not_known_events_of_one_minute_have_no_place(ingest_text):
     file = ingest_text(as_csv(shuffled_within_ties(tied_log())), repeats="keep")
     assert {event["sequence"] for event in placed_events(file)} == {None}
 
 
+@pytest.mark.slow
 def test_the_order_is_kept_where_a_day_does_not_fit_into_memory(ingest_text, monkeypatch):
     log = as_csv(tied_log())
     expected = placed_events(ingest_text(log))
@@ -96,6 +99,7 @@ def test_the_order_is_kept_where_a_day_does_not_fit_into_memory(ingest_text, mon
     assert placed_events(ingest_text(log)) == expected
 
 
+@pytest.mark.slow
 def test_events_that_were_not_stored_before_keep_their_place(ingest_text):
     first = ingest_text(HEADER + "u1,2025-01-01 10:00,open,\n")
     second = ingest_text(

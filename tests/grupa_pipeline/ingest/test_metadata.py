@@ -7,6 +7,7 @@ import pytest
 from tests.grupa_pipeline.ingest.conftest import HEADER, events_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -25,6 +26,7 @@ def test_metadata_is_json_or_becomes_a_json_string(ingest_text, text, expected):
     assert (event["metadata"] and json.loads(event["metadata"])) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -18,6 +18,7 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [escaped, lambda text: text.replace('"', '""')], ids=["backslash", "doubled"])
 @pytest.mark.parametrize(
     "damage", ["", "u9,2025-01-01\n", '"u9","2025-01-01","vi\new",""\n'], ids=["sound", "short", "line break"]

@@ -82,6 +82,7 @@ def test_every_line_ending_is_read(tmp_path, end):
     ]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_record_limit_not_by_the_field(tmp_path):
     (tmp_path / "log.csv").write_bytes(HEADER.encode() + b"u1,t,a,")
     with (tmp_path / "log.csv").open("ab") as file:

@@ -40,6 +40,7 @@ def test_accepting_rejects_does_not_accept_a_log_without_any_usable_record(inges
         ingest_text(log(0, BAD), accept_rejects=True)
 
 
+@pytest.mark.slow
 def test_late_times_in_another_zone_are_refused_with_the_zone_that_reads_all(ingest_text):
     content = HEADER + "".join(f"u1,2025-01-01 10:00:00,a{number},\n" for number in range(9_000))
     content += "".join(f"u1,2025-01-02 10:00:00 EST,a{number},\n" for number in range(3_000))

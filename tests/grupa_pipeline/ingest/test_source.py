@@ -27,6 +27,7 @@ def test_a_gzip_bomb_is_refused_early(tmp_path):
     assert "unpacks to more than" in refusal(tmp_path / "log.csv.gz", content)
 
 
+@pytest.mark.slow
 def test_gzip_with_a_comment_or_padded_with_zeros_is_read(ingest_text):
     packed = gzip.compress((HEADER + "u1,2025-01-01 10:00:00,a,\n" * 3 + "u1\n").encode())
     commented = packed[:3] + b"\x10" + packed[4:10] + b"made by a tool\0" + packed[10:]

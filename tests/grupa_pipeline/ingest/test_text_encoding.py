@@ -36,6 +36,7 @@ def actions_of(file) -> set[str]:
     return {event["action"] for event in events_of(file)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", WESTERN)
 @pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
 def test_western_languages_are_recognised_in_the_whole_file(language, name, ingest_text):
@@ -47,6 +48,7 @@ def test_western_languages_are_recognised_in_the_whole_file(language, name, inge
     assert "--encoding" in note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ELSEWHERE)
 def test_other_encodings_are_asked_and_read_once_named(encoding, ingest_text):
     actions = ELSEWHERE[encoding]
@@ -72,6 +74,7 @@ def test_rows_of_two_encodings_are_each_read_in_theirs(ingest_text):
     assert any("line 62" in note for note in file.notes)
 
 
+@pytest.mark.slow
 def test_damaged_characters_among_utf8_are_rejected_alone_while_they_are_few(ingest_text):
     text = (HEADER + log_of(WESTERN["German"], 2_000)).encode()
     damaged = b"v1,2025-01-01,gew\xc3\xa4hlt und ge\xc3,\n"
@@ -95,6 +98,7 @@ def test_a_wrong_encoding_is_told(ingest_text):
     assert "Tarif geдndert" in actions_of(ingest_text(content, encoding="cp1251"))  # as a person says
 
 
+@pytest.mark.slow
 def test_one_command_reads_a_foreign_log(ingest_text):
     """German, semicolons, cp1252, unknown columns, the day first: all of it is said at once."""
     rows = (f"u{n};{1 + n % 28:02}.03.2024 1{n % 9}:00;{WESTERN['German'][n % 6]}\n" for n in range(200))

@@ -23,6 +23,7 @@ def refused(*texts: str, timestamp_format: str | None = None, timezone: str | No
     return refusal.value.timestamps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
@@ -41,12 +42,14 @@ def test_numbers_are_read_as_the_dates_that_the_column_shows(text, meant):
     assert read(decide(text, text), text) == meant
 
 
+@pytest.mark.slow
 def test_a_date_without_separators_among_epochs_is_not_read_as_1976():
     style = decide("1709287200000", "1709287201000", "1709287202000", "202403011000")
     assert read(style, "202403011000") is None
     assert read(style, "1709287200000") == datetime(2024, 3, 1, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "texts",
     [
@@ -79,12 +82,14 @@ def test_every_proposed_format_reads_the_timestamps_that_were_refused(texts):
         assert all(fits(decide(*texts, timestamp_format=name), texts))
 
 
+@pytest.mark.slow
 def test_timestamps_that_no_format_reads_are_told_what_to_become():
     problem = refused("yesterday 5 at 7", "Mar  1 10:00:00")
     assert not problem.formats
     assert "2024-03-01 10:00:00" in problem.advice
 
 
+@pytest.mark.slow
 def test_a_chosen_format_that_fits_few_rows_says_which_fits_all():
     texts = [f"{day:02}/03/2024 10:00" for day in range(1, 29)]
     problem = refused(*texts, timestamp_format="%m/%d/%Y %H:%M")
@@ -93,11 +98,13 @@ def test_a_chosen_format_that_fits_few_rows_says_which_fits_all():
     assert decide(*texts, timestamp_format="%d/%m/%Y %H:%M").format == "%d/%m/%Y %H:%M"
 
 
+@pytest.mark.slow
 def test_a_chosen_format_keeps_a_file_with_a_few_damaged_rows():
     texts = ["29/02/18, 09:00", *(f"{day:02}/03/18, 09:00" for day in range(1, 29))]
     assert decide(*texts, timestamp_format="%d/%m/%y, %H:%M").format == "%d/%m/%y, %H:%M"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("texts", "zone"),
     [
@@ -114,6 +121,7 @@ def test_letters_of_a_zone_are_refused_by_name_and_read_with_the_zone_that_is_pr
     assert all(fits(decide(*texts, timezone=zone), texts))
 
 
+@pytest.mark.slow
 def test_letters_after_a_date_that_also_needs_a_format_get_both():
     texts = ("15/03/2024 10:00:00 EST", "15/07/2024 10:00:00 EDT")
     problem = refused(*texts)
@@ -121,6 +129,7 @@ def test_letters_after_a_date_that_also_needs_a_format_get_both():
     assert all(fits(decide(*texts, timestamp_format=problem.formats[0], timezone="America/New_York"), texts))
 
 
+@pytest.mark.slow
 def test_letters_of_another_zone_than_the_named_one_are_refused():
     problem = refused("2024-01-10 10:00:00 EST", timezone="Europe/London")
     assert "America/New_York" in problem.advice
@@ -132,6 +141,7 @@ def test_a_zone_that_is_none_is_refused_with_one_that_is(zone, proposed):
     assert proposed in refused("2024-01-10", timezone=zone).sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "meant"),
     [

@@ -47,6 +47,7 @@ def test_other_texts_are_no_timestamp(text):
     assert read(Style(), text) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", ["1735689600", "1735689600000", "1735689600000000", "1735689600000000000"])
 def test_the_unit_of_epoch_numbers_follows_from_their_magnitude(digits):
     style = decide_style("log.csv", dict.fromkeys((2, 3, 4), digits), None)
@@ -54,6 +55,7 @@ def test_the_unit_of_epoch_numbers_follows_from_their_magnitude(digits):
     assert read(style, digits[:9]) is None or len(digits) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [10**3, 10**6, 10**9])
 def test_epoch_numbers_are_read_to_the_microsecond(unit):
     second = 1_735_689_600
@@ -77,6 +79,7 @@ def test_the_word_epoch_is_no_timestamp(text):
     assert read(Style(format="%Y-%m-%d"), text) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["+14:00", "-12:00", "+00:00", "+02", "Z"])
 def test_a_zone_that_exists_is_read(zone):
     for style in (Style(), decide_style("log.csv", {2: f"2025-01-02T08:04:05{zone}"}, None)):
@@ -84,6 +87,7 @@ def test_a_zone_that_exists_is_read(zone):
         assert read(style, f"2025-01-02 08:04:05.123456{zone}") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["+25:00", "-15:00", "+14:30", "+99:99", "-1430", "+15", " +25:00"])
 def test_a_zone_that_does_not_exist_is_rejected(zone):
     for style in (Style(), decide_style("log.csv", {2: "2025-01-02T08:04:05+02:00"}, None)):
@@ -98,6 +102,7 @@ def test_digits_of_a_format_are_not_read_as_a_zone():
     assert read(Style(format="%Y %m-%d"), "2025 12-31") == datetime(2025, 12, 31)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -131,12 +136,14 @@ def test_days_that_do_not_exist_are_no_timestamps(text):
     assert read(Style(format="%Y-%m-%d %H:%M %z"), "2025-02-30 10:00 +0100") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letters", ["EST", "EDT", "CST", "BST", "CET", "IST", "A"])
 def test_letters_that_mean_several_zones_are_not_read(letters):
     assert read(Style(), f"2024-03-01 10:00:00 {letters}") is None
     assert read(Style(format="%Y-%m-%d %H:%M:%S %Z"), f"2024-03-01 10:00:00 {letters}") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

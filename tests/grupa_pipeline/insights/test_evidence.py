@@ -112,6 +112,7 @@ def test_a_cluster_that_hardly_differs_has_a_few_small_rows():
     assert not any(is_large(row) for row in ours)
 
 
+@pytest.mark.slow
 def test_there_is_a_maximum_number_of_rows_per_cluster():
     labels, catalog = planted.labels(), planted.catalog()
     rng = np.random.default_rng(10)

@@ -23,6 +23,7 @@ def by_model(server: ModelServer, previous: PreviousTexts | None = None) -> Insi
     return contexts.write(llm=MODEL, base_url=server.openai_url, previous=previous or PreviousTexts())
 
 
+@pytest.mark.slow
 def test_texts_by_rules_have_the_columns_and_references_of_the_tables() -> None:
     insights = contexts.write()
     assert list(insights.names["cluster_id"]) == ["C01", "C02", "C03"]
@@ -42,6 +43,7 @@ def test_texts_by_rules_have_the_columns_and_references_of_the_tables() -> None:
     assert insights.insights["insight_id"].is_unique
 
 
+@pytest.mark.slow
 def test_rules_are_the_same_every_time() -> None:
     first, second = contexts.write(), contexts.write()
     pd.testing.assert_frame_equal(first.insights, second.insights)
@@ -84,6 +86,7 @@ def test_six_clusters_cost_seven_calls_and_an_identical_log_none(openai_key: Non
         assert len(server.requests) == 7
 
 
+@pytest.mark.slow
 def test_only_a_models_text_is_reused_from_the_same_snapshot() -> None:
     """The rules write again, so that a snapshot does not depend on its own previous version."""
     first = contexts.write()
@@ -107,6 +110,7 @@ def test_texts_of_another_model_are_not_reused_by_a_model_or_by_rules(openai_key
     }
 
 
+@pytest.mark.slow
 def test_new_numbers_are_filled_into_a_reused_text(openai_key: None) -> None:
     with ModelServer() as server:
         first = by_model(server)
@@ -123,6 +127,7 @@ def test_new_numbers_are_filled_into_a_reused_text(openai_key: None) -> None:
     assert ids[0] == ids[1]
 
 
+@pytest.mark.slow
 def test_rules_write_only_for_the_cluster_with_an_invalid_draft(openai_key: None) -> None:
     def answer(prompt: str) -> str:
         if "Name exactly" in prompt or data_of(prompt)[0]["cluster_id"] != "C02":
@@ -144,6 +149,7 @@ def test_rules_write_only_for_the_cluster_with_an_invalid_draft(openai_key: None
     assert sorted(insights.calls["outcome"]) == [CallOutcome.INVALID] * 2 + [CallOutcome.OK] * 3
 
 
+@pytest.mark.slow
 def test_invalid_names_are_replaced_by_rules_and_drafts_stay_the_models(openai_key: None) -> None:
     def answer(prompt: str) -> str:
         return good_answer(prompt).replace("gardens", "falcons").replace("bridges", "falcons").replace("Birch", "Amber")
@@ -155,6 +161,7 @@ def test_invalid_names_are_replaced_by_rules_and_drafts_stay_the_models(openai_k
     assert insights.names["fallback_reason"].notna().any()
 
 
+@pytest.mark.slow
 def test_a_small_group_is_not_described_and_not_asked_about(openai_key: None) -> None:
     labels = planted.labels()
     labels[labels[labels == "C03"].index[9:]] = None
@@ -176,6 +183,7 @@ def test_no_clusters_at_all(openai_key: None) -> None:
     assert insights.calls.empty
 
 
+@pytest.mark.slow
 def test_calls_record_what_was_sent_and_what_came_back(openai_key: None) -> None:
     with ModelServer() as server:
         insights = by_model(server)
@@ -189,6 +197,7 @@ def test_calls_record_what_was_sent_and_what_came_back(openai_key: None) -> None
         assert (call["input_tokens"], call["output_tokens"], call["outcome"]) == (100, 20, CallOutcome.OK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "is_down"), [("503", True), ("drop", True), ("401", False), ("good", False)])
 def test_a_provider_that_answers_nothing_for_now_is_told_apart(answer: str, is_down: bool, openai_key: None) -> None:
     with ModelServer(otherwise=answer) as server:

@@ -81,6 +81,7 @@ def test_an_error_that_stops_a_payment_is_told_at_its_step(shop: Any) -> None:
     assert set(cited["cluster_id"]) == {"C02"}
 
 
+@pytest.mark.slow
 def test_an_errors_remedy_does_not_lead_users_to_it(shop: Any) -> None:
     insights, _, _ = shop
     [first, *_] = of(insights, "C02", "recommendation")

@@ -42,6 +42,7 @@ def test_every_name_is_true_and_distinct(users: ClusterUsers, wording: Wording) 
     assert len({name.name for name in names.values()}) == len(names) == 3
 
 
+@pytest.mark.slow
 def test_clusters_that_do_not_differ_get_no_name(users: ClusterUsers, wording: Wording) -> None:
     labels = pd.Series(np.where(np.arange(USERS) % 2, "C01", "C02"), index=users.features.index)
     assert not true_names(ClusterUsers(users.features, labels, users.columns), ["C01", "C02"], wording)

@@ -73,6 +73,7 @@ def test_rates_are_conditional_and_against_the_rest(journeys: Journeys) -> None:
     assert step(journeys, None, GOAL).get("users_continued") is None
 
 
+@pytest.mark.slow
 def test_loops_and_last_actions_are_those_of_their_group(journeys: Journeys) -> None:
     loop = paths(journeys, "loop", "C03")["cart_filled", "item_seen"]
     assert (loop["users"], loop["share"], loop["rest_share"], loop["lift"]) == (CIRCLING, 1.0, 0.0, None)
@@ -109,6 +110,7 @@ def test_trends_are_by_week(journeys: Journeys) -> None:
     assert values["2025-12-29", "active_users"] + values["2026-01-05", "active_users"] == BUYERS
 
 
+@pytest.mark.slow
 def test_groups_and_paths_of_few_users_are_not_told() -> None:
     events = [*shop_events(), *((f"rare{n}", f"1 10:0{m}", f"own_{m}") for n in range(3) for m in range(3))]
     groups = pd.concat([labels(), pd.Series("C09", index=[f"rare{n}" for n in range(3)])])
@@ -117,6 +119,7 @@ def test_groups_and_paths_of_few_users_are_not_told() -> None:
     assert not [row for row in told.paths if any(step.startswith("own_") for step in row["path"])]
 
 
+@pytest.mark.slow
 def test_a_log_without_goals_has_paths_and_no_funnel() -> None:
     events = [event for event in shop_events() if event[2] != GOAL]
     told = journeys_of(events, labels())

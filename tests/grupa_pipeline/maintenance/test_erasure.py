@@ -57,6 +57,7 @@ def bytes_with(folder: Path, text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_events_metadata_and_rejected_rows_hold_them_no_longer(publication: Publication) -> None:
     forget(Settings(warehouse=publication.folder), "ann-7")
     assert held(publication) == {("bob-9", "login")}
@@ -65,6 +66,7 @@ def test_events_metadata_and_rejected_rows_hold_them_no_longer(publication: Publ
     assert one(publication, "SELECT raw FROM rejected_rows")["raw"].startswith("bob-9")
 
 
+@pytest.mark.slow
 def test_counts_are_as_if_their_rows_had_not_been(publication: Publication) -> None:
     forget(Settings(warehouse=publication.folder), "ann-7")
     file = one(publication, "SELECT * FROM ingested_files")
@@ -73,6 +75,7 @@ def test_counts_are_as_if_their_rows_had_not_been(publication: Publication) -> N
     assert file["first_event_at"] == file["last_event_at"]
 
 
+@pytest.mark.slow
 def test_no_file_holds_them_afterwards_older_versions_included(publication: Publication) -> None:
     extra = log(publication.folder.with_name("more.csv"), "eve-1,2025-06-01T12:00:00,login")
     ingest_logs(publication, [extra], None, NOW)
@@ -86,6 +89,7 @@ def test_no_file_holds_them_afterwards_older_versions_included(publication: Publ
         assert con.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'events'").fetchone() != (None,)
 
 
+@pytest.mark.slow
 def test_an_unknown_person_is_an_error_and_nothing_changes(
     publication: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +101,7 @@ def test_an_unknown_person_is_an_error_and_nothing_changes(
     assert publication.database.resolve() == before
 
 
+@pytest.mark.slow
 def test_original_logs_that_hold_the_person_are_named_and_not_changed(publication: Publication) -> None:
     done = publication.folder / "inbox" / "done"
     done.mkdir(parents=True)
@@ -107,6 +112,7 @@ def test_original_logs_that_hold_the_person_are_named_and_not_changed(publicatio
     assert "inbox/done/log.csv.gz" in report and "other.csv" not in report
 
 
+@pytest.mark.slow
 def test_originals_are_found_whatever_their_names_say(publication: Publication) -> None:
     text = f"{HEADER}\nbob,2025-06-01T10:00:00,login,\nann-7,2025-06-01T10:00:00,login,\n"
     record = b'{"distinct_id": "ann-7", "event": "login"}\n'
@@ -137,6 +143,7 @@ def test_originals_are_found_whatever_their_names_say(publication: Publication) 
     assert "others-" not in report
 
 
+@pytest.mark.slow
 def test_staged_snapshots_are_dropped(publication: Publication) -> None:
     rows = pq.read_table(publication.event_files()[0])["user_id"].to_pylist()
     day = NOW.date()
@@ -173,6 +180,7 @@ def test_a_snapshot_counts_without_them_and_stays_whole(sample_copy: Path) -> No
     assert not staging.disagreements(publication.states(after["snapshot_date"]))
 
 
+@pytest.mark.slow
 def test_an_action_that_only_they_did_leaves_the_catalogue(tmp_path: Path) -> None:
     """Its name may be theirs; of what others did too, the id goes from the texts."""
     publication = Publication(tmp_path / "warehouse")
@@ -199,6 +207,7 @@ def test_an_action_that_only_they_did_leaves_the_catalogue(tmp_path: Path) -> No
     assert not bytes_with(publication.folder, "ann-7")
 
 
+@pytest.mark.slow
 def test_an_interrupted_erasure_is_finished_by_running_it_again(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +242,7 @@ def test_ambiguous_mentions_in_events_of_others_are_reported(tmp_path: Path) -> 
     assert "may remain" not in forget(settings, "eve-1")
 
 
+@pytest.mark.slow
 def test_aggregates_cached_meanwhile_are_deleted_too(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = publication.folder / "sums"
     sums.mkdir()

@@ -36,6 +36,7 @@ def moved(publication: Publication) -> Publication:
     return Publication(publication.folder.with_name("moved"))
 
 
+@pytest.mark.slow
 def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     odd = Publication(tmp_path / "it's [our] house*")
     ingest_logs(odd, [log(tmp_path / "log[1].csv", "user-0,2025-06-01T10:00:00,login")], None, NOW)
@@ -44,11 +45,13 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     assert held(odd) == {("user-0", "login")}
 
 
+@pytest.mark.slow
 def test_a_sound_warehouse_is_summarised(publication: Publication) -> None:
     text, sound = state(publication)
     assert sound and "2 events from 2 files, 0 snapshots" in text
 
 
+@pytest.mark.slow
 def test_a_moved_folder_is_reported_and_repaired(publication: Publication) -> None:
     there = moved(publication)
     text, sound = state(there)
@@ -70,6 +73,7 @@ def test_a_copy_does_not_show_the_rows_of_what_it_was_copied_from(publication: P
     assert state(publication)[1]
 
 
+@pytest.mark.slow
 def test_a_removed_link_is_created_again(publication: Publication) -> None:
     publication.database.unlink()
     assert "is missing" in state(publication)[0]
@@ -77,6 +81,7 @@ def test_a_removed_link_is_created_again(publication: Publication) -> None:
     assert state(publication)[1] and len(held(publication)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["published", "versions"])
 def test_a_damaged_file_is_reported_and_restored(publication: Publication, which: str) -> None:
     name = warehouse.version(publication.database)
@@ -90,6 +95,7 @@ def test_a_damaged_file_is_reported_and_restored(publication: Publication, which
     assert len(held(publication)) == (2 if which == "published" else 1)
 
 
+@pytest.mark.slow
 def test_after_a_downgrade_the_last_readable_version_is_restored(publication: Publication) -> None:
     readable = warehouse.version(publication.database)
     for _ in range(2):
@@ -130,6 +136,7 @@ def test_a_folder_without_a_warehouse_says_so(tmp_path: Path) -> None:
     assert sound and "no warehouse" in text and "grupa run LOG.csv" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, b"PAR1 and no more", b""])
 def test_a_missing_or_damaged_parquet_file_is_reported(publication: Publication, content: bytes | None) -> None:
     path = publication.event_files()[0]
@@ -138,6 +145,7 @@ def test_a_missing_or_damaged_parquet_file_is_reported(publication: Publication,
     assert not sound and str(path) in text
 
 
+@pytest.mark.slow
 def test_the_deep_check_names_every_changed_file(publication: Publication) -> None:
     settings, paths = Settings(warehouse=publication.folder), publication.event_files()
     assert status(settings, deep=True)[1]
@@ -153,6 +161,7 @@ def test_the_deep_check_names_every_changed_file(publication: Publication) -> No
     assert all(str(path) in (failure.value.description or "") for path in paths)
 
 
+@pytest.mark.slow
 def test_the_deep_check_reads_the_tables_of_both_databases(publication: Publication) -> None:
     own = publication.folder / "versions" / f"{warehouse.version(publication.database)}.duckdb"
     with warehouse.publish(publication.database) as con:
@@ -167,6 +176,7 @@ def test_the_deep_check_reads_the_tables_of_both_databases(publication: Publicat
     assert not sound and own.stem in text and "grupa restore" in text
 
 
+@pytest.mark.slow
 def test_the_next_run_deletes_what_killed_runs_left(publication: Publication) -> None:
     left = publication.folder / ".ingest-killed"
     left.mkdir()
@@ -183,6 +193,7 @@ def test_the_next_run_deletes_what_killed_runs_left(publication: Publication) ->
         assert not home.exists()
 
 
+@pytest.mark.slow
 def test_no_file_is_deleted_while_a_version_does_not_open(publication: Publication) -> None:
     kept = publication.event_files()
     oldest = warehouse.versions(publication.database)[0]
@@ -191,6 +202,7 @@ def test_no_file_is_deleted_while_a_version_does_not_open(publication: Publicati
     assert all(path.exists() for path in kept)
 
 
+@pytest.mark.slow
 def test_names_of_files_are_synced_before_a_version_names_them(
     publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def sha256_of(publication: Publication, name: str) -> str:
     return row["file_sha256"]
 
 
+@pytest.mark.slow
 def test_a_withdrawn_file_leaves_no_row_and_the_others_stay(publication: Publication) -> None:
     report = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv")[:8])
     assert held(publication) == {("c", "login")}
@@ -38,6 +39,7 @@ def test_a_withdrawn_file_leaves_no_row_and_the_others_stay(publication: Publica
     assert f"second.csv ({sha256_of(publication, 'second.csv')[:12]}): 1 duplicates" in report
 
 
+@pytest.mark.slow
 def test_copies_of_the_log_itself_are_named_and_not_deleted(publication: Publication) -> None:
     done = publication.folder / "inbox" / "done"
     done.mkdir(parents=True)
@@ -59,6 +61,7 @@ def test_lost_duplicates_return_when_the_other_file_is_ingested_again(publicatio
     assert held(publication) == {("a", "login"), ("c", "login")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "report"), [("deadbeef", "No file"), ("abc", "first 8"), ("x" * 64, "first 8")])
 def test_a_file_that_was_never_ingested_is_an_error(publication: Publication, given: str, report: str) -> None:
     before = publication.database.resolve()
@@ -67,6 +70,7 @@ def test_a_file_that_was_never_ingested_is_an_error(publication: Publication, gi
     assert publication.database.resolve() == before
 
 
+@pytest.mark.slow
 def test_a_prefix_that_fits_two_files_is_refused(publication: Publication) -> None:
     with warehouse.publish(publication.database) as con:
         con.execute("UPDATE ingested_files SET file_sha256 = 'abcdef01' || file_name")

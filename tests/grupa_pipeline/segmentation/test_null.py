@@ -12,6 +12,7 @@ CREDULOUS = replace(CONFIG, fine_cells=(2, 2, 2), min_kappa=-1.0, max_valley=99.
 """Takes any two halves for two groups, so that only the test can tell that they are none."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[150, 150], [200, 100, 100]])
 def test_the_p_value_of_planted_kinds_is_below_the_limit(sizes: list[int]) -> None:
     rows, halves, _ = kinds(sizes)
@@ -29,6 +30,7 @@ def _p_values(config: SegmentationConfig, draws: int) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_users_who_differ_by_degree_have_high_p_values() -> None:
     assert (_p_values(CONFIG, 4) == 1).all()
 
@@ -50,6 +52,7 @@ def test_few_users_of_a_kind_are_no_proof() -> None:
     assert null_p_value(rows, halves, CREDULOUS, 1) > CONFIG.max_p_value
 
 
+@pytest.mark.slow
 def test_the_p_value_is_seeded() -> None:
     rows, halves, _ = kinds([60, 40], apart=5.0)
     assert null_p_value(rows, halves, CONFIG, 3) == null_p_value(rows, halves, CONFIG, 3)

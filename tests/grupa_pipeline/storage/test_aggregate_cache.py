@@ -165,6 +165,7 @@ def cache_of(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection, roles: 
 TWO_DAYS = DayRange(FIRST + timedelta(days=8), FIRST + timedelta(days=10))
 
 
+@pytest.mark.slow
 def test_a_stored_aggregate_is_read_back(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache = cache_of(warehouse, con)
     assert not cache.holds("counts", TWO_DAYS)
@@ -174,6 +175,7 @@ def test_a_stored_aggregate_is_read_back(warehouse: SnapshotContext, con: duckdb
     assert con.execute(f"SELECT * FROM {cache.show('counts', [TWO_DAYS])}").fetchall() == [(9,)]
 
 
+@pytest.mark.slow
 def test_pieces_without_events_are_left_out(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     long_ago = DayRange(FIRST - timedelta(days=90), FIRST - timedelta(days=80))
     assert cache_of(warehouse, con).with_events([long_ago, TWO_DAYS]) == [TWO_DAYS]
@@ -190,17 +192,20 @@ def test_an_aggregate_is_invalid_once_events_of_its_days_change(
     assert not cache_of(warehouse, con).holds("counts", TWO_DAYS)
 
 
+@pytest.mark.slow
 def test_other_roles_have_other_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     assert not cache_of(warehouse, con, "other roles").holds("counts", TWO_DAYS)
 
 
+@pytest.mark.slow
 def test_erasing_a_person_deletes_all_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     forget(Settings(warehouse=warehouse.publication.folder), "u3")
     assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
+@pytest.mark.slow
 def test_withdrawing_a_file_deletes_all_aggregates(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache_of(warehouse, con).put("counts", TWO_DAYS, "made", 2)
     rows = warehouse.publication.query("SELECT file_sha256 FROM ingested_files")
@@ -208,6 +213,7 @@ def test_withdrawing_a_file_deletes_all_aggregates(warehouse: SnapshotContext, c
     assert list(aggregate_cache.cache_folder(warehouse.publication.folder).iterdir()) == []
 
 
+@pytest.mark.slow
 def test_unread_aggregates_and_drafts_are_deleted(warehouse: SnapshotContext, con: duckdb.DuckDBPyConnection) -> None:
     cache, folder = cache_of(warehouse, con), warehouse.publication.folder
     cache.put("counts", TWO_DAYS, "made", 2)

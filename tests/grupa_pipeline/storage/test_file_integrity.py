@@ -41,6 +41,7 @@ def publication(tmp_path: Path) -> Publication:
     return publication
 
 
+@pytest.mark.slow
 def test_no_changed_byte_of_a_file_is_read(publication: Publication) -> None:
     path = publication.event_files(DAY, date(2025, 6, 2))[0]
     sound = path.read_bytes()
@@ -54,6 +55,7 @@ def test_no_changed_byte_of_a_file_is_read(publication: Publication) -> None:
     assert len(held(publication)) == 3
 
 
+@pytest.mark.slow
 def test_a_file_is_read_once_a_process_and_again_when_it_was_written(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_file_is_read_once_a_process_and_again_when_it_was_written(
     assert len(read) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("which", range(3))
 def test_the_command_that_the_message_names_brings_events_back(
@@ -87,6 +90,7 @@ def test_the_command_that_the_message_names_brings_events_back(
     assert publication.query("SELECT * FROM ingested_files").to_pylist() == tables
 
 
+@pytest.mark.slow
 def test_an_original_that_is_gone_is_named_with_its_hash(publication: Publication) -> None:
     original = publication.folder / "inbox" / "done" / "1.csv"
     sha256 = file_key(original)
@@ -98,6 +102,7 @@ def test_an_original_that_is_gone_is_named_with_its_hash(publication: Publicatio
     assert f"ingest 1.csv (SHA-256 {sha256[:12]}) again" in str(error.value)
 
 
+@pytest.mark.slow
 def test_another_log_does_not_take_the_place_of_damaged_events(publication: Publication, tmp_path: Path) -> None:
     flip(publication.event_files()[0])
     with pytest.raises(DamagedFileError):
@@ -106,6 +111,7 @@ def test_another_log_does_not_take_the_place_of_damaged_events(publication: Publ
     assert publication.count_events() == 5
 
 
+@pytest.mark.slow
 def test_a_statement_checks_the_tables_and_days_that_it_reads(publication: Publication, tmp_path: Path) -> None:
     with warehouse.publish(publication.database) as con:
         for day in (1, 2):
@@ -140,6 +146,7 @@ def test_a_damaged_file_is_replaced_by_one_of_the_same_content(tmp_path: Path) -
     assert stored.read_bytes() == b"content"
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_release_get_hashes_where_their_rows_are_those_published(
     publication: Publication, tmp_path: Path
 ) -> None:
@@ -167,6 +174,7 @@ def test_files_of_an_earlier_release_get_hashes_where_their_rows_are_those_publi
     assert all(file.sha256 == file_key(file.path) for file in events)
 
 
+@pytest.mark.slow
 def test_events_whose_log_is_not_known_come_back_from_all_logs_of_that_day(publication: Publication) -> None:
     before, damaged = held(publication), publication.event_files()[0]
     with warehouse.publish(publication.database) as con:

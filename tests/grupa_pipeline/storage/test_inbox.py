@@ -29,6 +29,7 @@ def put(inbox: Path, name: str, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", ["%d/%m/%y, %H:%M", "%m/%d/%y, %H:%M"])
 def test_the_options_of_a_log_are_used_and_move_with_it(tmp_path: Path, own: str) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
@@ -40,6 +41,7 @@ def test_the_options_of_a_log_are_used_and_move_with_it(tmp_path: Path, own: str
     assert [file.name for file in inbox.iterdir()] == ["done"]
 
 
+@pytest.mark.slow
 def test_the_timestamp_format_of_a_log_does_not_apply_to_others(tmp_path: Path) -> None:
     publication, inbox = Publication(tmp_path), tmp_path / "inbox"
     options_file(put(inbox, "a.csv", DAY_FIRST)).write_text('timestamp_format = "%d/%m/%y, %H:%M"')
@@ -50,6 +52,7 @@ def test_the_timestamp_format_of_a_log_does_not_apply_to_others(tmp_path: Path) 
     assert list(result.refused) == ["c.csv"]
 
 
+@pytest.mark.slow
 def test_a_format_that_does_not_fit_refuses_the_log_with_its_reason(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     options_file(put(inbox, "log.csv", DAY_FIRST)).write_text('timestamp_format = "%Y"')
@@ -106,6 +109,7 @@ def test_a_log_that_a_program_has_open_for_writing_waits(
         assert look_into(tmp_path).logs == [log]
 
 
+@pytest.mark.slow
 def test_nothing_of_a_log_that_is_written_while_it_is_read_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +133,7 @@ def test_nothing_of_a_log_that_is_written_while_it_is_read_is_stored(
     assert stored["file_sha256"] == file_key(inbox / "done" / "log.csv")
 
 
+@pytest.mark.slow
 def test_a_log_that_replaces_the_one_just_read_stays_to_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +153,7 @@ def test_a_log_that_replaces_the_one_just_read_stays_to_be_read(
     assert events(publication) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compressed", [False, True])
 def test_what_a_copy_adds_after_its_file_was_taken_is_ingested_too(tmp_path: Path, compressed: bool) -> None:
     publication, inbox = Publication(tmp_path / "house"), tmp_path / "inbox"

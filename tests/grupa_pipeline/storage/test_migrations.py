@@ -51,6 +51,7 @@ def test_a_schema_changes_only_with_a_migration_step_and_a_new_version(current: 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", released(), ids=lambda path: path.stem)
 def test_every_released_schema_migrates_to_the_current_one(path: Path) -> None:
     current = schema_of(path)
@@ -108,6 +109,7 @@ LATER_TABLES = {
 """Tables that the first release did not have."""
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path) -> None:
     database = first_release / "grupa.duckdb"
     before = rows(database)
@@ -122,6 +124,7 @@ def test_a_warehouse_of_the_first_release_keeps_all_its_rows(first_release: Path
     assert sound and f"schema version {schema.CURRENT.version}" in text
 
 
+@pytest.mark.slow
 def test_a_later_release_migrates_in_a_new_published_version(
     first_release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_a_later_release_migrates_in_a_new_published_version(
     assert old != migrated == warehouse.version(database)
 
 
+@pytest.mark.slow
 def test_a_failing_migration_step_leaves_the_published_version(
     first_release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +208,7 @@ def test_plans_of_the_first_release_do_not_say_from_which_users_their_baseline_i
     assert roadmap.history(plan.plan_id) == [plan]
 
 
+@pytest.mark.slow
 def test_status_reports_a_later_schema(first_release: Path) -> None:
     repair(Settings(warehouse=first_release))
     with warehouse.publish(first_release / "grupa.duckdb") as con:

@@ -76,22 +76,26 @@ def stored(folder: Path) -> dict[str, str | None]:
         return dict(con.execute("SELECT cluster_id, rule_conditions FROM clusters ORDER BY 1").fetchall())
 
 
+@pytest.mark.slow
 def test_a_text_that_gives_the_stored_f1_becomes_conditions(folder: Path) -> None:
     conditions = stored(folder)["C01"]
     assert conditions is not None
     assert rule_from_json(conditions) == ((Condition("sessions_per_week", Comparison.MORE_THAN, 5.0),),)
 
 
+@pytest.mark.slow
 def test_a_text_that_reads_as_another_feature_stays_null(folder: Path) -> None:
     assert stored(folder)["C02"] is None
 
 
+@pytest.mark.slow
 def test_conditions_stay_null_when_the_users_are_no_longer_stored(folder: Path) -> None:
     with warehouse.publish(folder / "grupa.duckdb") as con:
         con.execute("DELETE FROM published_files WHERE table_name = 'user_features'")
     assert stored(folder) == {"C01": None, "C02": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["sessions a week: about 4", "unknown: more than 4", "", "sessions a week: more than 1 x"]
 )
@@ -101,12 +105,14 @@ def test_another_text_stays_null(folder: Path, text: str) -> None:
     assert stored(folder) == {"C01": None, "C02": None}
 
 
+@pytest.mark.slow
 def test_a_cluster_without_a_short_rule_has_an_empty_one(folder: Path) -> None:
     with warehouse.publish(folder / "grupa.duckdb") as con:
         con.execute("UPDATE clusters SET rule = 'no short rule picks out its users', rule_f1 = 0")
     assert stored(folder) == {"C01": "[]", "C02": "[]"}
 
 
+@pytest.mark.slow
 def test_all_conditions_of_two_alternatives_are_read(folder: Path) -> None:
     values, inside = _sessions(folder)
     matched = (values > 5) & (values <= 8) | (values <= 1)

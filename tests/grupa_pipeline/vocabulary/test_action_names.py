@@ -1,5 +1,6 @@
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def test_names_that_fall_together_are_numbered_in_order() -> None:
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(), unique=True, max_size=30))
 def test_slugs_never_collide(names: list[str]) -> None:
     slugs = unique_slugs(names)
