@@ -89,7 +89,7 @@ def snapshot_picker(days: Sequence[date], chosen: date | None) -> Component:
         allowDeselect=False,
         size="sm",
         w=150,
-        comboboxProps={"withinPortal": True},
+        comboboxProps={"withinPortal": True, "keepMounted": False},  # a year of days is drawn when it is opened
         **aria(label="Snapshot"),
     )
     return component

@@ -148,17 +148,19 @@ def _sizes_table(sizes: Sequence[ClusterSize], clusters: ClusterLabels) -> Compo
 
 def _pickers(days: Sequence[date]) -> Component:
     choices = [{"value": each.isoformat(), "label": formatting.day(each)} for each in reversed(days)]
-    return html.Div(
-        [
-            dmc.Select(
-                id="flow-from", label="From", data=choices, value=days[-2].isoformat(), allowDeselect=False, size="sm"
-            ),
-            dmc.Select(
-                id="flow-to", label="To", data=choices, value=days[-1].isoformat(), allowDeselect=False, size="sm"
-            ),
-        ],
-        className="map-bar",
-    )
+    pickers = [
+        dmc.Select(
+            id=f"flow-{label.lower()}",
+            label=label,
+            data=choices,
+            value=day.isoformat(),
+            allowDeselect=False,
+            size="sm",
+            comboboxProps={"keepMounted": False},  # a year of days is drawn when it is opened
+        )
+        for label, day in (("From", days[-2]), ("To", days[-1]))
+    ]
+    return html.Div(pickers, className="map-bar")
 
 
 def _which_days(days: Sequence[date], sizes: Sequence[ClusterSize]) -> Component | None:

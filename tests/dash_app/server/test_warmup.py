@@ -1,4 +1,5 @@
 import pytest
+
 from dash_app.app import create_app
 from dash_app.data import users
 from dash_app.data.database import Database
