@@ -1,6 +1,7 @@
 """Formats numbers, dates and names as text, the same wherever they are shown. No components."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -162,6 +163,12 @@ def listed(words: Sequence[str]) -> str:
     """Words as a list within a sentence: `a`, `a and b`, `a, b and c`."""
     *before, last = words
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """The first sentence of a text, and the rest of it: a sentence ends with a mark before a space and a capital."""
+    first, *rest = re.split(r"(?<=[.!?]) (?=[A-Z“])", text, maxsplit=1)
+    return first, "".join(rest)
 
 
 def capital(text: str) -> str:

@@ -106,7 +106,9 @@
   const showPanel = async () => {
     await painted();
     const panel = document.querySelector("#panel");
-    if (!panel || screenIs("(max-width: 760px)") || panel.getBoundingClientRect().top < window.innerHeight / 2) return;
+    if (!panel || screenIs("(max-width: 760px)")) return;
+    const { top } = panel.getBoundingClientRect();
+    if (top > -40 && top < window.innerHeight / 2) return;
     panel.scrollIntoView({ block: "start", behavior: screenIs("(prefers-reduced-motion: reduce)") ? "auto" : "smooth" });
   };
 
@@ -302,7 +304,10 @@
       const trigger = triggered();
       if (!trigger) return [unchanged(), unchanged()];
       const source = trigger.prop_id;
-      if (source.startsWith("{")) focusOn("#panel h2");
+      if (source.startsWith("{")) {
+        focusOn("#panel h2");
+        if (idOf(trigger).cluster) showPanel();
+      }
       if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), unchanged()];
       if (source === "map.clickAnnotationData") showPanel();
       if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), unchanged()];

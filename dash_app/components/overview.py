@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
+from dash_app.data.journeys import GoalRates
 from dash_app.data.snapshot import ClusterChange, Feature, Snapshot
 from dash_app.data.users import Points
 
@@ -26,15 +27,23 @@ def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Compon
 
     `first_visit` is a notice above them, if any.
     """
+    goal = snapshot.goal_rates
     assigned = [
         html.Li(
             [
                 elements.mark(each.color_slot),
                 _opener(each.cluster_id, each.name),
                 html.Span(formatting.percent(each.share), className="figure"),
+                *([html.Span(formatting.percent(each.goal_rate), className="figure goal")] if goal else []),
             ]
         )
         for each in snapshot.clusters
+    ]
+    heads = [
+        html.Li(
+            [html.Span("Share", className="figure"), *([html.Span("Goal", className="figure goal")] if goal else [])],
+            className="list-heads",
+        )
     ]
     return html.Div(
         [
@@ -47,7 +56,8 @@ def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Compon
                 if snapshot.clusters
                 else "There is no group to open, but the map still shows the users.",
             ),
-            html.Ul(assigned, className="cluster-list", **aria(label="Clusters")),
+            html.Ul([*heads, *assigned] if assigned else [], className="cluster-list", **aria(label="Clusters")),
+            *([html.P(_goal_words(goal), className="quiet")] if goal and assigned else []),
             _unassigned(snapshot),
             html.Button(
                 choice_title(snapshot),
@@ -59,6 +69,10 @@ def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Compon
         ],
         className="overview",
     )
+
+
+def _goal_words(goal: GoalRates) -> str:
+    return f"Goal: the share who reach “{goal.label}”; {formatting.percent(goal.everyone)} of everyone."
 
 
 def choice_title(snapshot: Snapshot) -> str:

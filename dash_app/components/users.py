@@ -9,10 +9,11 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, html_tables
 from dash_app.components.elements import aria
+from dash_app.components.rule_words import condition_words, rule_words, value_in_a_rule
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Difference
 from grupa_pipeline.vocabulary.enums import Membership
-from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, short_description, unmet_conditions
+from grupa_pipeline.vocabulary.rule_conditions import Condition, unmet_conditions
 
 _SHOWN = 6
 MOST_FOUND = 6
@@ -49,7 +50,8 @@ def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:
         text = f"Unassigned: users like this {reason}."
         return html.Div([html.P(text), *_nearest(user, snapshot), _numbers(user, snapshot)])
     sure = _how_surely(user, cluster, snapshot)
-    rule = html.P([html.Strong("The cluster in one rule: "), f"{cluster.rule}."]) if cluster.rule else None
+    words = rule_words(cluster, snapshot.catalog)
+    rule = html.P([html.Strong("The cluster in one rule: "), f"{words}."]) if words else None
     rows = [
         html.Tr(
             [
@@ -156,16 +158,8 @@ def _nearest(user: dict[str, Any], snapshot: Snapshot) -> list[Component]:
 def _change(condition: Condition, value: float | None, snapshot: Snapshot) -> str:
     """One change, with both values in the units and precision of rules, so that they differ visibly."""
     feature = snapshot.catalog.get(condition.feature)
-    description, unit = (feature.description, feature.unit) if feature else (condition.feature, "")
-    side = "more than" if condition.comparison is Comparison.MORE_THAN else "at most"
-    threshold, now = (_in_a_rule(number, unit) for number in (condition.threshold, value))
-    return f"{formatting.capital(short_description(description))}: {side} {threshold} (now {now})"
-
-
-def _in_a_rule(value: float | None, unit: str) -> str:
-    if value is None:
-        return "nothing measured"
-    return f"{100 * value:.4g}%" if unit == "share" else f"{value:.4g} {unit}"
+    now = value_in_a_rule(value, feature.unit if feature else "")
+    return f"{formatting.capital(condition_words(condition, snapshot.catalog))} (now {now})"
 
 
 def _numbers(user: dict[str, Any], snapshot: Snapshot) -> Component | None:

@@ -1,15 +1,24 @@
 """Queries on the tables with few rows that make up a snapshot; tables with a row per user are in `users.py`."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 
 from dash_app import formatting
+from dash_app.data.action_labels import ActionLabels
 from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.history import CHANGES
+from dash_app.data.journeys import (
+    GoalRates,
+    GroupJourneys,
+    load_action_labels,
+    load_goal_rates,
+    load_journeys,
+)
 from dash_app.data.snapshot import (
     TREND_SNAPSHOTS,
     Cluster,
@@ -22,6 +31,9 @@ from dash_app.data.snapshot import (
 )
 from grupa_pipeline.event_catalog.action_meanings import goal_note
 from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
+
+_PROSE = ("title", "body", "change", "hypothesis", "guardrail", "cheapest_test", "falsified_by")
+"""Columns of `cluster_insights` with sentences."""
 
 
 def list_snapshots(con: duckdb.DuckDBPyConnection) -> tuple[date, ...]:
@@ -46,7 +58,9 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
     )
     if not found:
         return None
-    catalog = load_catalog(con)
+    catalog, labels = load_catalog(con), load_action_labels(con)
+    journeys = load_journeys(con, day, labels)
+    goal_rates = load_goal_rates(con, day, labels, journeys.get(None, GroupJourneys()))
     previous = con.execute("SELECT max(from_snapshot) FROM cluster_transitions WHERE to_snapshot = ?", [day]).fetchone()
     earlier = con.execute("SELECT count(*) FROM segmentations WHERE snapshot_date < ?", [day]).fetchone()
     names = con.execute(
@@ -54,7 +68,7 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
     ).fetchall()
     return Snapshot(
         day=day,
-        clusters=_clusters(con, day, catalog),
+        clusters=tuple(_with_journeys(each, journeys, goal_rates) for each in _clusters(con, day, catalog, labels)),
         unassigned=_unassigned(con, day),
         previous=previous[0] if previous else None,
         is_first=earlier == (0,),
@@ -62,8 +76,18 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
         names=dict(names),
         catalog=catalog,
         goal_note=goal_note(load_event_rows(con)),
+        journeys=journeys,
+        goal_rates=goal_rates,
+        labels=labels,
         **found[0],
     )
+
+
+def _with_journeys(
+    cluster: Cluster, journeys: Mapping[str | None, GroupJourneys], goal_rates: GoalRates | None
+) -> Cluster:
+    own = journeys.get(cluster.cluster_id, GroupJourneys())
+    return replace(cluster, journeys=own, goal_rate=goal_rates.by_group.get(cluster.cluster_id) if goal_rates else None)
 
 
 def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
@@ -71,13 +95,26 @@ def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
     rows = _rows(
         con,
         "SELECT feature, coalesce(label, description) AS label, description, unit, role, metric_kind, higher_is_better,"
-        " source_action FROM feature_catalog ORDER BY feature",
+        " source_action, family, subject FROM feature_catalog ORDER BY feature",
     )
-    return {row["feature"]: Feature(**row) for row in rows}
+    labels = load_action_labels(con)
+    return {row["feature"]: _in_words(Feature(**row), labels) for row in rows}
 
 
-def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature]) -> tuple[Cluster, ...]:
-    evidence, insights = _evidence(con, day, catalog), _insights(con, day)
+def _in_words(feature: Feature, labels: ActionLabels) -> Feature:
+    """The feature with actions, and the values that it is about, as people read them."""
+    names = [*(feature.source_action or "").splitlines(), *(feature.subject or "").splitlines()]
+    return replace(
+        feature,
+        label=labels.in_text(feature.label, names),
+        description=labels.in_text(feature.description, names),
+    )
+
+
+def _clusters(
+    con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, Feature], labels: ActionLabels
+) -> tuple[Cluster, ...]:
+    evidence, insights = _evidence(con, day, catalog), _insights(con, day, labels)
     trends: dict[str, list[tuple[date, int]]] = defaultdict(list)
     for cluster_id, at, size in con.execute(
         "SELECT cluster_id, snapshot_date, size FROM clusters WHERE snapshot_date <= ?"
@@ -95,6 +132,8 @@ def _clusters(con: duckdb.DuckDBPyConnection, day: date, catalog: Mapping[str, F
     )
     memberships = _memberships(con, day)
     for row in rows:
+        for text in ("name", "summary"):
+            row[text] = labels.in_prose(row[text] or "")
         row["found_by"] = tuple(row["found_by"] or ())
         row["rule_conditions"] = rule_from_json(row["rule_conditions"]) if row["rule_conditions"] else None
     return tuple(
@@ -128,7 +167,6 @@ def _evidence(
 ) -> defaultdict[str, list[Evidence]]:
     """Evidence by cluster, the strongest first."""
     found: defaultdict[str, list[Evidence]] = defaultdict(list)
-    labels = _readable_labels(catalog)
     for row in _rows(
         con,
         "SELECT cluster_id, evidence_id, metric, measure, unit, cluster_value, rest_value, lift, effect_size, ci_low, ci_high,"
@@ -137,27 +175,17 @@ def _evidence(
     ):
         feature = catalog.get(row["metric"])
         words: dict[str, Any] = {
-            "description": feature.description if feature else row["metric"],
-            "label": formatting.topic(labels.get(row["metric"], row["metric"]), row["unit"]),
+            "description": feature.description if feature else formatting.words_of(row["metric"]),
+            "label": formatting.topic(feature.label if feature else formatting.words_of(row["metric"]), row["unit"]),
             "role": feature.role if feature else "",
         }
         found[row.pop("cluster_id")].append(Evidence(**row, **words))
     return found
 
 
-def _readable_labels(catalog: Mapping[str, Feature]) -> dict[str, str]:
-    """Labels by feature, with actions as words; a prefix stays where two actions differ in it alone."""
-    steps = {name: (each.source_action or "").splitlines() for name, each in catalog.items()}
-    times = Counter(formatting.words_of(each) for each in {each for names in steps.values() for each in names})
-    labels = {name: each.label for name, each in catalog.items()}
-    for name, actions in steps.items():
-        for action in sorted(actions, key=len, reverse=True):
-            words = formatting.words_of(action, whole=times[formatting.words_of(action)] > 1)
-            labels[name] = labels[name].replace(action, words)
-    return labels
-
-
-def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[str, str], list[Insight]]:
+def _insights(
+    con: duckdb.DuckDBPyConnection, day: date, labels: ActionLabels
+) -> defaultdict[tuple[str, str], list[Insight]]:
     """Insights by cluster and kind, in their rank."""
     found: defaultdict[tuple[str, str], list[Insight]] = defaultdict(list)
     for row in _rows(
@@ -170,7 +198,8 @@ def _insights(con: duckdb.DuckDBPyConnection, day: date) -> defaultdict[tuple[st
         lists: dict[str, Any] = {
             name: tuple(row.pop(name) or ()) for name in ("evidence_ids", "addresses", "shared_with")
         }
-        found[row["cluster_id"], row["kind"]].append(Insight(**row, **lists))
+        told = {name: labels.in_prose(row[name]) for name in _PROSE if row[name]}
+        found[row["cluster_id"], row["kind"]].append(Insight(**{**row, **lists, **told}))
     return found
 
 

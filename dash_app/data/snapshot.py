@@ -1,10 +1,12 @@
 """What the app shows of one snapshot: its state, clusters, evidence and insights, held as plain objects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from dash_app import formatting
+from dash_app.data.action_labels import ActionLabels
+from dash_app.data.journeys import GoalRates, GroupJourneys
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.rule_conditions import Rule
 
@@ -21,6 +23,8 @@ class Feature:
     metric_kind: str
     higher_is_better: bool | None
     source_action: str | None
+    family: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Cluster:
     cluster, the clearest first, and `nature` a `ClusterNature`; these and `memberships` are None or empty where an earlier
     release wrote the snapshot. `rule_conditions` is None where an earlier release wrote a rule that could not be turned into
     conditions; `trend` is its size in the last `TREND_SNAPSHOTS` snapshots that have it, up to this one, oldest first.
+    `goal_rate` is the share of its users who reached the snapshot's goal; None where the log has none.
     """
 
     cluster_id: str
@@ -115,6 +120,8 @@ class Cluster:
     recommendations: tuple[Insight, ...] = ()
     trend: tuple[tuple[date, int], ...] = ()
     named_by_person: bool = False
+    journeys: GroupJourneys = field(default_factory=GroupJourneys)
+    goal_rate: float | None = None
 
     @property
     def model_was_asked(self) -> bool:
@@ -148,7 +155,8 @@ class Snapshot:
 
     `unassigned` counts users in no cluster by reason, `previous` is the snapshot that this one was compared with, if any,
     and `is_first` says that none lies before it. `names` has the latest name of every cluster up to this snapshot, of those
-    that are gone too. `goal_note` says that the log has no goal, or nothing but outcomes.
+    that are gone too. `goal_note` says that the log has no goal, or nothing but outcomes. `journeys` has a group of journeys
+    per cluster, for those in none (`UNASSIGNED_GROUP`) and for everyone (None); `goal_rates` is None without a goal.
     """
 
     day: date
@@ -170,6 +178,9 @@ class Snapshot:
     names: Mapping[str, str]
     catalog: Mapping[str, Feature]
     goal_note: GoalNote | None = None
+    journeys: Mapping[str | None, GroupJourneys] = field(default_factory=dict)
+    goal_rates: GoalRates | None = None
+    labels: ActionLabels = field(default_factory=ActionLabels)
 
     def cluster(self, cluster_id: str | None) -> Cluster | None:
         """The cluster of that id; None when this snapshot has none."""

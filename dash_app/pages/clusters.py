@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import cluster as cluster_components
-from dash_app.components import empty, overview
+from dash_app.components import empty, open_cluster, overview
 from dash_app.components import events as event_components
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
@@ -71,7 +71,7 @@ def page(snapshot: Snapshot, points: Points, selected: str | None, first_visit: 
 def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
     """What the panel shows when `cluster` is open."""
     export = address(f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}")
-    return cluster_components.open_card(cluster, snapshot.clusters, export, snapshot.goal_note)
+    return open_cluster.open_card(cluster, snapshot, export)
 
 
 def _panel(content: Component, is_open: bool) -> Component:
@@ -140,7 +140,8 @@ def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
     if not snapshot.clusters:
         return None
     cards = [
-        cluster_components.card(each, each.cluster_id == selected, snapshot.goal_note) for each in snapshot.clusters
+        cluster_components.card(each, each.cluster_id == selected, snapshot.goal_note, snapshot.goal_rates)
+        for each in snapshot.clusters
     ]
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
@@ -174,6 +175,7 @@ def _grid(snapshot: Snapshot) -> Component:
                 "width": 85,
                 "valueFormatter": {"function": "d3.format('.1%')(params.value)"},
             },
+            *_goal_column(snapshot),
             {
                 "field": "stability",
                 "headerName": "Stability",
@@ -183,7 +185,7 @@ def _grid(snapshot: Snapshot) -> Component:
             },
             {"field": "apart", "headerName": "What sets them apart most", "flex": 3, "minWidth": 220, **_WRAPPED},
             {"field": "pains", "headerName": "Pain points", "type": "numericColumn", "width": 115},
-            {"field": "recommendations", "headerName": "Recommendations", "type": "numericColumn", "width": 150},
+            {"field": "recommendations", "headerName": "Recommendations", "type": "numericColumn", "width": 165},
         ],
         defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
         getRowId="params.data.cluster",
@@ -202,6 +204,23 @@ def _grid(snapshot: Snapshot) -> Component:
     return component
 
 
+def _goal_column(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The column of goal rates; none where the log has no goal."""
+    if snapshot.goal_rates is None:
+        return []
+    return [
+        {
+            "field": "goal_rate",
+            "headerName": "Goal rate",
+            "headerTooltip": f"Share of its users who reached “{snapshot.goal_rates.label}”;"
+            f" of everyone {formatting.percent(snapshot.goal_rates.everyone)}",
+            "type": "numericColumn",
+            "width": 100,
+            "valueFormatter": {"function": "params.value == null ? '–' : d3.format('.0%')(params.value)"},
+        }
+    ]
+
+
 def _row(cluster: Cluster) -> dict[str, Any]:
     strongest = cluster.evidence[0] if cluster.evidence else None
     return {
@@ -209,6 +228,7 @@ def _row(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "size": cluster.size,
         "share": cluster.share,
+        "goal_rate": cluster.goal_rate,
         "stability": cluster.stability,
         "apart": f"{formatting.capital(strongest.label)}: {versus(strongest)}" if strongest else "",
         "pains": len(cluster.pain_points),

@@ -66,6 +66,13 @@ GRID = (
     ("hdbscan_leaf", 18, 4, 0.44, 0.1, 0.5, 0.8, 1.3, "passed"),
     ("earlier", 7, 7, 0.3, 0.2, 0.4, None, 0.2, "unstable"),
 )
+FUNNEL = ("sign_in", "proposal_create", "deal_complete")
+PATHS = (
+    # kind, rank, path, share
+    ("typical", 1, ["sign_in", "proposal_create", "sign_in", "deal_complete"], 0.6),
+    ("typical", 2, ["sign_in", *["search", "proposal_view"] * 6], 0.3),
+    ("last_before_end", 1, ["proposal_view"], 0.2),
+)
 FIRST_EVENT = datetime(2026, 1, 1)
 
 
@@ -196,6 +203,8 @@ def _write_snapshot(
     con.unregister("placed")
     for slot, cluster_id in enumerate(KINDS):
         _write_cluster(con, day, cluster_id, slot, users, source)
+    _write_journeys(con, day, None, total, 1)
+    _write_journeys(con, day, "unassigned", left_out, 2)
 
 
 def _segmentation(day: date, status: str, total: int, left_out: int) -> dict[str, Any]:
@@ -267,6 +276,22 @@ def _write_cluster(
             [_evidence(day, cluster_id, feature, users["values"][mine, at], users["values"][rest, at])],
         )
     _insert(con, "cluster_insights", _insights(day, cluster_id, source))
+    _write_journeys(con, day, cluster_id, int(mine.sum()), slot)
+
+
+def _write_journeys(con: duckdb.DuckDBPyConnection, day: date, group: str | None, users: int, slot: int) -> None:
+    """The funnel of one group to the goal, and its journeys; the later the group, the fewer come through."""
+    reached = [users, round(users * (0.9 - 0.2 * slot)), round(users * (0.6 - 0.2 * slot))]
+    for position, (action, got) in enumerate(zip(FUNNEL, reached, strict=True), 1):
+        step = {"action": action, "users_reached": got, "goal": FUNNEL[-1], "position": position}
+        if position < len(FUNNEL):
+            share = reached[position] / got
+            step |= {"users_continued": reached[position], "continued_share": share, "median_hours": 6.0 * position}
+            step |= {"rest_continued_share": None if group is None else 0.5, "ci_low": share - 0.05, "ci_high": share}
+        _insert(con, "journey_steps", [{"snapshot_date": day, "cluster_id": group} | step])
+    for kind, rank, path, share in PATHS:
+        row = {"snapshot_date": day, "cluster_id": group, "kind": kind, "rank": rank, "path": path}
+        _insert(con, "journey_paths", [row | {"users": round(share * users), "share": share}])
 
 
 def _evidence(

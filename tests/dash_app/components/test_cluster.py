@@ -7,9 +7,10 @@ import pytest
 from dash import html
 
 from dash_app.components import cluster as cards
-from dash_app.components import details, overview
+from dash_app.components import details, open_cluster, overview
 from dash_app.components import users as people
 from dash_app.components.evidence_bars import versus
+from dash_app.components.rule_words import rule_words
 from dash_app.data.snapshot import ClusterChange
 from dash_app.data.users import Points
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition
@@ -25,14 +26,69 @@ def test_a_card_opens_its_cluster_and_says_whether_it_is_open(shown):
     assert getattr(cards.card(cluster, False), "aria-pressed") == "false"
 
 
+def test_the_open_card_answers_in_the_order_of_a_persons_questions(shown):
+    tree = open_cluster.open_card(shown.cluster("C02"), shown, "/export")
+    words = text(tree)
+    order = (
+        "Careful drafters",
+        "come back",
+        "90 users",
+        "reach “deal complete”",
+        "Where they get lost",
+        "Submitting takes long",
+        "Save proposals as they are written Plan test",
+        "Typical journeys",
+        "How we know",
+        "In one rule",
+    )
+    places = [words.index(each) for each in order]
+    assert places == sorted(places)
+    rate, everyone = shown.cluster("C02").goal_rate, shown.goal_rates.everyone
+    assert f"{rate:.0%} reach “deal complete”, {everyone:.0%} of everyone" in words
+
+
+def test_a_recommendation_stands_once_under_the_first_finding_that_it_addresses(shown):
+    cluster = shown.cluster("C02")
+    [pain], [first] = cluster.pain_points, cluster.recommendations
+    second = replace(pain, insight_id="P-2", title="Another pain")
+    both = replace(first, addresses=(pain.insight_id, "P-2"))
+    alone = replace(first, insight_id="R-2", title="Something else", addresses=("P-gone",))
+    many = replace(cluster, pain_points=(pain, second), recommendations=(both, alone))
+    tree = open_cluster.open_card(many, shown, "/export")
+    one, other, *_ = of_class(tree, "insight")
+    assert "Save proposals as they are written Plan test" in text(one)
+    assert "See also “Save proposals as they are written”." in text(other)
+    assert "More to try Something else Plan test" in text(tree)
+
+
+def test_only_the_first_sentence_of_the_summary_leads(shown):
+    cluster = replace(shown.cluster("C02"), summary="They come 2.5 times a week. They stay. “Search” is rare.")
+    [lead] = of_class(open_cluster.open_card(cluster, shown, "/export"), "summary")
+    assert text(lead) == "They come 2.5 times a week."
+    folded = of_class(open_cluster.open_card(cluster, shown, "/export"), "how-we-know")[0]
+    assert "They stay. “Search” is rare." in text(folded)
+
+
+def test_the_rule_is_told_in_the_words_of_the_catalog(shown):
+    low, high = (Condition("sessions_per_week", side, 4.0) for side in Comparison)
+    share = Condition("submitted_share", Comparison.MORE_THAN, 0.2)
+    cluster = replace(shown.cluster("C02"), rule_conditions=((low, share), (high, share)))
+    assert rule_words(cluster, shown.catalog) == (
+        "share of proposals that are submitted: more than 20%, and either sessions a week: more than 4 sessions per week,"
+        " or sessions a week: at most 4 sessions per week"
+    )
+    assert rule_words(replace(cluster, rule_conditions=None), shown.catalog) == cluster.rule
+    assert rule_words(replace(cluster, rule_conditions=(), rule=None), shown.catalog) is None
+
+
 def test_the_open_card_shows_everything(shown):
-    tree = cards.open_card(shown.cluster("C02"), shown.clusters, "/export")
+    tree = open_cluster.open_card(shown.cluster("C02"), shown, "/export")
     words = text(tree)
     for expected in (
         "fairly stable · 0.7",
         "written by rules, not by a model",
         "+10 since 8 Mar 2026",
-        "sessions a week: at most 4 sessions/week",
+        "sessions a week: at most 4 sessions per week",
         "Submitting takes long",
         "Save proposals as they are written",
         "How they end up",
@@ -54,38 +110,38 @@ def test_the_open_card_shows_everything(shown):
 )
 def test_a_badge_says_how_a_cluster_holds_in_other_sessions(shown, replication, words):
     cluster = replace(shown.cluster("C02"), replication=replication)
-    [badges] = of_class(cards.open_card(cluster, (), "/export"), "badges")
+    [badges] = of_class(open_cluster.open_card(cluster, shown, "/export"), "badges")
     assert words in [text(each) for each in of_class(badges, "badge")]
     unknown = replace(cluster, replication=None)
-    assert "in other sessions" not in text(cards.open_card(unknown, (), "/export"))
+    assert "in other sessions" not in text(open_cluster.open_card(unknown, shown, "/export"))
 
 
 def test_the_open_card_says_what_a_cluster_was_found_by_when_it_is_not_only_what_they_do(shown):
-    words = text(cards.open_card(shown.cluster("C02"), (), "/export"))
+    words = text(open_cluster.open_card(shown.cluster("C02"), shown, "/export"))
     assert "They differ in the hours of the day at which they come and what they do." in words
     for found_by in (("what",), ()):
         alike = replace(shown.cluster("C02"), found_by=found_by)
-        assert "They differ in" not in text(cards.open_card(alike, (), "/export"))
+        assert "They differ in" not in text(open_cluster.open_card(alike, shown, "/export"))
 
 
 def test_an_incident_is_called_so(shown):
     incident, trait = shown.cluster("C03"), shown.cluster("C01")
-    assert "something that happened to them" in text(cards.open_card(incident, (), "/export"))
+    assert "something that happened to them" in text(open_cluster.open_card(incident, shown, "/export"))
     assert "Something that happened to them" in text(cards.card(incident, False))
-    for tree in (cards.open_card(trait, (), "/export"), cards.card(trait, False)):
+    for tree in (open_cluster.open_card(trait, shown, "/export"), cards.card(trait, False)):
         assert "happened to them" not in text(tree)
 
 
 def test_the_open_card_counts_who_is_surely_in_it(shown):
-    [facts] = of_class(cards.open_card(shown.cluster("C01"), (), "/export"), "facts")
-    assert "140 users, 42% of all 112 core, 14 likely, 14 between" in text(facts)
+    folded = of_class(open_cluster.open_card(shown.cluster("C01"), shown, "/export"), "how-we-know")[0]
+    assert "112 core, 14 likely, 14 between" in text(folded)
     unknown = replace(shown.cluster("C01"), memberships=None)
-    [facts] = of_class(cards.open_card(unknown, (), "/export"), "facts")
-    assert "core" not in text(facts)
+    folded = of_class(open_cluster.open_card(unknown, shown, "/export"), "how-we-know")[0]
+    assert "core" not in text(folded)
 
 
 def test_a_chip_says_what_is_measured(shown):
-    [first, *_] = of_class(cards.open_card(shown.cluster("C02"), shown.clusters, "/export"), "chip")
+    [first, *_] = of_class(open_cluster.open_card(shown.cluster("C02"), shown, "/export"), "chip")
     assert re.fullmatch(r"Time from creating a proposal to submitting it: \S+ days vs \S+ hours", text(first))
 
 
@@ -101,17 +157,17 @@ def test_a_unit_that_the_label_says_is_not_said_again(shown):
 @pytest.mark.parametrize(("rule_f1", "words"), [(0.98, "nearly exactly"), (0.8, "most of"), (0.4, "some of")])
 def test_how_well_a_rule_fits_is_said_in_words(shown, rule_f1, words):
     cluster = replace(shown.cluster("C02"), rule_f1=rule_f1)
-    assert f"This rule finds {words} these users." in text(cards.open_card(cluster, (), "/export"))
+    assert f"This rule finds {words} these users." in text(open_cluster.open_card(cluster, shown, "/export"))
 
 
 def test_what_the_model_saw_is_there_when_it_was_asked(shown):
     asked = replace(shown.cluster("C01"), fallback_reason="it timed out.")
-    assert "What did the model see?" in text(cards.open_card(asked, (), "/export"))
+    assert "What did the model see?" in text(open_cluster.open_card(asked, shown, "/export"))
 
 
 def test_no_id_stands_twice_in_the_open_card(shown):
     for cluster in shown.clusters:
-        found = [str(each) for each in ids(cards.open_card(cluster, shown.clusters, "/export"))]
+        found = [str(each) for each in ids(open_cluster.open_card(cluster, shown, "/export"))]
         assert len(found) == len(set(found))
 
 
@@ -131,19 +187,19 @@ def test_bars_are_as_long_as_their_values_and_shares_as_they_are_of_all(shown):
 
 def test_a_fallback_is_said(shown):
     cluster = replace(shown.cluster("C01"), fallback_reason="the model timed out.")
-    assert "Rules wrote it instead: the model timed out." in text(cards.open_card(cluster, (), "/export"))
+    assert "Rules wrote it instead: the model timed out." in text(open_cluster.open_card(cluster, shown, "/export"))
 
 
 def test_without_insights_the_card_says_so(shown):
     cluster = replace(shown.cluster("C01"), pain_points=(), recommendations=(), evidence=())
-    words = text(cards.open_card(cluster, (), "/export"))
+    words = text(open_cluster.open_card(cluster, shown, "/export"))
     assert "No pain point stands out" in words
     assert "Nothing to recommend" in words
 
 
 def test_text_of_logs_and_models_is_never_markup(shown):
     cluster = replace(shown.cluster("C01"), name="<img src=x onerror=alert(1)>", summary="<b>bold</b>")
-    tree = cards.open_card(cluster, (cluster,), "/export")
+    tree = open_cluster.open_card(cluster, shown, "/export")
     assert "<b>bold</b>" in text(tree)
     assert not [each for each in parts(tree) if each._type in ("Markdown", "DangerouslySetInnerHTML")]
     assert all("dangerously" not in name for each in parts(tree) for name in each.to_plotly_json()["props"])

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 
 from dash_app.components.overview import change_line
@@ -57,16 +56,6 @@ def test_a_trend_ends_with_this_snapshot(services, shown):
     assert shown.cluster("C01").trend == ((DAYS[0], 130), (DAYS[1], 140))
     before = services.snapshot(DAYS[0])
     assert before.cluster("C01").trend == ((DAYS[0], 130),)
-
-
-def test_actions_that_differ_in_their_prefix_alone_keep_it(shown):
-    feature = shown.catalog["had_deal_complete"]
-    catalog = {
-        name: replace(feature, feature=name, label=f"had {action}", source_action=action)
-        for name, action in (("a", "A_ACCEPTED"), ("o", "O_ACCEPTED"), ("v", "A_ACTIVATED"))
-    }
-    labels = loading._readable_labels(catalog)
-    assert labels == {"a": "had A accepted", "o": "had O accepted", "v": "had activated"}
 
 
 def test_answers_are_kept_while_the_version_is_the_same(services):

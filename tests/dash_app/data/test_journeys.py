@@ -1,0 +1,57 @@
+import pytest
+
+from dash_app.data import journeys
+from dash_app.data.journeys import ClusterFunnel, FunnelStep
+from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.warehouse import PIPELINE_FILE
+from grupa_pipeline.vocabulary.enums import PathKind
+from tests.dash_app.synthetic import DAYS, FUNNEL
+
+
+def _step(share):
+    return FunnelStep("a_b", "a b", 100, share, None, None, None, None)
+
+
+def test_a_group_has_its_funnel_with_labels_and_its_paths(shown):
+    own = shown.cluster("C02").journeys
+    [funnel] = own.funnels
+    assert [step.action for step in funnel.steps] == list(FUNNEL)
+    assert [step.label for step in funnel.steps] == ["sign in", "proposal create", "deal complete"]
+    assert [step.users for step in funnel.steps] == [90, 63, 36]
+    assert own.of_kind(PathKind.TYPICAL)[0].steps == ("sign in", "proposal create", "sign in", "deal complete")
+    assert set(shown.journeys) == {None, journeys.UNASSIGNED_GROUP, "C01", "C02", "C03"}
+
+
+def test_the_worst_step_is_the_one_from_which_the_smallest_share_goes_on():
+    funnel = ClusterFunnel("a_b", (_step(0.9), _step(0.4), _step(0.6), _step(None)))
+    assert (funnel.worst, funnel.loses_users) == (1, True)
+    nobody = ClusterFunnel("a_b", (_step(1.0), _step(None)))
+    assert (nobody.worst, nobody.loses_users) == (None, False)
+    few = ClusterFunnel("a_b", (_step(0.99), _step(None)))
+    assert (few.worst, few.loses_users) == (0, False)
+
+
+def test_goal_rates_are_the_shares_that_the_features_have(shown, database):
+    with database.connect() as con:
+        [(rate,)] = con.execute(
+            "SELECT avg(had_deal_complete) FROM user_features JOIN user_clusters USING (snapshot_date, user_id)"
+            " WHERE snapshot_date = ? AND cluster_id = 'C01'",
+            [DAYS[1]],
+        ).fetchall()
+        [(everyone,)] = con.execute(
+            "SELECT avg(had_deal_complete) FROM user_features WHERE snapshot_date = ?", [DAYS[1]]
+        ).fetchall()
+    assert shown.goal_rates.goal == "deal_complete"
+    assert shown.goal_rates.everyone == pytest.approx(everyone)
+    assert shown.cluster("C01").goal_rate == pytest.approx(rate)
+
+
+def test_a_log_without_a_goal_has_no_goal_rate_and_earlier_releases_no_journeys(folder):
+    with warehouse.publish(folder / PIPELINE_FILE) as con:
+        con.execute("UPDATE feature_catalog SET higher_is_better = false WHERE feature = 'had_deal_complete'")
+        con.execute("DROP TABLE journey_steps")
+        con.execute("DROP TABLE journey_paths")
+    with warehouse.read(folder / PIPELINE_FILE) as con:
+        labels = journeys.load_action_labels(con)
+        assert journeys.load_goal_rates(con, DAYS[1], labels, journeys.GroupJourneys()) is None
+        assert journeys.load_journeys(con, DAYS[1], labels) == {}
