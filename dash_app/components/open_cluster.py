@@ -2,6 +2,7 @@
 what they do well, how they go, and how that is known. Pure functions on `Cluster`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dash_mantine_components as dmc
 from dash import html
@@ -136,7 +137,7 @@ def _rule(cluster: Cluster, snapshot: Snapshot) -> Component | None:
     words = rule_words(cluster, snapshot.catalog)
     if not words:
         return None
-    told = [html.Strong("In one rule: "), f"{words}. "]
+    told: list[Any] = [html.Strong("In one rule: "), f"{words}. "]
     if cluster.rule_f1 is None:
         return html.P(told, className="quiet")
     fit = html.Span(
