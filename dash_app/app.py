@@ -6,6 +6,7 @@ from threading import Thread
 
 from dash import Dash, set_props
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from dash_app import plan_drafts
 from dash_app.callbacks import clusters, data, dialog, events, history, navigation, planner, roadmap
@@ -15,6 +16,7 @@ from dash_app.data.database import Database
 from dash_app.planning.brief import write_brief
 from dash_app.roadmap.store import Roadmap
 from dash_app.server import auth, downloads, index_page, newest_snapshot, security
+from dash_app.server.guarded_dash import GuardedDash
 from dash_app.server.url_prefix import UrlPrefix
 from dash_app.server.warmup import warm_up
 from dash_app.services import Services
@@ -41,7 +43,7 @@ def _open(settings: Settings) -> Services:
 
 def _assemble(services: Services) -> Dash:
     settings = services.settings
-    app = Dash(
+    app = GuardedDash(
         __name__,
         title="Grupa",
         update_title="",
@@ -70,6 +72,8 @@ def _assemble(services: Services) -> Dash:
 
 def report_error(error: Exception) -> None:
     """Show on the page that a callback failed, and why where a person can do something about it; the details are in the log."""
+    if isinstance(error, HTTPException):  # a refusal, which is an answer of its own
+        raise error
     log.error("a callback failed", exc_info=error)
     why = str(error) if isinstance(error, DamagedWarehouseError) else "The app's log has the reason."
     message = f"That did not work; the page is unchanged. {why}"

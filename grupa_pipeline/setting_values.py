@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
+from grupa_pipeline.vocabulary.enums import UserRole
+
 Network = IPv4Network | IPv6Network
 EARLIEST_DAY = date(1970, 1, 1)
 """The first day that a snapshot can have."""
@@ -86,3 +88,18 @@ def networks(value: str | tuple[Network, ...]) -> tuple[Network, ...]:
         return tuple(ip_network(text) for text in value.replace(",", " ").split())
     except ValueError as error:
         raise ValueError(f"holds no list of addresses ({error}); give it as in 10.1.2.3 10.2.0.0/16.") from None
+
+
+def group_roles(value: str | dict[str, UserRole]) -> dict[str, UserRole]:
+    """Roles by group, as text: `growth=planner, data team=operator`."""
+    if not isinstance(value, str):
+        return value
+    roles: dict[str, UserRole] = {}
+    for part in filter(None, (each.strip() for each in value.split(","))):
+        group, _, role = (text.strip() for text in part.rpartition("="))
+        if not group or role not in set(UserRole):
+            raise ValueError(
+                f"holds {part!r}; give group=role with commas between; the roles are {', '.join(UserRole)}."
+            )
+        roles[group] = UserRole(role)
+    return roles

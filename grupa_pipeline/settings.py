@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from grupa_pipeline import setting_values
+from grupa_pipeline.vocabulary.enums import UserRole
 
 DEFAULT_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
 """Model used when only a key is given; providers in the order in which their keys are looked for."""
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
         trust_proxy: Whether a proxy in front of the app authenticates.
         proxy_secret: What that proxy sends in `X-Grupa-Proxy-Secret`.
         proxy_addresses: Networks of the proxies in front: only they are believed.
+        proxy_groups: Roles by the groups that the proxy sends in `X-Forwarded-Groups`; empty: whom it lets in is an admin.
         hosts: Names, beside those of loopback, under which the app is opened.
         url_prefix: Path under which a proxy serves the app; begins and ends with a slash.
         seed: Random seed of a segmentation.
@@ -101,6 +103,9 @@ class Settings(BaseSettings):
     proxy_addresses: Annotated[
         tuple[setting_values.Network, ...], NoDecode, BeforeValidator(setting_values.networks)
     ] = ()
+    proxy_groups: Annotated[dict[str, UserRole], NoDecode, BeforeValidator(setting_values.group_roles)] = Field(
+        default_factory=dict
+    )
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.host_names)] = ()
     url_prefix: Annotated[str, BeforeValidator(setting_values.url_path)] = "/"
     seed: Annotated[int, Field(ge=0)] = 42

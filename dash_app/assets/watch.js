@@ -29,6 +29,8 @@
   window.fetch = async (...asked) => {
     const answer = await plain(...asked);
     if (answer.status === 401 && !signedOut) sessionEnded();
+    const needed = answer.status === 403 && answer.headers.get("X-Grupa-Needs-Role");
+    if (needed) notify(`You may not do that: it needs the role ${needed}. Nothing was changed.`, "Reload the page", location.pathname + location.search);
     return answer;
   };
 

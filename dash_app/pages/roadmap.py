@@ -128,7 +128,8 @@ def _table(
         },
         className="grid",
     )
-    hint = html.P("Double-click, or press Enter on, a name, status, first day or owner to edit it.", className="quiet")
+    words = "Double-click, or press Enter on, a name, status, first day or owner to edit it."
+    hint = html.P(words, id="plan-table-hint", className="quiet")
     return html.Div([tools, grid, hint])
 
 

@@ -1,15 +1,21 @@
-"""Authentication of the app: a session of the file of users, the name that a trusted proxy sends, or the local user.
+"""Who sends a request, and what they may do: a session's user, the one that a trusted proxy names, or the local user.
 
 Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every route but the health endpoint.
 """
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, g, has_app_context, request
 
+from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
+from grupa_pipeline.auth.permissions import route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.enums import UserRole
 
-LOCAL_USER = "local user"
+LOCAL_USER = SignedInUser("local user", UserRole.ADMIN)
+"""Who uses the app where nobody signs in: it answers on loopback alone."""
+NEEDED_ROLE_HEADER = "X-Grupa-Needs-Role"
+"""What a refusal for want of a role names; `watch.js` tells it on the page."""
 _OPEN_PATHS = frozenset({"/healthz"})
 
 
@@ -24,11 +30,34 @@ def require_user(server: Flask, settings: Settings) -> None:
     elif settings.users_file:
         login = LoginGate(settings.users_file, settings.warehouse, settings.url_prefix)
         server.before_request(lambda: _authenticate_by_session(login, settings))
+    server.before_request(_check_route)
 
 
 def current_user() -> str:
     """The name of the user of this request; becomes a plan's owner."""
-    return str(g.get("user", LOCAL_USER))
+    return _user().name
+
+
+def current_role() -> UserRole:
+    """What the user of this request may do."""
+    return _user().role
+
+
+def require_role(needed: UserRole) -> None:
+    """Refuse this request with 403 unless its user's role includes `needed`."""
+    if not current_role().may(needed):
+        message = f"This needs the role {needed}; yours is {current_role()}. An admin can change it.\n"
+        abort(Response(message, 403, {NEEDED_ROLE_HEADER: needed}, mimetype="text/plain"))
+
+
+def _user() -> SignedInUser:
+    user: SignedInUser = g.get("user", LOCAL_USER) if has_app_context() else LOCAL_USER
+    return user
+
+
+def _check_route() -> None:
+    if request.endpoint is not None:
+        require_role(route_role(request.endpoint, request.method))
 
 
 def _authenticate_by_proxy(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from grupa.cli.exit_status import CommandError, ExitStatus
+from grupa_pipeline.vocabulary.enums import UserRole
 
 if TYPE_CHECKING:
     from grupa.cli.run import Summary
@@ -150,10 +151,14 @@ def user_command(
     sign_out_all: Annotated[
         bool, typer.Option("--sign-out-all", help="End every session: NAME's, or everybody's without NAME.")
     ] = False,
+    role: Annotated[
+        UserRole | None,
+        typer.Option(help="What NAME may do; each may also do what those before it may (new users: viewer)."),
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> int:
-    """Add a user to GRUPA_USERS_FILE, change their password, or end sessions."""
-    from grupa_pipeline.auth.accounts import read_accounts, set_password
+    """Add a user to GRUPA_USERS_FILE, change their password or role, or end sessions."""
+    from grupa_pipeline.auth.accounts import read_accounts, set_password, set_role
     from grupa_pipeline.auth.sessions import Sessions
     from grupa_pipeline.settings import SettingError
 
@@ -169,8 +174,13 @@ def user_command(
         return ExitStatus.DONE
     if name is None:
         raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
-    is_new = set_password(path, name, _read_password())
-    print(f"{name} {'can sign in' if is_new else 'has a new password and is signed out'} ({path}).")
+    if role and path.exists() and name in read_accounts(path):
+        set_role(path, name, role)
+        print(f"{name} is {role} now ({path}).")
+        return ExitStatus.DONE
+    is_new = set_password(path, name, _read_password(), role)
+    said = f"can sign in as {read_accounts(path)[name].role}" if is_new else "has a new password and is signed out"
+    print(f"{name} {said} ({path}).")
     return ExitStatus.DONE
 
 

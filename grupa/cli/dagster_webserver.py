@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from grupa.cli.graphql_roles import lacking_role
+from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, AuthResponse, LoginGate
 from grupa_pipeline.auth.proxy import ProxyError, signed_in_user
 from grupa_pipeline.auth.request_guard import (
@@ -27,6 +29,7 @@ from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengt
 from grupa_pipeline.defs.workspace import workspace_file
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.enums import UserRole
 
 HOST = "127.0.0.1"
 
@@ -35,6 +38,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_LOCAL_USER = SignedInUser("local user", UserRole.ADMIN)
 _SIGN_IN_PATHS = frozenset({SIGN_IN, SIGN_OUT})
 _MAX_FORM_BYTES = 16 * 1024
 _SESSION_CHECK_SECONDS = 0.5
@@ -75,7 +79,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, refusal = _headers(scope), self.refusal(scope)
-        login = None if refusal or self._is_signed_in(scope, headers) else self._login
+        user = None if refusal else self._user(scope, headers)
+        login = None if refusal or user else self._login
         if scope["type"] == "websocket" and (refusal or login):
             await send({"type": "websocket.close", "code": 1008})
         elif refusal:
@@ -89,6 +94,9 @@ class Guard:
         elif login:
             response = await asyncio.to_thread(login.respond, self._auth_request(scope, headers, body))
             await _send(response, "text/html; charset=utf-8", send)
+        elif user and (needed := await asyncio.to_thread(lacking_role, user.role, self._path(scope), body)):
+            message = f"Refused: this needs the role {needed}; yours is {user.role}.\n"
+            await _send(AuthResponse(403, message), "text/plain; charset=utf-8", send)
         else:
             await self._app(scope, _replay(body, receive), _framed_nowhere(send))
 
@@ -97,7 +105,7 @@ class Guard:
         served = asyncio.ensure_future(self._app(scope, receive, send))
         headers = _headers(scope)
         while not (await asyncio.wait({served}, timeout=_SESSION_CHECK_SECONDS))[0]:
-            if not await asyncio.to_thread(self._is_signed_in, scope, headers):
+            if await asyncio.to_thread(self._user, scope, headers) is None:
                 served.cancel()
                 await asyncio.wait({served})
                 await send({"type": "websocket.close", "code": 1008})
@@ -113,15 +121,22 @@ class Guard:
         if refusal or self._proxy is None:
             return refusal
         try:
-            signed_in_user(headers, (scope.get("client") or ("",))[0], self._proxy)
+            self._user(scope, headers)
         except ProxyError as error:
             return Refusal(401, str(error))
         return None
 
-    def _is_signed_in(self, scope: Scope, headers: Mapping[str, str]) -> bool:
+    def _user(self, scope: Scope, headers: Mapping[str, str]) -> SignedInUser | None:
+        """Who sent it; None without a session.
+
+        Raises:
+            ProxyError: It comes from no known proxy, or names no user who may come in.
+        """
+        if self._proxy is not None:
+            return signed_in_user(headers, (scope.get("client") or ("",))[0], self._proxy)
         if self._login is None:
-            return True
-        return self._path(scope) not in _SIGN_IN_PATHS and self._login.user(headers.get("cookie", "")) is not None
+            return _LOCAL_USER
+        return self._login.user(headers.get("cookie", "")) if self._path(scope) not in _SIGN_IN_PATHS else None
 
     def _path(self, scope: Scope) -> str:
         """The path below the prefix."""

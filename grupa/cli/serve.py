@@ -14,11 +14,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from grupa.cli.exit_status import ExitStatus
 from grupa.service.supervisor import ServiceProcess, Supervisor
-from grupa_pipeline.auth.accounts import AccountsError, read_accounts
+from grupa_pipeline.auth.accounts import AccountsError, read_accounts, roleless_warning
 from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import file_lock
 from grupa_pipeline.storage.process_identity import ProcessIdentity
+from grupa_pipeline.vocabulary.enums import UserRole
 
 logger = logging.getLogger("grupa")
 
@@ -44,6 +45,8 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
     if problem:
         logger.error("grupa: %s", problem)
         return ExitStatus.UNUSABLE
+    for warning in sign_in_warnings(settings):
+        logger.warning("grupa: %s", warning)
     path = settings.warehouse / ".service.lock"
     was_killed = path.exists() and path.stat().st_size > 0
     try:
@@ -133,6 +136,22 @@ def refusal(settings: Settings, host: str) -> str | None:
             "GRUPA_HOSTS=grupa.example.com, or give one address."
         )
     return None
+
+
+def sign_in_warnings(settings: Settings) -> list[str]:
+    """What an operator should know about who may do what."""
+    found = []
+    if settings.users_file:
+        accounts = read_accounts(settings.users_file)
+        if warning := roleless_warning(accounts):
+            found.append(warning)
+        if all(account.role != UserRole.ADMIN for account in accounts.values()):
+            found.append(f"no user of {settings.users_file} is an admin; make one: grupa user NAME --role admin")
+    if settings.trust_proxy and not settings.proxy_groups:
+        found.append(
+            "whoever the proxy lets in is an admin; GRUPA_PROXY_GROUPS gives roles to groups (docs/security.md)."
+        )
+    return found
 
 
 def is_loopback(host: str) -> bool:

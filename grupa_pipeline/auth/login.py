@@ -13,7 +13,7 @@ from string import Template
 
 from werkzeug.http import dump_cookie, parse_cookie
 
-from grupa_pipeline.auth.accounts import is_password, read_accounts
+from grupa_pipeline.auth.accounts import SignedInUser, is_password, read_accounts
 from grupa_pipeline.auth.sessions import SESSION_SECONDS, Sessions
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
@@ -92,9 +92,11 @@ class LoginGate:
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
         self._password_lock = threading.Lock()
 
-    def user(self, cookies: str) -> str | None:
-        """The signed-in user; the file of users is read each time, so that removing a user ends their sessions at once."""
-        return self._sessions.user(_session(cookies), read_accounts(self._users_file))
+    def user(self, cookies: str) -> SignedInUser | None:
+        """The signed-in user; the file of users is read each time, so that removing a user, or another role, counts at once."""
+        accounts = read_accounts(self._users_file)
+        name = self._sessions.user(_session(cookies), accounts)
+        return SignedInUser(name, accounts[name].role) if name is not None else None
 
     def respond(self, request: AuthRequest) -> AuthResponse:
         """The response of the sign-in's own pages, and on any other path the one to a request without a session."""
@@ -122,7 +124,9 @@ class LoginGate:
         if not is_right:
             return self._page(401, to, "That name and password do not belong together.")
         self._sessions.clear_attempts(name, request.address)
-        return self._redirect(local_path(to), self._sessions.begin(name, accounts[name]), request, SESSION_SECONDS)
+        return self._redirect(
+            local_path(to), self._sessions.begin(name, accounts[name].password_hash), request, SESSION_SECONDS
+        )
 
     def _redirect(self, path: str, session: str, request: AuthRequest, seconds: int) -> AuthResponse:
         cookie = dump_cookie(

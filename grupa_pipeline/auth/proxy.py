@@ -4,21 +4,24 @@ Knows no web framework. Which proxies are believed is in the settings: a secret 
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
+from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.enums import UserRole
 
 PROXY_SECRET_HEADER = "X-Grupa-Proxy-Secret"  # noqa: S105 - a header's name
 PROXY_HEADERS = ("X-Forwarded-User", "X-Remote-User")
+GROUPS_HEADER = "X-Forwarded-Groups"
 
 
 class ProxyError(Exception):
-    """A request that comes from no known proxy, or names no user; the message says what is missing."""
+    """A request that comes from no known proxy, or names no user who may come in; the message says what is missing."""
 
 
-def signed_in_user(headers: Mapping[str, str], address: str, settings: Settings) -> str:
-    """The user whom the proxy has signed in.
+def signed_in_user(headers: Mapping[str, str], address: str, settings: Settings) -> SignedInUser:
+    """The user whom the proxy has signed in, with the highest role of their groups.
 
     Args:
         headers: Values by lower-case name; one that was sent twice holds both with a comma between.
@@ -38,7 +41,19 @@ def signed_in_user(headers: Mapping[str, str], address: str, settings: Settings)
     user = proxy_user([headers[name.lower()] for name in PROXY_HEADERS if name.lower() in headers])
     if user is None:
         raise ProxyError(f"The proxy sent no user name: it must set {' or '.join(PROXY_HEADERS)} (docs/security.md).")
-    return user
+    if not settings.proxy_groups:
+        return SignedInUser(user, UserRole.ADMIN)
+    role = role_of(_text(headers.get(GROUPS_HEADER.lower(), "")).split(","), settings.proxy_groups)
+    if role is None:
+        raise ProxyError(f"{user} is in none of the groups of GRUPA_PROXY_GROUPS (docs/security.md).")
+    return SignedInUser(user, role)
+
+
+def role_of(groups: Iterable[str], roles: Mapping[str, UserRole]) -> UserRole | None:
+    """The highest role among those of a person's groups; None when none of their groups has one."""
+    order = list(UserRole)
+    found = [roles[group.strip()] for group in groups if group.strip() in roles]
+    return max(found, key=order.index, default=None)
 
 
 def is_proxy(address: str, settings: Settings) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from grupa_pipeline.auth.accounts import Account
+
 SESSION_SECONDS = 12 * 3600
 _PAIR, _NAME = "name and address", "name"
 FREE_FAILURES = {_PAIR: 9, _NAME: 50}
@@ -44,7 +46,7 @@ class Sessions:
         """The cookie's value for a user who signed in."""
         return self._signer.dumps([name, self._stamp(name, password_hash), secrets.token_hex(16)])
 
-    def user(self, cookie: str | None, accounts: Mapping[str, str]) -> str | None:
+    def user(self, cookie: str | None, accounts: Mapping[str, Account]) -> str | None:
         """The session's user; None when it is forged, expired or ended, or the user was removed or has another password."""
         if not cookie:
             return None
@@ -52,10 +54,10 @@ class Sessions:
             name, stamp, session = self._signer.loads(cookie, max_age=SESSION_SECONDS)
         except (BadData, ValueError, TypeError):
             return None
-        password_hash = accounts.get(name)
+        account = accounts.get(name)
         if (
-            password_hash is None
-            or not secrets.compare_digest(str(stamp), self._stamp(str(name), password_hash))
+            account is None
+            or not secrets.compare_digest(str(stamp), self._stamp(str(name), account.password_hash))
             or self._store.has_ended(session)
         ):
             return None

@@ -367,3 +367,21 @@ class UnassignedReason(StrEnum):
     """Their cluster did not recur in subsamples and was dissolved."""
     TOO_FEW_USERS = "too_few_users"
     """The snapshot was not segmented."""
+
+
+class UserRole(StrEnum):
+    """What a person who signed in may do. Each role may also do what those before it may."""
+
+    VIEWER = "viewer"
+    """See everything, and export it."""
+    PLANNER = "planner"
+    """Name clusters, plan tests, give feedback."""
+    OPERATOR = "operator"
+    """Bring in logs, start runs, say what actions mean."""
+    ADMIN = "admin"
+    """Manage people and settings, and erase."""
+
+    def may(self, needed: "UserRole") -> bool:
+        """Whether this role includes `needed`."""
+        order = list(UserRole)
+        return order.index(self) >= order.index(needed)

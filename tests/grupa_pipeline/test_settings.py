@@ -83,3 +83,10 @@ def test_a_token_in_an_address_is_refused_and_not_shown() -> None:
     with pytest.raises(SettingError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
         Settings.from_env({"GRUPA_ENGINE": "sc://host:443/;token=s3cret"})
     assert "s3cret" not in str(caught.value)
+
+
+def test_roles_of_groups_are_read() -> None:
+    settings = Settings.from_env({"GRUPA_PROXY_GROUPS": "growth=planner, data team = operator,"})
+    assert settings.proxy_groups == {"growth": "planner", "data team": "operator"}
+    with pytest.raises(SettingError, match="GRUPA_PROXY_GROUPS holds 'growth=king'; give group=role"):
+        Settings.from_env({"GRUPA_PROXY_GROUPS": "growth=king"})

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Any
 import pytest
 
 from grupa.cli.dagster_webserver import Guard, guarded
+from grupa.cli.graphql_roles import lacking_role
+from grupa_pipeline.auth import permissions
 from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
 from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.vocabulary.enums import UserRole
 
 OWN = {"host": "127.0.0.1:3000"}
 JSON = {"content-type": "application/json"}
@@ -176,7 +180,7 @@ def test_a_websocket_ends_with_the_session(tmp_path: Path, quick_passwords: None
     users = tmp_path / "users"
     set_password(users, "kim", "a long password")
     sessions = Sessions(tmp_path)
-    cookie = sessions.begin("kim", read_accounts(users)["kim"])
+    cookie = sessions.begin("kim", read_accounts(users)["kim"].password_hash)
     sent: list[dict[str, Any]] = []
 
     async def endless(scope_: dict[str, Any], receive: Any, send: Any) -> None:
@@ -232,3 +236,54 @@ def test_below_a_prefix_one_sign_in_opens_both(tmp_path: Path, quick_passwords: 
     headers = dict(start["headers"])
     assert (start["status"], headers[b"location"]) == (303, b"/grupa/dagster/assets")
     assert b"Path=/grupa/;" in headers[b"set-cookie"] + b";"
+
+
+@pytest.fixture(scope="module")
+def mutations() -> set[str]:
+    from dagster_graphql.schema import create_schema
+
+    kind = create_schema().graphql_schema.mutation_type
+    assert kind is not None
+    return set(kind.fields)
+
+
+def test_every_mutation_has_a_declared_role(mutations: set[str]) -> None:
+    assert mutations == set(permissions.MUTATIONS), "declare Dagster's mutations in grupa_pipeline/auth/permissions.py"
+
+
+@pytest.mark.parametrize("role", UserRole)
+def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str]) -> None:
+    settings = Settings(
+        warehouse=Path("/nowhere"),
+        trust_proxy=True,
+        proxy_secret="s",
+        hosts=("grupa.example.com",),
+        url_prefix="/grupa/",
+        proxy_groups={each.value: each for each in UserRole},
+    )
+    guard = guarded(_behind, 3000, settings)
+    person = {"x_grupa_proxy_secret": "s", "x_forwarded_user": "kim", "x_forwarded_groups": role.value}
+    request_ = scope("POST", "/grupa/dagster/graphql", host="grupa.example.com", **JSON, **person)
+    for field in mutations:
+        for query in (
+            f"mutation {{ {field} {{ __typename }} }}",
+            f"query A {{ version }} mutation B {{ innocent: {field} {{ __typename }} }}",
+            f"mutation {{ ...F }} fragment F on Mutation {{ ... on Mutation {{ {field} }} ...F }}",
+        ):
+            content = json.dumps({"query": query, "operationName": "A"}).encode()
+            status = exchange(guard, request_, content)[0]["status"]
+            assert (status == 200) == role.may(permissions.MUTATIONS[field]), (field, role, query)
+            assert status in (200, 403)
+
+
+def test_queries_and_what_cannot_be_read_need_no_role_and_reports_do() -> None:
+    def lacking(path: str, body: bytes) -> UserRole | None:
+        return lacking_role(UserRole.VIEWER, path, body)
+
+    assert lacking("/graphql", b'{"query": "{ version }"}') is None
+    assert lacking("/graphql", b'{"query": "mutation {"}') is None
+    assert lacking("/graphql", b"{") is None
+    assert lacking("/graphql", b"[]") == UserRole.ADMIN
+    assert lacking("/graphql", b'{"query": "mutation { unknown }"}') == UserRole.ADMIN
+    assert lacking("/report_asset_materialization/events", b"{}") == UserRole.OPERATOR
+    assert lacking("/elsewhere", b"{}") == UserRole.ADMIN

@@ -7,10 +7,11 @@ import threading
 import pytest
 
 from grupa.cli import serve as serving
-from grupa.cli.serve import refusal, serve
+from grupa.cli.serve import refusal, serve, sign_in_warnings
 from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.settings import SettingError, Settings
 from grupa_pipeline.storage import file_lock
+from grupa_pipeline.vocabulary.enums import UserRole
 
 
 @pytest.fixture
@@ -139,3 +140,13 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+def test_an_operator_is_told_who_became_an_admin_and_where_there_is_none(users):
+    assert "no user of" in sign_in_warnings(Settings(users_file=users))[0]
+    users.write_text(users.read_text().replace(":viewer", ""))
+    (warning,) = sign_in_warnings(Settings(users_file=users))
+    assert "kim: no role" in warning
+    proxied = {"trust_proxy": True, "proxy_secret": "sesame", "hosts": ("grupa.example",)}
+    assert "GRUPA_PROXY_GROUPS" in sign_in_warnings(Settings(**proxied))[0]
+    assert sign_in_warnings(Settings(**proxied, proxy_groups={"staff": UserRole.VIEWER})) == []

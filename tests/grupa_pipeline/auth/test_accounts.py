@@ -4,8 +4,16 @@ import stat
 import pytest
 
 from grupa.cli import main
-from grupa_pipeline.auth.accounts import AccountsError, is_password, read_accounts, set_password
+from grupa_pipeline.auth.accounts import (
+    AccountsError,
+    is_password,
+    read_accounts,
+    roleless_warning,
+    set_password,
+    set_role,
+)
 from grupa_pipeline.auth.sessions import Sessions
+from grupa_pipeline.vocabulary.enums import UserRole
 
 
 @pytest.mark.slow
@@ -80,9 +88,48 @@ def test_the_command_ends_sessions(tmp_path, monkeypatch, capsys, quick_password
     monkeypatch.setenv("GRUPA_USERS_FILE", str(path))
     monkeypatch.setenv("GRUPA_WAREHOUSE", str(tmp_path / "warehouse"))
     sessions = Sessions(tmp_path / "warehouse")
-    cookie = sessions.begin("kim", read_accounts(path)["kim"])
+    cookie = sessions.begin("kim", read_accounts(path)["kim"].password_hash)
     assert main.main(["user", "nobody", "--sign-out-all"]) == main.main(["user"]) == 2
     assert sessions.user(cookie, read_accounts(path)) == "kim"
     assert main.main(["user", "--sign-out-all"]) == 0
     assert sessions.user(cookie, read_accounts(path)) is None
     assert "signed out" in capsys.readouterr().out
+
+
+def test_a_role_is_kept_with_the_password_and_changed_without_it(tmp_path, quick_passwords):
+    path = tmp_path / "users"
+    set_password(path, "kim", "a long password")
+    set_password(path, "lou", "a long password", UserRole.OPERATOR)
+    assert {name: account.role for name, account in read_accounts(path).items()} == {"kim": "viewer", "lou": "operator"}
+    set_password(path, "lou", "another long password")
+    set_role(path, "kim", UserRole.PLANNER)
+    accounts = read_accounts(path)
+    assert (accounts["kim"].role, accounts["lou"].role) == (UserRole.PLANNER, UserRole.OPERATOR)
+    assert is_password(accounts, "kim", "a long password")
+    with pytest.raises(AccountsError, match="no user ann"):
+        set_role(path, "ann", UserRole.ADMIN)
+
+
+def test_accounts_of_earlier_releases_become_admins_and_are_named(tmp_path, quick_passwords):
+    path = tmp_path / "users"
+    for name in ("kim", "lou", "max"):
+        set_password(path, name, "a long password")
+    path.write_text(path.read_text().replace(":viewer", ""))
+    set_role(path, "max", UserRole.PLANNER)
+    accounts = read_accounts(path)
+    assert [accounts[name].role for name in ("kim", "lou", "max")] == ["admin", "admin", "planner"]
+    assert "kim, lou: no role" in str(roleless_warning(accounts))
+    set_password(path, "kim", "another long password")
+    assert read_accounts(path)["kim"].role == UserRole.ADMIN
+    assert roleless_warning({"kim": read_accounts(path)["kim"]}) is None
+
+
+def test_the_command_gives_a_role(tmp_path, monkeypatch, capsys, quick_passwords):
+    path = tmp_path / "users"
+    monkeypatch.setenv("GRUPA_USERS_FILE", str(path))
+    monkeypatch.setattr("sys.stdin", io.StringIO("a piped password\n"))
+    assert main.main(["user", "kim", "--role", "operator"]) == 0
+    assert "kim can sign in as operator" in capsys.readouterr().out
+    assert main.main(["user", "kim", "--role", "admin"]) == 0
+    assert read_accounts(path)["kim"].role == UserRole.ADMIN
+    assert main.main(["user", "kim", "--role", "king"]) == 2

@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from grupa_pipeline.auth import sessions
+from grupa_pipeline.auth.accounts import Account
 from grupa_pipeline.auth.sessions import Sessions, session_key
+from grupa_pipeline.vocabulary.enums import UserRole
 
-ACCOUNTS = {"kim": "scrypt:hash", "lou": "scrypt:other"}
+ACCOUNTS = {name: Account(f"scrypt:{name}", UserRole.VIEWER) for name in ("kim", "lou")}
 
 
 def test_a_session_belongs_to_its_user_until_it_expires(tmp_path, monkeypatch):
     warehouse_sessions = Sessions(tmp_path)
-    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"])
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash)
     assert warehouse_sessions.user(cookie, ACCOUNTS) == "kim"
     assert Sessions(tmp_path).user(cookie, ACCOUNTS) == "kim"
     monkeypatch.setattr(sessions, "SESSION_SECONDS", -1)
@@ -21,7 +23,7 @@ def test_a_session_belongs_to_its_user_until_it_expires(tmp_path, monkeypatch):
 
 def test_ending_one_session_keeps_the_users_other_session(tmp_path):
     warehouse_sessions = Sessions(tmp_path)
-    first, second = (warehouse_sessions.begin("kim", ACCOUNTS["kim"]) for _ in range(2))
+    first, second = (warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash) for _ in range(2))
     warehouse_sessions.end(first)
     assert warehouse_sessions.user(first, ACCOUNTS) is None
     assert warehouse_sessions.user(second, ACCOUNTS) == "kim"
@@ -58,7 +60,7 @@ def test_a_right_password_forgives_its_name_and_address(tmp_path):
 def test_a_name_guessed_from_everywhere_is_slowed_and_its_sessions_stay(tmp_path):
     clock = [1000.0]
     warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
-    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"])
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash)
     allowed = waits(warehouse_sessions, [("kim", f"10.0.0.{number}") for number in range(100)]).count(0)
     assert allowed == sessions.FREE_FAILURES["name"] + 1
     for number in range(20):
@@ -78,10 +80,10 @@ def test_a_clock_that_is_set_back_locks_nobody(tmp_path):
 
 def test_all_sessions_of_a_user_or_of_everybody_end_at_once(tmp_path):
     serving = Sessions(tmp_path)
-    kim, lou = (serving.begin(name, ACCOUNTS[name]) for name in ("kim", "lou"))
+    kim, lou = (serving.begin(name, ACCOUNTS[name].password_hash) for name in ("kim", "lou"))
     Sessions(tmp_path).end_all("kim")
     assert [serving.user(cookie, ACCOUNTS) for cookie in (kim, lou)] == [None, "lou"]
-    kim = serving.begin("kim", ACCOUNTS["kim"])
+    kim = serving.begin("kim", ACCOUNTS["kim"].password_hash)
     assert serving.user(kim, ACCOUNTS) == "kim"
     Sessions(tmp_path).end_all()
     assert [serving.user(cookie, ACCOUNTS) for cookie in (kim, lou)] == [None, None]

@@ -1,0 +1,71 @@
+"""What role a write to Dagster's web server needs: read from the document of a GraphQL request, else from the path.
+
+Every mutation of a document counts, also one that its `operationName` does not choose: nobody writes those by accident.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphql import GraphQLSyntaxError, parse
+from graphql.language import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+)
+
+from grupa_pipeline.auth.permissions import dagster_write_role, mutation_role
+from grupa_pipeline.vocabulary.enums import UserRole
+
+
+def lacking_role(role: UserRole, path: str, body: bytes) -> UserRole | None:
+    """The role that a write needs and that `role` does not include; None where it may pass.
+
+    Args:
+        role: What the user may do.
+        path: The path below the prefix.
+        body: The body, JSON.
+    """
+    needed = _graphql_role(body) if path.rstrip("/") == "/graphql" else dagster_write_role(path)
+    return None if role.may(needed) else needed
+
+
+def mutation_fields(document: DocumentNode) -> set[str]:
+    """The fields of all mutations in a document, those in fragments too, under their own names and not their aliases."""
+    definitions = document.definitions
+    fragments = {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
+    return {
+        field
+        for each in definitions
+        if isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
+        for field in _fields(each.selection_set, fragments, frozenset())
+    }
+
+
+def _graphql_role(body: bytes) -> UserRole:
+    try:
+        query = json.loads(body)["query"]
+        fields = mutation_fields(parse(query))
+    except (GraphQLSyntaxError, ValueError):
+        return UserRole.VIEWER  # the server cannot read it either, and says so
+    except (KeyError, TypeError, RecursionError):
+        return UserRole.ADMIN
+    roles = list(UserRole)
+    return max((mutation_role(field) for field in fields), key=roles.index, default=UserRole.VIEWER)
+
+
+def _fields(
+    selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: frozenset[str]
+) -> Iterator[str]:
+    for each in selection.selections:
+        inside: Any = each
+        if isinstance(each, FieldNode):
+            yield each.name.value
+        elif not isinstance(each, FragmentSpreadNode):
+            yield from _fields(inside.selection_set, fragments, seen)
+        elif (name := each.name.value) in fragments and name not in seen:
+            yield from _fields(fragments[name].selection_set, fragments, seen | {name})
