@@ -6,18 +6,14 @@ Payloads for experiment platforms are in `payloads.py`.
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from dash_app.planning.brief import NOTHING_LIVE
 from dash_app.planning.plan import Plan
+from grupa_pipeline.exports.csv_cells import defused
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_AFTER_A_SEPARATOR = re.compile(r"((?:;|(?<=.)\t) *)(?=[=+\-@＝＋－＠])", re.DOTALL)
-"""Where commas are decimal points, spreadsheets split cells at semicolons, quoted or not."""
 
 
 def to_csv(plans: Iterable[Plan]) -> str:
@@ -29,12 +25,6 @@ def to_csv(plans: Iterable[Plan]) -> str:
         row = plan.to_row()
         writer.writerow([_cell(row[name]) for name in PLAN_FIELDS])
     return out.getvalue()
-
-
-def defused(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet evaluates as a formula (OWASP, CSV injection), whichever separator it uses."""
-    text = _AFTER_A_SEPARATOR.sub(r"\1'", text)
-    return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def to_json(plans: Iterable[Plan]) -> str:

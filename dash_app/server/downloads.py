@@ -11,12 +11,16 @@ from typing import Any
 from flask import Flask, Response, abort, jsonify, request
 
 from dash_app.data import files, users
-from dash_app.planning.export import defused, to_csv, to_json, to_markdown
+from dash_app.planning.export import to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
 from dash_app.planning.plan import Plan
 from dash_app.roadmap.store import UnknownPlanError
 from dash_app.server import print_view
 from dash_app.services import Services
+from grupa_pipeline.exports import export_log
+from grupa_pipeline.exports.csv_cells import defused
+from grupa_pipeline.exports.export_log import ExportEntry
+from grupa_pipeline.exports.segments import UNASSIGNED
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWarehouseError, NoWarehouseError
 
@@ -105,6 +109,10 @@ def export_users(services: Services) -> Response:
         with services.database.connect() as con:
             yield from users.export_users(con, day, cluster_id)
 
+    export_log.add(
+        services.settings.warehouse,
+        ExportEntry(cluster_id or UNASSIGNED, day, None, "csv", None, f"downloaded by {services.current_user()}"),
+    )
     name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)

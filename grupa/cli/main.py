@@ -1,4 +1,4 @@
-"""`grupa`: the process of the command line. Reads the words, runs one command of `commands.py` and prints what failed."""
+"""`grupa`: the process of the command line. Reads the words, runs one command and prints what failed."""
 
 import atexit
 import json
@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import typer
 
-from grupa.cli.commands import app
 from grupa.cli.exit_status import CommandError, ExitStatus
+from grupa.cli.output_commands import app
 
 
 def main(argv: Sequence[str] | None = None) -> int:

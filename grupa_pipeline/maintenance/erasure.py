@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from grupa_pipeline import sql
-from grupa_pipeline.maintenance import erasure_tables
+from grupa_pipeline.exports import export_log
+from grupa_pipeline.maintenance import erasure_tables, exported_lists
 from grupa_pipeline.maintenance.erasure_tables import Removed
 from grupa_pipeline.maintenance.original_logs import mentions
 from grupa_pipeline.maintenance.person import Person
@@ -28,7 +29,7 @@ from grupa_pipeline.storage import aggregate_cache, parquet_files, run_lock, sch
 from grupa_pipeline.storage.file_integrity import require_sound
 from grupa_pipeline.storage.publication import BY_NAME, Publication
 from grupa_pipeline.storage.staging import TableState
-from grupa_pipeline.tables import EVENTS, PIPELINE_TABLES, PUBLISHED_FILES
+from grupa_pipeline.tables import EVENTS, PIPELINE_TABLES, PUBLISHED_FILES, USER_CLUSTERS
 
 _MANAGED_FOLDERS = ("data", "versions", "published", "staging", "sums")
 """Folders of a warehouse that Grupa alone writes to; everything else in it is searched and reported, never changed."""
@@ -67,6 +68,7 @@ def forget(settings: Settings, user_id: str) -> str:
     publication = Publication(folder, settings.keep_snapshots, settings.keep_version_days)
     with run_lock.hold_run_lock(folder, purpose="grupa forget"):
         aggregate_cache.clear(folder, keep_days=0)
+        clusters, held = _memberships(publication, person)
         erased = _drop_staged(folder, person)
         if warehouse.version(publication.database):
             require_sound(
@@ -75,12 +77,26 @@ def forget(settings: Settings, user_id: str) -> str:
             erased += _forget_published(publication, person)
         erased += _forget_plans(folder, person, settings.keep_version_days)
         aggregate_cache.clear(folder, keep_days=0)  # the app may have aggregated their events meanwhile
+        with export_log.hold(folder, "grupa forget"):  # an export that began before holds them
+            erased += exported_lists.erase_from_exports(folder, person)
+        left = exported_lists.lists_that_left(folder, person, clusters, held, is_known=bool(erased))
         ambiguous = _ambiguous_mentions(publication, person)
     other_files = _other_files(folder, person)
-    if not erased and not other_files:
+    if not erased and not left and not other_files:
         raise UnknownPersonError(f"Nothing in {folder} is of a user {user_id!r}; ids are compared letter by letter.")
     lines = erased or ["  the tables and plans held nothing of them"]
-    return "\n".join([f"Forgot {user_id}:", *lines, *ambiguous, *other_files])
+    return "\n".join([f"Forgot {user_id}:", *lines, *ambiguous, *left, *other_files])
+
+
+def _memberships(publication: Publication, person: Person) -> tuple[dict[date, str | None], frozenset[date]]:
+    """The person's cluster in each snapshot, and the days of the snapshots whose users are held."""
+    own = publication.query(
+        f"SELECT snapshot_date, cluster_id FROM {USER_CLUSTERS.name} WHERE user_id = ?", [person.user_id]
+    ).to_pylist()
+    days = publication.query(
+        f"SELECT DISTINCT day FROM {PUBLISHED_FILES.name} WHERE table_name = '{USER_CLUSTERS.name}'"
+    ).to_pylist()
+    return {row["snapshot_date"]: row["cluster_id"] for row in own}, frozenset(row["day"] for row in days)
 
 
 def _drop_staged(folder: Path, person: Person) -> list[str]:

@@ -1,0 +1,104 @@
+"""Commands of `grupa` by which something leaves the warehouse, declared with Typer as those of `commands.py`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grupa.cli.commands import WarehouseOption, app
+from grupa.cli.exit_status import CommandError, ExitStatus
+from grupa_pipeline.exports.formats import SegmentFormat
+
+if TYPE_CHECKING:
+    from grupa_pipeline.settings import Settings
+
+__all__ = ["app"]  # with the commands of this module, which is imported last
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a day; write it as YYYY-MM-DD.") from error
+
+
+SinceOption = Annotated[
+    date | None, typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="What changed since that day.")
+]
+SnapshotOption = Annotated[
+    date | None,
+    typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the newest)."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File to write (default: one in exports/ of the warehouse).")
+]
+
+
+@app.command("export")
+def export_command(
+    segment: Annotated[
+        str, typer.Argument(metavar="CLUSTER_OR_SEGMENT", help="Such as C01, or `unassigned` for users in no cluster.")
+    ],
+    file_format: Annotated[
+        SegmentFormat, typer.Option("--format", help="Its users as CSV or Parquet, or the SQL that picks them.")
+    ] = SegmentFormat.CSV,
+    since: Annotated[
+        date | None,
+        typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="Only who entered and who left since that day."),
+    ] = None,
+    snapshot: SnapshotOption = None,
+    out: OutOption = None,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Write the users of a cluster or segment to a file."""
+    from grupa_pipeline.exports.segment_files import export_segment
+    from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError
+
+    settings = existing_warehouse(warehouse)
+    with unusable(UnknownSegmentError, UnknownSnapshotError):
+        written = export_segment(
+            settings.warehouse, segment, file_format=file_format, since=since, out=out, day=snapshot
+        )
+    name = f"{written.segment.segment_id} ({written.segment.name}) on {written.day}"
+    if written.rows is None:
+        print(f"Wrote the SQL of {name} to {written.path}")
+    elif written.since:
+        print(f"Wrote {written.rows:,} users who entered or left {name}, since {written.since}, to {written.path}")
+    else:
+        print(f"Wrote {written.rows:,} users of {name} to {written.path}")
+    return ExitStatus.DONE
+
+
+def existing_warehouse(folder: Path | None) -> "Settings":
+    """The settings, with a warehouse in which something has been published.
+
+    Raises:
+        CommandError: There is none.
+    """
+    from grupa_pipeline.logging_config import configure_logs
+    from grupa_pipeline.settings import Settings
+    from grupa_pipeline.storage.warehouse import PIPELINE_FILE, version
+
+    settings = Settings.from_env(os.environ | ({"GRUPA_WAREHOUSE": str(folder)} if folder else {}))
+    configure_logs(settings.log_format)
+    if version(settings.warehouse / PIPELINE_FILE) is None:
+        problem = f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse, or make one"
+        raise CommandError(f"{problem}: grupa run LOG.csv", ExitStatus.UNUSABLE)
+    return settings
+
+
+@contextmanager
+def unusable(*errors: type[Exception]) -> Iterator[None]:
+    """End the command with status 2 where one of `errors` says that an argument cannot be used."""
+    from grupa_pipeline.storage.warehouse import DamagedWarehouseError
+
+    try:
+        yield
+    except errors as error:
+        raise CommandError(str(error), ExitStatus.UNUSABLE) from error
+    except DamagedWarehouseError as error:
+        raise CommandError(str(error), ExitStatus.FAILED) from error

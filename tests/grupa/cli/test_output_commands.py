@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from grupa.cli import main
+from grupa.cli.exit_status import ExitStatus
+from tests.dash_app.synthetic import DAYS
+
+
+def run(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> tuple[int, str, str]:
+    status = main.main([*words, "--warehouse", str(folder)])
+    output = capsys.readouterr()
+    assert "Traceback" not in output.err
+    return status, output.out, output.err
+
+
+def test_export_writes_to_the_warehouse_unless_a_file_is_named(
+    capsys: pytest.CaptureFixture[str], small_folder: Path, tmp_path: Path
+) -> None:
+    status, text, _ = run(capsys, small_folder, "export", "C01")
+    assert status == ExitStatus.DONE and "140 users of C01 (Deal closers)" in text
+    assert (small_folder / "exports" / f"C01-{DAYS[1]}.csv").exists()
+    status, *_ = run(capsys, small_folder, "export", "C01", "--format", "sql", "--out", str(tmp_path / "q.sql"))
+    assert status == ExitStatus.DONE and (tmp_path / "q.sql").read_text().startswith("-- Users of C01")
+    status, text, _ = run(capsys, small_folder, "export", "C01", "--since", str(DAYS[0]), "--format", "parquet")
+    assert status == ExitStatus.DONE and "0 users who entered or left" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        (["C99"], "C01 (Deal closers)"),
+        (["C01", "--since", "2020-01-01"], "2026-03-08"),
+        (["C01", "--snapshot", "2020-01-01"], "2026-03-08"),
+        (["C01", "--since", "yesterday"], "YYYY-MM-DD"),
+        (["C01", "--format", "xlsx"], "parquet"),
+    ],
+)
+def test_what_cannot_be_exported_ends_with_status_2_and_lists_what_can(
+    capsys: pytest.CaptureFixture[str], small_written: Path, words: list[str], listed: str
+) -> None:
+    status, _, error = run(capsys, small_written, "export", *words)
+    assert status == ExitStatus.UNUSABLE and listed in error
+
+
+def test_without_a_warehouse_nothing_is_created(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, error = run(capsys, tmp_path / "none", "export", "C01")
+    assert status == ExitStatus.UNUSABLE and "grupa run" in error and not (tmp_path / "none").exists()
