@@ -16,18 +16,23 @@ from dash_app.data.snapshot import Cluster, Evidence, Snapshot
 from dash_app.data.users import Difference
 from dash_app.figures.colors import look
 from dash_app.roadmap.cluster_names import ClusterNameEdit
+from grupa_pipeline.vocabulary.enums import Measure
 
 _MEASURES = {
-    "proportion": "share of users",
-    "count": "median a user",
-    "path": "share of users who take these steps",
-    "duration": "median time",
+    Measure.PROPORTION: "share of users",
+    Measure.COUNT: "median a user",
+    Measure.PATH: "share of users who take these steps",
+    Measure.STEP: "share of those who got to the step before",
+    Measure.ERROR: "share of those who could meet it",
+    Measure.LOOP: "share of those who did these steps",
+    Measure.LAST_ACTION: "share of users who stopped there",
+    Measure.DURATION: "median time",
 }
 
 
 def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component:
     """One measured difference: values, effect and interval, on how many users, and how to read it."""
-    proportion = found.measure in ("proportion", "path")
+    proportion = found.measure not in (Measure.COUNT, Measure.DURATION)
     effect = "difference of shares" if proportion else "Cliff's delta"
 
     def shown(value: float) -> str:
@@ -53,11 +58,14 @@ def evidence(found: Evidence, cluster: Cluster, snapshot: Snapshot) -> Component
             html.P(
                 [
                     html.Strong(formatting.capital(found.description)),
-                    f" ({_MEASURES.get(found.measure, found.measure)})",
+                    f" ({_MEASURES[Measure(found.measure)]})",
                 ]
             ),
             table(("", "Value"), lines),
-            html.P(f"Measured from {formatting.day(snapshot.window_start)} to {formatting.day(snapshot.day)}."),
+            html.P(
+                f"Measured from {formatting.day(snapshot.window_start)} to {formatting.day(snapshot.day)}."
+                f"{' Outcomes are not counted.' if found.leaves_outcomes_out else ''}"
+            ),
             html.P(["For analysts: the column is ", html.Code(found.metric), f". {note}"], className="quiet"),
         ]
     )

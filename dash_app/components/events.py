@@ -142,7 +142,7 @@ def _row(event: Event) -> Component:
                         variant="unstyled",
                         size="sm",
                         className="event-label",
-                        **aria(label=f"What people read for {event.action}"),
+                        **aria(label=f"What people read for “{event.action}”"),
                     ),
                     *([html.Code(event.action, className="event-action")] if event.action != event.label else []),
                     *([elements.badge("next run", "warn")] if event.is_pending else []),

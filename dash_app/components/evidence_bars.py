@@ -21,7 +21,9 @@ def difference_bars(evidence: Sequence[Evidence], color: str) -> Component:
         ],
         className="bar-key",
     )
-    return html.Div([key, *rows], className="bars")
+    left_out = any(each.leaves_outcomes_out for each in evidence)
+    note = [html.P("Shares of a user's events do not count outcomes.", className="quiet")] if left_out else []
+    return html.Div([key, *rows, *note], className="bars")
 
 
 def evidence_chip(evidence: Evidence, insight: Insight) -> Component:

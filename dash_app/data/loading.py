@@ -30,7 +30,8 @@ from dash_app.data.snapshot import (
     Snapshot,
 )
 from grupa_pipeline.event_catalog.action_meanings import goal_note
-from grupa_pipeline.vocabulary.rule_conditions import rule_from_json
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.vocabulary.rule_conditions import rule_from_json, short_description
 
 _PROSE = ("title", "body", "change", "hypothesis", "guardrail", "cheapest_test", "falsified_by")
 """Columns of `cluster_insights` with sentences."""
@@ -104,11 +105,10 @@ def load_catalog(con: duckdb.DuckDBPyConnection) -> dict[str, Feature]:
 def _in_words(feature: Feature, labels: ActionLabels) -> Feature:
     """The feature with actions, and the values that it is about, as people read them."""
     names = [*(feature.source_action or "").splitlines(), *(feature.subject or "").splitlines()]
-    return replace(
-        feature,
-        label=labels.in_text(feature.label, names),
-        description=labels.in_text(feature.description, names),
-    )
+    description = labels.in_text(feature.description, names)
+    if feature.family == FeatureFamily.ACTION_SHARE:
+        description = short_description(description)  # that outcomes are left out is said once, beside the bars
+    return replace(feature, label=labels.in_text(feature.label, names), description=description)
 
 
 def _clusters(
@@ -178,6 +178,7 @@ def _evidence(
             "description": feature.description if feature else formatting.words_of(row["metric"]),
             "label": formatting.topic(feature.label if feature else formatting.words_of(row["metric"]), row["unit"]),
             "role": feature.role if feature else "",
+            "family": feature.family if feature else None,
         }
         found[row.pop("cluster_id")].append(Evidence(**row, **words))
     return found

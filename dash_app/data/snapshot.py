@@ -8,6 +8,7 @@ from dash_app import formatting
 from dash_app.data.action_labels import ActionLabels
 from dash_app.data.journeys import GoalRates, GroupJourneys
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from grupa_pipeline.vocabulary.rule_conditions import Rule
 
 
@@ -47,6 +48,12 @@ class Evidence:
     description: str
     label: str
     role: str
+    family: str | None = None
+
+    @property
+    def leaves_outcomes_out(self) -> bool:
+        """Whether it is a share of the events that are no outcomes."""
+        return self.family == FeatureFamily.ACTION_SHARE
 
 
 @dataclass(frozen=True)
