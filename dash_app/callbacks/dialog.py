@@ -1,18 +1,21 @@
 """Callbacks of the dialog: evidence, differences, model calls, one user, renaming, comparison, how clusters were chosen."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import choice as choice_components
 from dash_app.components import details, elements, overview
+from dash_app.components import timeline as timeline_components
 from dash_app.components import users as user_components
-from dash_app.data import calls, choice, users
+from dash_app.data import calls, choice, timeline, users
+from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
 
@@ -37,6 +40,13 @@ def register(app: Dash, services: Services) -> None:
         Input({"type": "compare", "cluster": ALL}, "value"),
         prevent_initial_call=True,
     )
+    app.callback(
+        Output({"type": "session-events", "of": MATCH}, "children"),
+        Input({"type": "session-details", "of": MATCH}, "n_clicks"),
+        State({"type": "session-details", "of": MATCH}, "id"),
+        State("where", "data"),
+        prevent_initial_call=True,
+    )(partial(show_events, services))
     app.callback(
         Output("changed", "data", allow_duplicate=True),
         Output("dialog", "opened", allow_duplicate=True),
@@ -90,6 +100,43 @@ def _user(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     return (f"Why is {of} here?", user_components.why_here(user, snapshot)) if user else None
 
 
+def show_events(services: Services, clicks: int | None, of: dict[str, str], where: dict[str, Any]) -> Component | None:
+    """The events of one session with their metadata; none again at the next click."""
+    snapshot = services.snapshot(as_day(where["snapshot"]))
+    if not clicks or clicks % 2 == 0 or snapshot is None:
+        return None
+    first_at, last_at, user_id = of["of"].split(" ", 2)
+    bounds = (datetime.fromisoformat(each) for each in (first_at, last_at))
+    found = services.database.query(timeline.load_user_events, user_id, *bounds)
+    return timeline_components.event_details(found, snapshot)
+
+
+def _timeline(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    page, _, user_id = of.partition(" ")
+    return _show_timeline(services, snapshot, user_id, int(page) if page.isdigit() else 1)
+
+
+def _typical(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    """A typical user of a cluster; `of` is the cluster and which of them."""
+    cluster_id, _, number = of.partition(" ")
+    at = int(number) if number.isdigit() else 0
+    user_id = services.database.query(timeline.load_typical_user, snapshot.day, cluster_id, at)
+    return _show_timeline(services, snapshot, user_id, 1, (cluster_id, at)) if user_id else None
+
+
+def _show_timeline(
+    services: Services, snapshot: Snapshot, user_id: str, page: int, another: tuple[str, int] | None = None
+) -> Content:
+    found = services.database.query(timeline.load_timeline, snapshot.day, user_id, page)
+    title = f"What {user_id} did"
+    if found is None:
+        return title, timeline_components.no_events(user_id)
+    user = services.database.query(users.load_user, snapshot.day, user_id)
+    cluster = snapshot.cluster(user["cluster_id"]) if user else None
+    roles = {row["action"]: row["role"] for row in services.database.query(load_event_rows)}
+    return title, timeline_components.timeline(found, snapshot, cluster, roles, another)
+
+
 def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     cluster = snapshot.cluster(of)
     return (
@@ -116,6 +163,8 @@ CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {
     "differences": _differences,
     "model": _model,
     "user": _user,
+    "timeline": _timeline,
+    "typical": _typical,
     "rename": _rename,
     "compare": _compare,
     "choice": _choice,

@@ -41,12 +41,22 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
                 "More to try", further, None if cluster.recommendations else "Nothing to recommend from these numbers."
             ),
             section("Strengths", strengths),
-            section("Typical journeys", funnel.typical_journeys(cluster.journeys)),
+            section("Typical journeys", [*funnel.typical_journeys(cluster.journeys), _typical_user(cluster)]),
             _how_we_know(cluster, snapshot),
             _tools(cluster, snapshot.clusters, export),
         ],
         className="open-card",
         **aria(label=f"Cluster {cluster.name}"),
+    )
+
+
+def _typical_user(cluster: Cluster) -> Component:
+    """Opens what a user in the middle of the cluster did."""
+    return html.Button(
+        "See what a typical user did",
+        id={"type": "show", "what": "typical", "of": f"{cluster.cluster_id} 0", "at": "card"},
+        className="link",
+        n_clicks=0,
     )
 
 

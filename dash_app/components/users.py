@@ -129,7 +129,13 @@ def _result(user_id: str, cluster_id: str | None, snapshot: Snapshot) -> Compone
         className="link",
         n_clicks=0,
     )
-    return html.Li([elements.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, why])
+    did = html.Button(
+        "What they did",
+        id={"type": "show", "what": "timeline", "of": f"1 {user_id}", "at": "found"},
+        className="link",
+        n_clicks=0,
+    )
+    return html.Li([elements.mark(cluster.color_slot if cluster else None), html.Code(user_id), place, did, why])
 
 
 def _of_one(value: float | None, unit: str, is_fact: bool) -> str:

@@ -20,6 +20,7 @@ CALLBACKS: Mapping[str, UserRole] = {
     "data.refresh": VIEWER,
     "dialog.rename": PLANNER,
     "dialog.show": VIEWER,
+    "dialog.show_events": VIEWER,
     "events.press": OPERATOR,
     "events.save_product": OPERATOR,
     "events.set_label": OPERATOR,
