@@ -192,8 +192,9 @@
   /* While a cluster is open the other users are grey too: where dots are dense, faint ones add up. */
   const ownColors = new WeakMap();
   const dimOthers = async (map) => {
-    const open = openNow();
-    const known = map.data.some((trace) => trace.meta && trace.meta === open);
+    /* The dots of those in no cluster have no id. */
+    const open = openNow() === "unassigned" ? "" : openNow();
+    const known = Boolean(openNow()) && map.data.some((trace) => trace.type === "scattergl" && trace.meta === open);
     const traces = [];
     const changes = { "marker.color": [], "marker.opacity": [] };
     map.data.forEach((trace, at) => {

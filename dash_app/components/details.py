@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.components import elements
+from dash_app.components import elements, funnel, open_cluster
 from dash_app.components import users as user_components
 from dash_app.components.evidence_bars import difference_bars
 from dash_app.components.html_tables import table
@@ -112,7 +112,7 @@ def rename(cluster: Cluster, edits: Sequence[ClusterNameEdit]) -> Component:
 
 def compare(left: Cluster, right: Cluster, found: Sequence[Difference], snapshot: Snapshot) -> Component:
     """Two clusters side by side."""
-    sides = html.Div([_side(left), _side(right)], className="sides")
+    sides = html.Div([_side(left, snapshot), _side(right, snapshot)], className="sides")
     return html.Div(
         [
             sides,
@@ -122,13 +122,15 @@ def compare(left: Cluster, right: Cluster, found: Sequence[Difference], snapshot
     )
 
 
-def _side(cluster: Cluster) -> Component:
+def _side(cluster: Cluster, snapshot: Snapshot) -> Component:
     pains = [html.Li(each.title) for each in cluster.pain_points] or [html.Li("none stands out")]
     return html.Div(
         [
             html.H4([elements.mark(cluster.color_slot), cluster.name]),
-            html.P(elements.share_line(cluster)),
-            html.P(cluster.summary),
+            open_cluster.stats(cluster, snapshot),
+            html.P(formatting.first_sentence(cluster.summary)[0]),
+            html.H5("Where they get lost"),
+            *funnel.where_lost(cluster.journeys, look(cluster.color_slot).color, snapshot.goal_note),
             html.H5("Pain points"),
             html.Ul(pains),
         ]

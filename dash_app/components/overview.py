@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
-from dash_app.data.journeys import GoalRates
+from dash_app.data.journeys import UNASSIGNED_GROUP, GoalRates
 from dash_app.data.snapshot import ClusterChange, Feature, Snapshot
 from dash_app.data.users import Points
 
@@ -130,7 +130,9 @@ def _unassigned(snapshot: Snapshot) -> Component | None:
     total = sum(users for _, users in snapshot.unassigned)
     heading: list[Any] = [
         elements.mark(None),
-        f"{formatting.users(total)} unassigned ({formatting.percent(snapshot.unassigned_share)})",
+        _opener(
+            UNASSIGNED_GROUP, f"{formatting.users(total)} unassigned ({formatting.percent(snapshot.unassigned_share)})"
+        ),
     ]
     return html.Section([html.H3(heading), html.Ul(reasons, className="reasons")])
 

@@ -26,6 +26,7 @@ class Points:
         user_id, cluster_id: One entry per point; cluster_id is None for unassigned.
         x, y: Map coordinates of the points, float32.
         placed: Users on the map in all, drawn or not.
+        unassigned: Those of them who are in no cluster.
         labels: Position of each cluster's label, in its middle and above 99% of its users: (cluster_id, x, y).
         density: Users per cell, (rows, columns), with the cells' centres; None when every user is drawn.
     """
@@ -37,6 +38,7 @@ class Points:
     placed: int
     labels: tuple[tuple[str, float, float], ...]
     density: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
+    unassigned: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMI
         placed=placed,
         labels=_labels(con),
         density=_density(con) if placed > limit else None,
+        unassigned=sum(
+            each[0] for each in con.execute("SELECT count(*) FROM placed WHERE cluster_id IS NULL").fetchall()
+        ),
     )
 
 

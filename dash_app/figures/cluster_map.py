@@ -4,6 +4,7 @@ Figures carry no text or paper colours of their own: the style sheet gives them,
 people or models wrote are escaped, because plotly reads some HTML in text.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -13,6 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dash_app import formatting
+from dash_app.data.journeys import UNASSIGNED_GROUP
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
 from dash_app.figures.colors import DIMMED, SCALE, look
@@ -104,6 +106,7 @@ def _add_users(
     own = look(cluster.color_slot if cluster else None)
     places = np.flatnonzero(chosen)
     cluster_id = cluster.cluster_id if cluster else ""
+    is_dimmed = bool(selected) and selected != (cluster_id or UNASSIGNED_GROUP)
     figure.add_scattergl(
         x=points.x[places],
         y=points.y[places],
@@ -112,10 +115,10 @@ def _add_users(
         # Lists: plotly's transport of arrays would lose them on a click.
         customdata=[points.user_id[place] for place in places],
         marker={
-            "color": UNASSIGNED if selected and selected != cluster_id else own.color,
+            "color": UNASSIGNED if is_dimmed else own.color,
             "symbol": own.symbol,
             "size": _marker_size(len(points.user_id)) - (0 if cluster else 1),
-            "opacity": DIMMED if selected and selected != cluster_id else (0.8 if cluster else 0.45),
+            "opacity": DIMMED if is_dimmed else (0.8 if cluster else 0.45),
         },
         hovertemplate="%{customdata}<br>%{fullData.name}<extra></extra>",
         meta=cluster_id,
@@ -125,12 +128,11 @@ def _add_users(
 
 def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) -> None:
     by_id = {cluster.cluster_id: cluster for cluster in clusters}
+    wide, narrow = (short_names([each.name for each in clusters], longest) for longest in (LONGEST_LABEL, _NARROW))
     # What the browser needs to give clusters their colours back, and to cut labels where the screen is narrow.
     figure.layout.meta = {
         "colors": {"": UNASSIGNED} | {each.cluster_id: look(each.color_slot).color for each in clusters},
-        "labels": {
-            each.cluster_id: [_label(each, longest) for longest in (LONGEST_LABEL, _NARROW)] for each in clusters
-        },
+        "labels": {each.cluster_id: [_label(each, texts[each.name]) for texts in (wide, narrow)] for each in clusters},
         "dimmed": {"color": UNASSIGNED, "opacity": DIMMED},
     }
     for cluster_id, x, y in points.labels:
@@ -142,7 +144,7 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
             x=x,
             y=y,
             name=cluster_id,
-            text=_label(cluster, LONGEST_LABEL),
+            text=_label(cluster, wide[cluster.name]),
             showarrow=False,
             captureevents=True,
             yanchor="bottom",
@@ -155,9 +157,23 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
         )
 
 
-def _label(cluster: Cluster, longest: int) -> str:
+def _label(cluster: Cluster, text: str) -> str:
     own = look(cluster.color_slot)
-    return f'<span style="color:{own.color}">{own.mark}</span> {escape(short(cluster.name, longest))}'
+    return f'<span style="color:{own.color}">{own.mark}</span> {escape(text)}'
+
+
+def short_names(names: Sequence[str], longest: int = LONGEST_LABEL) -> dict[str, str]:
+    """Each name, cut at its end where it is longer than a label may be; in its middle, or not at all, where names would then be
+    equal."""
+    cut = {name: short(name, longest) for name in names}
+    half = (longest - 1) // 2
+    inside = {
+        name: f"{name[:half].rstrip()}…{name[-half:].lstrip()}" if len(name) > longest else name for name in names
+    }
+    for other in (inside, {name: name for name in names}):
+        times = Counter(cut[name] for name in set(names))
+        cut = {name: other[name] if times[text] > 1 else text for name, text in cut.items()}
+    return cut
 
 
 def short(name: str, longest: int = LONGEST_LABEL) -> str:

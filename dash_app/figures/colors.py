@@ -19,7 +19,7 @@ MARKS = (
     ("x", "✖"),
 )
 UNASSIGNED_MARK = ("circle-open", "○")
-DIMMED = 0.12
+DIMMED = 0.22
 """Opacity of what is not selected, which also turns grey (`UNASSIGNED`): dimmed, not hidden."""
 
 SCALE = ("#2f74d0", "#7d8090", "#cf6a00")

@@ -9,18 +9,20 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import cluster as cluster_components
-from dash_app.components import empty, open_cluster, overview
+from dash_app.components import empty, open_cluster, overview, unassigned
 from dash_app.components import events as event_components
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import versus
 from dash_app.data import users
+from dash_app.data.journeys import UNASSIGNED_GROUP
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points
 from dash_app.figures import cluster_map
 from dash_app.pages import events
 from dash_app.services import Services
 from grupa_pipeline.event_catalog.roles_file import RolesError
+from grupa_pipeline.vocabulary.enums import FeatureRole
 
 MAP_CONFIG: Any = {
     "displaylogo": False,
@@ -28,6 +30,12 @@ MAP_CONFIG: Any = {
     "responsive": True,
     "displayModeBar": True,
     "modeBarButtons": [["pan2d", "lasso2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
+
+_FEATURE_GROUPS = {
+    FeatureRole.CLUSTERING: "What they do",
+    FeatureRole.OUTCOME: "How they end up",
+    FeatureRole.CONTEXT: "More",
 }
 
 _WRAPPED: Any = {"wrapText": True, "autoHeight": True, "cellClass": "words"}
@@ -55,6 +63,8 @@ def page(snapshot: Snapshot, points: Points, selected: str | None, first_visit: 
     panels = {"": overview.overview(snapshot, first_visit)} | {
         each.cluster_id: open_card(snapshot, each) for each in snapshot.clusters
     }
+    if snapshot.unassigned:
+        panels[UNASSIGNED_GROUP] = unassigned.open_card(snapshot, points.unassigned, _export_address(snapshot, ""))
     opened = selected if selected in panels else ""
     return html.Div(
         [
@@ -70,8 +80,12 @@ def page(snapshot: Snapshot, points: Points, selected: str | None, first_visit: 
 
 def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
     """What the panel shows when `cluster` is open."""
-    export = address(f"/export/users.csv?snapshot={snapshot.day.isoformat()}&cluster={cluster.cluster_id}")
+    export = _export_address(snapshot, f"&cluster={cluster.cluster_id}")
     return open_cluster.open_card(cluster, snapshot, export)
+
+
+def _export_address(snapshot: Snapshot, cluster: str) -> str:
+    return address(f"/export/users.csv?snapshot={snapshot.day.isoformat()}{cluster}")
 
 
 def _panel(content: Component, is_open: bool) -> Component:
@@ -84,16 +98,12 @@ def _panel(content: Component, is_open: bool) -> Component:
 
 
 def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
-    features = [
-        {"value": each.feature, "label": formatting.capital(each.label)}
-        for each in sorted(snapshot.catalog.values(), key=lambda each: (each.role != "clustering", each.label))
-    ]
     bar = html.Div(
         [
             dmc.Select(
                 id="color-by",
                 placeholder="Cluster",
-                data=features,
+                data=_feature_groups(snapshot),
                 clearable=True,
                 clearButtonProps={"aria-label": "Colour by cluster again"},
                 searchable=True,
@@ -130,6 +140,19 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
     )
 
 
+def _feature_groups(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The features that may colour the map, by what they are used for."""
+    groups = []
+    for role, title in _FEATURE_GROUPS.items():
+        own = sorted(
+            (each for each in snapshot.catalog.values() if each.role == role), key=lambda each: each.label.casefold()
+        )
+        items = [{"value": each.feature, "label": formatting.capital(each.label)} for each in own]
+        if items:
+            groups.append({"group": title, "items": items})
+    return groups
+
+
 def _map_words(snapshot: Snapshot) -> str:
     sizes = ", ".join(f"{each.name} {formatting.count(each.size)}" for each in snapshot.clusters)
     users_by_cluster = f"Map of {formatting.users(snapshot.users)} by cluster: {sizes or 'no clusters'}."
@@ -143,6 +166,8 @@ def _cards(snapshot: Snapshot, selected: str | None) -> Component | None:
         cluster_components.card(each, each.cluster_id == selected, snapshot.goal_note, snapshot.goal_rates)
         for each in snapshot.clusters
     ]
+    if snapshot.unassigned:
+        cards.append(unassigned.card(snapshot, selected == UNASSIGNED_GROUP))
     return html.Section([html.H2("All clusters"), html.Div(cards, id="cards", className="cards")])
 
 

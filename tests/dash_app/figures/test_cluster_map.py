@@ -124,3 +124,20 @@ def test_colours_stand_out_on_both_surfaces():
         for surface in ("#ffffff", "#1d2027"):
             high, low = sorted((luminance(color), luminance(surface)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 3, (color, surface)
+
+
+def test_no_two_labels_are_cut_to_the_same_words():
+    names = ("Reach deal complete without search", "Reach deal complete without feature use", "Gone quiet")
+    labels = cluster_map.short_names(names, 20)
+    assert labels["Gone quiet"] == "Gone quiet"
+    assert len(set(labels.values())) == 3
+    assert all(len(label) <= 20 for label in labels.values())
+    alike = (f"{'a' * 22} 1 {'b' * 22}", f"{'a' * 22} 2 {'b' * 22}")
+    assert set(cluster_map.short_names(alike, 20).values()) == set(alike)
+
+
+def test_those_in_no_cluster_stand_out_when_they_are_open(shown, services):
+    points = services.database.query(users.load_points, shown.day)
+    figure = cluster_map.cluster_map(points, shown.clusters, "unassigned")
+    opacity = {trace.meta: trace.marker.opacity for trace in figure.data}
+    assert opacity[""] > opacity["C01"] == DIMMED
