@@ -20,6 +20,7 @@ from dash_app.planning.positions import new_plan_id
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.audit_log import AuditAction, recorded
 from grupa_pipeline.storage.migrations import is_current, migrate
 from grupa_pipeline.storage.warehouse import MissingWarehouseError
 from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
@@ -108,9 +109,13 @@ class Roadmap:
             yield con
 
     @contextmanager
-    def _publish(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _publish(self, of: str = "", action: AuditAction = AuditAction.PLAN) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection whose changes are published together, and recorded in the audit log as `action` on `of`."""
         self.require_there()  # or else an empty folder would take the place of the one that was moved away
-        with warehouse.publish(self.database, keep_days=self._keep_days) as con:
+        with (
+            recorded(self.database.parent, action, of),
+            warehouse.publish(self.database, keep_days=self._keep_days) as con,
+        ):
             yield con
 
     def plans(self, *, archived: bool = True, removed: bool = False) -> list[Plan]:
@@ -144,7 +149,7 @@ class Roadmap:
             PlanError: The plan is not sound, or its id is taken.
         """
         check(plan)
-        with self._publish() as con:
+        with self._publish(plan.plan_id) as con:
             return self._insert(con, plan, user)
 
     def save(self, plan: Plan, expected_revision: int, user: str) -> Plan:
@@ -156,7 +161,7 @@ class Roadmap:
             UnknownPlanError: There is no plan of that id.
         """
         check(plan)
-        with self._publish() as con:
+        with self._publish(plan.plan_id) as con:
             newest = _newest(con, plan.plan_id)
             if newest.revision != expected_revision:
                 edited = _select(con, TEST_ROADMAP_HISTORY.name, plan.plan_id, expected_revision)
@@ -194,7 +199,7 @@ class Roadmap:
         Raises:
             UnknownPlanError: There is no plan of that id.
         """
-        with self._publish() as con:
+        with self._publish(plan_id) as con:
             plan = _newest(con, plan_id)
             copy = replace(
                 plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status=PlanStatus.DRAFT, deleted_at=None
@@ -203,7 +208,7 @@ class Roadmap:
 
     def rename_cluster(self, cluster_id: str, name: str | None, user: str) -> None:
         """Name a cluster; None, or an empty name, restores the pipeline's name."""
-        with self._publish() as con:
+        with self._publish(cluster_id, AuditAction.NAME) as con:
             add_cluster_name(con, cluster_id, (name or "").strip() or None, user, self._now())
 
     def cluster_names(self) -> dict[str, str]:
@@ -227,7 +232,7 @@ class Roadmap:
 
     def _change(self, plan_id: str, user: str, edit: Callable[[Plan], Plan]) -> Plan:
         """Apply `edit` to the newest revision."""
-        with self._publish() as con:
+        with self._publish(plan_id) as con:
             newest = _newest(con, plan_id)
             edited = edit(newest)
             if edited == newest:

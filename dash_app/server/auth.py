@@ -10,13 +10,17 @@ from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
 from grupa_pipeline.auth.permissions import route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, act_as, record
 from grupa_pipeline.vocabulary.enums import UserRole
 
 LOCAL_USER = SignedInUser("local user", UserRole.ADMIN)
 """Who uses the app where nobody signs in: it answers on loopback alone."""
 NEEDED_ROLE_HEADER = "X-Grupa-Needs-Role"
 """What a refusal for want of a role names; `watch.js` tells it on the page."""
+USER_IN_ENVIRON = "grupa.user"
+"""The user's name in a request's environment, for the log of requests."""
 _OPEN_PATHS = frozenset({"/healthz"})
+_EXPORTS = ("/export/", "/print/")
 
 
 def require_user(server: Flask, settings: Settings) -> None:
@@ -25,12 +29,15 @@ def require_user(server: Flask, settings: Settings) -> None:
     Raises:
         AccountsError: The file of users cannot be used.
     """
+    server.before_request(lambda: act_as(Actor("", address=_client_address(settings), through="app")))
     if settings.trust_proxy:
         server.before_request(lambda: _authenticate_by_proxy(settings))
     elif settings.users_file:
         login = LoginGate(settings.users_file, settings.warehouse, settings.url_prefix)
         server.before_request(lambda: _authenticate_by_session(login, settings))
-    server.before_request(_check_route)
+    server.before_request(lambda: _check_route(settings))
+    server.after_request(lambda response: _record_answer(settings, response))
+    server.teardown_request(lambda _: act_as(None))
 
 
 def current_user() -> str:
@@ -43,9 +50,10 @@ def current_role() -> UserRole:
     return _user().role
 
 
-def require_role(needed: UserRole) -> None:
-    """Refuse this request with 403 unless its user's role includes `needed`."""
+def require_role(needed: UserRole, what: str = "") -> None:
+    """Refuse this request with 403 unless its user's role includes `needed`; `what` names it in the audit log."""
     if not current_role().may(needed):
+        g.refused = what or request.endpoint
         message = f"This needs the role {needed}; yours is {current_role()}. An admin can change it.\n"
         abort(Response(message, 403, {NEEDED_ROLE_HEADER: needed}, mimetype="text/plain"))
 
@@ -55,9 +63,24 @@ def _user() -> SignedInUser:
     return user
 
 
-def _check_route() -> None:
+def _check_route(settings: Settings) -> None:
+    """Ask for the route's role, and name who acts for the audit log and the log of requests."""
+    user = _user()
+    request.environ[USER_IN_ENVIRON] = user.name
+    act_as(Actor(user.name, user.role, _client_address(settings), "app"))
     if request.endpoint is not None:
         require_role(route_role(request.endpoint, request.method))
+
+
+def _record_answer(settings: Settings, response: Response) -> Response:
+    """Record an export, and a request that was refused for want of a role."""
+    if response.status_code == 403 and NEEDED_ROLE_HEADER in response.headers:
+        asked = g.get("refused", request.endpoint or "")
+        record(settings.warehouse, AuditAction.ASK, asked, AuditOutcome.REFUSED)
+    elif response.status_code == 200 and request.path.startswith(_EXPORTS):
+        cluster = f" {request.args['cluster']}" if request.args.get("cluster") else ""
+        record(settings.warehouse, AuditAction.EXPORT, request.path + cluster)
+    return response
 
 
 def _authenticate_by_proxy(settings: Settings) -> None:

@@ -54,7 +54,7 @@ def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     @wraps(function)
     def checked(*args: Any, **options: Any) -> Any:
-        require_role(needed)
+        require_role(needed, name)
         result, role = function(*args, **options), current_role()
         return result if role == UserRole.ADMIN else permitted(result, role)
 

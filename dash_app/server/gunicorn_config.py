@@ -10,6 +10,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response
 from gunicorn.workers.base import Worker
 
+from dash_app.server.auth import USER_IN_ENVIRON
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
 
@@ -27,6 +28,7 @@ class RequestLogger(Logger):
             "status": int(str(resp.status).split()[0]),
             "seconds": round(request_time.total_seconds(), 3),
             "client": environ.get("REMOTE_ADDR"),
+            "user": environ.get(USER_IN_ENVIRON),
         }
         self.access_log.info("request", extra=fields)
 

@@ -26,6 +26,7 @@ from dash_app.uploads.check_limits import WAITING_FILE, CheckLimits, memory_envi
 from dash_app.uploads.file_validation import REPORT_FILE, find_upload, read_report, write_report
 from grupa_pipeline.ingest.log_files import LOG_ENDINGS_WORDS, split_ending
 from grupa_pipeline.ingest.reading_options import options_beside, options_file
+from grupa_pipeline.storage.audit_log import AuditAction, record
 from grupa_pipeline.storage.file_lock import lock
 from grupa_pipeline.storage.inbox_arrivals import mark_complete
 
@@ -114,6 +115,7 @@ class UploadStore:
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
+        record(self.folder.parent, AuditAction.UPLOAD, token)
         return name
 
     def start_check(self, token: str, **said: Any) -> None:
@@ -158,11 +160,13 @@ class UploadStore:
             name = _put(place / upload.name, self.inbox)
         _sync(self.inbox)
         shutil.rmtree(place, ignore_errors=True)
+        record(self.folder.parent, AuditAction.INGEST, token)
         return name
 
     def discard(self, token: str) -> None:
         """Delete an upload."""
         shutil.rmtree(self._place(token), ignore_errors=True)
+        record(self.folder.parent, AuditAction.DISCARD, token)
 
     def _place(self, token: str) -> Path:
         place = self.folder / token

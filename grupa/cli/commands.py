@@ -161,8 +161,10 @@ def user_command(
     from grupa_pipeline.auth.accounts import read_accounts, set_password, set_role
     from grupa_pipeline.auth.sessions import Sessions
     from grupa_pipeline.settings import SettingError
+    from grupa_pipeline.storage.audit_log import AuditAction, record
 
     settings = _settings(GRUPA_WAREHOUSE=warehouse)
+    settings.warehouse.mkdir(parents=True, exist_ok=True)  # its audit log begins here
     path = settings.users_file
     if path is None:
         raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
@@ -170,15 +172,20 @@ def user_command(
         if name is not None and name not in read_accounts(path):
             raise SettingError(f"There is no user {name} in {path}.")
         Sessions(settings.warehouse).end_all(name)
+        record(settings.warehouse, AuditAction.SIGN_OUT, f"all of {name or 'everybody'}")
         print(f"{name or 'Everybody'} is signed out.")
         return ExitStatus.DONE
     if name is None:
         raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
     if role and path.exists() and name in read_accounts(path):
         set_role(path, name, role)
+        record(settings.warehouse, AuditAction.ROLE, f"{name}: {role}")
         print(f"{name} is {role} now ({path}).")
         return ExitStatus.DONE
     is_new = set_password(path, name, _read_password(), role)
+    record(settings.warehouse, AuditAction.PASSWORD, name)
+    if is_new or role:
+        record(settings.warehouse, AuditAction.ROLE, f"{name}: {read_accounts(path)[name].role}")
     said = f"can sign in as {read_accounts(path)[name].role}" if is_new else "has a new password and is signed out"
     print(f"{name} {said} ({path}).")
     return ExitStatus.DONE
@@ -219,7 +226,7 @@ def restore_command(
     from grupa_pipeline.maintenance.status import restore
     from grupa_pipeline.storage.warehouse import NoWarehouseError
 
-    return _maintain(NoWarehouseError, lambda settings: restore(settings, version), warehouse)
+    return _maintain(NoWarehouseError, lambda settings: restore(settings, version), warehouse, "restore", version or "")
 
 
 @app.command("withdraw")
@@ -232,7 +239,9 @@ def withdraw_command(
     """Remove an ingested log and its events."""
     from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
 
-    return _maintain(UnknownFileError, lambda settings: withdraw(settings, file_sha256), warehouse)
+    return _maintain(
+        UnknownFileError, lambda settings: withdraw(settings, file_sha256), warehouse, "withdraw", file_sha256
+    )
 
 
 @app.command("forget")
@@ -243,7 +252,28 @@ def forget_command(
     """Erase a user from events, snapshots and plans."""
     from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
 
-    return _maintain(UnknownPersonError, lambda settings: forget(settings, user_id), warehouse)
+    return _maintain(UnknownPersonError, lambda settings: forget(settings, user_id), warehouse, "forget", user_id)
+
+
+@app.command("audit")
+def audit_command(
+    since: Annotated[
+        date | None,
+        typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="First day (default: all that is kept)."),
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this user did.")] = None,
+    action: Annotated[str | None, typer.Option(metavar="ACTION", help="Only one action, such as sign_in.")] = None,
+    sql: Annotated[str | None, typer.Option(metavar="QUERY", help="A query on audit_log instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Show the audit log: who did what to what, from where and when."""
+    from grupa.cli.audit import show_audit_log
+
+    choice = {"since": since, "user": user, "action": action}
+    for line in show_audit_log(_settings(GRUPA_WAREHOUSE=warehouse), choice, sql, as_json=as_json):
+        print(line)
+    return ExitStatus.DONE
 
 
 def _settings(**variables: Path | int | str | None) -> "Settings":
@@ -280,10 +310,14 @@ def _run(
     """Run the pipeline and print its summary."""
     from grupa.cli.run import RunFailedError, UnusableInputError, run
     from grupa_pipeline.ingest.reading_options import ReadingOptions
+    from grupa_pipeline.storage.audit_log import AuditAction, delete_old, recorded
 
     gc.freeze()  # imported modules stay: without this each garbage collection would walk through all of them
     with _exit_status(ExitStatus.UNUSABLE, UnusableInputError), _exit_status(ExitStatus.FAILED, RunFailedError):
-        summary = run(settings, files, as_of=as_of, reading=reading or ReadingOptions())
+        settings.warehouse.mkdir(parents=True, exist_ok=True)
+        delete_old(settings.warehouse, settings.keep_audit_days)
+        with recorded(settings.warehouse, AuditAction.RUN, f"logs: {len(files)}"):
+            summary = run(settings, files, as_of=as_of, reading=reading or ReadingOptions())
     print(summary.as_text())
     return summary
 
@@ -317,18 +351,25 @@ def _read_password() -> str:
     return password
 
 
-def _maintain(unusable: type[Exception], work: Callable[["Settings"], str], folder: Path | None) -> int:
+def _maintain(
+    unusable: type[Exception], work: Callable[["Settings"], str], folder: Path | None, action: str, of: str
+) -> int:
     """Do maintenance `work` on an existing warehouse and print its result; `unusable` is its error for bad arguments."""
+    from grupa_pipeline.auth.sessions import keyed_hash
     from grupa_pipeline.settings import SettingError
+    from grupa_pipeline.storage.audit_log import AuditAction, recorded
     from grupa_pipeline.storage.migrations import NewerFileError
     from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
     settings = _writable_settings(GRUPA_WAREHOUSE=folder)
     if not settings.warehouse.is_dir():
         raise SettingError(f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse.")
+    if action == AuditAction.FORGET:
+        of = keyed_hash(settings.warehouse, of)
     with (
         _exit_status(ExitStatus.UNUSABLE, unusable),
         _exit_status(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),
+        recorded(settings.warehouse, AuditAction(action), of),
     ):
         print(work(settings))
     return ExitStatus.DONE

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from grupa.cli.graphql_roles import lacking_role
+from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, AuthResponse, LoginGate
 from grupa_pipeline.auth.proxy import ProxyError, signed_in_user
@@ -29,6 +29,7 @@ from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengt
 from grupa_pipeline.defs.workspace import workspace_file
 from grupa_pipeline.logging_config import log_config
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 from grupa_pipeline.vocabulary.enums import UserRole
 
 HOST = "127.0.0.1"
@@ -56,6 +57,7 @@ class Guard:
         login: The sign-in; None where there is no file of users.
         prefix: Path in front of all of its paths, without a slash at its end.
         proxied_hosts: Names under which a proxy serves it.
+        warehouse: The folder whose audit log holds the changes.
         proxy: The settings of a proxy that signs people in: every request must hold the name of a user.
     """
 
@@ -68,7 +70,9 @@ class Guard:
         prefix: str = "",
         proxied_hosts: frozenset[str] = frozenset(),
         proxy: Settings | None = None,
+        warehouse: Path | None = None,
     ) -> None:
+        self._warehouse = warehouse
         self._app, self._login, self._prefix, self._proxy = app, login, prefix, proxy
         form_paths = frozenset(f"{prefix}{path}" for path in _SIGN_IN_PATHS) if login else frozenset[str]()
         self._policy = RequestPolicy(port=port, proxied_hosts=proxied_hosts, json_only=True, form_paths=form_paths)
@@ -94,11 +98,21 @@ class Guard:
         elif login:
             response = await asyncio.to_thread(login.respond, self._auth_request(scope, headers, body))
             await _send(response, "text/html; charset=utf-8", send)
-        elif user and (needed := await asyncio.to_thread(lacking_role, user.role, self._path(scope), body)):
+        elif user and (needed := await asyncio.to_thread(self._lacking_role, user, scope, body)):
             message = f"Refused: this needs the role {needed}; yours is {user.role}.\n"
             await _send(AuthResponse(403, message), "text/plain; charset=utf-8", send)
         else:
             await self._app(scope, _replay(body, receive), _framed_nowhere(send))
+
+    def _lacking_role(self, user: SignedInUser, scope: Scope, body: bytes) -> UserRole | None:
+        """The role that a write needs and its user lacks; changes, made or refused, are recorded."""
+        what, needed = needed_role(self._path(scope), body)
+        lacks = not user.role.may(needed)
+        if self._warehouse and (lacks or needed != UserRole.VIEWER):
+            outcome = AuditOutcome.REFUSED if lacks else AuditOutcome.DONE
+            actor = Actor(user.name, user.role, (scope.get("client") or ("",))[0], "dagster")
+            record(self._warehouse, AuditAction.DAGSTER, what, outcome, by=actor)
+        return needed if lacks else None
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a websocket until it ends, or its user is signed out."""
@@ -151,6 +165,7 @@ class Guard:
             cookies=headers.get("cookie", ""),
             form=dict(parse_qsl(body.decode("utf-8", "replace"))),
             address=(scope.get("client") or ("",))[0],
+            through="dagster",
             secure=headers.get("x-forwarded-proto") == "https",
         )
 
@@ -228,6 +243,7 @@ def guarded(app: App, port: int, settings: Settings) -> Guard:
         prefix=prefix,
         proxied_hosts=frozenset(settings.hosts) if is_proxied else frozenset(),
         proxy=settings if is_proxied and settings.trust_proxy else None,
+        warehouse=settings.warehouse,
     )
 
 

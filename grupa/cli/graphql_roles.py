@@ -22,16 +22,24 @@ from grupa_pipeline.auth.permissions import dagster_write_role, mutation_role
 from grupa_pipeline.vocabulary.enums import UserRole
 
 
-def lacking_role(role: UserRole, path: str, body: bytes) -> UserRole | None:
-    """The role that a write needs and that `role` does not include; None where it may pass.
+def needed_role(path: str, body: bytes) -> tuple[str, UserRole]:
+    """What a write does, in the names of its mutations or its path, and the role that it needs.
 
     Args:
-        role: What the user may do.
         path: The path below the prefix.
         body: The body, JSON.
     """
-    needed = _graphql_role(body) if path.rstrip("/") == "/graphql" else dagster_write_role(path)
-    return None if role.may(needed) else needed
+    if path.rstrip("/") != "/graphql":
+        return path, dagster_write_role(path)
+    try:
+        fields = mutation_fields(parse(json.loads(body)["query"]))
+    except (GraphQLSyntaxError, ValueError):
+        return "", UserRole.VIEWER  # the server cannot read it either, and says so
+    except (KeyError, TypeError, RecursionError):
+        return "", UserRole.ADMIN
+    roles = list(UserRole)
+    needed = max((mutation_role(field) for field in fields), key=roles.index, default=UserRole.VIEWER)
+    return ", ".join(sorted(fields)), needed
 
 
 def mutation_fields(document: DocumentNode) -> set[str]:
@@ -44,18 +52,6 @@ def mutation_fields(document: DocumentNode) -> set[str]:
         if isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
         for field in _fields(each.selection_set, fragments, frozenset())
     }
-
-
-def _graphql_role(body: bytes) -> UserRole:
-    try:
-        query = json.loads(body)["query"]
-        fields = mutation_fields(parse(query))
-    except (GraphQLSyntaxError, ValueError):
-        return UserRole.VIEWER  # the server cannot read it either, and says so
-    except (KeyError, TypeError, RecursionError):
-        return UserRole.ADMIN
-    roles = list(UserRole)
-    return max((mutation_role(field) for field in fields), key=roles.index, default=UserRole.VIEWER)
 
 
 def _fields(

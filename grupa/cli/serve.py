@@ -18,6 +18,7 @@ from grupa_pipeline.auth.accounts import AccountsError, read_accounts, roleless_
 from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import file_lock
+from grupa_pipeline.storage.audit_log import AuditAction, delete_old, record
 from grupa_pipeline.storage.process_identity import ProcessIdentity
 from grupa_pipeline.vocabulary.enums import UserRole
 
@@ -65,6 +66,9 @@ def _serve(settings: Settings, host: str, port: int, dagster_port: int, patience
     env = _environment(settings, host)
     if status := subprocess.run(_PREPARATION, env=env, check=False).returncode:  # noqa: S603 - ours
         return status
+    given = sorted(name for name in settings.model_fields_set if name not in ("warehouse", "llm_base_url"))
+    record(settings.warehouse, AuditAction.SERVE, f"settings: {', '.join(given)}")
+    delete_old(settings.warehouse, settings.keep_audit_days)
     services = _services(settings, host, port, dagster_port)
     stayed_up = Supervisor(services, env, on_stop=[*_PREPARATION, "--stopped"]).run()
     return ExitStatus.DONE if stayed_up else ExitStatus.FAILED

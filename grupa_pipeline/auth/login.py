@@ -15,6 +15,7 @@ from werkzeug.http import dump_cookie, parse_cookie
 
 from grupa_pipeline.auth.accounts import SignedInUser, is_password, read_accounts
 from grupa_pipeline.auth.sessions import SESSION_SECONDS, Sessions
+from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 COOKIE = "grupa_session"
@@ -48,6 +49,7 @@ class AuthRequest:
         cookies: The Cookie header.
         form: Fields of a posted form.
         address: The client's IP address.
+        through: The server that was asked: `app` or `dagster`.
         secure: Whether the client uses HTTPS, so that the cookie may be restricted to it.
         from_elsewhere: Whether another site sent the user here.
     """
@@ -58,6 +60,7 @@ class AuthRequest:
     cookies: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
+    through: str = "app"
     secure: bool = False
     from_elsewhere: bool = False
 
@@ -87,7 +90,7 @@ class LoginGate:
     def __init__(self, users_file: Path, warehouse: Path, prefix: str = "/", cookie_path: str | None = None) -> None:
         read_accounts(users_file)
         self._root, self._cookie_path = prefix.rstrip("/"), cookie_path or prefix
-        self._users_file = users_file
+        self._users_file, self._warehouse = users_file, warehouse
         self._sessions = Sessions(warehouse)
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
         self._password_lock = threading.Lock()
@@ -103,6 +106,8 @@ class LoginGate:
         if request.path == SIGN_IN and request.method == "POST":
             return self._sign_in(request)
         if request.path == SIGN_OUT and request.method == "POST":
+            if user := self.user(request.cookies):
+                self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
             self._sessions.end(_session(request.cookies))
             return self._redirect(SIGN_IN, "", request, 0)
         if request.path == SIGN_OUT:
@@ -115,18 +120,27 @@ class LoginGate:
 
     def _sign_in(self, request: AuthRequest) -> AuthResponse:
         name, to = request.form.get("name", "").strip(), request.form.get("to", "/")
+        accounts = read_accounts(self._users_file)
+        known = name if name in accounts else ""  # else it may be a password in the wrong field
         if seconds := self._sessions.count_attempt(name, request.address):
+            self._record(AuditAction.SIGN_IN, AuditOutcome.REFUSED, known, request)
             page = self._page(429, to, f"Too many wrong passwords for this name; try again in {_duration(seconds)}.")
             return AuthResponse(page.status, page.body, {"Retry-After": str(seconds)})
-        accounts = read_accounts(self._users_file)
         with self._password_lock:
             is_right = is_password(accounts, name, request.form.get("password", ""))
         if not is_right:
+            self._record(AuditAction.SIGN_IN, AuditOutcome.FAILED, known, request)
             return self._page(401, to, "That name and password do not belong together.")
         self._sessions.clear_attempts(name, request.address)
+        self._record(AuditAction.SIGN_IN, AuditOutcome.DONE, name, request, accounts[name].role)
         return self._redirect(
             local_path(to), self._sessions.begin(name, accounts[name].password_hash), request, SESSION_SECONDS
         )
+
+    def _record(
+        self, action: AuditAction, outcome: AuditOutcome, user: str, request: AuthRequest, role: str = ""
+    ) -> None:
+        record(self._warehouse, action, outcome=outcome, by=Actor(user, role, request.address, request.through))
 
     def _redirect(self, path: str, session: str, request: AuthRequest, seconds: int) -> AuthResponse:
         cookie = dump_cookie(

@@ -12,6 +12,7 @@ from grupa_pipeline.event_catalog.roles_edit import RolesEdit, edit_roles
 from grupa_pipeline.event_catalog.roles_file import read_text
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.audit_log import AuditAction, record
 
 
 class RolesNotWritableError(RuntimeError):
@@ -56,6 +57,7 @@ def edit_file(settings: Settings, edit: RolesEdit) -> None:
             raise RolesNotWritableError(path, edit_roles("", edit, path.name), error.strerror or "refused") from error
         if before:
             _keep(settings.warehouse, before)
+    record(settings.warehouse, AuditAction.EVENT_ROLES)
 
 
 def _write(path: Path, text: str) -> None:

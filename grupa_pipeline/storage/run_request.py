@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from grupa_pipeline.storage.audit_log import AuditAction, record
+
 _FILE = ".segment-again"
 
 
@@ -10,6 +12,7 @@ def request_run(folder: Path) -> None:
     """Ask for a new snapshot of the last day of the events."""
     (folder / _FILE).touch()
     os.utime(folder / _FILE)
+    record(folder, AuditAction.RUN)
 
 
 def requested_at(folder: Path) -> int | None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from grupa.cli.dagster_webserver import Guard, guarded
-from grupa.cli.graphql_roles import lacking_role
+from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth import permissions
 from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
 from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage import audit_log
 from grupa_pipeline.vocabulary.enums import UserRole
 
 OWN = {"host": "127.0.0.1:3000"}
@@ -252,9 +253,9 @@ def test_every_mutation_has_a_declared_role(mutations: set[str]) -> None:
 
 
 @pytest.mark.parametrize("role", UserRole)
-def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str]) -> None:
+def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str], tmp_path: Path) -> None:
     settings = Settings(
-        warehouse=Path("/nowhere"),
+        warehouse=tmp_path,
         trust_proxy=True,
         proxy_secret="s",
         hosts=("grupa.example.com",),
@@ -274,16 +275,18 @@ def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str]
             status = exchange(guard, request_, content)[0]["status"]
             assert (status == 200) == role.may(permissions.MUTATIONS[field]), (field, role, query)
             assert status in (200, 403)
+    entries = audit_log.query(tmp_path, "SELECT user_name, subject, outcome, through FROM audit_log").fetchall()
+    assert ("kim", "launchRun", "done" if role.may(UserRole.OPERATOR) else "refused", "dagster") in entries
 
 
 def test_queries_and_what_cannot_be_read_need_no_role_and_reports_do() -> None:
-    def lacking(path: str, body: bytes) -> UserRole | None:
-        return lacking_role(UserRole.VIEWER, path, body)
+    def needed(path: str, body: bytes) -> UserRole:
+        return needed_role(path, body)[1]
 
-    assert lacking("/graphql", b'{"query": "{ version }"}') is None
-    assert lacking("/graphql", b'{"query": "mutation {"}') is None
-    assert lacking("/graphql", b"{") is None
-    assert lacking("/graphql", b"[]") == UserRole.ADMIN
-    assert lacking("/graphql", b'{"query": "mutation { unknown }"}') == UserRole.ADMIN
-    assert lacking("/report_asset_materialization/events", b"{}") == UserRole.OPERATOR
-    assert lacking("/elsewhere", b"{}") == UserRole.ADMIN
+    assert needed("/graphql", b'{"query": "{ version }"}') == UserRole.VIEWER
+    assert needed("/graphql", b'{"query": "mutation {"}') == UserRole.VIEWER
+    assert needed("/graphql", b"{") == UserRole.VIEWER
+    assert needed("/graphql", b"[]") == UserRole.ADMIN
+    assert needed("/graphql", b'{"query": "mutation { unknown }"}') == UserRole.ADMIN
+    assert needed("/report_asset_materialization/events", b"{}") == UserRole.OPERATOR
+    assert needed("/elsewhere", b"{}") == UserRole.ADMIN
