@@ -55,6 +55,7 @@ def on_exit(server: Arbiter) -> None:  # gunicorn's own names
     gc.unfreeze()
 
 
+worker_class = "dash_app.server.patient_worker.PatientWorker"
 workers, threads = 2, 4
 timeout, graceful_timeout = 120, 10
 loglevel = "warning"
