@@ -57,9 +57,11 @@ def export_command(
     """Write the users of a cluster or segment to a file."""
     from grupa_pipeline.exports.segment_files import export_segment
     from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError
+    from grupa_pipeline.storage.audit_log import AuditAction, recorded
 
     settings = existing_warehouse(warehouse)
-    with unusable(UnknownSegmentError, UnknownSnapshotError):
+    exported = recorded(settings.warehouse, AuditAction.EXPORT, segment)
+    with unusable(UnknownSegmentError, UnknownSnapshotError), exported:
         written = export_segment(
             settings.warehouse, segment, file_format=file_format, since=since, out=out, day=snapshot
         )

@@ -4,6 +4,7 @@ import pytest
 
 from grupa.cli import main
 from grupa.cli.exit_status import ExitStatus
+from grupa_pipeline.storage import audit_log
 from tests.dash_app.synthetic import DAYS
 
 
@@ -46,3 +47,9 @@ def test_what_cannot_be_exported_ends_with_status_2_and_lists_what_can(
 def test_without_a_warehouse_nothing_is_created(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, _, error = run(capsys, tmp_path / "none", "export", "C01")
     assert status == ExitStatus.UNUSABLE and "grupa run" in error and not (tmp_path / "none").exists()
+
+
+def test_an_export_is_in_the_audit_log(capsys: pytest.CaptureFixture[str], small_folder: Path) -> None:
+    run(capsys, small_folder, "export", "C01")
+    found = audit_log.query(small_folder, "SELECT action, subject, outcome FROM audit_log ORDER BY acted_at").fetchall()
+    assert found[-1] == ("export", "C01", "done")
