@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,12 @@ DISPATCH = "/_dash-update-component"
 
 
 @pytest.fixture(scope="module")
-def app(written: Path) -> GuardedDash:
+def app(written: Path, tmp_path_factory: pytest.TempPathFactory) -> GuardedDash:
     """The app behind a proxy whose groups are the roles, so that a test may be anybody."""
     groups = {role.value: role for role in UserRole}
+    folder = shutil.copytree(written, tmp_path_factory.mktemp("permissions") / "warehouse", symlinks=True)
     settings = Settings(
-        warehouse=written, trust_proxy=True, proxy_secret="s", hosts=("grupa.example.com",), proxy_groups=groups
+        warehouse=folder, trust_proxy=True, proxy_secret="s", hosts=("grupa.example.com",), proxy_groups=groups
     )
     made = create_app(settings)
     assert isinstance(made, GuardedDash)
@@ -122,8 +124,8 @@ def test_whoever_is_in_no_group_with_a_role_does_not_come_in(app: GuardedDash) -
     assert app.server.test_client().get("/news", headers=headers).status_code == 401
 
 
-def test_without_sign_in_the_local_user_is_an_admin(written: Path) -> None:
-    client = create_app(Settings(warehouse=written)).server.test_client()
+def test_without_sign_in_the_local_user_is_an_admin(folder: Path) -> None:
+    client = create_app(Settings(warehouse=folder)).server.test_client()
     assert client.post("/uploads", json={"name": "x.csv", "size": 1}).status_code == 200
 
 
