@@ -1,80 +1,34 @@
-"""From a recommendation to a sized plan: measures baselines from the warehouse and hands them to `planning/`.
+"""A plan and the warehouse: measures baselines, guardrails and who comes, and hands them to `planning/`.
 
-No components, no SQL, no formulas; what callbacks of the planner call.
+No components, no SQL, no formulas; what callbacks of the planner call. New drafts are in `plan_options.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 from dash_app.data import baselines
 from dash_app.data.baselines import Population
 from dash_app.data.database import Database
 from dash_app.data.loading import load_catalog
-from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
+from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError
 from dash_app.planning.brief import NO_LABELS, Label, Labels
-from dash_app.planning.design import SizeError
-from dash_app.planning.draft import (
-    RecommendationFacts,
-    baseline_fields,
-    default_effect,
-    default_guardrail,
-    draft_plan,
-    guardrail_candidates,
-    is_modest,
-)
-from dash_app.planning.duration import DurationError
-from dash_app.planning.plan import Plan, PlanError
+from dash_app.planning.draft import baseline_fields, default_effect, default_guardrail
+from dash_app.planning.duration import DurationError, Forecast
+from dash_app.planning.plan import Plan
 from dash_app.planning.positions import is_plan_id, new_plan_id
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.services import Services
 from grupa_pipeline.storage.warehouse import NoWarehouseError
-from grupa_pipeline.vocabulary.enums import Direction
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A plan as the drawer opens it: sized, with notes on how it was filled in."""
-
-    sizing: Sizing
-    notes: tuple[str, ...]
-
-
-def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: Insight) -> Draft:
-    """The plan of a recommendation, filled in and sized.
-
-    When its own metric cannot be planned for (no user has it, or it does not vary) the first metric that can takes its
-    place, and a note says so.
-
-    Raises:
-        BaselineError: No metric can be measured among these users.
-        PlanError: No metric can be planned for.
-    """
-    population = _population(services, shown.day, cluster.cluster_id)
-    notes: list[str] = []
-    failure: Exception | None = None
-    for feature in _metrics_to_try(shown, insight):
-        try:
-            sizing = resize(services, _draft(services, shown, cluster, insight, feature, population))
-        except (BaselineError, PlanError, SizeError) as error:
-            failure = failure or error
-            continue
-        if failure:
-            notes.append(
-                f"The recommendation's own metric cannot be planned for ({failure}) This plan uses another one:"
-                " check that it still fits the hypothesis."
-            )
-        sizing, eased = _in_time(services, sizing)
-        return Draft(sizing, (*notes, *eased))
-    raise failure or BaselineError("There is no metric to plan for.")
+from grupa_pipeline.vocabulary.plan_parts import Audience
 
 
 def resize(services: Services, plan: Plan) -> Sizing:
     """Size a plan, or size it again after an edit."""
-    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.cluster_id), labels(services.database))
+    return size_plan(plan, enrolment(services, plan.snapshot_date, plan.taking_part), labels(services.database))
 
 
 def resize_edit(services: Services, before: Plan, plan: Plan) -> Sizing:
@@ -98,7 +52,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
     Raises:
         BaselineError: It cannot be measured.
     """
-    population = _population(services, plan.snapshot_date, plan.cluster_id, exposure_days)
+    population = population_of(services, plan.snapshot_date, plan.taking_part, exposure_days)
     catalog = services.database.query(load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
     plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window, population.picked_by))
@@ -117,28 +71,46 @@ def with_guardrails(services: Services, plan: Plan, metrics: Sequence[str]) -> P
     had = {each.metric: each for each in plan.guardrails}
     if list(had) == list(metrics):
         return plan
-    population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
+    population = population_of(services, plan.snapshot_date, plan.taking_part, plan.exposure_days)
     catalog = services.database.query(load_catalog)
-    rails = tuple(had.get(each) or _guardrail(population, catalog[each]) for each in metrics if each in catalog)
+    rails = tuple(had.get(each) or guardrail_of(population, catalog[each]) for each in metrics if each in catalog)
     return replace(plan, guardrails=rails)
 
 
 def baseline_of(services: Services, plan: Plan) -> Baseline | None:
     """The interval of a plan's baseline, as long as the days it was measured on are held; None when they are not."""
     try:
-        population = _population(services, plan.snapshot_date, plan.cluster_id, plan.exposure_days)
+        population = population_of(services, plan.snapshot_date, plan.taking_part, plan.exposure_days)
         catalog = services.database.query(load_catalog)
         return baselines.measure_metric(population, catalog[plan.primary_metric])
     except (BaselineError, KeyError):
         return None
 
 
-def enrolment(services: Services, day: date, cluster_id: str) -> Any:
-    """How many different eligible users of a cluster come; kept while the warehouse is the same."""
+def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
+    """How many different eligible users of an audience come; kept while the warehouse is the same."""
     settings = services.settings
-    return services.database.query(
-        baselines.load_enrolment, day, cluster_id, services.event_roles(), settings.min_events
-    )
+    return services.database.query(baselines.load_enrolment, day, audience, services.event_roles(), settings.min_events)
+
+
+def population_of(services: Services, day: date, audience: Audience, exposure_days: int | None = None) -> Population:
+    """The users of an audience on the baseline's days; what everyone did there is kept while the warehouse is the same.
+
+    Raises:
+        BaselineError: There are too few days, or the exposure does not fit them.
+    """
+    roles, fewest = services.event_roles(), services.settings.min_events
+    return baselines.find_population(services.database.query, day, audience, roles, fewest, exposure_days)
+
+
+def guardrail_of(population: Population, feature: Feature) -> Guardrail:
+    """A guardrail on a metric with a margin to start from.
+
+    Raises:
+        BaselineError: It cannot be measured.
+    """
+    baseline = baselines.measure_metric(population, feature)
+    return default_guardrail(feature.feature, baseline, feature.higher_is_better)
 
 
 def labels(database: Database) -> Labels:
@@ -170,79 +142,5 @@ def _asks(plan: Plan) -> tuple[Any, ...]:
     """What a test's users and days follow from, but for who comes."""
     weights = tuple(arm.weight for arm in plan.variants)
     rails = tuple((rail.metric, rail.margin_absolute) for rail in plan.guardrails)
-    primary = (plan.primary_metric, plan.direction, plan.mde_absolute, plan.exposure_days)
-    return (*primary, plan.alpha, plan.power, plan.sides, plan.traffic_share, weights, rails)
-
-
-def _in_time(services: Services, sizing: Sizing) -> tuple[Sizing, tuple[str, ...]]:
-    """The draft as eight weeks can hold it, where that takes no more than a modest effect; and what a person must know."""
-    better = sizing.alternative.plan if sizing.alternative else None
-    if better is None or not is_modest(sizing.plan, better):
-        return sizing, ()
-    weeks = sizing.plan.duration_days
-    took = "would never have enough users" if weeks is None else f"would take {weeks // 7} weeks"
-    note = "The usual effect of a tenth, and the usual margins, {}. This draft starts from what eight weeks can show."
-    return resize(services, better), (note.format(took),)
-
-
-def _population(services: Services, day: date, cluster_id: str, exposure_days: int | None = None) -> Population:
-    settings = services.settings
-    roles = services.event_roles()
-    return services.database.query(
-        baselines.load_population, day, cluster_id, roles, settings.min_events, exposure_days
-    )
-
-
-def _metrics_to_try(shown: Snapshot, insight: Insight) -> list[Feature]:
-    metric = shown.catalog.get(insight.target_metric or "")
-    own = [metric] if metric else []
-    good = {"increase": True, "decrease": False}.get(insight.direction or "")
-    others = [each for each in shown.catalog.values() if each.role == "outcome" and each.higher_is_better is good]
-    return [*own, *(each for each in others if each not in own)]
-
-
-def _draft(
-    services: Services, shown: Snapshot, cluster: Cluster, insight: Insight, feature: Feature, population: Population
-) -> Plan:
-    baseline = baselines.measure_metric(population, feature)
-    recommendation = RecommendationFacts(
-        snapshot_date=shown.day,
-        cluster_id=cluster.cluster_id,
-        insight_id=insight.insight_id,
-        title=insight.title,
-        change=insight.change or "",
-        hypothesis=insight.hypothesis or "",
-        evidence_ids=insight.evidence_ids,
-        target_metric=feature.feature,
-        direction=Direction(insight.direction or Direction.INCREASE),
-        population=cluster.rule or f"Users of {cluster.name}",
-        stability=cluster.stability,
-    )
-    return draft_plan(
-        recommendation,
-        baseline,
-        population.window,
-        [_first_guardrail(population, shown, feature.feature)],
-        baseline_users=population.picked_by,
-        plan_id=new_plan_id(),
-        owner=services.current_user(),
-        today=datetime.now(UTC).date(),
-    )
-
-
-def _first_guardrail(population: Population, shown: Snapshot, metric: str) -> Guardrail:
-    """The best guardrail that varies among these users."""
-    candidates = guardrail_candidates([vars(each) for each in shown.catalog.values()], metric)
-    for name in candidates:
-        try:
-            rail = _guardrail(population, shown.catalog[name])
-        except BaselineError:
-            continue
-        if rail.baseline_sd:
-            return rail
-    raise BaselineError("No second metric varies among these users, so the plan would have no guardrail.")
-
-
-def _guardrail(population: Population, feature: Feature) -> Guardrail:
-    baseline = baselines.measure_metric(population, feature)
-    return default_guardrail(feature.feature, baseline, feature.higher_is_better)
+    primary = (plan.primary_metric, plan.direction, plan.mde_absolute, plan.exposure_days, plan.taking_part)
+    return (*primary, plan.cuped, plan.looks, plan.alpha, plan.power, plan.sides, plan.traffic_share, weights, rails)

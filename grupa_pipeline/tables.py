@@ -618,6 +618,19 @@ CLUSTER_NAMES = Table(
     ),
     key=("cluster_id", "revision"),
 )
+PLAN_COMMENTS = Table(
+    "plan_comments",
+    "What people say about a plan, oldest first.",
+    _columns(
+        ("comment_id", "VARCHAR", "Unique id of the comment."),
+        ("plan_id", "VARCHAR", "The plan; joins test_roadmap."),
+        ("revision", "BIGINT", "The plan's revision when it was said."),
+        ("text", "VARCHAR", "What was said."),
+        ("said_by", "VARCHAR", "Who said it."),
+        ("said_at", "TIMESTAMP", "When (UTC)."),
+    ),
+    key=("comment_id",),
+)
 
 PUBLISHED_FILES = Table(
     "published_files",
@@ -681,4 +694,9 @@ PIPELINE_TABLES: tuple[Table, ...] = (
 SNAPSHOT_TABLES: tuple[Table, ...] = tuple(table for table in PIPELINE_TABLES if table.made_from)
 """The tables that are computed for each snapshot and published together."""
 
-ROADMAP_TABLES: tuple[Table, ...] = (TEST_ROADMAP, TEST_ROADMAP_HISTORY, CLUSTER_NAMES)
+ROADMAP_TABLES: tuple[Table, ...] = (
+    TEST_ROADMAP,
+    TEST_ROADMAP_HISTORY,
+    CLUSTER_NAMES,
+    PLAN_COMMENTS,
+)

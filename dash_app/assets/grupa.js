@@ -371,7 +371,7 @@
       if (!trigger) return unchanged();
       const what = idOf(trigger).type;
       if (what === "reload-plan") asOpened = null;
-      return { what, at: Date.now() };
+      return { what, of: idOf(trigger), at: Date.now() };
     },
     save_plan: async (clicks) => {
       const trigger = triggered();

@@ -6,7 +6,7 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
-from dash_app import formatting, plan_drafts
+from dash_app import formatting, plan_drafts, plan_options
 from dash_app.callbacks import planner_edits
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
@@ -27,6 +27,15 @@ from dash_app.roadmap.store import StaleEditError, UnknownPlanError
 from dash_app.services import Services
 
 FIELDS, MARGINS = {"type": "field", "name": ALL}, {"type": "margin", "metric": ALL}
+OPTIONS = {
+    "type": "option",
+    "plan": ALL,
+    "metric": ALL,
+    "audience": ALL,
+    "clusters": ALL,
+    "exposure": ALL,
+    "direction": ALL,
+}
 UNSAVED = "unsaved:"
 NOTHING_NEW = (no_update,) * 3
 CANNOT = (BaselineError, DurationError, PlanError, SizeError)
@@ -114,6 +123,7 @@ def _register_browser(app: Dash) -> None:
         Output("replan", "data"),
         Input({"type": "reload-plan", "plan": ALL}, "n_clicks"),
         Input({"type": "alternative", "plan": ALL}, "n_clicks"),
+        Input(OPTIONS, "n_clicks"),
         prevent_initial_call=True,
     )
     register_clientside(
@@ -161,6 +171,8 @@ def _from_draft(
         return None
     plan = plan_drafts.from_store(draft)
     if replan and ctx.triggered_id == "replan":
+        if replan["what"] == "option":
+            return plan_options.with_option(services, plan, replan["of"])
         better = plan_drafts.resize(services, plan).alternative if replan["what"] == "alternative" else None
         return better.plan if better else None
     is_wanted = wanted in (f"{UNSAVED}{plan.plan_id}", f"{UNSAVED}new:{plan.recommendation_id}")
@@ -265,9 +277,11 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
     if shown is None or found is None:
         message = "This snapshot has no such recommendation; choose the snapshot it was written for."
         return empty.no_plan(message), None, _title("Plan a test")
-    draft = plan_drafts.new_draft(services, shown, *found)
+    draft = plan_options.new_draft(services, shown, *found)
     baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
-    drawer = planner_components.planner(draft.sizing, baseline, shown.catalog, notes=draft.notes)
+    drawer = planner_components.planner(
+        draft.sizing, baseline, shown.catalog, notes=draft.notes, options=draft.options, fits=draft.fits
+    )
     return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_components.title(draft.sizing.plan))
 
 

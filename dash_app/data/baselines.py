@@ -4,13 +4,15 @@ Users are picked by the cluster's rule on the days before the baseline's; the me
 each user's own exposure alone. The arithmetic is in `planning/`; how a feature is made is in the pipeline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import cast
+from typing import Any, cast
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
@@ -20,6 +22,7 @@ from grupa_pipeline.event_catalog.roles import OUTCOMES
 from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.vocabulary.enums import BaselineUsers, MetricKind
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
 
 _FEWEST_COME = 30
@@ -28,7 +31,7 @@ _FEWEST_COME = 30
 
 @dataclass(frozen=True)
 class Population:
-    """Users like a cluster's, as they did on the baseline's days.
+    """The users of an audience, as they did on the baseline's days.
 
     Attributes:
         window: The baseline's days; not `unseen`, and all of the log's, when too few of the rule's users came again.
@@ -36,6 +39,7 @@ class Population:
         fractions: user_id, then numerator and denominator of every ratio, for the same users and days.
         users: How many were picked; fewer have values, as not all came again in time.
         picked_by: Whether the rule picked them, or why they are the cluster's own users.
+        before: user_id and one column a feature, for the same users on the days before; empty where the days picked them.
     """
 
     window: BaselineWindow
@@ -43,34 +47,64 @@ class Population:
     fractions: pa.Table
     users: int
     picked_by: BaselineUsers
+    before: pa.Table
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Every user over their own exposure: features, and both sums of the ratios, in the same order."""
+
+    values: pa.Table
+    fractions: pa.Table
+
+
+Ask = Callable[..., Any]
+"""Calls a function of this module with a connection and the given arguments; `Database.query` keeps the results."""
 
 
 def load_population(
     con: duckdb.DuckDBPyConnection,
     day: date,
-    cluster_id: str,
+    audience: Audience,
     roles: ActionRoles,
     min_events: int,
     exposure_days: int | None = None,
 ) -> Population:
-    """Pick users like the cluster's and measure every feature over their exposure.
+    """`find_population` on one connection."""
+    return find_population(
+        lambda load, *arguments: load(con, *arguments), day, audience, roles, min_events, exposure_days
+    )
+
+
+def find_population(
+    ask: Ask, day: date, audience: Audience, roles: ActionRoles, min_events: int, exposure_days: int | None = None
+) -> Population:
+    """Pick the users of an audience and take their features over their exposure.
+
+    Everyone is measured once for a window, and audiences are parts of everyone: with `Database.query` as `ask` the second
+    audience, and the second recommendation, cost a selection.
 
     Raises:
         BaselineError: There are too few days, or the exposure does not fit them.
     """
-    start, end, first_event = _window(con, day)
+    start, end, first_event = ask(load_window, day)
     window = baseline_window(first_event, end, exposure_days)
-    rule = _stored_rule(con, day, cluster_id)
-    if rule and window.unseen:
-        picked = _picked_by_rule(con, rule, (start, window.start), roles, min_events)
-        values, fractions = _exposed(con, picked, window, roles)
-        if len(values) >= _FEWEST_COME:
-            return Population(window, values, fractions, len(picked), BaselineUsers.RULE)
+    rules = ask(load_rules, day, audience.clusters)
+    is_ruled = all(rules) and (bool(rules) or audience.kind is AudienceKind.EVERYONE)
+    if is_ruled and window.unseen:
+        before = ask(load_before, start, window.start, roles, min_events)
+        picked = _picked_by_rules(before, rules)
+        exposed = _of_users(ask(load_exposed, window, roles), picked["user_id"])
+        if len(exposed.values) >= _FEWEST_COME:
+            same = _rows_of(picked, exposed.values["user_id"])
+            return Population(window, exposed.values, exposed.fractions, len(picked), BaselineUsers.RULE, same)
     first_day = first_event.replace(hour=0, minute=0, second=0, microsecond=0)
     same_days = BaselineWindow(first_day, end, False, window.exposure_days)
-    members = _members(con, day, cluster_id)
-    picked_by = BaselineUsers.MEMBERS if rule else BaselineUsers.MEMBERS_NO_RULE
-    return Population(same_days, *_exposed(con, members, same_days, roles), len(members), picked_by)
+    members = ask(load_members, day, audience.clusters)
+    exposed = _of_users(ask(load_exposed, same_days, roles), members)
+    picked_by = BaselineUsers.MEMBERS if is_ruled else BaselineUsers.MEMBERS_NO_RULE
+    nothing = exposed.values.select(["user_id"]).slice(0, 0)
+    return Population(same_days, exposed.values, exposed.fractions, len(members), picked_by, nothing)
 
 
 def measure_metric(population: Population, feature: Feature) -> Baseline:
@@ -86,17 +120,17 @@ def measure_metric(population: Population, feature: Feature) -> Baseline:
 
 
 def load_enrolment(
-    con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, roles: ActionRoles, min_events: int
+    con: duckdb.DuckDBPyConnection, day: date, audience: Audience, roles: ActionRoles, min_events: int
 ) -> Forecast:
-    """How many different eligible users of a cluster come, from the days on which each was there and eligible.
+    """How many different eligible users of an audience come, from the days on which each was there and eligible.
 
     No hindsight: a user is eligible from their `min_events`-th event on (outcomes not counted), as only then anyone
     could have known what kind of user they are.
 
     Raises:
-        DurationError: No user of the cluster was active and eligible.
+        DurationError: No user of the audience was active and eligible.
     """
-    _, end, first_event = _window(con, day)
+    _, end, first_event = load_window(con, day)
     first_day = first_event.date()
     actions = [row[0] for row in con.execute("SELECT DISTINCT action FROM events").fetchall()]
     outcomes = [action for action, role in roles.assign(actions).items() if role in OUTCOMES]
@@ -104,7 +138,8 @@ def load_enrolment(
         """
         WITH own AS (
           SELECT user_id, timestamp, action FROM events WHERE timestamp >= $first_event AND timestamp < $end
-          AND user_id IN (SELECT user_id FROM user_clusters WHERE snapshot_date = $day AND cluster_id = $cluster)),
+          AND user_id IN (SELECT user_id FROM user_clusters WHERE snapshot_date = $day
+                          AND (len($clusters::VARCHAR[]) = 0 OR list_contains($clusters::VARCHAR[], cluster_id)))),
         eligible AS (
           SELECT user_id, timestamp AS since FROM own WHERE NOT list_contains($outcomes::VARCHAR[], action)
           QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY timestamp) = $min_events)
@@ -115,18 +150,20 @@ def load_enrolment(
             "first_event": first_event,
             "end": end,
             "day": day,
-            "cluster": cluster_id,
+            "clusters": list(audience.clusters),
             "outcomes": outcomes,
             "min_events": min_events,
             "first_day": first_day,
         },
     ).fetchnumpy()
     if not len(rows["user"]):
-        raise DurationError("Nobody of this cluster was there in the window, so a test would never fill.")
+        who = "this cluster" if audience.kind is AudienceKind.CLUSTER else "these users"
+        raise DurationError(f"Nobody of {who} was there in the window, so a test would never fill.")
     return forecast_enrolment(rows["user"], rows["day"], (end.date() - first_day).days)
 
 
-def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, datetime, datetime]:
+def load_window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, datetime, datetime]:
+    """Start and end of a snapshot's window, and the first event in it."""
     found = con.execute(
         "SELECT s.window_start, s.window_end, min(e.timestamp) FROM segmentations s JOIN events e"
         " ON e.timestamp >= s.window_start AND e.timestamp < s.window_end WHERE s.snapshot_date = ? GROUP BY ALL",
@@ -137,61 +174,50 @@ def _window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, dateti
     return found
 
 
-def _stored_rule(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> Rule | None:
-    """The cluster's rule; None when an earlier release wrote it and it could not be turned into conditions."""
-    rows = con.execute(
-        "SELECT rule_conditions FROM clusters WHERE snapshot_date = ? AND cluster_id = ?", [day, cluster_id]
-    ).fetchall()
-    return rule_from_json(rows[0][0]) if rows and rows[0][0] else None
+def load_rules(con: duckdb.DuckDBPyConnection, day: date, clusters: tuple[str, ...]) -> tuple[Rule | None, ...]:
+    """The clusters' rules; None for one that an earlier release wrote and that could not be turned into conditions."""
+    stored = dict(
+        con.execute("SELECT cluster_id, rule_conditions FROM clusters WHERE snapshot_date = ?", [day]).fetchall()
+    )
+    return tuple((rule_from_json(stored[each]) if stored.get(each) else None) or None for each in clusters)
 
 
-def _picked_by_rule(
-    con: duckdb.DuckDBPyConnection, rule: Rule, window: tuple[datetime, datetime], roles: ActionRoles, min_events: int
-) -> list[str]:
-    """Users that match the rule on the days of `window`, measured in the features of the snapshots."""
-    features = build_features(
-        con,
-        "events",
-        window_start=window[0],
-        window_end=window[1],
-        roles=roles,
-        min_events=min_events,
-        like=_columns(con),
+def load_members(con: duckdb.DuckDBPyConnection, day: date, clusters: tuple[str, ...]) -> pa.ChunkedArray:
+    """The users of these clusters in a snapshot, or all of its users where there are none, in order."""
+    rows = con.sql(
+        "SELECT user_id FROM user_clusters WHERE snapshot_date = $day"
+        " AND (len($clusters::VARCHAR[]) = 0 OR list_contains($clusters::VARCHAR[], cluster_id)) ORDER BY 1",
+        params={"day": day, "clusters": list(clusters)},
+    )
+    return cast(pa.ChunkedArray, rows.to_arrow_table()["user_id"])
+
+
+def load_before(
+    con: duckdb.DuckDBPyConnection, start: datetime, end: datetime, roles: ActionRoles, min_events: int
+) -> pa.Table:
+    """Everyone with enough events on `[start, end)`, in the features of the snapshots."""
+    return build_features(
+        con, "events", window_start=start, window_end=end, roles=roles, min_events=min_events, like=_columns(con)
     ).features
-    compared = features_of(rule).intersection(features.column_names)
-    columns = {name: features[name].to_numpy(zero_copy_only=False).astype(float) for name in compared}
-    matched = matching_users(rule, columns, len(features))
-    return cast(list[str], features["user_id"].filter(pa.array(matched)).to_pylist())
 
 
-def _members(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str) -> list[str]:
-    rows = con.execute(
-        "SELECT user_id FROM user_clusters WHERE snapshot_date = ? AND cluster_id = ? ORDER BY 1", [day, cluster_id]
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _exposed(
-    con: duckdb.DuckDBPyConnection, picked: Sequence[str], window: BaselineWindow, roles: ActionRoles
-) -> tuple[pa.Table, pa.Table]:
-    """Features of the picked users, and both sums of the ratios, over their own exposure on the baseline's days.
+def load_exposed(con: duckdb.DuckDBPyConnection, window: BaselineWindow, roles: ActionRoles) -> Exposed:
+    """Everyone over their own exposure on the baseline's days.
 
     An exposure begins with the user's first event on those days. Each user's events are moved so that all exposures end
     together: then one window of `exposure_days` fits everyone.
     """
-    con.register("picked", pa.table({"user_id": pa.array(picked, pa.string())}))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE exposed AS
         SELECT e.* REPLACE (
             e.timestamp + (TIMESTAMP '{window.end}' - f.first - INTERVAL {window.exposure_days} DAY) AS timestamp)
         FROM events e JOIN (
-          SELECT user_id, min(timestamp) AS first FROM events SEMI JOIN picked USING (user_id)
+          SELECT user_id, min(timestamp) AS first FROM events
           WHERE timestamp >= TIMESTAMP '{window.start}' AND timestamp < TIMESTAMP '{window.end}' GROUP BY user_id
           HAVING min(timestamp) <= TIMESTAMP '{window.last_eligible}') f USING (user_id)
         WHERE e.timestamp >= f.first AND e.timestamp < f.first + INTERVAL {window.exposure_days} DAY"""
     )
-    con.unregister("picked")
     made = build_features(
         con,
         "exposed",
@@ -201,7 +227,29 @@ def _exposed(
         min_events=0,
         like=_columns(con),
     )
-    return made.features, cast(pa.Table, made.fractions)
+    return Exposed(made.features, cast(pa.Table, made.fractions))
+
+
+def _picked_by_rules(before: pa.Table, rules: Sequence[Rule | None]) -> pa.Table:
+    """The rows of `before` that match one of the rules; all where there are none."""
+    if not rules:
+        return before
+    matched = np.zeros(len(before), dtype=bool)
+    for rule in rules:
+        if rule:
+            compared = features_of(rule).intersection(before.column_names)
+            columns = {name: before[name].to_numpy(zero_copy_only=False).astype(float) for name in compared}
+            matched |= np.asarray(matching_users(rule, columns, len(before)), dtype=bool)
+    return before.filter(pa.array(matched))
+
+
+def _of_users(exposed: Exposed, users: pa.ChunkedArray) -> Exposed:
+    return Exposed(_rows_of(exposed.values, users), _rows_of(exposed.fractions, users))
+
+
+def _rows_of(table: pa.Table, users: pa.ChunkedArray) -> pa.Table:
+    """The rows of these users, in the table's order."""
+    return table.filter(pc.is_in(table["user_id"], value_set=users.combine_chunks()))
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -192,7 +192,7 @@ def _insights(
     for row in _rows(
         con,
         "SELECT insight_id, cluster_id, kind, title, body, evidence_ids, addresses, target_metric, direction, change, hypothesis,"
-        " source, model, replicated, effort, confidence, guardrail, cheapest_test, falsified_by, shared_with"
+        " source, model, replicated, effort, confidence, guardrail, cheapest_test, falsified_by, shared_with, step_action"
         " FROM cluster_insights WHERE snapshot_date = ? ORDER BY rank, insight_id",
         day,
     ):

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from dash_app import formatting
 from dash_app.data.action_labels import ActionLabels
 from dash_app.data.journeys import GoalRates, GroupJourneys
+from dash_app.planning.metric_groups import MetricGroup, metric_group
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from grupa_pipeline.vocabulary.rule_conditions import Rule
@@ -26,6 +27,11 @@ class Feature:
     source_action: str | None
     family: str | None = None
     subject: str | None = None
+
+    @property
+    def group(self) -> MetricGroup:
+        """Where a planner lists it."""
+        return metric_group(self.family, self.metric_kind, self.role, self.unit)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Insight:
     cheapest_test: str | None = None
     falsified_by: str | None = None
     shared_with: tuple[str, ...] = ()
+    step_action: str | None = None
 
 
 TREND_SNAPSHOTS = 12

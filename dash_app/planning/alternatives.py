@@ -7,6 +7,7 @@ from math import ceil, floor, log10, sqrt
 from dash_app.planning.brief import Label, Labels, effect_text, quoted
 from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, users_within
 from dash_app.planning.plan import Plan, problems, with_margin
+from dash_app.planning.refusals import LARGEST_MARGIN, refusals
 from dash_app.planning.requirements import rail_metric, with_days, with_users
 from dash_app.planning.sample_size import detectable_effect, non_inferiority_size
 from grupa_pipeline.vocabulary.plan_fields import Guardrail
@@ -24,7 +25,7 @@ def find_alternative(plan: Plan, enrolment: Enrolment, labels: Labels) -> Altern
     """The first change that brings the test within eight weeks, the least costly first."""
     for text, changed in _changes(plan, enrolment, labels):
         again, _ = with_users(changed)
-        if with_days(again, enrolment).feasible:
+        if with_days(again, enrolment).feasible and not refusals(again):
             return Alternative(text, changed)
     return Alternative(
         "Too few of these users come for any test of eight weeks; plan it for a larger population, "
@@ -68,9 +69,9 @@ def _sentence(named: Sequence[str], end: str = "") -> str:
 
 
 def _within_reason(plan: Plan) -> bool:
-    """Whether no effect or margin exceeds the baseline itself, which would be implausible."""
-    sizes = [plan.mde_relative, *(rail.margin_relative for rail in plan.guardrails)]
-    return all(size is None or size <= 1 for size in sizes)
+    """Whether no effect exceeds the baseline itself, and no margin half of it."""
+    margins = [rail.margin_relative for rail in plan.guardrails]
+    return (plan.mde_relative or 0) <= 1 and all(margin is None or margin <= LARGEST_MARGIN for margin in margins)
 
 
 def _widened(rail: Guardrail, control: float, plan: Plan) -> Guardrail:
@@ -97,9 +98,10 @@ def _relaxed(before: Plan, after: Plan, labels: Labels) -> Iterator[str]:
 
 def _rounded(absolute: float, baseline: float) -> dict[str, float]:
     """An effect as a person would type it: over the baseline where there is one, up to the next of two digits."""
-    return {"relative": _round_up(absolute / abs(baseline))} if baseline else {"absolute": _round_up(absolute)}
+    return {"relative": rounded_up(absolute / abs(baseline))} if baseline else {"absolute": rounded_up(absolute)}
 
 
-def _round_up(value: float) -> float:
+def rounded_up(value: float) -> float:
+    """The next number of two significant digits."""
     unit = 10.0 ** (floor(log10(value)) - 1)
     return round(ceil(value / unit - 1e-9) * unit, 12)

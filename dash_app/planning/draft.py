@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from dash_app.formatting import day as day_text
 from dash_app.planning.baseline import Baseline, BaselineWindow
 from dash_app.planning.plan import Plan, with_margin
+from dash_app.planning.refusals import LARGEST_MARGIN
 from dash_app.planning.rice import default_confidence
 from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction
 from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
+from grupa_pipeline.vocabulary.plan_parts import Audience
 
 DEFAULT_EFFECT = 0.1
 """Over the baseline: +10% or -10%."""
@@ -25,8 +28,11 @@ DEFAULT_MARGIN_SD = 0.1
 """A guardrail's margin: a tenth of its baseline, or a tenth of its deviation between users if that is more.
 
 Half of what Cohen (1988) calls a small effect; so a guardrail left as it is never asks for more than about 1,240 users
-an arm at alpha .05 and power .8.
+an arm at alpha .05 and power .8. It is at most half of the baseline, as more would guard nothing.
 """
+
+OLD_LOG_DAYS = 28
+"""Days since a log's end after which what its users do now is taken as unknown."""
 
 _ROLE_ORDER = {"outcome": 0, "context": 1, "clustering": 2}
 _NAME_LENGTH = 120
@@ -76,7 +82,8 @@ def default_guardrail(metric: str, baseline: Baseline, higher_is_better: bool | 
         baseline_n=baseline.n,
         margin_absolute=1.0,
     )
-    return with_margin(rail, absolute=max(DEFAULT_MARGIN * abs(baseline.value), DEFAULT_MARGIN_SD * baseline.sd))
+    margin = max(DEFAULT_MARGIN * abs(baseline.value), DEFAULT_MARGIN_SD * baseline.sd)
+    return with_margin(rail, absolute=min(margin, LARGEST_MARGIN * abs(baseline.value)) or margin)
 
 
 def draft_plan(
@@ -88,7 +95,8 @@ def draft_plan(
     baseline_users: BaselineUsers,
     plan_id: str,
     owner: str,
-    today: date,
+    first_day: date,
+    audience: Audience | None = None,
 ) -> Plan:
     """A plan with every field filled in but the sizes, which `sizing.size_plan` adds.
 
@@ -100,7 +108,8 @@ def draft_plan(
         baseline_users: From which users it was taken.
         plan_id: A new id.
         owner: The person who plans.
-        today: The test starts on the next Monday after it.
+        first_day: The first day of the test.
+        audience: Whose users take part; the cluster's where it is None.
     """
     plan = Plan(
         plan_id=plan_id,
@@ -118,10 +127,27 @@ def draft_plan(
         **baseline_fields(baseline, window, baseline_users),
         mde_absolute=1.0,
         guardrails=tuple(guardrails),
-        start_date=today + timedelta(days=7 - today.weekday()),
+        start_date=first_day,
+        audience=audience,
         rice_confidence=default_confidence(recommendation.stability, window.unseen),
     )
     return plan.with_effect(absolute=default_effect(baseline, recommendation.direction))
+
+
+def propose_first_day(today: date, log_end: date) -> tuple[date, str | None]:
+    """The Monday after today; for a log that ended long ago the Monday after its end, and a sentence that says so."""
+    if (today - log_end).days <= OLD_LOG_DAYS:
+        return next_monday(today), None
+    first = next_monday(log_end)
+    return first, (
+        f"The log ends on {day_text(log_end)}, {(today - log_end).days:,} days ago. The first day proposed, {day_text(first)}, is"
+        " the first Monday after it: what these users do now is not known. Ingest newer events before you set the real day."
+    )
+
+
+def next_monday(day: date) -> date:
+    """The first Monday after `day`."""
+    return day + timedelta(days=7 - day.weekday())
 
 
 def baseline_fields(baseline: Baseline, window: BaselineWindow, users: BaselineUsers) -> dict[str, Any]:

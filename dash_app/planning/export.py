@@ -41,7 +41,7 @@ def to_markdown(plans: Iterable[Plan]) -> str:
 def _object(plan: Plan) -> dict[str, Any]:
     row = plan.to_row()
     return {
-        name: json.loads(row[name]) if field.sql_type == "JSON" else _plain(row[name])
+        name: json.loads(row[name]) if field.sql_type == "JSON" and row[name] is not None else _plain(row[name])
         for name, field in PLAN_FIELDS.items()
     }
 

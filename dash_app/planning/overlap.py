@@ -44,15 +44,15 @@ class Overlap:
 
 
 def find_overlaps(plans: Iterable[Plan]) -> list[Overlap]:
-    """Every pair of plans on the same cluster and primary metric whose days meet, soonest first.
+    """Every pair of plans with users in common and the same primary metric whose days meet, soonest first.
 
     Archived, removed and undated plans overlap with none. Each user of the cluster is taken to be in a test with the same
     chance, whichever other test has them, so the users in both are (users in one) * (users in the other) / (eligible
     users).
     """
-    groups: dict[tuple[str, str], list[Plan]] = defaultdict(list)
+    groups: dict[str, list[Plan]] = defaultdict(list)
     for plan in filter(_takes_place, plans):
-        groups[plan.cluster_id, plan.primary_metric].append(plan)
+        groups[plan.primary_metric].append(plan)
     overlaps = [overlap for group in groups.values() for overlap in _meetings(group)]
     return sorted(overlaps, key=lambda overlap: (overlap.first_day, overlap.plan_id, overlap.other_id))
 
@@ -67,11 +67,11 @@ def overlaps_by_plan(plans: Iterable[Plan]) -> dict[str, list[Overlap]]:
 
 
 def count_concurrent(plans: Iterable[Plan]) -> dict[str, int]:
-    """How many other tests run on the same cluster on a day of a plan's own, whatever they measure, by the plan's id."""
+    """How many other tests run on the same users on a day of a plan's own, whatever they measure, by the plan's id."""
     counts: dict[str, int] = defaultdict(int)
     for one, other in combinations(filter(_takes_place, plans), 2):
         first, last = _common_days(one, other)
-        if one.cluster_id == other.cluster_id and first <= last:
+        if first <= last and one.taking_part.meets(other.taking_part):
             counts[one.plan_id] += 1
             counts[other.plan_id] += 1
     return dict(counts)
@@ -92,7 +92,7 @@ def _meetings(group: list[Plan]) -> Iterator[Overlap]:
     ordered = sorted(group, key=lambda plan: (plan.start_date or date.max, plan.plan_id))
     for one, other in combinations(ordered, 2):
         first, last = _common_days(one, other)
-        if first <= last:
+        if first <= last and one.taking_part.meets(other.taking_part):
             shared = _shared_users(one, other, last)
             yield Overlap(one.plan_id, other.plan_id, one.primary_metric, first, last, shared)
 

@@ -4,16 +4,17 @@ The fields of a plan are in `grupa_pipeline/vocabulary/plan_fields.py`, sizing i
 `dash_app/roadmap/store.py`.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any
 
 from dash_app.planning.design import METHODS, Design, Metric, SizeError
+from dash_app.planning.plan_json import from_json_text, to_json_text
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import IMPACTS, PLAN_FIELDS, Guardrail, PlanField, PlanFields
+from grupa_pipeline.vocabulary.plan_parts import Audience
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,11 @@ class Plan(PlanFields):
         return Design(self.alpha, self.power, self.sides, tuple(arm.weight for arm in self.variants))
 
     @property
+    def taking_part(self) -> Audience:
+        """Whose users take part; those of the cluster where the plan says nothing."""
+        return self.audience or Audience.of_cluster(self.cluster_id)
+
+    @property
     def effect(self) -> float:
         """The minimum detectable effect, signed, in the metric's unit."""
         return self.direction.sign * self.mde_absolute
@@ -69,7 +75,7 @@ class Plan(PlanFields):
 
 def _to_column(field: PlanField, value: Any) -> Any:
     if field.sql_type == "JSON":
-        return json.dumps([asdict(item) for item in value], ensure_ascii=False)
+        return None if value is None else to_json_text(value)
     if field.item_type is not None:
         return list(value)
     return value.value if isinstance(value, Enum) else value
@@ -77,17 +83,11 @@ def _to_column(field: PlanField, value: Any) -> Any:
 
 def _from_column(field: PlanField, value: Any) -> Any:
     if field.sql_type == "JSON":
-        return tuple(_from_json(field.item_type, item) for item in json.loads(value))
+        return None if value is None else from_json_text(field.python_type, value)
     if field.item_type is not None:
         return tuple(value or ())
     is_enum = issubclass(field.python_type, Enum) and value is not None
     return field.python_type(value) if is_enum else value
-
-
-def _from_json(item_type: Any, values: Mapping[str, Any]) -> Any:
-    hints = get_type_hints(item_type)
-    enums = {name: kind for name, kind in hints.items() if isinstance(kind, type) and issubclass(kind, Enum)}
-    return item_type(**{name: enums[name](value) if name in enums else value for name, value in values.items()})
 
 
 def with_margin(rail: Guardrail, *, relative: float | None = None, absolute: float | None = None) -> Guardrail:

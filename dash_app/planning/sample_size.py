@@ -12,9 +12,6 @@ from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 from dash_app.planning.design import Design, Metric, Size, SizeError
 from grupa_pipeline.vocabulary.enums import MetricKind
 
-SMALLEST_CELL = 10
-"""Expected users with, and without, the outcome in every arm below which the normal approximation is doubtful."""
-
 _NORMAL_FROM = 1e5  # degrees of freedom; t and normal then differ by less than a user in 10,000
 MOST_USERS = 1e11
 """A larger arm than this is refused: more users than there are people."""

@@ -14,22 +14,17 @@ from dash_app.planning.brief import NO_LABELS, Labels, decision_rule, write_brie
 from dash_app.planning.design import METHODS
 from dash_app.planning.duration import Enrolment, users_within
 from dash_app.planning.plan import Plan, check
+from dash_app.planning.refusals import Refusal, refusals, unsized
 from dash_app.planning.requirements import with_days, with_users
 from dash_app.planning.rice import QUARTER_DAYS, rice_score
-from dash_app.planning.sample_size import SMALLEST_CELL, detectable_effect, smallest_expected_cell
-from grupa_pipeline.vocabulary.enums import MetricKind
+from dash_app.planning.sample_size import detectable_effect
 
 PREVIEW_WEEKS = (2, 4, 8)
-FEWEST_USERS = 30
-"""An arm of fewer raises a doubt."""
 
 
 class WarningKind(StrEnum):
     """What a sized plan warns of."""
 
-    CONSTANT_BASELINE = "constant_baseline"
-    FEW_EXPECTED = "few_expected"
-    FEW_USERS = "few_users"
     NEVER_FILLS = "never_fills"
     SAME_DAYS = "same_days"
     TOO_LONG = "too_long"
@@ -62,7 +57,7 @@ class Sizing:
         binding: The metric, primary or guardrail, that needs most users.
         detectable: The effect on the primary metric that 2, 4 and 8 weeks would show.
         alternative: What to do instead when the test would last longer than eight weeks; None when it does not.
-        doubts: Reasons to check the numbers before relying on them.
+        refusals: Why its numbers would not be valid; where there are any the plan holds none.
         warnings: What else to show beside the numbers.
     """
 
@@ -70,7 +65,7 @@ class Sizing:
     binding: str
     detectable: tuple[Detectable, ...]
     alternative: Alternative | None
-    doubts: tuple[SizingWarning, ...]
+    refusals: tuple[Refusal, ...]
     warnings: tuple[SizingWarning, ...]
 
 
@@ -91,18 +86,21 @@ def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> S
     reach = enrolment.users_by(QUARTER_DAYS)
     plan = replace(plan, rice_reach=round(reach, 1), method=METHODS[plan.metric_kind])
     plan = replace(plan, rice_score=rice_score(reach, plan.rice_impact, plan.rice_confidence, plan.rice_effort))
+    refused = refusals(plan, {name: label.words for name, label in labels.items()})
+    if refused:
+        plan = unsized(plan)
     plan = replace(plan, decision_rule=decision_rule(plan, labels))
     detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS)
-    alternative = None if plan.feasible else find_alternative(plan, enrolment, labels)
+    alternative = None if plan.feasible or refused else find_alternative(plan, enrolment, labels)
     plan = replace(plan, brief=write_brief(plan, labels))
-    return Sizing(plan, binding, detectable, alternative, tuple(_doubts(plan)), tuple(_warnings(plan)))
+    return Sizing(plan, binding, detectable, alternative, refused, tuple(_warnings(plan)))
 
 
 def sized_before(plan: Plan) -> Sizing:
     """A plan with the sizes that it holds, for one whose users can no longer be counted."""
     rails = (rail.metric for rail in plan.guardrails if rail.n_total == plan.n_total)
     binding = next(rails, plan.primary_metric) if plan.n_total is not None else plan.primary_metric
-    return Sizing(plan, binding, (), None, tuple(_doubts(plan)) if plan.n_total is not None else (), ())
+    return Sizing(plan, binding, (), None, refusals(plan) if plan.n_total is not None else (), ())
 
 
 def worded_again(plan: Plan, labels: Labels = NO_LABELS) -> Plan:
@@ -129,32 +127,14 @@ def _detectable(plan: Plan, weeks: int, enrolment: Enrolment) -> Detectable:
     return Detectable(weeks, floor(users), absolute, relative)
 
 
-def _doubts(plan: Plan) -> Iterator[SizingWarning]:
-    arms = tuple(arm.n or 0 for arm in plan.variants)
-    if plan.metric_kind == MetricKind.PROPORTION and plan.baseline in (0, 1):
-        who = "Everybody" if plan.baseline else "Nobody"
-        yield SizingWarning(
-            WarningKind.CONSTANT_BASELINE,
-            f"{who} measured had the outcome, so how likely it is can only be guessed; check that it can be moved at all.",
-        )
-    elif smallest_expected_cell(plan.metric, plan.effect, arms) < SMALLEST_CELL:
-        yield SizingWarning(
-            WarningKind.FEW_EXPECTED,
-            "Fewer than 10 users with or without the outcome are expected in an arm: the formula is only rough there.",
-        )
-    if min(arms) < FEWEST_USERS:
-        yield SizingWarning(
-            WarningKind.FEW_USERS,
-            "So few users are enough only because the metric hardly varies among them; check that it can be moved at all.",
-        )
-
-
 def _warnings(plan: Plan) -> Iterator[SizingWarning]:
     if not plan.baseline_unseen:
         yield SizingWarning(
             WarningKind.SAME_DAYS,
             "The baseline was measured on the same days that picked these users, so it may flatter.",
         )
+    if plan.n_total is None:
+        return
     if plan.duration_days is None:
         yield SizingWarning(WarningKind.NEVER_FILLS, "So many different users never come, by the log's own curve.")
     elif not plan.feasible:

@@ -9,7 +9,14 @@ from enum import StrEnum
 import duckdb
 
 from grupa_pipeline.storage.migrations import SchemaVersion
-from grupa_pipeline.tables import CLUSTER_NAMES, ROADMAP_TABLES, TEST_ROADMAP, TEST_ROADMAP_HISTORY, Table
+from grupa_pipeline.tables import (
+    CLUSTER_NAMES,
+    PLAN_COMMENTS,
+    ROADMAP_TABLES,
+    TEST_ROADMAP,
+    TEST_ROADMAP_HISTORY,
+    Table,
+)
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
@@ -57,15 +64,31 @@ _PLAN_CHECKS = (
 _NAME_OPTIONAL = {"name"}
 _NAME_CHECKS = ("revision >= 1", "regexp_full_match(cluster_id, 'C[0-9]{2,}')", "name IS NULL OR length(name) > 0")
 
+_COMMENT_CHECKS = ("revision >= 1", "length(text) > 0")
+_OPTIONAL: dict[Table, set[str]] = {
+    TEST_ROADMAP: _PLAN_OPTIONAL,
+    TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL,
+    CLUSTER_NAMES: _NAME_OPTIONAL,
+    PLAN_COMMENTS: set(),
+}
+_CHECKS = {
+    TEST_ROADMAP: _PLAN_CHECKS,
+    TEST_ROADMAP_HISTORY: _PLAN_CHECKS,
+    CLUSTER_NAMES: _NAME_CHECKS,
+    PLAN_COMMENTS: _COMMENT_CHECKS,
+}
+
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:
-    optional = {TEST_ROADMAP: _PLAN_OPTIONAL, TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL, CLUSTER_NAMES: _NAME_OPTIONAL}
-    checks = {TEST_ROADMAP: _PLAN_CHECKS, TEST_ROADMAP_HISTORY: _PLAN_CHECKS, CLUSTER_NAMES: _NAME_CHECKS}
     for table in ROADMAP_TABLES:
-        con.execute(_create_statement(table, optional[table], checks[table]))
-        con.execute(f"COMMENT ON TABLE {table.name} IS {_quoted(table.comment)}")
-        for column in table.columns:
-            con.execute(f"COMMENT ON COLUMN {table.name}.{column.name} IS {_quoted(column.comment)}")
+        _create_table(con, table)
+
+
+def _create_table(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    con.execute(_create_statement(table, _OPTIONAL[table], _CHECKS[table]))
+    con.execute(f"COMMENT ON TABLE {table.name} IS {_quoted(table.comment)}")
+    for column in table.columns:
+        con.execute(f"COMMENT ON COLUMN {table.name}.{column.name} IS {_quoted(column.comment)}")
 
 
 def _create_statement(table: Table, optional: set[str], checks: tuple[str, ...]) -> str:
@@ -84,6 +107,19 @@ def _to_version_2(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"COMMENT ON COLUMN {table.name}.baseline_users IS {comment}")
 
 
-CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2,))
+_VERSION_3 = (*list(PLAN_FIELDS)[list(PLAN_FIELDS).index("audience") : list(PLAN_FIELDS).index("caution") + 1],)
+
+
+def _to_version_3(con: duckdb.DuckDBPyConnection) -> None:
+    """Plans say who takes part, how they are read and what came of them; people comment on them."""
+    for table in (TEST_ROADMAP, TEST_ROADMAP_HISTORY):
+        for name in _VERSION_3:
+            field = PLAN_FIELDS[name]
+            con.execute(f"ALTER TABLE {table.name} ADD COLUMN {name} {field.sql_type}")
+            con.execute(f"COMMENT ON COLUMN {table.name}.{name} IS {_quoted(field.comment)}")
+    _create_table(con, PLAN_COMMENTS)
+
+
+CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3))
 """The current schema version. To change it, add a step here and freeze the new version:
 `python -m tests.grupa_pipeline.storage.released` writes the file."""

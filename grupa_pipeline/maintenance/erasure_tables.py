@@ -21,6 +21,7 @@ from grupa_pipeline.tables import (
     EVENTS,
     INGESTED_FILES,
     LLM_CALLS,
+    PLAN_COMMENTS,
     REJECTED_ROWS,
     SEGMENTATIONS,
     TEST_ROADMAP,
@@ -42,6 +43,7 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP: _PLAN_TEXTS,
     TEST_ROADMAP_HISTORY: _PLAN_TEXTS,
     CLUSTER_NAMES: ("name",),
+    PLAN_COMMENTS: ("text",),
 }
 """Columns of free text, written by a user or a model."""
 
@@ -49,6 +51,7 @@ _PEOPLE: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP: _PLAN_PEOPLE,
     TEST_ROADMAP_HISTORY: _PLAN_PEOPLE,
     CLUSTER_NAMES: ("edited_by",),
+    PLAN_COMMENTS: ("said_by",),
 }
 """Columns whose value is a person."""
 
@@ -216,7 +219,7 @@ def _naming(con: duckdb.DuckDBPyConnection, table: Table, person: Person) -> int
         for name in _TEXTS.get(table, ())
         if name in present
     ]
-    people = [f"coalesce({name} = $user, false)" for name in _PEOPLE.get(table, ())]
+    people = [f"coalesce({name} = $user, false)" for name in _PEOPLE.get(table, ()) if name in present]
     parameters = {"pattern": person.in_text} | ({"user": person.user_id} if people else {})
     [(rows,)] = con.execute(
         f"SELECT count(*) FROM {table.name} WHERE {' OR '.join(texts + people)}", parameters

@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind, PlanStatus
 from grupa_pipeline.vocabulary.form_controls import ChoiceControl, Control, DayControl, NumberControl, TextControl
+from grupa_pipeline.vocabulary.plan_parts import Audience, Cuped, Decision, Looks, PlanResult, Replay, Tracking
 
 IMPACTS = (0.25, 0.5, 1.0, 2.0, 3.0)
 _SQL_TYPES: Mapping[Any, str] = {
@@ -69,7 +70,9 @@ class PlanField:
 
     @property
     def sql_type(self) -> str:
-        """The column's DuckDB type; tuples of dataclasses are JSON."""
+        """The column's DuckDB type; dataclasses and tuples of them are JSON."""
+        if is_dataclass(self.python_type):
+            return "JSON"
         if self.item_type is not None:
             return "JSON" if is_dataclass(self.item_type) else f"{_SQL_TYPES[self.item_type]}[]"
         return "VARCHAR" if issubclass(self.python_type, Enum) else _SQL_TYPES[self.python_type]
@@ -197,6 +200,29 @@ class PlanFields:
             "From which users the baseline was taken: rule, members or members_no_rule (the cluster has no rule stored as"
             " conditions); NULL for plans of earlier releases."
         ),
+    ] = None
+    audience: Annotated[
+        Audience | None,
+        PlanField("Whose users take part: kind (cluster, siblings, everyone) and clusters; NULL is the cluster's."),
+    ] = None
+    cuped: Annotated[
+        Cuped | None, PlanField("The metric of the days before that takes off variance, and how much; NULL for none.")
+    ] = None
+    looks: Annotated[Looks | None, PlanField("A group-sequential plan: looks and boundaries; NULL is one look.")] = None
+    replay: Annotated[
+        Replay | None, PlanField("False alarms and power on the audience's own past; NULL where not replayed.")
+    ] = None
+    result: Annotated[PlanResult | None, PlanField("What the test showed; NULL until it is known.")] = None
+    decision: Annotated[Decision | None, PlanField("ship, stop or iterate; NULL until it is decided.")] = None
+    lesson: Annotated[str | None, PlanField("What was learnt.", heading="What was learnt")] = None
+    decided_at: Annotated[datetime | None, PlanField("When it was decided (UTC).")] = None
+    approved_by: Annotated[str | None, PlanField("Who approved it.", content=Content.PERSON)] = None
+    approved_at: Annotated[datetime | None, PlanField("When it was approved (UTC).")] = None
+    tracking: Annotated[
+        Tracking | None, PlanField("Whether a shipped change shows in later snapshots; NULL until one was measured.")
+    ] = None
+    caution: Annotated[
+        str | None, PlanField("Why its cluster is not to be relied on; NULL where it is.", heading="Mind this first")
     ] = None
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dash_app import plan_drafts
+from dash_app import plan_drafts, plan_options
 from dash_app.callbacks import planner_edits
 from dash_app.components.planner import drawer
 from dash_app.components.planner.form import read_weights, weights_text
@@ -11,13 +11,14 @@ from dash_app.planning.brief import baseline_users_note
 from dash_app.planning.plan import PlanError
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.vocabulary.enums import BaselineUsers
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from tests.dash_app.planning.plans import Steady
 from tests.dash_app.trees import ids, parts, text
 
 
 @pytest.fixture
 def draft(services, shown):
-    return plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
+    return plan_options.new_draft(services, shown, *shown.insight("R-C01"))
 
 
 def fields(plan):
@@ -37,28 +38,69 @@ def test_a_recommendation_opens_filled_in_and_sized(draft):
     assert plan.guardrails
     assert plan.n_per_arm > 0
     assert plan.brief
-    assert draft.notes == ()
+    assert not draft.fits  # no effect of a quarter shows among so few users
 
 
 def test_a_metric_that_cannot_be_planned_for_gives_way_and_says_so(services, shown):
     cluster, insight = shown.insight("R-C01")
-    found = plan_drafts.new_draft(services, shown, cluster, replace(insight, target_metric="hours_to_submit"))
+    found = plan_options.new_draft(services, shown, cluster, replace(insight, target_metric="hours_to_submit"))
     assert found.sizing.plan.primary_metric == "had_deal_complete"
     assert "cannot be planned for" in found.notes[0]
 
 
 def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and_says_so(services, shown, monkeypatch):
-    usual = plan_drafts.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(1000))
+    usual = plan_options.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    assert (usual.feasible, usual.mde_relative) == (True, pytest.approx(0.1))
     # Users come at half the pace at which the usual draft would just last its eight weeks.
     pace = Steady(usual.n_total / (56 - usual.exposure_days) / 2)
     monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: pace)
-    slow = plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
+    slow = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
     assert slow.sizing.plan.feasible
     assert 0.1 < slow.sizing.plan.mde_relative <= 0.25
-    assert "eight weeks can show" in slow.notes[0]
+    assert "which eight weeks can show" in " ".join(slow.notes)
     monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(pace.a_day / 100))
-    never = plan_drafts.new_draft(services, shown, *shown.insight("R-C01"))
-    assert (never.sizing.plan.mde_relative, never.sizing.plan.feasible, never.notes) == (usual.mde_relative, False, ())
+    never = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
+    assert (never.sizing.plan.feasible, never.fits) == (False, False)
+    words = text(drawer.planner(never.sizing, None, shown.catalog, options=never.options, fits=never.fits))
+    assert words.index("No test of eight weeks") < words.index("Planning only")
+    assert "Talk to some of them" in words
+
+
+def test_where_the_cluster_alone_is_too_small_all_users_take_part_and_it_says_so(services, shown, monkeypatch):
+    def coming(_services, _day, audience):
+        return Steady(1 if audience.kind is AudienceKind.CLUSTER else 1000)
+
+    monkeypatch.setattr(plan_drafts, "enrolment", coming)
+    draft = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
+    plan = draft.sizing.plan
+    assert (plan.feasible, plan.audience) == (True, Audience(AudienceKind.EVERYONE))
+    assert "is a stratum" in plan.population
+    assert "all users take part" in " ".join(draft.notes)
+    own = next(each for each in draft.options if each.candidate.audience.kind is AudienceKind.CLUSTER)
+    assert not own.runs
+    option = {
+        "metric": "had_deal_complete",
+        "audience": "cluster",
+        "clusters": "C01",
+        "exposure": 8,
+        "direction": "increase",
+    }
+    back = plan_options.with_option(services, plan, option)
+    assert (back.audience, back.population) == (None, "sessions a week: more than 4 sessions/week")
+
+
+def test_what_the_card_says_and_what_the_plan_takes_stand_in_one_sentence_with_their_days(draft):
+    (both,) = [note for note in draft.notes if "card says" in note]
+    assert "73.6%" in both
+    assert "33.3%, within 8 days of being eligible, over 21 Feb 2026 to 9 Mar 2026" in both
+
+
+def test_a_cluster_that_is_not_stable_says_so_in_the_drawer_and_in_the_brief(services, shown):
+    draft = plan_options.new_draft(services, shown, *shown.insight("R-C03"))
+    assert "not stable" in draft.sizing.plan.caution
+    assert "not stable" in draft.sizing.plan.brief
+    assert "Mind this first" in text(drawer.planner(draft.sizing, None, shown.catalog))
 
 
 @pytest.mark.slow
@@ -66,7 +108,7 @@ def test_a_draft_for_a_cluster_without_a_stored_rule_says_that_its_baseline_is_o
     with warehouse.publish(folder / warehouse.PIPELINE_FILE) as con:
         con.execute("UPDATE clusters SET rule_conditions = NULL")
     unruly = replace(services, database=Database(folder / warehouse.PIPELINE_FILE))
-    plan = plan_drafts.new_draft(unruly, shown, *shown.insight("R-C01")).sizing.plan
+    plan = plan_options.new_draft(unruly, shown, *shown.insight("R-C01")).sizing.plan
     sentence = baseline_users_note(plan)
     assert plan.baseline_users is BaselineUsers.MEMBERS_NO_RULE
     assert f"members on {plan.snapshot_date}: no rule is stored for it as conditions" in sentence

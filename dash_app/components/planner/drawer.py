@@ -12,9 +12,11 @@ from dash_app.components import elements
 from dash_app.components.html_tables import table
 from dash_app.components.planner.calculation import workings
 from dash_app.components.planner.form import form
+from dash_app.components.planner.options import comparison, nothing_fits
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import Baseline
 from dash_app.planning.brief import change_text, quoted, relative_text
+from dash_app.planning.options import PlanOption
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.sizing import Sizing
 
@@ -31,6 +33,8 @@ def planner(
     history: Sequence[Plan] = (),
     since: Sequence[str] = (),
     unsized: str = "",
+    options: Sequence[PlanOption] = (),
+    fits: bool = True,
 ) -> Component:
     """The whole drawer for a sized plan.
 
@@ -42,16 +46,23 @@ def planner(
         history: Its saved revisions; none before it is on the roadmap.
         since: What became of its cluster.
         unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
+        options: The tests it was compared with, itself first.
+        fits: Whether any of them runs within eight weeks.
     """
     plan = sizing.plan
+    first = [] if fits else [nothing_fits(plan)]
+    if plan.caution:
+        first.append(elements.notice("Mind this first", plan.caution, kind="warning"))
     kept = [elements.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
     return html.Div(
         [
             *kept,
+            *first,
             html.P(f"Planning only: nothing goes live. {_what_saving_does(plan)}", className="quiet"),
             _head(sizing, catalog),
             *(elements.notice("Please check", each, kind="warning") for each in (*notes, *since)),
             html.Div(advice(sizing, catalog), id="plan-advice"),
+            comparison(options, plan, catalog),
             html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
             _history(history),
@@ -68,6 +79,8 @@ def title(plan: Plan) -> str:
 def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     """The numbers that decide, large."""
     plan = sizing.plan
+    if sizing.refusals:
+        return html.Div([_large("–", "no number holds: see below")], className="numbers")
     effect = change_text(plan.metric_kind, plan.effect, metric_unit(plan.primary_metric, catalog))
     weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
     large = [
@@ -81,6 +94,10 @@ def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
 def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     """What to know of the numbers: whether they will do, what they hang on, and what to do instead."""
     plan = sizing.plan
+    if sizing.refusals:
+        reasons = [html.Li(each.text) for each in sizing.refusals]
+        warnings = [html.Li(each.text) for each in sizing.warnings]
+        return html.Div([html.P(_verdict(sizing)), html.Ul([*reasons, *warnings], className="doubts")])
     role = "primary metric" if sizing.binding == plan.primary_metric else "guardrail"
     facts = [f"most users are needed for the {role} {quoted(metric_label(sizing.binding, catalog))}"]
     if plan.mde_relative is not None:
@@ -90,7 +107,6 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     return html.Div(
         [
             html.P([_verdict(sizing), " ", html.Span(formatting.capital("; ".join(facts)), className="quiet")]),
-            html.Ul([html.Li(doubt.text) for doubt in sizing.doubts], className="doubts") if sizing.doubts else None,
             html.Ul([html.Li(warning.text) for warning in sizing.warnings], className="warnings")
             if sizing.warnings
             else None,
@@ -100,10 +116,10 @@ def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
 
 
 def _verdict(sizing: Sizing) -> Component:
+    if sizing.refusals:
+        return elements.badge("cannot be run like this", "bad")
     if not sizing.plan.feasible:
         return elements.badge("not feasible", "bad")
-    if sizing.doubts:
-        return elements.badge("check first", "warn")
     return elements.badge("feasible within eight weeks", "good")
 
 

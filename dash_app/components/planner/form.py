@@ -14,6 +14,7 @@ from dash_app import formatting
 from dash_app.components.planner.effect_fields import shown_effect, suffix, three_digits
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.brief import in_points, value_text
+from dash_app.planning.metric_groups import MetricGroup
 from dash_app.planning.plan import Plan
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind
 from grupa_pipeline.vocabulary.form_controls import ChoiceControl, DayControl, NumberControl, TextControl
@@ -146,7 +147,8 @@ def _baseline_text(plan: Plan, unit: str) -> str:
     among = "of" if plan.metric_kind == MetricKind.PROPORTION else "among"
     return (
         f"Now {value} {among} {formatting.users(plan.baseline_n)}, within {days} of being eligible."
-        " The cluster's card counts the whole window, so its number may differ."
+        f" Measured from {formatting.day(plan.baseline_from)} to {formatting.day(plan.baseline_last_day)}; the cluster's card"
+        " counts the whole window, so its number may differ."
     )
 
 
@@ -177,18 +179,17 @@ def _guardrails(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
 
 
 def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
-    """Metrics by role, outcomes first; those no longer measured are listed while a plan has them."""
-    groups = (("outcome", "Outcomes"), ("context", "Context"), ("clustering", "Behaviour that made the clusters"))
+    """Metrics by group, goals and steps first; those no longer measured are listed while a plan has them."""
     choices = [
         {
-            "group": words,
+            "group": group.value,
             "items": [
                 {"value": each.feature, "label": formatting.capital(each.label)}
                 for each in catalog.values()
-                if each.role == role
+                if each.group is group
             ],
         }
-        for role, words in groups
+        for group in MetricGroup
     ]
     lost = [{"value": each, "label": each} for each in more if each not in catalog]
     return [

@@ -4,7 +4,7 @@ import pytest
 from dash._callback_context import context_value
 from dash._utils import AttributeDict
 
-from dash_app import plan_drafts
+from dash_app import plan_drafts, plan_options
 from dash_app.callbacks import planner, planner_edits
 from dash_app.components.planner import form as planner_form
 from dash_app.components.planner.drawer import OUTDATED, SAVED_NUMBERS
@@ -23,7 +23,7 @@ def asked_by_the_address():
 
 @pytest.fixture
 def draft(services, shown):
-    return plan_drafts.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    return plan_options.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from dash import no_update
 
-from dash_app import plan_drafts
+from dash_app import plan_options
 from dash_app.callbacks import roadmap
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.trees import ids, of_class
@@ -11,7 +11,7 @@ from tests.dash_app.trees import ids, of_class
 
 @pytest.fixture
 def plan(services, shown):
-    draft = plan_drafts.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    draft = plan_options.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
     return services.roadmap.add(draft, "ann")
 
 

@@ -9,6 +9,7 @@ from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.vocabulary.enums import BaselineUsers
+from grupa_pipeline.vocabulary.plan_parts import Audience
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
 from tests.dash_app.synthetic import DAYS, FIRST_EVENT
 
@@ -25,8 +26,10 @@ def population(services, cluster_id="C01", exposure=None, catalog_has=None):
             " VALUES (?1, ?2, ?3, ?2, 'rare', 'share', 'ratio')",
             catalog_has,
         )
-        return baselines.load_population(con, DAY, cluster_id, Roles(), 5, exposure)
-    return services.database.query(baselines.load_population, DAY, cluster_id, Roles(), 5, exposure)
+        return baselines.load_population(con, DAY, Audience.of_cluster(cluster_id), Roles(), 5, exposure)
+    return services.database.query(
+        baselines.load_population, DAY, Audience.of_cluster(cluster_id), Roles(), 5, exposure
+    )
 
 
 def test_the_rule_picks_users_on_the_days_before(services):
@@ -73,7 +76,7 @@ def test_without_a_stored_rule_the_clusters_own_users_are_measured(services, con
     con = _con(services)
     con.execute("CREATE TEMP TABLE clusters AS SELECT * FROM clusters")
     con.execute("UPDATE clusters SET rule_conditions = ?", [conditions])
-    found = baselines.load_population(con, DAY, "C02", Roles(), 5)
+    found = baselines.load_population(con, DAY, Audience.of_cluster("C02"), Roles(), 5)
     assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS_NO_RULE, False, 90)
 
 
@@ -83,7 +86,7 @@ def test_where_too_few_match_the_rule_the_clusters_own_users_are_measured(servic
     con.execute("CREATE TEMP TABLE clusters AS SELECT * FROM clusters")
     nobody = rule_to_json(((Condition("sessions_per_week", Comparison.MORE_THAN, 1e9),),))
     con.execute("UPDATE clusters SET rule_conditions = ?", [nobody])
-    found = baselines.load_population(con, DAY, "C02", Roles(), 5)
+    found = baselines.load_population(con, DAY, Audience.of_cluster("C02"), Roles(), 5)
     assert (found.picked_by, found.window.unseen, found.users) == (BaselineUsers.MEMBERS, False, 90)
 
 
@@ -131,7 +134,7 @@ def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(servi
     seen: list[tuple[np.ndarray, np.ndarray, int]] = []
     real = baselines.forecast_enrolment
     monkeypatch.setattr(baselines, "forecast_enrolment", lambda *given: seen.append(given) or real(*given))
-    baselines.load_enrolment(_con(services), DAY, "C02", Roles(), 5)
+    baselines.load_enrolment(_con(services), DAY, Audience.of_cluster("C02"), Roles(), 5)
     user, day, log_days = seen[0]
     expected: dict[str, set[int]] = {}
     logins: dict[str, int] = {}
@@ -154,11 +157,11 @@ def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(servi
 
 def test_a_cluster_of_users_with_too_few_events_never_fills(services):
     with pytest.raises(DurationError, match="never fill"):
-        baselines.load_enrolment(_con(services), DAY, "C02", Roles(), 10_000)
+        baselines.load_enrolment(_con(services), DAY, Audience.of_cluster("C02"), Roles(), 10_000)
 
 
 def enrolment(services, cluster_id):
-    return services.database.query(baselines.load_enrolment, DAY, cluster_id, Roles(), 5)
+    return services.database.query(baselines.load_enrolment, DAY, Audience.of_cluster(cluster_id), Roles(), 5)
 
 
 def _con(services) -> duckdb.DuckDBPyConnection:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dash_app import plan_drafts
+from dash_app import plan_options
 from dash_app import services as services_module
 from dash_app.app import create_app
 from dash_app.callbacks import roadmap as handlers
@@ -14,7 +14,7 @@ from tests.dash_app.trees import ids, of_class, parts, text
 
 @pytest.fixture
 def plan(services, shown):
-    made = plan_drafts.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
+    made = plan_options.new_draft(services, shown, *shown.insight("R-C01")).sizing.plan
     return services.roadmap.add(made, "ann")
 
 

@@ -12,6 +12,7 @@ from dash_app.planning.draft import (
     draft_plan,
     guardrail_candidates,
     is_modest,
+    propose_first_day,
 )
 from dash_app.planning.plan import problems, with_margin
 from dash_app.planning.sizing import size_plan
@@ -49,7 +50,7 @@ def _draft(baseline: Baseline, recommendation: RecommendationFacts = RECOMMENDAT
         baseline_users=BaselineUsers.RULE,
         plan_id="p",
         owner="ana",
-        today=date(2026, 5, 1),
+        first_day=date(2026, 5, 4),
     )
 
 
@@ -59,7 +60,9 @@ def test_a_draft_is_filled_in_and_can_be_sized():
     sized = size_plan(plan, Steady(200)).plan
     empty = {name for name, value in sized.to_row().items() if value in (None, "", [])}
     optional = {name for name, field in PLAN_FIELDS.items() if field.nullable and field.control}
-    assert empty - optional == {"created_at", "updated_at", "deleted_at", "updated_by"}
+    names = list(PLAN_FIELDS)
+    of_its_life = set(names[names.index("audience") :])
+    assert empty - optional - of_its_life == {"created_at", "updated_at", "deleted_at", "updated_by"}
     assert sized.name == "Shorten the proposal form"
     assert sized.variants[1].description == "Ask for three fields only."
     assert sized.start_date == date(2026, 5, 4)
@@ -108,9 +111,11 @@ def test_candidates_are_outcomes_that_do_harm_first():
 
 
 def test_a_default_guardrail_needs_a_moderate_number_of_users():
-    rare = default_guardrail("drop_offs", _share(0.004), False)
+    rare = default_guardrail("drop_offs", _share(0.1), False)
     assert rare.worse == "increase"
-    assert rare.margin_absolute == pytest.approx(0.1 * np.sqrt(0.004 * 0.996))
+    assert rare.margin_absolute == pytest.approx(0.1 * np.sqrt(0.1 * 0.9))
+    rarest = default_guardrail("drop_offs", _share(0.004), False)
+    assert rarest.margin_relative == pytest.approx(0.5)  # more would guard nothing
     common = default_guardrail("deals", measure("mean", [9.0, 10.0, 11.0]), True)
     assert common.worse == "decrease"
     assert common.margin_relative == pytest.approx(0.1)
@@ -124,3 +129,10 @@ def test_a_draft_starts_from_a_modest_effect_or_margin_only():
     assert not is_modest(plan, plan.with_effect(relative=0.26))
     assert not is_modest(plan, wide)
     assert is_modest(wide, wide.with_effect(relative=0.2))
+
+
+def test_the_first_day_is_a_monday_and_follows_the_end_of_an_old_log():
+    assert propose_first_day(date(2026, 5, 1), date(2026, 4, 20)) == (date(2026, 5, 4), None)
+    first, said = propose_first_day(date(2026, 5, 1), date(2024, 1, 31))
+    assert first == date(2024, 2, 5)
+    assert "ends on 31 Jan 2024, 821 days ago" in said

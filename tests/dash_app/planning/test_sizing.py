@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dash_app.planning.design import Design, Metric
 from dash_app.planning.plan import PlanError, with_margin
+from dash_app.planning.refusals import RefusalKind
 from dash_app.planning.sample_size import achieved_power, non_inferiority_size, size
 from dash_app.planning.sizing import WarningKind, size_plan, sized_before, worded_again
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind
@@ -84,25 +85,31 @@ def test_the_alternative_drops_arms_before_it_asks_for_a_larger_effect():
     assert size_plan(sizing.alternative.plan, Steady(250)).plan.feasible
 
 
-def test_a_test_of_few_users_is_warned_of():
+def test_a_test_of_few_users_is_refused_and_shows_no_number():
     still = replace(TICKETS, baseline_sd=0.001)
     plan = a_plan(metric_kind="mean", baseline=14.0, baseline_sd=0.1, guardrails=(still,)).with_effect(absolute=1.4)
     sizing = size_plan(plan, Steady(500))
-    assert sizing.plan.n_per_arm < 30
-    assert WarningKind.FEW_USERS in kinds(sizing.doubts)
-    assert size_plan(a_plan(), Steady(500)).doubts == ()
-    assert sized_before(sizing.plan).doubts == sizing.doubts
+    assert kinds(sizing.refusals) == [RefusalKind.FEW_USERS]
+    assert (sizing.plan.n_per_arm, sizing.plan.n_total, sizing.plan.duration_days) == (None, None, None)
+    assert sizing.plan.feasible is False
+    assert size_plan(a_plan(), Steady(500)).refusals == ()
 
 
 @pytest.mark.parametrize(
     ("baseline", "direction", "said"),
-    [(0.0, Direction.INCREASE, "Nobody measured"), (1.0, Direction.DECREASE, "Everybody measured")],
+    [(0.0, Direction.INCREASE, "nobody measured"), (1.0, Direction.DECREASE, "everybody measured")],
 )
-def test_a_baseline_without_any_difference_between_users_is_a_doubt(baseline, direction, said):
+def test_a_baseline_without_any_difference_between_users_is_refused(baseline, direction, said):
     plan = a_plan(baseline=baseline, direction=direction).with_effect(absolute=0.05)
-    (doubt,) = size_plan(plan, Steady(500)).doubts
-    assert doubt.kind is WarningKind.CONSTANT_BASELINE
-    assert doubt.text.startswith(said)
+    (refusal,) = size_plan(plan, Steady(500)).refusals
+    assert refusal.kind is RefusalKind.CONSTANT_BASELINE
+    assert said in refusal.text
+
+
+def test_a_margin_above_half_of_todays_value_is_refused():
+    plan = a_plan(guardrails=(with_margin(TICKETS, relative=0.6),))
+    assert kinds(size_plan(plan, Steady(500)).refusals) == [RefusalKind.WIDE_MARGIN]
+    assert size_plan(a_plan(guardrails=(with_margin(TICKETS, relative=0.5),)), Steady(500)).refusals == ()
 
 
 def test_the_alternative_widens_a_guardrail_that_binds():
@@ -144,10 +151,10 @@ def test_reach_is_what_a_quarter_brings():
     assert sizing.plan.rice_score == pytest.approx(910 * 2 * 0.5 / 4, abs=0.1)
 
 
-def test_doubts_and_warnings_have_kinds():
+def test_refusals_and_warnings_have_kinds():
     rare = a_plan(baseline=0.002, mde_relative=5.0, mde_absolute=0.01)
     sizing = size_plan(replace(rare, baseline_unseen=False), Steady(500))
-    assert kinds(sizing.doubts) == [WarningKind.FEW_EXPECTED]
+    assert kinds(sizing.refusals) == [RefusalKind.FEW_EVENTS]
     assert WarningKind.SAME_DAYS in kinds(sizing.warnings)
 
 
@@ -197,6 +204,9 @@ def test_any_plan_is_sized_or_refused_with_a_message(plan, a_day, pool):
     except PlanError:
         return
     sized = sizing.plan
+    if sizing.refusals:
+        assert (sized.n_total, sized.duration_days, sized.feasible, sizing.alternative) == (None, None, False, None)
+        return
     assert sized.n_total == sum(arm.n for arm in sized.variants)
     assert sized.n_per_arm == sized.variants[0].n >= 2
     assert sized.feasible == (sized.duration_days is not None and sized.duration_days <= 56)

@@ -198,7 +198,8 @@ def test_plans_of_the_first_release_do_not_say_from_which_users_their_baseline_i
     now = datetime(2026, 5, 1)
     plan = a_plan(baseline_users=None, revision=1, updated_by="ana", created_at=now, updated_at=now)
     row = plan.to_row()
-    del row["baseline_users"]
+    names = list(row)
+    row = {name: row[name] for name in names[: names.index("baseline_users")]}
     with warehouse.publish(tmp_path / "roadmap.duckdb") as con:
         for table in ("test_roadmap", "test_roadmap_history"):
             con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
