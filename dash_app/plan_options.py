@@ -24,7 +24,7 @@ from dash_app.planning.draft import (
 )
 from dash_app.planning.duration import DurationError, Forecast
 from dash_app.planning.metric_groups import MetricGroup
-from dash_app.planning.options import Candidate, PlanOption, Relevance, assess, ranked
+from dash_app.planning.options import MeasuredMetric, PlanOption, Relevance, assess, ranked
 from dash_app.planning.plan import Plan, PlanError
 from dash_app.planning.positions import new_plan_id
 from dash_app.planning.refusals import LARGEST_MARGIN
@@ -184,7 +184,7 @@ def _option(
 ) -> PlanOption:
     baseline = baselines.measure_metric(population, feature)
     days = population.window.exposure_days
-    candidate = Candidate(feature.feature, feature.group, relevance, direction, audience, days, baseline)
+    candidate = MeasuredMetric(feature.feature, feature.group, relevance, direction, audience, days, baseline)
     return assess(candidate, coming)
 
 

@@ -42,7 +42,7 @@ everyone, where the effect is diluted; that comes before a step the recommendati
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MeasuredMetric:
     """A metric among the users of an audience, measured in one exposure."""
 
     metric: str
@@ -67,7 +67,7 @@ class PlanOption:
         reason: Why it cannot run within eight weeks; empty where it can.
     """
 
-    candidate: Candidate
+    candidate: MeasuredMetric
     users: int
     smallest: float | None
     effect: float | None
@@ -80,7 +80,7 @@ class PlanOption:
         return not self.reason
 
 
-def assess(candidate: Candidate, enrolment: Enrolment, design: Design | None = None) -> PlanOption:
+def assess(candidate: MeasuredMetric, enrolment: Enrolment, design: Design | None = None) -> PlanOption:
     """What a test of at most eight weeks would show.
 
     The effect planned for is a tenth of the baseline, or what eight weeks can show if that is more; one of more than a
@@ -106,7 +106,7 @@ def assess(candidate: Candidate, enrolment: Enrolment, design: Design | None = N
 
 
 def _planned(
-    candidate: Candidate, users: int, relative: float, effect: float, enrolment: Enrolment, design: Design
+    candidate: MeasuredMetric, users: int, relative: float, effect: float, enrolment: Enrolment, design: Design
 ) -> PlanOption:
     """The option with its weeks; it cannot run where its numbers would not be valid."""
     metric = candidate.baseline.metric

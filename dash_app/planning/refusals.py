@@ -26,14 +26,14 @@ class RefusalKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class PlanRefusal:
     """Why a plan cannot be run as it stands, and what to change."""
 
     kind: RefusalKind
     text: str
 
 
-def refusals(plan: Plan, words: dict[str, str] | None = None) -> tuple[Refusal, ...]:
+def refusals(plan: Plan, words: dict[str, str] | None = None) -> tuple[PlanRefusal, ...]:
     """Everything that makes the numbers of a sized plan invalid; empty when nothing does.
 
     Args:
@@ -48,11 +48,11 @@ def is_constant(kind: MetricKind, baseline: float, sd: float | None) -> bool:
     return baseline in (0.0, 1.0) if kind == MetricKind.PROPORTION else not sd
 
 
-def _refusals(plan: Plan, words: dict[str, str]) -> Iterator[Refusal]:
+def _refusals(plan: Plan, words: dict[str, str]) -> Iterator[PlanRefusal]:
     days = "1 day" if plan.exposure_days == 1 else f"{plan.exposure_days} days"
     if is_constant(plan.metric_kind, plan.baseline, plan.baseline_sd):
         who = "everybody" if plan.baseline else "nobody"
-        yield Refusal(
+        yield PlanRefusal(
             RefusalKind.CONSTANT_BASELINE,
             f"Within {days} of being eligible {who} measured had the outcome, so how far it can move is not known."
             " Choose another metric or another exposure.",
@@ -60,13 +60,13 @@ def _refusals(plan: Plan, words: dict[str, str]) -> Iterator[Refusal]:
         return
     arms = tuple(arm.n or 0 for arm in plan.variants)
     if min(arms) < FEWEST_USERS:
-        yield Refusal(
+        yield PlanRefusal(
             RefusalKind.FEW_USERS,
             f"An arm would have {min(arms):,} users. Below {FEWEST_USERS} chance decides, not the change: look for a smaller"
             " effect, or choose a metric that more users have.",
         )
     elif smallest_expected_cell(plan.metric, plan.effect, arms) < FEWEST_EVENTS:
-        yield Refusal(
+        yield PlanRefusal(
             RefusalKind.FEW_EVENTS,
             f"In one arm fewer than {FEWEST_EVENTS} users would be with, or without, the outcome, and the formula does not"
             " hold there. Look for a smaller effect, or choose a metric that more users have.",
@@ -74,7 +74,7 @@ def _refusals(plan: Plan, words: dict[str, str]) -> Iterator[Refusal]:
     for rail in plan.guardrails:
         if rail.baseline and rail.margin_absolute > LARGEST_MARGIN * abs(rail.baseline):
             name = words.get(rail.metric, rail.metric)
-            yield Refusal(
+            yield PlanRefusal(
                 RefusalKind.WIDE_MARGIN,
                 f"The guardrail “{name}” may lose more than half of today's value, so it guards nothing: set a margin of"
                 f" at most {LARGEST_MARGIN:.0%}, or choose another guardrail.",

@@ -14,7 +14,7 @@ from dash_app.planning.brief import NO_LABELS, Labels, decision_rule, write_brie
 from dash_app.planning.design import METHODS
 from dash_app.planning.duration import Enrolment, users_within
 from dash_app.planning.plan import Plan, check
-from dash_app.planning.refusals import Refusal, refusals, unsized
+from dash_app.planning.refusals import PlanRefusal, refusals, unsized
 from dash_app.planning.requirements import with_days, with_users
 from dash_app.planning.rice import QUARTER_DAYS, rice_score
 from dash_app.planning.sample_size import detectable_effect
@@ -65,7 +65,7 @@ class Sizing:
     binding: str
     detectable: tuple[Detectable, ...]
     alternative: Alternative | None
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[PlanRefusal, ...]
     warnings: tuple[SizingWarning, ...]
 
 

@@ -11,8 +11,8 @@ from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.html_tables import table
 from dash_app.components.planner.calculation import workings
+from dash_app.components.planner.comparison import comparison, nothing_fits
 from dash_app.components.planner.form import form
-from dash_app.components.planner.options import comparison, nothing_fits
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import Baseline
 from dash_app.planning.brief import change_text, quoted, relative_text

@@ -180,7 +180,7 @@ def _guardrails(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
 
 def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
     """Metrics by group, goals and steps first; those no longer measured are listed while a plan has them."""
-    choices = [
+    choices: list[dict[str, Any]] = [
         {
             "group": group.value,
             "items": [
@@ -191,7 +191,7 @@ def _metric_choices(catalog: Mapping[str, Feature], *more: str) -> list[Any]:
         }
         for group in MetricGroup
     ]
-    lost = [{"value": each, "label": each} for each in more if each not in catalog]
+    lost: list[dict[str, str]] = [{"value": each, "label": each} for each in more if each not in catalog]
     return [
         each
         for each in (*choices, *([{"group": "No longer measured", "items": lost}] if lost else []))

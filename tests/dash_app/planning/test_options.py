@@ -5,7 +5,7 @@ import pytest
 
 from dash_app.planning.baseline import measure
 from dash_app.planning.metric_groups import MetricGroup, metric_group
-from dash_app.planning.options import Candidate, Relevance, assess, ranked
+from dash_app.planning.options import MeasuredMetric, Relevance, assess, ranked
 from grupa_pipeline.vocabulary.enums import Direction
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from tests.dash_app.planning.plans import Steady
@@ -16,7 +16,9 @@ CLUSTER, EVERYONE = Audience.of_cluster("C01"), Audience(AudienceKind.EVERYONE)
 def candidate(share=0.3, **changes):
     baseline = measure("proportion", np.arange(1000) < 1000 * share)
     fields = {"metric": "had_deal", "group": MetricGroup.GOAL, "relevance": Relevance.OWN}
-    given = Candidate(**fields, direction=Direction.INCREASE, audience=CLUSTER, exposure_days=14, baseline=baseline)
+    given = MeasuredMetric(
+        **fields, direction=Direction.INCREASE, audience=CLUSTER, exposure_days=14, baseline=baseline
+    )
     return replace(given, **changes)
 
 
