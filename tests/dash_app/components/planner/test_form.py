@@ -25,7 +25,7 @@ def field(plan, name):
 def test_the_baseline_says_what_it_counts_and_why_the_card_says_another_number(changes, said):
     description = field(a_plan(**changes), "primary_metric").description
     assert description.startswith(said)
-    assert "The cluster's card counts the whole window" in description
+    assert "the cluster's card counts the whole window" in description
 
 
 @pytest.mark.parametrize("spec", [field for field in PLAN_FIELDS.values() if field.control], ids=lambda spec: spec.name)
