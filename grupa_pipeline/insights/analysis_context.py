@@ -1,7 +1,7 @@
 """The clusters of a snapshot with the evidence that texts about them may cite."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +101,13 @@ def _is_worse(row: Mapping[str, Any], higher_is_better: Mapping[str, Any]) -> bo
 
 
 def new_text(
-    context: AnalysisContext, name: NameDraft, draft: ClusterDraft | None, *, model: str | None, prompt_version: str
+    context: AnalysisContext,
+    name: NameDraft,
+    draft: ClusterDraft | None,
+    *,
+    model: str | None,
+    prompt_version: str,
+    rule_parts: Sequence[str] = (),
 ) -> ClusterText:
     """Combine a name and a draft with the inputs they were written from, which decide later whether to reuse them."""
     citable, evidence = context.citable_of(name.cluster_id), context.evidence_of(name.cluster_id)
@@ -116,6 +122,7 @@ def new_text(
         prompt_version=prompt_version,
         schema_sha256=schema_sha256(),
         product_sha256=context.product_sha256(model),
+        rule_parts=list(rule_parts),
     )
     cited = cited_ids(text)
     descriptions = context.descriptions()

@@ -6,20 +6,30 @@ text may contain is checked in `text_checks`. Faults are sentences that are sent
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import pandas as pd
 
-from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming, PainPoint, Recommendation
+from grupa_pipeline.insights.claims import unsupported_claims, without_true_quantities
+from grupa_pipeline.insights.models import (
+    ClusterDraft,
+    NameDraft,
+    Naming,
+    PainPoint,
+    RequestedRecommendation,
+    Strength,
+)
 from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow, parts, rows_by_alias
 from grupa_pipeline.insights.text_checks import claimed_direction, content_words, contradictions, text_faults
-from grupa_pipeline.vocabulary.enums import Direction
+from grupa_pipeline.vocabulary.enums import Direction, Measure
 
 MAX_PAIN_POINTS, MAX_RECOMMENDATIONS = 5, 5
 MAX_NAME_WORDS = 6
-MAX_LENGTHS = {"name": 40, "summary": 360, "title": 100, "body": 700, "change": 320, "hypothesis": 420}
+MAX_WEAK_STEP = 0.9
+"""A step of which more than this share goes on is nobody's pain unless the others do better."""
+MAX_LENGTHS = {"name": 40, "summary": 360, "title": 140, "body": 900, "change": 400, "hypothesis": 500}
 """Maximum lengths in characters, with placeholders in place of numbers."""
 
 
@@ -38,22 +48,30 @@ class CitableFacts:
     Attributes:
         rows: The cluster's citable evidence by alias.
         higher_is_better: Feature -> whether higher values are better; None where the catalog has no preference.
-        names: Features, descriptions and actions of the catalog, which may contain digits.
+        names: Features, descriptions and actions of the catalog, which may contain digits, and what the team says of its product.
+        actions: Metric -> the actions that it is about.
     """
 
     rows: Mapping[str, EvidenceRow]
     higher_is_better: Mapping[str, bool | None]
     names: frozenset[str]
+    actions: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, evidence: pd.DataFrame, catalog: pd.DataFrame) -> "CitableFacts":
-        """Facts of one cluster from its evidence, in alias order, and `feature_catalog`."""
+    def of(cls, evidence: pd.DataFrame, catalog: pd.DataFrame, product: str = "") -> "CitableFacts":
+        """Facts of one cluster from its evidence, in alias order, `feature_catalog`, and what is said of the product."""
         higher_is_better = {
             str(row["feature"]): _optional_bool(row["higher_is_better"]) for row in catalog.to_dict("records")
         }
         columns = ("feature", "description", "source_action")
         names = {str(text) for column in columns for text in catalog[column].dropna()}
-        return cls(rows_by_alias(evidence), higher_is_better, frozenset(names))
+        names |= {product} if product else set()
+        actions = {
+            str(row["feature"]): frozenset(str(row["source_action"]).splitlines())
+            for row in catalog.to_dict("records")
+            if not pd.isna(row["source_action"])
+        }
+        return cls(rows_by_alias(evidence), higher_is_better, frozenset(names), actions)
 
     def standing(self, alias: str) -> Standing:
         """How the cluster does on the metric of this evidence."""
@@ -64,22 +82,63 @@ class CitableFacts:
         return Standing.WORSE if (float(row["effect_size"]) > 0) != higher_is_better else Standing.BETTER
 
 
-def draft_faults(draft: ClusterDraft, facts: CitableFacts) -> list[str]:
-    """Faults of one cluster's pain points and recommendations, in sentences; empty for a valid draft."""
-    faults = []
+@dataclass(frozen=True)
+class DraftFaults:
+    """Faults of a draft's parts, in their order, and of the draft as a whole; a part is valid if it has none."""
+
+    pain_points: list[list[str]]
+    strengths: list[list[str]]
+    recommendations: list[list[str]]
+    whole: list[str]
+
+    def sentences(self) -> list[str]:
+        """All faults, each saying which part it is in."""
+        kinds = {
+            "pain point": self.pain_points,
+            "strength": self.strengths,
+            "recommendation": self.recommendations,
+        }
+        told = [
+            f"{kind} {number} {fault}"
+            for kind, parts_faults in kinds.items()
+            for number, faults in enumerate(parts_faults, start=1)
+            for fault in faults
+        ]
+        return [*self.whole, *told]
+
+
+def part_faults(draft: ClusterDraft, facts: CitableFacts) -> DraftFaults:
+    """Faults of every part of one cluster's draft by itself: a faulty part costs that part alone."""
+    whole = []
     if len(draft.pain_points) > MAX_PAIN_POINTS or len(draft.recommendations) > MAX_RECOMMENDATIONS:
-        faults.append(f"give at most {MAX_PAIN_POINTS} pain points and {MAX_RECOMMENDATIONS} recommendations")
+        whole.append(f"give at most {MAX_PAIN_POINTS} pain points and {MAX_RECOMMENDATIONS} recommendations")
     if not draft.pain_points and not draft.strengths:
-        faults.append("gives no pain point")
-    for number, pain_point in enumerate(draft.pain_points, start=1):
-        faults += [f"pain point {number} {fault}" for fault in _pain_point_faults(pain_point, facts)]
-    for number, recommendation in enumerate(draft.recommendations, start=1):
-        part_faults = _recommendation_faults(recommendation, facts, len(draft.pain_points) + len(draft.strengths))
-        faults += [f"recommendation {number} {fault}" for fault in part_faults]
-    for texts in (draft.pain_points, draft.recommendations):
-        titles = [text.title.casefold() for text in texts]
-        faults += [f"the title {title!r} is given twice" for title in sorted(set(titles)) if titles.count(title) > 1]
-    return faults
+        whole.append("gives no pain point and no strength")
+    addressed = len(draft.pain_points) + len(draft.strengths)
+    return DraftFaults(
+        [
+            _twice(draft.pain_points, number) + pain_point_faults(part, facts)
+            for number, part in enumerate(draft.pain_points)
+        ],
+        [_twice(draft.strengths, number) + strength_faults(part, facts) for number, part in enumerate(draft.strengths)],
+        [
+            _twice(draft.recommendations, number) + recommendation_faults(part, facts, addressed)
+            for number, part in enumerate(draft.recommendations)
+        ],
+        whole,
+    )
+
+
+def draft_faults(draft: ClusterDraft, facts: CitableFacts) -> list[str]:
+    """Faults of one cluster's texts, in sentences; empty for a valid draft."""
+    return part_faults(draft, facts).sentences()
+
+
+def _twice(texts: Sequence[PainPoint | Strength | RequestedRecommendation], number: int) -> list[str]:
+    """The fault of a part whose title an earlier one has."""
+    earlier = {text.title.casefold() for text in texts[:number]}
+    title = texts[number].title
+    return [f"has the title {title!r}, which is given twice"] if title.casefold() in earlier else []
 
 
 def naming_faults(naming: Naming, facts: Mapping[str, CitableFacts], taken: Mapping[str, str]) -> dict[str, list[str]]:
@@ -118,44 +177,76 @@ def _name_faults(name: NameDraft, facts: CitableFacts) -> list[str]:
     return faults + _citation_faults(name.evidence_ids, facts, at_least=1)
 
 
-def _pain_point_faults(pain_point: PainPoint, facts: CitableFacts) -> list[str]:
+def pain_point_faults(pain_point: PainPoint, facts: CitableFacts) -> list[str]:
+    """Faults of a pain point by itself, in sentences; empty for a valid one."""
     cited = pain_point.evidence_ids
     faults = _citation_faults(cited, facts, at_least=2)
     faults += _prose_faults("title", pain_point.title, cited, facts)
     faults += _prose_faults("body", pain_point.body, cited, facts)
-    stated = {match.group(1) for match in PLACEHOLDER.finditer(pain_point.body)} & set(cited) & set(facts.rows)
-    accepted = {Standing.WORSE}
-    if not any(facts.standing(alias) is Standing.WORSE for alias in facts.rows):
-        accepted.add(Standing.NEUTRAL)
-    if not any(facts.standing(alias) in accepted for alias in stated):
-        faults.append("does not state, with placeholders, a gap on which this cluster is worse off than the others")
+    known = set(cited) & set(facts.rows)
+    text = f"{pain_point.title} {pain_point.body}"
+    stated = {match.group(1) for match in PLACEHOLDER.finditer(text)} & known
+    if not stated:
+        faults.append("does not state a gap with placeholders of the evidence that it cites")
+    elif not any(_is_pain(alias, facts) for alias in known):
+        faults.append("cites nothing on which this cluster is worse off than the others")
+    elif all(facts.standing(alias) is Standing.BETTER for alias in stated):
+        faults.append("only states what this cluster does better than the others")
     return faults
 
 
-def _recommendation_faults(recommendation: Recommendation, facts: CitableFacts, pain_points: int) -> list[str]:
+def _is_pain(alias: str, facts: CitableFacts) -> bool:
+    """Whether a pain point can rest on this: worse than the others, a step at which users stop, or all that there is."""
+    standing = facts.standing(alias)
+    if standing is Standing.WORSE:
+        return True
+    if facts.rows[alias]["measure"] == Measure.STEP:
+        return float(facts.rows[alias]["cluster_value"]) <= MAX_WEAK_STEP
+    return standing is Standing.NEUTRAL and not any(facts.standing(other) is Standing.WORSE for other in facts.rows)
+
+
+def strength_faults(strength: Strength, facts: CitableFacts) -> list[str]:
+    """Faults of a strength by itself."""
+    cited = strength.evidence_ids
+    faults = _citation_faults(cited, facts, at_least=1)
+    faults += _prose_faults("title", strength.title, cited, facts)
+    faults += _prose_faults("body", strength.body, cited, facts)
+    known = [alias for alias in cited if alias in facts.rows]
+    if known and all(facts.standing(alias) is Standing.WORSE for alias in known):
+        faults.append("cites nothing on which this cluster is better off than the others")
+    return faults
+
+
+def recommendation_faults(recommendation: RequestedRecommendation, facts: CitableFacts, addressed: int) -> list[str]:
+    """Faults of a recommendation by itself; `addressed` is the number of pain points and strengths beside it."""
     faults = _citation_faults(recommendation.evidence_ids, facts, at_least=1)
     numbers = recommendation.addresses
-    if not numbers or len(set(numbers)) < len(numbers) or any(not 1 <= number <= pain_points for number in numbers):
-        faults.append(f"must address at least one of the {pain_points} pain points, by number")
+    if not numbers or len(set(numbers)) < len(numbers) or any(not 1 <= number <= addressed for number in numbers):
+        faults.append(f"must address at least one of the {addressed} pain points and strengths, by number")
     for part in ("title", "body", "change", "hypothesis"):
-        faults += _prose_faults(part, getattr(recommendation, part), recommendation.evidence_ids, facts)
-    if not re.match(r"\s*if\b.+\bthen\b.+\bbecause\b", recommendation.hypothesis, re.IGNORECASE | re.DOTALL):
+        faults += _prose_faults(part, getattr(recommendation, part), recommendation.evidence_ids, facts, proposes=True)
+    if not re.match(r"\s*if\b.+", recommendation.hypothesis, re.IGNORECASE | re.DOTALL):
         faults.append("hypothesis is not of the form: if ... then ... because ...")
     return [*faults, *_target_faults(recommendation, facts)]
 
 
-def _target_faults(recommendation: Recommendation, facts: CitableFacts) -> Iterator[str]:
+def _target_faults(recommendation: RequestedRecommendation, facts: CitableFacts) -> Iterator[str]:
     """The first fault of the target metric, its direction, or the direction that the hypothesis claims."""
     metric, direction = recommendation.target_metric, recommendation.direction
-    higher_is_better = facts.higher_is_better.get(metric)
-    if higher_is_better is None:
-        yield f"target_metric {metric!r} is not a metric of the catalog with a better direction"
+    if metric not in facts.higher_is_better:
+        yield f"target_metric {metric!r} is not a metric of the catalog"
         return
-    better = Direction.INCREASE if higher_is_better else Direction.DECREASE
-    if direction is not better:
+    higher_is_better = facts.higher_is_better[metric]
+    better = None if higher_is_better is None else Direction.INCREASE if higher_is_better else Direction.DECREASE
+    if direction is not (better or direction):
         yield f"moves {metric} the worse way: its better direction is {better}"
     elif claimed_direction(recommendation.hypothesis) not in (None, direction):
         yield f"hypothesis does not say that {metric} will {direction}"
+
+
+def statement_faults(text: str, cited: list[str], facts: CitableFacts) -> list[str]:
+    """Faults of one sentence of a pain point or strength that cites this evidence."""
+    return _prose_faults("body", text, cited, facts)
 
 
 def _citation_faults(evidence_ids: list[str], facts: CitableFacts, *, at_least: int) -> list[str]:
@@ -169,9 +260,11 @@ def _citation_faults(evidence_ids: list[str], facts: CitableFacts, *, at_least: 
     return faults
 
 
-def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts) -> list[str]:
+def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *, proposes: bool = False) -> list[str]:
     is_hypothesis = part == "hypothesis"
-    faults = text_faults(text, max_length=MAX_LENGTHS[part], names=facts.names, causal=is_hypothesis)
+    rows = {alias: facts.rows[alias] for alias in cited if alias in facts.rows}
+    plain = without_true_quantities(text, rows)
+    faults = text_faults(plain, max_length=MAX_LENGTHS[part], names=facts.names, causal=is_hypothesis)
     for match in PLACEHOLDER.finditer(text):
         alias, number = match.groups()
         if alias not in cited or alias not in facts.rows:
@@ -180,6 +273,8 @@ def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts) -
             faults.append(f"uses {match.group()}, which does not exist")
     if not faults and not is_hypothesis:
         faults = contradictions(text, facts.rows)
+    if not faults and part not in ("hypothesis", "change"):
+        faults = unsupported_claims(text, facts.names, proposes=proposes)
     return [f"{part} {fault}" for fault in faults]
 
 

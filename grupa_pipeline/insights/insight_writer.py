@@ -17,6 +17,7 @@ from grupa_pipeline.insights.analysis_context import AnalysisContext, new_text
 from grupa_pipeline.insights.diagnosis import places_of
 from grupa_pipeline.insights.llm_client import CallLimits, LlmClient
 from grupa_pipeline.insights.models import NameDraft
+from grupa_pipeline.insights.partial_drafts import complete
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import screen
 from grupa_pipeline.insights.prompting import ModelTexts, request_texts
@@ -166,14 +167,26 @@ def _write_missing_texts(
     written = {name: reusable[name] for name in missing if name in reusable and name not in by_model.drafts}
     fresh = [name for name in missing if name not in written]
     names = _choose_names(context, fresh, by_model)
+    reasons = dict(by_model.reasons)
     for cluster_id in fresh:
-        draft = by_model.drafts.get(cluster_id)
-        model, version = (llm, PROMPT_VERSION) if draft else (None, rule_based.RULES_VERSION)
-        if draft is None:
-            draft = rule_based.write_draft(context.citable_of(cluster_id), cluster_id, context.catalog)
-        written[cluster_id] = new_text(context, names[cluster_id], draft, model=model, prompt_version=version)
+        partial, rules = by_model.drafts.get(cluster_id), None
+        if partial is None or not partial.is_complete:
+            rules = rule_based.write_draft(context.citable_of(cluster_id), cluster_id, context.catalog)
+        completed = complete(partial, rules) if partial is not None else None
+        draft = completed.draft if completed else rules
+        model, version = (llm, PROMPT_VERSION) if completed else (None, rule_based.RULES_VERSION)
+        if partial is not None and (completed is None or completed.rule_parts):
+            reasons.setdefault(cluster_id, f"the rules completed the model's text: {partial.faults[0]}")
+        written[cluster_id] = new_text(
+            context,
+            names[cluster_id],
+            draft,
+            model=model,
+            prompt_version=version,
+            rule_parts=completed.rule_parts if completed else (),
+        )
     return {
-        cluster_id: text.model_copy(update={"fallback_reason": by_model.reasons.get(cluster_id)})
+        cluster_id: text.model_copy(update={"fallback_reason": reasons.get(cluster_id)})
         for cluster_id, text in written.items()
     }
 

@@ -20,8 +20,17 @@ T = TypeVar("T")
 Messages = Sequence[tuple[str, str]]
 """Role (system, human, ai) and text of each message."""
 
-ReplyParser = Callable[[str], tuple[T | None, list[str]]]
-"""Turns a response's text into a value, None if it is unreadable, and the faults of the response."""
+
+@dataclass(frozen=True)
+class ParsedReply(Generic[T]):
+    """A response's text as a value, None if it is unreadable; its faults, and what was mended in it."""
+
+    value: T | None
+    faults: list[str]
+    mended: Sequence[str] = ()
+
+
+ReplyParser = Callable[[str], ParsedReply[T]]
 
 
 @dataclass(frozen=True)
@@ -115,13 +124,14 @@ class LlmClient:
         self._start_question()
         started = time.monotonic()
         result = self._request(messages, schema)
+        mended = ""
         reply, failure = None, result if isinstance(result, CallFailure) else _failure_of(result)
         if isinstance(result, ModelResponse) and failure is None:
-            value, faults = parse(result.text)
-            reply = Reply(result.text, value, faults)
-            failure = CallFailure(FailureKind.FINAL, faults[0], CallOutcome.INVALID) if faults else None
+            parsed = parse(result.text)
+            reply, mended = Reply(result.text, parsed.value, parsed.faults), "; ".join(parsed.mended)
+            failure = _invalid(parsed.faults) if parsed.faults else None
         response = result if isinstance(result, ModelResponse) else None
-        self._log(messages, cluster_id, time.monotonic() - started, response, failure)
+        self._log(messages, cluster_id, time.monotonic() - started, response, failure, mended)
         if reply is not None:
             return reply
         failure = failure or CallFailure(FailureKind.FINAL, "nothing came back")
@@ -184,6 +194,7 @@ class LlmClient:
         seconds: float,
         response: ModelResponse | None,
         failure: CallFailure | None,
+        mended: str,
     ) -> None:
         tokens = (response.input_tokens or 0) + (response.output_tokens or 0) if response else 0
         row = {
@@ -198,7 +209,7 @@ class LlmClient:
             "output_tokens": response.output_tokens if response else None,
             "latency_ms": round(seconds * 1000),
             "outcome": (failure.outcome if failure else CallOutcome.OK).value,
-            "error": failure.reason if failure else None,
+            "error": failure.reason if failure else f"mended: {mended}" if mended else None,
             "created_at": self._now,
         }
         with self._lock:
@@ -206,6 +217,10 @@ class LlmClient:
             self._tokens += tokens
             self._responses += response is not None
             self._passing_failures += failure is not None and failure.may_pass
+
+
+def _invalid(faults: Sequence[str]) -> CallFailure:
+    return CallFailure(FailureKind.FINAL, "; ".join(faults), CallOutcome.INVALID)
 
 
 def _failure_of(response: ModelResponse) -> CallFailure | None:

@@ -92,10 +92,11 @@ class Recommendation(RequestedRecommendation):
 
 
 class RequestedDraft(_TextModel):
-    """Pain points and recommendations of one cluster, most important first, as a model is asked for them."""
+    """The structure that a model is asked for; `partial_drafts` reads each part by itself."""
 
-    pain_points: Annotated[list[PainPoint], Field(min_length=1)]
-    recommendations: Annotated[list[RequestedRecommendation], Field(min_length=1)]
+    pain_points: list[PainPoint]
+    strengths: list[Strength]
+    recommendations: list[RequestedRecommendation]
 
 
 class ClusterDraft(_TextModel):

@@ -1,7 +1,7 @@
 """Texts by a language model: names with all clusters in view, then one draft per cluster.
 
-Every reply is validated (`draft_validation`) and, if it has faults, requested once more. Clusters without a valid reply
-are left to the rules, with the reason. Names from the log were screened before (`privacy`).
+Every reply is validated part by part (`partial_drafts`) and, if it has faults, requested once more. Clusters without a valid
+part are left to the rules, with the reason. Names from the log were screened before (`privacy`).
 """
 
 import json
@@ -15,10 +15,11 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from grupa_pipeline.insights.analysis_context import AnalysisContext
-from grupa_pipeline.insights.draft_validation import CitableFacts, draft_faults, naming_faults
-from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, Reply
-from grupa_pipeline.insights.models import ClusterDraft, NameDraft, Naming, RequestedDraft
+from grupa_pipeline.insights.draft_validation import CitableFacts, naming_faults
+from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, ParsedReply, Reply, ReplyParser
+from grupa_pipeline.insights.models import NameDraft, Naming
 from grupa_pipeline.insights.pain_points import better_direction, side_of
+from grupa_pipeline.insights.partial_drafts import NOT_THE_SHAPE, PartialDraft, read_parts
 from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
 from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
 from grupa_pipeline.vocabulary.enums import DecidedBy, Role
@@ -30,6 +31,7 @@ MAX_REPAIR_FAULTS = 20
 """Maximum number of faults listed in a repair prompt."""
 
 A = TypeVar("A", bound=BaseModel)
+T = TypeVar("T", bound=Naming | PartialDraft)
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class ModelTexts:
 
     Attributes:
         names: cluster_id -> name.
-        drafts: cluster_id -> draft.
+        drafts: cluster_id -> the valid parts of its draft.
         reasons: cluster_id -> why its name or draft is missing.
     """
 
     names: dict[str, NameDraft]
-    drafts: dict[str, ClusterDraft]
+    drafts: dict[str, PartialDraft]
     reasons: dict[str, str]
 
 
@@ -58,9 +60,9 @@ def request_texts(
         taken: Names of the other clusters.
         client: The model.
     """
-    facts = {cluster_id: CitableFacts.of(context.citable_of(cluster_id), context.catalog) for cluster_id in cluster_ids}
+    facts = {cluster_id: facts_of(context, cluster_id) for cluster_id in cluster_ids}
     names, reasons = _request_names(context, facts, taken, client)
-    drafts: dict[str, ClusterDraft] = {}
+    drafts: dict[str, PartialDraft] = {}
     with ThreadPoolExecutor(max_workers=MAX_PARALLEL_CALLS) as pool:
         replies = pool.map(lambda name: _request_draft(context, name, facts[name], client), cluster_ids)
         for cluster_id, (draft, reason) in zip(cluster_ids, replies, strict=True):
@@ -69,6 +71,11 @@ def request_texts(
             elif reason is not None:
                 reasons[cluster_id] = reason
     return ModelTexts(names, drafts, reasons)
+
+
+def facts_of(context: AnalysisContext, cluster_id: str) -> CitableFacts:
+    """What the texts about a cluster may cite and speak of."""
+    return CitableFacts.of(context.citable_of(cluster_id), context.catalog, context.product)
 
 
 def _request_names(
@@ -87,7 +94,9 @@ def _request_names(
         return [fault for faults in faults_by_cluster.values() for fault in faults]
 
     messages = _messages(context, question)
-    naming, reason = _ask_with_repair(client, messages, ("naming", Naming), validate, cluster_id=None)
+    naming, reason = _ask_with_repair(
+        client, messages, "naming", lambda text: _parse(text, Naming, validate), cluster_id=None
+    )
     if naming is None:
         return {}, dict.fromkeys(facts, f"no usable names from the model: {reason}")
     names = {
@@ -105,54 +114,46 @@ def _request_names(
 
 def _request_draft(
     context: AnalysisContext, cluster_id: str, facts: CitableFacts, client: LlmClient
-) -> tuple[ClusterDraft | None, str | None]:
-    """One cluster's valid draft, or the reason why there is none."""
+) -> tuple[PartialDraft | None, str | None]:
+    """The valid parts of one cluster's draft, or the reason why there are none."""
     cluster = next(row for row in context.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
     data = _to_json([_cluster_data(cluster, context, None)])
     question = _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data)
-    requested, reason = _ask_with_repair(
-        client,
-        _messages(context, question),
-        ("cluster", RequestedDraft),
-        lambda requested: draft_faults(_as_draft(requested), facts),
-        cluster_id=cluster_id,
+
+    def parse(text: str) -> ParsedReply[PartialDraft]:
+        found = read_parts(text, facts)
+        return ParsedReply(found if len(found) else None, found.faults, found.mended)
+
+    partial, reason = _ask_with_repair(
+        client, _messages(context, question), "cluster", parse, cluster_id=cluster_id, size=len
     )
-    if reason is not None or requested is None:
-        return None, f"no usable text from the model: {reason}"
-    return _as_draft(requested), None
-
-
-def _as_draft(requested: RequestedDraft) -> ClusterDraft:
-    return ClusterDraft.model_validate(requested.model_dump())
+    return partial, None if partial is not None else f"no usable text from the model: {reason}"
 
 
 def _ask_with_repair(
     client: LlmClient,
     messages: Messages,
-    schema: tuple[str, type[A]],
-    validate: Callable[[A], list[str]],
+    schema: str,
+    parse: ReplyParser[T],
     *,
     cluster_id: str | None,
-) -> tuple[A | None, str | None]:
+    size: Callable[[T], int] = lambda value: 0,
+) -> tuple[T | None, str | None]:
     """Ask a question, and once more with the faults of the first reply.
 
     Args:
         client: The model.
         messages: The system's message and the question.
-        schema: Name of the JSON schema, and the class that parses replies.
-        validate: Returns the faults of a parsed reply.
+        schema: Name of the JSON schema.
+        parse: Reads a reply and finds its faults.
         cluster_id: The cluster that the question is about; None for all.
+        size: How much of a reply can be used: of two that can be read the larger is taken, of equal ones the second.
 
     Returns:
-        The last reply that could be parsed, and its first fault or the reason why there is no reply.
+        The better reply that could be read, and its first fault or the reason why there is no reply.
     """
-    name, model = schema
-
-    def parse(text: str) -> tuple[A | None, list[str]]:
-        return _parse(text, model, validate)
-
     try:
-        first = client.ask(messages, read_schema(name), parse, cluster_id=cluster_id)
+        first = client.ask(messages, read_schema(schema), parse, cluster_id=cluster_id)
     except NoReplyError as error:
         if not error.is_repairable:
             return None, str(error)
@@ -163,25 +164,27 @@ def _ask_with_repair(
     faults = "\n".join(f"- {fault}" for fault in first.faults[:MAX_REPAIR_FAULTS])
     repair = _merge_roles([*messages, *previous, ("human", _prompt("repair", faults=faults))])
     try:
-        second = client.ask(repair, read_schema(name), parse, cluster_id=cluster_id)
+        second = client.ask(repair, read_schema(schema), parse, cluster_id=cluster_id)
     except NoReplyError as error:
         return first.value, f"{first.faults[0]} (on asking again: {error})"
-    best = second.value if second.value is not None else first.value
-    return best, second.faults[0] if second.faults else None
+    best = second if second.value is not None else first
+    if first.value is not None and second.value is not None and size(first.value) > size(second.value):
+        best = first
+    return best.value, best.faults[0] if best.faults else None
 
 
 def _messages(context: AnalysisContext, question: str) -> list[tuple[str, str]]:
     return [("system", _prompt("system", product=context.product)), ("human", question)]
 
 
-def _parse(text: str, model: type[A], validate: Callable[[A], list[str]]) -> tuple[A | None, list[str]]:
+def _parse(text: str, model: type[A], validate: Callable[[A], list[str]]) -> ParsedReply[A]:
     """The parsed reply, None if it does not match the schema, and its faults."""
     try:
         value = model.model_validate_json(text)
     except ValidationError as error:
         details = [f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()]
-        return None, [f"the answer is not in the shape that was asked for ({detail})" for detail in details]
-    return value, validate(value)
+        return ParsedReply(None, [f"{NOT_THE_SHAPE} ({detail})" for detail in details])
+    return ParsedReply(value, validate(value))
 
 
 def _merge_roles(messages: Messages) -> list[tuple[str, str]]:
@@ -198,7 +201,7 @@ def _merge_roles(messages: Messages) -> list[tuple[str, str]]:
 def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows: int | None) -> dict[str, Any]:
     """One cluster as it is described in a prompt: size and evidence, with formatted numbers."""
     evidence = context.citable_of(str(cluster["cluster_id"]))
-    facts = CitableFacts.of(evidence, context.catalog)
+    facts = facts_of(context, str(cluster["cluster_id"]))
     descriptions = context.descriptions()
     roles = {str(row["feature"]): row for row in context.catalog.to_dict("records")}
     rows = [

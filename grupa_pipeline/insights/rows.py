@@ -10,6 +10,7 @@ import pandas as pd
 from grupa_pipeline import tables
 from grupa_pipeline.insights.evidence import SHARES
 from grupa_pipeline.insights.models import ClusterDraft, PainPoint, Recommendation, Strength
+from grupa_pipeline.insights.rule_based import RULES_VERSION
 from grupa_pipeline.insights.templates import EvidenceRow, fill
 from grupa_pipeline.insights.text_reuse import ClusterText
 from grupa_pipeline.vocabulary.enums import InsightKind, InsightSource, Measure
@@ -18,6 +19,7 @@ NAME_COLUMNS = ("cluster_id", "name", "summary", "fallback_reason", "written")
 INSIGHT_COLUMNS = tuple(name for name in tables.CLUSTER_INSIGHTS.column_names if name != "snapshot_date")
 
 RECOMMENDATION_DETAILS = ("confidence", "effort", "risk", "guardrail", "cheapest_test", "falsified_by")
+_LETTERS = {InsightKind.PAIN_POINT: "P", InsightKind.STRENGTH: "S", InsightKind.RECOMMENDATION: "R"}
 _INHERITED = ("step_action", "reach_users", "severity", "replicated")
 """Columns that a recommendation has from the first pain point or strength that it addresses."""
 
@@ -115,6 +117,8 @@ def _insight_row(
 ) -> dict[str, Any]:
     kinds = {PainPoint: InsightKind.PAIN_POINT, Strength: InsightKind.STRENGTH}
     kind = kinds.get(type(part), InsightKind.RECOMMENDATION)
+    by_rules = f"{_LETTERS[kind]}{rank}" in text.rule_parts
+    model, version = (None, RULES_VERSION) if by_rules else (text.model, text.prompt_version)
     return dict.fromkeys(INSIGHT_COLUMNS) | {
         "cluster_id": text.cluster_id,
         "insight_id": insight_id,
@@ -128,9 +132,9 @@ def _insight_row(
         "change": None,
         "hypothesis": None,
         "rank": rank,
-        "source": (InsightSource.LLM if text.model else InsightSource.RULES).value,
-        "model": text.model,
-        "prompt_version": text.prompt_version,
+        "source": (InsightSource.LLM if model else InsightSource.RULES).value,
+        "model": model,
+        "prompt_version": version,
         "input_sha256": text.input_sha256,
     }
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from grupa_pipeline.insights.claims import is_hedged, turns_round
 from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow
 from grupa_pipeline.vocabulary.enums import Direction
 
@@ -51,9 +52,15 @@ def text_faults(text: str, *, max_length: int, names: Collection[str], causal: b
         faults.append("holds unusual characters")
     if unknown := _IDENTIFIER.search(bare):
         faults.append(f"names an unknown metric ({unknown.group()!r})")
-    if not causal and (word := first_phrase_in(_WORDS["causal"], bare)):
+    if not causal and (word := _claimed_cause(bare)):
         faults.append(f"claims a cause ({word!r}); these are associations")
     return faults
+
+
+def _claimed_cause(text: str) -> str | None:
+    """The word of a cause in a sentence that does not say that it is a guess."""
+    stated = " ".join(sentence for sentence in _SENTENCE_END.split(text) if not is_hedged(sentence))
+    return first_phrase_in(_WORDS["causal"], stated)
 
 
 def contradictions(text: str, rows: Mapping[str, EvidenceRow]) -> list[str]:
@@ -63,6 +70,8 @@ def contradictions(text: str, rows: Mapping[str, EvidenceRow]) -> list[str]:
         places = list(PLACEHOLDER.finditer(sentence))
         signs = {float(rows[place.group(1)]["effect_size"]) > 0 for place in places if place.group(1) in rows}
         more, less = first_phrase_in(_WORDS["more"], sentence), first_phrase_in(_WORDS["less"], sentence)
+        if turns_round(sentence):
+            signs = set()
         if len(signs) == 1 and bool(more) != bool(less) and signs != {bool(more)}:
             faults.append(f"says {more or less!r} where the evidence says the opposite: {sentence!r}")
         faults += [fault for place in places if (fault := _swapped_values(sentence, place))]
@@ -93,10 +102,13 @@ def first_phrase_in(phrases: Iterable[str], text: str) -> str | None:
 def _swapped_values(sentence: str, place: re.Match[str]) -> str | None:
     alias, number = place.groups()
     before = sentence[: place.start()]
-    if number == "rest" and not first_phrase_in(_WORDS["others"], before):
+    after = " ".join(PLACEHOLDER.split(sentence[place.end() :])[0].split()[:5])
+    is_named = first_phrase_in(_WORDS["others"], before) or first_phrase_in(_WORDS["the_others"], after)
+    if number == "rest" and not is_named:
         return f"{{{alias}.rest}} is the others' number; say so before it (against {{{alias}.rest}} of the others)"
     words = [] if before.rstrip().endswith(("(", ",", ":")) else re.findall(r"[^\W_]+", before)
-    compares = first_phrase_in(_WORDS["comparing"], " ".join(words[-2:]))
+    is_bound = first_phrase_in(_WORDS["bounds"], " ".join(words[-3:]))  # "no more than" compares with nobody
+    compares = None if is_bound else first_phrase_in(_WORDS["comparing"], " ".join(words[-2:]))
     others = compares or first_phrase_in(_WORDS["elsewhere"], " ".join(words[-1:]))
     if number == "cluster" and others:
         return f"{{{alias}.cluster}} is the cluster's own number, not the others'"

@@ -21,7 +21,7 @@ from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
-PROMPT_VERSION = "v2"
+PROMPT_VERSION = "v3"
 """Folder of the prompts and schemas. A changed prompt is a new version, so that each text records which one made it."""
 
 PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION
@@ -50,6 +50,8 @@ class ClusterText(BaseModel):
         prompt_version: Version of the prompts or of the rules.
         schema_sha256: Hash of the JSON schemas at the time of writing.
         fallback_reason: Why rules wrote the text although a model was configured.
+        rule_parts: Parts of a model's draft that the rules wrote: `P1` is the first pain point, `S1` a strength, `R1` a
+            recommendation.
         product_sha256: Hash of what the model was told of the product; empty for rules and where nothing was said.
     """
 
@@ -66,6 +68,7 @@ class ClusterText(BaseModel):
     schema_sha256: str
     fallback_reason: str | None = None
     product_sha256: str = ""
+    rule_parts: list[str] = []
 
     @property
     def input_sha256(self) -> str:

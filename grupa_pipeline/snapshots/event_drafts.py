@@ -9,7 +9,7 @@ from typing import Any
 from grupa_pipeline.event_catalog.action_meanings import ActionDraft
 from grupa_pipeline.event_catalog.history_evidence import HistoryFinding
 from grupa_pipeline.event_catalog.model_drafts import MAX_DRAFTED, PROMPT_VERSION, SCHEMA, question, read_answer
-from grupa_pipeline.insights.llm_client import CallLimits, LlmClient, NoReplyError
+from grupa_pipeline.insights.llm_client import CallLimits, LlmClient, NoReplyError, ParsedReply
 from grupa_pipeline.insights.privacy import looks_like_a_name
 from grupa_pipeline.insights.providers import ChatModel
 from grupa_pipeline.settings import Settings
@@ -64,7 +64,10 @@ def request_drafts(
     asked, name = [row["action"] for row in missing], settings.llm
     try:
         reply = client.ask(
-            question(missing, findings, product), SCHEMA, lambda text: read_answer(text, asked, name), cluster_id=None
+            question(missing, findings, product),
+            SCHEMA,
+            lambda text: ParsedReply(*read_answer(text, asked, name)),
+            cluster_id=None,
         )
     except NoReplyError as error:
         return RequestedDrafts(own, client.calls, f"The model drafted no meanings of actions: {error}.")

@@ -125,7 +125,7 @@ def forged(facts: CitableFacts) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "recommendation cites nothing", forge(recommendation, "evidence_ids", [])
     for addresses in ([], [0], [2], [-1], [1, 1], [1, 7]):
         yield f"addresses {addresses}", forge(recommendation, "addresses", addresses)
-    for metric in ("made_up", "", "share_search", "E1", "had_drop_off ", "drop_off", "1; drop table"):
+    for metric in ("made_up", "", "E1", "had_drop_off ", "drop_off", "1; drop table"):
         yield f"moves {metric!r}", forge(recommendation, "target_metric", metric)
     for metric, better in (("had_drop_off", "decrease"), ("had_deal", "increase"), ("sessions_per_week", "increase")):
         answer = forge(recommendation, "target_metric", metric)
@@ -166,6 +166,16 @@ def forged(facts: CitableFacts) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_a_valid_draft_passes(facts: CitableFacts) -> None:
     assert draft_faults(ClusterDraft.model_validate(good(facts)), facts) == []
+
+
+def test_any_metric_of_the_catalog_may_be_moved_if_its_direction_is_said(facts: CitableFacts) -> None:
+    answer = good(facts)
+    answer["recommendations"][0] |= {
+        "target_metric": "share_search",
+        "direction": "increase",
+        "hypothesis": "If search is easier to reach, then searches increase, because it is one step away.",
+    }
+    assert draft_faults(ClusterDraft.model_validate(answer), facts) == []
 
 
 def test_no_forged_draft_passes(facts: CitableFacts) -> None:

@@ -10,6 +10,7 @@ from grupa_pipeline import tables
 from grupa_pipeline.insights.insight_writer import Insights
 from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.insights.rule_based import RULES_VERSION
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
 from grupa_pipeline.vocabulary.enums import CallOutcome, InsightKind, InsightSource
@@ -133,20 +134,43 @@ def test_rules_write_only_for_the_cluster_with_an_invalid_draft(openai_key: None
         if "Name exactly" in prompt or data_of(prompt)[0]["cluster_id"] != "C02":
             return good_answer(prompt)
         draft = good_draft(prompt)
-        draft["pain_points"][0]["body"] += " That is 99 percent."
+        for part in (*draft["pain_points"], *draft["recommendations"]):
+            part["body"] += " That is 99 percent."
         return json.dumps(draft)
 
     with ModelServer(otherwise=answer) as server:
         insights = by_model(server)
     faults = set(insights.calls["error"].dropna())
-    assert [sum(fault in prompt for prompt in server.prompts) for fault in faults] == [1], "it is asked to repair once"
+    told = {fault: sum(fault in prompt for prompt in server.prompts) for fault in faults.pop().split("; ")}
+    assert set(told.values()) == {1}, "it is asked to repair once"
     sources = insights.insights.groupby("cluster_id")["source"].unique().str[0].to_dict()
     assert sources == {"C01": InsightSource.LLM, "C02": InsightSource.RULES, "C03": InsightSource.LLM}
     reasons = insights.names.set_index("cluster_id")["fallback_reason"]
-    assert faults.pop() in reasons["C02"]
+    assert next(iter(told)) in reasons["C02"]
     assert reasons[["C01", "C03"]].isna().all()
     assert "99" not in insights.insights.to_csv()
     assert sorted(insights.calls["outcome"]) == [CallOutcome.INVALID] * 2 + [CallOutcome.OK] * 3
+
+
+@pytest.mark.slow
+def test_a_faulty_pain_point_costs_only_itself(openai_key: None) -> None:
+    def answer(prompt: str) -> str:
+        if "Name exactly" in prompt or data_of(prompt)[0]["cluster_id"] != "C02":
+            return good_answer(prompt)
+        draft = good_draft(prompt)
+        draft["pain_points"][0]["body"] += " That is 99 percent."
+        return json.dumps(draft)
+
+    with ModelServer(otherwise=answer) as server:
+        insights = by_model(server)
+    own = insights.insights[insights.insights["cluster_id"] == "C02"]
+    assert not own["title"].str.startswith("First measured gap").any()
+    assert (own.loc[own["kind"] == "recommendation", "source"] == InsightSource.LLM).all()
+    by_rules = own[own["source"] == InsightSource.RULES]
+    assert by_rules["model"].isna().all() and (by_rules["prompt_version"] == RULES_VERSION).all()
+    reason = insights.names.set_index("cluster_id")["fallback_reason"]["C02"]
+    assert (reason is not None and "completed" in reason) == bool(len(by_rules))
+    assert insights.calls["error"].str.contains("pain point 1").sum() == 2
 
 
 @pytest.mark.slow

@@ -188,5 +188,5 @@ def test_a_request_has_the_schema_and_limits_the_length_of_the_response(
         ask(arguments, provider, server)
     for body in server.requests:
         schema = body["response_format"]["json_schema"] if provider == "openai" else body["output_config"]["format"]
-        assert set(schema["schema"]["properties"]) in ({"clusters"}, {"pain_points", "recommendations"})
+        assert set(schema["schema"]["properties"]) in ({"clusters"}, {"pain_points", "strengths", "recommendations"})
         assert contexts.QUICK.max_output_tokens in (body.get("max_completion_tokens"), body.get("max_tokens"))
