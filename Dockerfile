@@ -22,6 +22,10 @@ RUN /opt/grupa/.venv/bin/pip install "setuptools>=80" \
 
 FROM python:3.11-slim-bookworm
 
+# Reports as PDF: WeasyPrint's libraries of the system, and a font.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 # One user in all containers: the files of the warehouse are readable by their owner alone.
 RUN groupadd --gid 10001 grupa \
     && useradd --uid 10001 --gid grupa --no-create-home --home-dir /warehouse --shell /usr/sbin/nologin grupa \

@@ -103,3 +103,10 @@ def group_roles(value: str | dict[str, UserRole]) -> dict[str, UserRole]:
             )
         roles[group] = UserRole(role)
     return roles
+
+
+def hex_color(value: str) -> str:
+    """A colour as `#RRGGBB`."""
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value.strip()):
+        raise ValueError(f"is {value!r}; give a colour as #RRGGBB, such as #2F5FD0.")
+    return value.strip()

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL that is notified of failed runs and checks.
+        report_logo: Picture at the head of reports; None for none.
+        report_color: Colour of a report's lines and bars, as `#RRGGBB`.
         log_format: Format of the processes' log lines.
         service_process: The `grupa serve` that this process belongs to and ends with, as a `ProcessIdentity`; set by it.
     """
@@ -117,6 +119,8 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("own_dagster_home", "DAGSTER_HOME")
     )
     webhook: str | None = Field(default=None, repr=False)
+    report_logo: _Path | None = None
+    report_color: Annotated[str, BeforeValidator(setting_values.hex_color)] = "#2F5FD0"
     log_format: Annotated[LogFormat, BeforeValidator(lambda value: value.strip().lower())] = LogFormat.TEXT
     service_process: str | None = None
 

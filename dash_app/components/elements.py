@@ -1,5 +1,6 @@
 """Elements that many pages share: icons, cluster marks, badges, notices, toasts. Pure functions from values to components."""
 
+from datetime import date
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -127,3 +128,17 @@ def toast(message: str, undo: tuple[str, str] | None = None, reopen: str = "", *
     )
     shown = [html.Span(message), *back, close]
     return html.Div(shown, className="toast stays" if stays or reopen else "toast")
+
+
+def report_link(day: date, cluster_id: str | None, label: str) -> Component:
+    """A link that downloads the report on a snapshot, or on one of its clusters."""
+    cluster = f"&cluster={cluster_id}" if cluster_id else ""
+    link: Component = dmc.Anchor(
+        "Report as PDF",
+        href=address(f"/export/report.pdf?snapshot={day.isoformat()}{cluster}"),
+        className="button",
+        refresh=True,
+        target="_blank",
+        **aria(label=label),
+    )
+    return link

@@ -43,7 +43,7 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
             section("Strengths", strengths),
             section("Typical journeys", [*funnel.typical_journeys(cluster.journeys), _typical_user(cluster)]),
             _how_we_know(cluster, snapshot),
-            _tools(cluster, snapshot.clusters, export),
+            _tools(cluster, snapshot, export),
         ],
         className="open-card",
         **aria(label=f"Cluster {cluster.name}"),
@@ -201,13 +201,15 @@ def _model_button(cluster: Cluster) -> Component | None:
     return component
 
 
-def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Component:
+def _tools(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
     compare = dmc.Select(
         id={"type": "compare", "cluster": cluster.cluster_id},
         label="Compare with",
         placeholder="another cluster",
         data=[
-            {"value": each.cluster_id, "label": each.name} for each in others if each.cluster_id != cluster.cluster_id
+            {"value": each.cluster_id, "label": each.name}
+            for each in snapshot.clusters
+            if each.cluster_id != cluster.cluster_id
         ],
         size="sm",
         comboboxProps={"withinPortal": True},
@@ -220,4 +222,5 @@ def _tools(cluster: Cluster, others: Sequence[Cluster], export: str) -> Componen
         target="_blank",
         **aria(label=f"Download the users of {cluster.name} as CSV"),
     )
-    return html.Footer([compare, users], className="tools")
+    report = elements.report_link(snapshot.day, cluster.cluster_id, f"Download the report on {cluster.name} as PDF")
+    return html.Footer([compare, users, report], className="tools")

@@ -66,6 +66,7 @@ def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Compon
                 n_clicks=0,
             ),
             _changes(snapshot),
+            elements.report_link(snapshot.day, None, "Download the report on this snapshot as PDF"),
         ],
         className="overview",
     )

@@ -73,8 +73,9 @@ def _exports() -> Component:
     links = [
         html.A(words, href=address(f"/export/roadmap.{kind}"), className="button", download="") for kind, words in kinds
     ]
+    report = html.A("Report", href=address("/export/report.pdf?roadmap=1"), className="button", download="")
     return html.Div(
-        [*links, html.A("Print", href=address("/print/roadmap"), target="_blank", className="button")],
+        [*links, html.A("Print", href=address("/print/roadmap"), target="_blank", className="button"), report],
         className="exports",
     )
 

@@ -26,7 +26,7 @@ _MARKDOWN = (
 
 def page(plans: Sequence[Plan]) -> str:
     """The whole HTML document, one plan a sheet."""
-    articles = "".join(f"<article>{_rendered(plan.brief)}</article>" for plan in plans)
+    articles = "".join(f"<article>{rendered_brief(plan.brief)}</article>" for plan in plans)
     head = f'<meta charset="utf-8"><title>Test roadmap</title><style>{_STYLE}</style>'
     return (
         f'<!doctype html><html lang="en"><head>{head}</head><body><main><h1>Test roadmap</h1>'
@@ -34,7 +34,7 @@ def page(plans: Sequence[Plan]) -> str:
     )
 
 
-def _rendered(brief: str) -> str:
+def rendered_brief(brief: str) -> str:
     """A brief as HTML, its headings one level lower because the page has a heading of its own."""
     tokens = list(_without_empty_heads(_MARKDOWN.parse(brief)))
     for token in tokens:

@@ -11,7 +11,7 @@ import typer
 
 from grupa.cli.commands import WarehouseOption, app
 from grupa.cli.exit_status import CommandError, ExitStatus
-from grupa_pipeline.exports.formats import SegmentFormat
+from grupa_pipeline.exports.formats import ReportFormat, SegmentFormat
 
 if TYPE_CHECKING:
     from grupa_pipeline.settings import Settings
@@ -72,6 +72,37 @@ def export_command(
         print(f"Wrote {written.rows:,} users who entered or left {name}, since {written.since}, to {written.path}")
     else:
         print(f"Wrote {written.rows:,} users of {name} to {written.path}")
+    return ExitStatus.DONE
+
+
+@app.command("report")
+def report_command(
+    snapshot: SnapshotOption = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="C01", help="Only this cluster (default: the whole snapshot).")
+    ] = None,
+    roadmap: Annotated[bool, typer.Option("--roadmap", help="Only the plans of the roadmap.")] = False,
+    file_format: Annotated[
+        ReportFormat, typer.Option("--format", help="One HTML file that holds everything, or a PDF.")
+    ] = ReportFormat.HTML,
+    out: OutOption = None,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Write a report on a snapshot, a cluster or the roadmap, to be shown in a meeting."""
+    from grupa.report.write import PdfUnavailableError, write_report
+    from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError
+
+    settings = existing_warehouse(warehouse)
+    if roadmap and (cluster or snapshot):
+        raise CommandError("--roadmap is of no cluster and no snapshot; give one of them.", ExitStatus.UNUSABLE)
+    with unusable(UnknownSegmentError, UnknownSnapshotError):
+        try:
+            path = write_report(
+                settings, day=snapshot, cluster_id=cluster, roadmap_only=roadmap, file_format=file_format, out=out
+            )
+        except PdfUnavailableError as error:
+            raise CommandError(str(error), ExitStatus.FAILED) from error
+    print(f"Wrote {path}")
     return ExitStatus.DONE
 
 

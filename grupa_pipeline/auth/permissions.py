@@ -47,6 +47,7 @@ ROUTES: Mapping[str, UserRole] = {
     "/_reload-hash": VIEWER,
     "_dash_assets.static": VIEWER,
     "announce_upload": OPERATOR,
+    "download_report": VIEWER,
     "export_logs": VIEWER,
     "export_plan": VIEWER,
     "export_roadmap": VIEWER,

@@ -53,3 +53,29 @@ def test_an_export_is_in_the_audit_log(capsys: pytest.CaptureFixture[str], small
     run(capsys, small_folder, "export", "C01")
     found = audit_log.query(small_folder, "SELECT action, subject, outcome FROM audit_log ORDER BY acted_at").fetchall()
     assert found[-1] == ("export", "C01", "done")
+
+
+def test_a_report_is_written_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], small_folder: Path, tmp_path: Path
+) -> None:
+    status, text, _ = run(capsys, small_folder, "report")
+    path = small_folder / "exports" / f"report-snapshot-{DAYS[1]}.html"
+    assert status == ExitStatus.DONE and str(path) in text and "Deal closers" in path.read_text()
+    status, *_ = run(capsys, small_folder, "report", "--roadmap", "--out", str(tmp_path / "r.html"))
+    assert status == ExitStatus.DONE and "Test roadmap" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        (["--cluster", "C99"], "C01 (Deal closers)"),
+        (["--snapshot", "2020-01-01"], "2026-03-08"),
+        (["--roadmap", "--cluster", "C01"], "--roadmap"),
+        (["--format", "docx"], "pdf"),
+    ],
+)
+def test_a_report_on_what_is_not_there_ends_with_status_2(
+    capsys: pytest.CaptureFixture[str], small_written: Path, words: list[str], listed: str
+) -> None:
+    status, _, error = run(capsys, small_written, "report", *words)
+    assert status == ExitStatus.UNUSABLE and listed in error
