@@ -14,16 +14,24 @@ from dash_app.data.database import Database
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError
-from dash_app.planning.brief import NO_LABELS, Label, Labels
+from dash_app.planning.brief import NO_LABELS, Label, Labels, write_brief
+from dash_app.planning.cuped import find_covariate
 from dash_app.planning.draft import baseline_fields, default_effect, default_guardrail
 from dash_app.planning.duration import DurationError, Forecast
 from dash_app.planning.plan import Plan
 from dash_app.planning.positions import is_plan_id, new_plan_id
+from dash_app.planning.replay import replay
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.services import Services
 from grupa_pipeline.storage.warehouse import NoWarehouseError
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
-from grupa_pipeline.vocabulary.plan_parts import Audience
+from grupa_pipeline.vocabulary.plan_parts import Audience, Cuped
+
+_REPLAYED = 4000
+"""About so many users are replayed: every so-many-th of more."""
+_COVARIATES = (FeatureFamily.ACTIVITY, FeatureFamily.OUTCOME_HAD, FeatureFamily.OUTCOME_RATE)
+"""Families of metrics of the days before that CUPED chooses from, beside the plan's own."""
 
 
 def resize(services: Services, plan: Plan) -> Sizing:
@@ -56,7 +64,7 @@ def with_metric(services: Services, plan: Plan, metric: str, exposure_days: int)
     catalog = services.database.query(load_catalog)
     baseline = baselines.measure_metric(population, catalog[metric])
     plan = replace(plan, primary_metric=metric, **baseline_fields(baseline, population.window, population.picked_by))
-    plan = plan.with_effect(absolute=default_effect(baseline, plan.direction))
+    plan = replace(plan.with_effect(absolute=default_effect(baseline, plan.direction)), cuped=None, replay=None)
     return with_guardrails(
         services, replace(plan, guardrails=()), [each.metric for each in plan.guardrails if each.metric != metric]
     )
@@ -120,6 +128,36 @@ def labels(database: Database) -> Labels:
     except NoWarehouseError:
         return NO_LABELS
     return {name: Label(feature.label, feature.unit) for name, feature in catalog.items()}
+
+
+def with_past(services: Services, plan: Plan) -> Plan:
+    """The plan with its test replayed on the audience's own past, and what the days before take off its variance."""
+    try:
+        population = population_of(services, plan.snapshot_date, plan.taking_part, plan.exposure_days)
+        catalog = services.database.query(load_catalog)
+        values = baselines.user_values(population, catalog[plan.primary_metric])
+    except (BaselineError, KeyError):
+        return replace(plan, replay=None, cuped=None)
+    some = slice(None, None, max(1, len(values) // _REPLAYED))
+    names = [plan.primary_metric, *(each.feature for each in catalog.values() if each.family in _COVARIATES)]
+    before = baselines.values_before(population, names)
+    found = find_covariate(values[some], {name: each[some] for name, each in before.items()})
+    again = replay(plan.metric, values[some], plan.effect, plan.design, arm_users=plan.n_per_arm)
+    return replace(plan, replay=again, cuped=_with_days_saved(services, plan, found))
+
+
+def briefed(services: Services, plan: Plan) -> Plan:
+    """The plan with its brief written again."""
+    return replace(plan, brief=write_brief(plan, labels(services.database)))
+
+
+def _with_days_saved(services: Services, plan: Plan, found: Cuped | None) -> Cuped | None:
+    if found is None or not plan.n_total:
+        return found
+    coming = enrolment(services, plan.snapshot_date, plan.taking_part)
+    needed = plan.n_total / plan.traffic_share
+    whole, less = coming.days_until(needed), coming.days_until(needed * found.variance_ratio)
+    return replace(found, days_saved=round(whole - less) if whole is not None and less is not None else None)
 
 
 def to_store(plan: Plan) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
     if best is None or chosen is None:
         raise last or BaselineError("There is no metric to plan for.")
     fits = bool(best.plan.feasible)
+    if not best.refusals:
+        best = replace(best, plan=plan_drafts.briefed(services, plan_drafts.with_past(services, best.plan)))
     if fits and best.plan.duration_days:  # a guardrail may need more weeks than the metric
         chosen, options = _with_weeks(options, chosen, best.plan.duration_days // 7)
     others = tuple(each for each in options if each is not chosen)

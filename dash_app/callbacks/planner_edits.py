@@ -9,10 +9,13 @@ from dash_app.components.planner.effect_fields import shown_effect, stored_effec
 from dash_app.components.planner.form import read_weights
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature, metric_unit
+from dash_app.planning.design import SizeError
 from dash_app.planning.edits import read_edit, read_number
 from dash_app.planning.plan import Plan, PlanError, Problem, with_margin
+from dash_app.planning.sequential import design_looks
 from dash_app.services import Services
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Arm, Guardrail
+from grupa_pipeline.vocabulary.plan_parts import Spending
 
 
 def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Mapping[str, Any]) -> Plan:
@@ -30,6 +33,7 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
         PlanError: A field holds no usable value.
         BaselineError: A metric cannot be measured among these users.
     """
+    before = plan
     measured = (plan.primary_metric, plan.exposure_days)
     edits = {name: read_edit(field, fields[name]) for name, field in PLAN_FIELDS.items() if field.control}
     plan = replace(plan, **edits)
@@ -44,7 +48,35 @@ def apply(services: Services, plan: Plan, fields: Mapping[str, Any], margins: Ma
         plan = _with_effect(plan, read_number("mde", fields["mde"]), metric_unit(plan.primary_metric, catalog))
     plan = plan_drafts.with_guardrails(services, plan, fields["guardrails"] or [])
     rails = tuple(_with_margin(rail, margins.get(rail.metric), catalog) for rail in plan.guardrails)
-    return replace(plan, guardrails=rails)
+    plan = with_looks(replace(plan, guardrails=rails), str(fields.get("looks") or ""), fields.get("futility") == "yes")
+    if _replayed(plan) == _replayed(before):
+        return plan
+    return plan_drafts.with_past(services, plan)
+
+
+def with_looks(plan: Plan, chosen: str, futility: bool) -> Plan:
+    """The plan read as often as chosen (`obrien_fleming 3`; empty is once), with boundaries for its alpha and power."""
+    if not chosen:
+        return replace(plan, looks=None)
+    spending, number = chosen.split()
+    try:
+        design = plan.design
+    except SizeError as error:
+        raise PlanError((Problem("alpha", str(error)),)) from error
+    looks = design_looks(
+        int(number),
+        Spending(spending),
+        alpha_each=design.alpha_each,
+        sides=design.sides,
+        power=design.power,
+        futility=futility,
+    )
+    return replace(plan, looks=looks)
+
+
+def _replayed(plan: Plan) -> tuple[Any, ...]:
+    """What a replay follows from."""
+    return (plan.primary_metric, plan.exposure_days, plan.mde_absolute, plan.direction, plan.alpha, plan.sides)
 
 
 def _arms(plan: Plan, text: str, change: str) -> tuple[Arm, ...]:

@@ -13,10 +13,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
+from dash_app.planning.replay import delta_terms
 from grupa_pipeline.aggregates.event_window import ActionRoles
 from grupa_pipeline.event_catalog.roles import OUTCOMES
 from grupa_pipeline.features.catalog import fraction_columns
@@ -117,6 +119,25 @@ def measure_metric(population: Population, feature: Feature) -> Baseline:
     if feature.metric_kind == MetricKind.RATIO:
         names, table = list(fraction_columns(feature.feature)), population.fractions
     return measure(feature.metric_kind, *(table[name].to_numpy(zero_copy_only=False) for name in names))
+
+
+def user_values(population: Population, feature: Feature) -> NDArray[np.float64]:
+    """The metric of each user of a population (n,); of a ratio its delta-method terms. NaN where it does not apply."""
+    if feature.metric_kind == MetricKind.RATIO:
+        parts = (population.fractions[name] for name in fraction_columns(feature.feature))
+        return delta_terms(*(part.to_numpy(zero_copy_only=False).astype(float) for part in parts))
+    return np.asarray(population.values[feature.feature].to_numpy(zero_copy_only=False), dtype=float)
+
+
+def values_before(population: Population, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """What the same users did on the days before, by metric, in the same order; empty where the days picked them."""
+    if not len(population.before):
+        return {}
+    return {
+        name: np.asarray(population.before[name].to_numpy(zero_copy_only=False), dtype=float)
+        for name in names
+        if name in population.before.column_names
+    }
 
 
 def load_enrolment(

@@ -69,7 +69,7 @@ def page(
 
 
 def _exports() -> Component:
-    kinds = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
+    kinds = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("ics", "Calendar"))
     links = [
         html.A(words, href=address(f"/export/roadmap.{kind}"), className="button", download="") for kind, words in kinds
     ]

@@ -21,6 +21,11 @@ class Label(NamedTuple):
 Labels = Mapping[str, Label]
 """By the metric's name in the tables; one without a label goes by that name."""
 NO_LABELS: Labels = MappingProxyType({})
+SRM_RULE = (
+    "Before anything is read, check the split: if a chi-squared test of the users in each arm against the planned shares gives"
+    " p < 0.001, the assignment is broken, and the result is not read."
+)
+"""The check for a sample ratio mismatch (Fabijan et al. 2019)."""
 NOTHING_LIVE = "A plan only: nothing goes live from here."
 
 
@@ -37,7 +42,24 @@ def decision_rule(plan: Plan, labels: Labels = NO_LABELS) -> str:
     return (
         f"Ship {each} if {_quoted(plan.primary_metric, labels)} {_moves(plan.direction)} against control with p < {level}, "
         f"{_sides(plan.sides)}{shared}, and its one-sided {confidence} bounds keep every guardrail within its margin: "
-        f"{rails}. Otherwise keep the control. {when}, not before."
+        f"{rails}. Otherwise keep the control. {_looks_rule(plan) or f'{when}, not before.'} {SRM_RULE}"
+    )
+
+
+def _looks_rule(plan: Plan) -> str:
+    """When a group-sequential test stops; empty for one that is read once."""
+    looks = plan.looks
+    if looks is None:
+        return ""
+    shares = [f"{look / looks.number:.0%}" for look in range(1, looks.number + 1)]
+    at = ", ".join(f"{share}: {bound:.3f}" for share, bound in zip(shares, looks.boundaries, strict=True))
+    futile = ""
+    if looks.futility_boundaries:
+        low = ", ".join(f"{each:.3f}" for each in looks.futility_boundaries[:-1])
+        futile = f" It may stop without effect where z in the hoped-for direction is below {low} at the looks before the last."
+    return (
+        f"Read it {looks.number} times, when these shares of the users have been exposed, and at no other time; the primary"
+        f" metric is decided where |z| is beyond {at}.{futile}"
     )
 
 
@@ -48,6 +70,7 @@ def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
         f"*{NOTHING_LIVE}*",
         _facts(plan),
         *_texts(plan),
+        *_past(plan, labels),
         f"## Who takes part\n\n{_population(plan)}",
         f"## Variants\n\n{_variants(plan)}",
         f"## Primary metric\n\n{_primary(plan, labels)}",
@@ -64,6 +87,38 @@ def _texts(plan: Plan) -> Iterator[str]:
         value = getattr(plan, name)
         if field.heading and value is not None:
             yield f"## {field.heading}\n\n{_text(value)}"
+
+
+def _past(plan: Plan, labels: Labels) -> Iterator[str]:
+    """What the audience's own past says of the test."""
+    lines = past_sentences(plan, labels)
+    if lines:
+        yield "## What their own past says\n\n" + "\n\n".join(_text(line) for line in lines)
+
+
+def past_sentences(plan: Plan, labels: Labels = NO_LABELS) -> list[str]:
+    """Replay and CUPED, a sentence or two each; none where they were not measured."""
+    found = []
+    if plan.replay is not None:
+        again = plan.replay
+        tail = (
+            " A few users hold so much of this metric that the formula cannot be relied on: cap it, or choose a share of users."
+            if again.heavy_tail
+            else ""
+        )
+        found.append(
+            f"{again.splits:,} random splits of {again.users:,} of these users: without an effect {again.false_alarms:.1%} were"
+            f" significant (alpha {plan.design.alpha_each:g}), with the planned one {again.power:.0%}; the formula says"
+            f" {again.formula_power:.0%} for so many.{tail}"
+        )
+    if plan.cuped is not None:
+        saved = plan.cuped
+        days = f", {saved.days_saved} days fewer" if saved.days_saved else ""
+        found.append(
+            f"Adjusted for {_quoted(saved.covariate, labels)} of the days before (CUPED) {saved.variance_ratio:.0%} of the"
+            f" variance is left ({saved.ratio_low:.0%} to {saved.ratio_high:.0%} in replays){days}. The users above are without it."
+        )
+    return found
 
 
 def _facts(plan: Plan) -> str:

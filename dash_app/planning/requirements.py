@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 
 from dash_app.planning.design import Metric, Size, SizeError
 from dash_app.planning.duration import Enrolment, duration_of
@@ -15,7 +16,7 @@ from grupa_pipeline.vocabulary.plan_fields import Guardrail
 def with_users(plan: Plan) -> tuple[Plan, str]:
     """The plan with the most users that any of its metrics needs, and which metric that is."""
     with _reported_at("mde_relative"):
-        needed: dict[str, Size] = {plan.primary_metric: size(plan.metric, plan.effect, plan.design)}
+        needed: dict[str, Size] = {plan.primary_metric: _with_looks(size(plan.metric, plan.effect, plan.design), plan)}
     rails = []
     for rail in plan.guardrails:
         with _reported_at("guardrails"):
@@ -27,6 +28,14 @@ def with_users(plan: Plan) -> tuple[Plan, str]:
     arms = tuple(replace(arm, n=n) for arm, n in zip(plan.variants, users.arms, strict=True))
     sized = replace(plan, variants=arms, guardrails=tuple(rails), n_per_arm=users.arms[0], n_total=users.total)
     return sized, binding
+
+
+def _with_looks(one_look: Size, plan: Plan) -> Size:
+    """The largest sample of a test that is looked at several times, in every arm."""
+    if plan.looks is None:
+        return one_look
+    arms = tuple(ceil(n * plan.looks.inflation - 1e-9) for n in one_look.arms)
+    return Size(one_look.control * plan.looks.inflation, arms)
 
 
 def with_days(plan: Plan, enrolment: Enrolment) -> Plan:

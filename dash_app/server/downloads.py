@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask, Response, abort, jsonify, request
 
 from dash_app.data import files, users
+from dash_app.planning.calendar import to_ics
 from dash_app.planning.export import to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
 from dash_app.planning.plan import Plan
@@ -30,6 +31,7 @@ _WRITERS = {
     "csv": (to_csv, "text/csv"),
     "json": (to_json, "application/json"),
     "md": (to_markdown, "text/markdown"),
+    "ics": (to_ics, "text/calendar"),
 }
 _PAYLOADS: dict[str, Callable[[Plan], dict[str, Any]]] = {"growthbook": growthbook_payload, "posthog": posthog_payload}
 

@@ -243,7 +243,18 @@ FORM = (
     FormSection(
         "How it is measured",
         rows=("primary_metric",),
-        grid=("direction", "mde", "power", "alpha", "sides", "weights", "traffic_share", "exposure_days"),
+        grid=(
+            "direction",
+            "mde",
+            "power",
+            "alpha",
+            "sides",
+            "weights",
+            "traffic_share",
+            "exposure_days",
+            "looks",
+            "futility",
+        ),
     ),
     FormSection("What must not get worse", rows=("guardrails", "margins")),
     FormSection(

@@ -10,7 +10,7 @@ from dash_app import formatting
 from dash_app.components.html_tables import table
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import SAME_DAYS, Baseline
-from dash_app.planning.brief import baseline_users_note, change_text, value_text
+from dash_app.planning.brief import Label, baseline_users_note, change_text, past_sentences, value_text
 from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
 from dash_app.planning.sizing import Detectable, Sizing
@@ -29,6 +29,7 @@ def workings(sizing: Sizing, baseline: Baseline | None, catalog: Mapping[str, Fe
     return [
         html.Details([html.Summary("Formula"), *_formula(plan)]),
         html.Details([html.Summary("Where the baseline comes from"), *_baseline(plan, baseline, catalog)]),
+        _past(plan, catalog),
         _detectable(sizing.detectable, plan, metric_unit(plan.primary_metric, catalog)),
         html.Details([html.Summary("Decision rule"), html.P(plan.decision_rule)]),
         html.Details(
@@ -41,6 +42,15 @@ def workings(sizing: Sizing, baseline: Baseline | None, catalog: Mapping[str, Fe
             ]
         ),
     ]
+
+
+def _past(plan: Plan, catalog: Mapping[str, Feature]) -> Component | None:
+    """The test replayed on these users' own past; None where it was not."""
+    words = {name: Label(each.label, each.unit) for name, each in catalog.items()}
+    lines = past_sentences(plan, words)
+    if not lines:
+        return None
+    return html.Details([html.Summary("What their own past says"), *(html.P(line) for line in lines)])
 
 
 def _formula(plan: Plan) -> list[Component]:

@@ -19,6 +19,15 @@ from dash_app.planning.plan import Plan
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind
 from grupa_pipeline.vocabulary.form_controls import ChoiceControl, DayControl, NumberControl, TextControl
 from grupa_pipeline.vocabulary.plan_fields import FORM, PLAN_FIELDS, FormSection, Guardrail, PlanField
+from grupa_pipeline.vocabulary.plan_parts import Spending
+
+_SPENDINGS = {Spending.OBRIEN_FLEMING: "O'Brien-Fleming", Spending.POCOCK: "Pocock"}
+LOOKS = {"": "once, at the end"} | {
+    f"{spending} {number}": f"{number} times ({words})"
+    for spending, words in _SPENDINGS.items()
+    for number in range(2, 6)
+}
+"""How often a test is read: stored value to label."""
 
 
 def form(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
@@ -128,6 +137,22 @@ def _weights(plan: Plan, _catalog: Mapping[str, Feature]) -> Component:
     return dmc.TextInput(id=_id("weights"), label="Split, control first", value=weights_text(plan), debounce=600)
 
 
+def _looks(plan: Plan, _catalog: Mapping[str, Feature]) -> Component:
+    value = f"{plan.looks.spending} {plan.looks.number}" if plan.looks else ""
+    return _select("looks", "When it is read", LOOKS, value)
+
+
+def _futility(plan: Plan, _catalog: Mapping[str, Feature]) -> Component:
+    value = "yes" if plan.looks and plan.looks.futility else "no"
+    return _select("futility", "Stop early without effect", {"no": "no", "yes": "yes, where it is read early"}, value)
+
+
+def _select(name: str, label: str, choices: Mapping[str, str], value: str) -> Component:
+    data = [{"value": stored, "label": words} for stored, words in choices.items()]
+    component: Component = dmc.Select(id=_id(name), label=label, data=data, value=value, allowDeselect=False)
+    return component
+
+
 def _primary_metric(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
     return dmc.Select(
         id=_id("primary_metric"),
@@ -203,6 +228,8 @@ _OWN_CONTROLS: Mapping[str, Callable[[Plan, Mapping[str, Feature]], Component]] 
     "change": _change,
     "guardrails": _guardrails,
     "margins": _margins,
+    "futility": _futility,
+    "looks": _looks,
     "mde": _effect,
     "primary_metric": _primary_metric,
     "weights": _weights,

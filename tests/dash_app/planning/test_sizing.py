@@ -10,9 +10,11 @@ from dash_app.planning.design import Design, Metric
 from dash_app.planning.plan import PlanError, with_margin
 from dash_app.planning.refusals import RefusalKind
 from dash_app.planning.sample_size import achieved_power, non_inferiority_size, size
+from dash_app.planning.sequential import design_looks
 from dash_app.planning.sizing import WarningKind, size_plan, sized_before, worded_again
 from grupa_pipeline.vocabulary.enums import Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import Arm
+from grupa_pipeline.vocabulary.plan_parts import Spending
 from tests.dash_app.planning.plans import TICKETS, Steady, a_plan
 
 
@@ -226,3 +228,13 @@ def test_a_plan_whose_users_are_gone_keeps_its_sizes_and_follows_in_dates_score_
     assert sized_before(again).binding == size_plan(a_plan(), Steady(500)).binding
     with pytest.raises(PlanError):
         worded_again(replace(sized, name=" "))
+
+
+def test_looks_need_a_little_more_at_most_and_stand_in_the_rule():
+    once = size_plan(a_plan(), Steady(500)).plan
+    looked = size_plan(a_plan(looks=design_looks(3, Spending.OBRIEN_FLEMING, futility=True)), Steady(500)).plan
+    assert once.n_per_arm < looked.n_per_arm < 1.2 * once.n_per_arm
+    assert "Read it 3 times" in looked.decision_rule
+    assert "33%: 3.710, 67%: 2.511, 100%: 1.993" in looked.decision_rule
+    assert "may stop without effect" in looked.decision_rule
+    assert "check the split" in once.decision_rule
