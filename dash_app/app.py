@@ -9,7 +9,18 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from dash_app import plan_drafts
-from dash_app.callbacks import clusters, data, dialog, events, history, navigation, planner, roadmap
+from dash_app.callbacks import (
+    clusters,
+    data,
+    dialog,
+    events,
+    history,
+    learnings,
+    navigation,
+    planner,
+    planner_outcome,
+    roadmap,
+)
 from dash_app.components import elements
 from dash_app.components.shell import shell
 from dash_app.data.database import Database
@@ -57,7 +68,7 @@ def _assemble(services: Services) -> Dash:
     )
     app.index_string = index_page.document(settings.url_prefix)
     app.layout = partial(shell, people_sign_in=settings.users_file is not None)
-    for module in (navigation, clusters, dialog, planner, roadmap, history, events, data):
+    for module in (navigation, clusters, dialog, planner, planner_outcome, roadmap, learnings, history, events, data):
         module.register(app, services)
     index_page.register(app.server)
     downloads.register(app.server, services)

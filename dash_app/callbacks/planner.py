@@ -19,6 +19,7 @@ from dash_app.data.loading import load_catalog
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.brief import quoted
 from dash_app.planning.changes import cluster_since
+from dash_app.planning.decisions import earlier_tests
 from dash_app.planning.design import SizeError
 from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan, PlanError
@@ -279,10 +280,20 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
         return empty.no_plan(message), None, _title("Plan a test")
     draft = plan_options.new_draft(services, shown, *found)
     baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
+    notes = (*draft.notes, *_earlier(services, draft.sizing.plan))
     drawer = planner_components.planner(
-        draft.sizing, baseline, shown.catalog, notes=draft.notes, options=draft.options, fits=draft.fits
+        draft.sizing, baseline, shown.catalog, notes=notes, options=draft.options, fits=draft.fits
     )
     return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_components.title(draft.sizing.plan))
+
+
+def _earlier(services: Services, plan: Plan) -> list[str]:
+    """What earlier tests of the same metric or cluster came to, one sentence each."""
+    earlier = earlier_tests(services.roadmap.plans(), plan.cluster_id, plan.primary_metric)[:3]
+    return [
+        f"Tested before: {quoted(each.name)} ({each.decision}). {each.lesson or 'No lesson was written down.'}"
+        for each in earlier
+    ]
 
 
 def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:

@@ -30,6 +30,7 @@ THEME = {
 RAIL = (
     ("/", "Clusters", "map"),
     ("/roadmap", "Roadmap", "board"),
+    ("/learnings", "Learnings", "learnings"),
     ("/history", "History", "history"),
     ("/events", "Events", "events"),
     ("/data", "Data", "data"),

@@ -69,6 +69,7 @@ def write_brief(plan: Plan, labels: Labels = NO_LABELS) -> str:
         f"# {_text(plan.name)}",
         f"*{NOTHING_LIVE}*",
         _facts(plan),
+        *_outcome(plan, labels),
         *_texts(plan),
         *_past(plan, labels),
         f"## Who takes part\n\n{_population(plan)}",
@@ -87,6 +88,31 @@ def _texts(plan: Plan) -> Iterator[str]:
         value = getattr(plan, name)
         if field.heading and value is not None:
             yield f"## {field.heading}\n\n{_text(value)}"
+
+
+def result_sentence(plan: Plan, unit: str = "") -> str:
+    """What the test showed, in a sentence or two; empty where it is not known."""
+    result = plan.result
+    if result is None:
+        return ""
+    control, arm = result.arms[0], result.arms[1]
+    kind, level = plan.metric_kind, f"{1 - plan.design.alpha_each:.1%}".replace(".0%", "%")
+    values = [value_text(kind, each.value, unit) for each in (control, arm)]
+    change, low, high = (
+        f"{'+' if each >= 0 else '-'}{change_text(kind, abs(each), unit)}"
+        for each in (result.effect, result.low, result.high)
+    )
+    return (
+        f"{values[1]} of {arm.users:,} users in {arm.name}, {values[0]} of {control.users:,} in {control.name}: {change}"
+        f" ({level} interval {low} to {high}, p = {result.p_value:.3g}). Chance of this split: {result.srm_p_value:.2g}."
+    )
+
+
+def _outcome(plan: Plan, labels: Labels) -> Iterator[str]:
+    """What came of it."""
+    if plan.result is not None:
+        decided = f" Decision: {plan.decision}." if plan.decision else ""
+        yield f"## What came of it\n\n{_text(result_sentence(plan, _unit(plan.primary_metric, labels)))}{decided}"
 
 
 def _past(plan: Plan, labels: Labels) -> Iterator[str]:

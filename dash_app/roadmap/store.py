@@ -202,7 +202,18 @@ class Roadmap:
         with self._publish(plan_id) as con:
             plan = _newest(con, plan_id)
             copy = replace(
-                plan, plan_id=new_plan_id(), name=f"{plan.name} (copy)", status=PlanStatus.DRAFT, deleted_at=None
+                plan,
+                plan_id=new_plan_id(),
+                name=f"{plan.name} (copy)",
+                status=PlanStatus.DRAFT,
+                deleted_at=None,
+                result=None,
+                decision=None,
+                lesson=None,
+                decided_at=None,
+                approved_by=None,
+                approved_at=None,
+                tracking=None,
             )
             return self._insert(con, copy, user)
 

@@ -27,11 +27,13 @@ CALLBACKS: Mapping[str, UserRole] = {
     "events.set_role": OPERATOR,
     "events.show": VIEWER,
     "history.show_moves": VIEWER,
+    "learnings.find": VIEWER,
     "navigation.show_page": VIEWER,
     "planner.edit": VIEWER,
     "planner.open_planner": VIEWER,
     "planner.save": PLANNER,
     "planner.say_unsaved": VIEWER,
+    "planner_outcome.record": PLANNER,
     "roadmap.answer": PLANNER,
 }
 """Callbacks that run on the server."""
@@ -129,6 +131,7 @@ CONTROLS: Mapping[str, UserRole] = {
     "product-language": OPERATOR,
     "product-save": OPERATOR,
     "product-success": OPERATOR,
+    "record": PLANNER,
     "rename": PLANNER,
     "save-plan": PLANNER,
     "show rename": PLANNER,

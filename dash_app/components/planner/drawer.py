@@ -13,6 +13,7 @@ from dash_app.components.html_tables import table
 from dash_app.components.planner.calculation import workings
 from dash_app.components.planner.comparison import comparison, nothing_fits
 from dash_app.components.planner.form import form
+from dash_app.components.planner.outcome import outcome
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
 from dash_app.planning.baseline import Baseline
 from dash_app.planning.brief import change_text, quoted, relative_text
@@ -65,6 +66,7 @@ def planner(
             comparison(options, plan, catalog),
             html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
+            outcome(plan, catalog),
             _history(history),
         ],
         className="planner",

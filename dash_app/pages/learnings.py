@@ -1,0 +1,69 @@
+"""The page Learnings: what came of every test that was decided, and what was learnt."""
+
+from collections.abc import Mapping, Sequence
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dash_app.components import elements
+from dash_app.components.addresses import address
+from dash_app.components.planner.outcome import result_lines
+from dash_app.data.snapshot import Feature, Snapshot, metric_label
+from dash_app.planning.decisions import finished, matching
+from dash_app.planning.plan import Plan
+from dash_app.services import Services
+
+
+def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
+    """The page with the tests as they are now."""
+    known = finished(services.roadmap.plans())
+    if not known:
+        return html.Div(
+            elements.notice(
+                "No test has been decided yet",
+                "Open a plan on the roadmap and record its result, the decision and what was learnt: it is found here then.",
+                html.P(dcc.Link("Go to the roadmap", href=address("/roadmap"))),
+            ),
+            className="empty",
+        )
+    return html.Div(
+        [
+            html.H1("Learnings", className="shown-title"),
+            dmc.TextInput(
+                id="learnings-filter",
+                label="Find a test",
+                placeholder="A word of its name, lesson, metric or owner",
+                debounce=300,
+                size="sm",
+            ),
+            html.Div(listed(known, services.catalog()), id="learnings-list"),
+        ],
+        className="learnings",
+    )
+
+
+def found(services: Services, text: str) -> list[Component]:
+    """The decided tests that hold every word of `text`."""
+    return listed(matching(finished(services.roadmap.plans()), text), services.catalog())
+
+
+def listed(plans: Sequence[Plan], catalog: Mapping[str, Feature]) -> list[Component]:
+    """One article a test, the newest decision first."""
+    return [_article(plan, catalog) for plan in plans] or [html.P("No test holds these words.", className="quiet")]
+
+
+def _article(plan: Plan, catalog: Mapping[str, Feature]) -> Component:
+    name = html.Button(plan.name, id={"type": "open-plan", "plan": plan.plan_id}, className="link", n_clicks=0)
+    return html.Article(
+        [
+            html.H2(name, className="learning-name"),
+            html.P(
+                f"{metric_label(plan.primary_metric, catalog)} · {plan.cluster_id}{f' · {plan.owner}' if plan.owner else ''}",
+                className="quiet",
+            ),
+            *result_lines(plan, catalog),
+            html.P(plan.lesson) if plan.lesson else html.P("No lesson was written down.", className="quiet"),
+        ],
+        className="plan-card learning",
+    )
