@@ -1,12 +1,16 @@
-"""Prints every figure of the planner, in Markdown."""
+"""Prints every figure of the planner, in Markdown; arguments are warehouses whose drafts are opened and counted."""
 
 import os
 import platform
+import sys
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.planner import durations, formulas, overlaps, power
+from benchmarks.planner import drafts, durations, formulas, mathematics, overlaps, power
+from grupa_pipeline.vocabulary.plan_fields import Arm
 
 
 def main() -> None:
@@ -17,6 +21,8 @@ def main() -> None:
     _print_power()
     _print_durations()
     _print_overlaps()
+    _print_mathematics()
+    _print_drafts([Path(each) for each in sys.argv[1:]])
 
 
 def _print_formulas() -> None:
@@ -71,6 +77,46 @@ def _print_overlaps() -> None:
     print(
         f"| {len(planted)} | {len(detected & planted)} | {len(detected - planted)} | {overlaps.check_time(many):.1f} ms |"
     )
+
+
+def _print_mathematics() -> None:
+    rows = mathematics.sequential()
+    powers, off = [row.power for row in rows], [row.off for row in rows if row.off is not None]
+    print("\n## Early looks, CUPED, replay, results\n")
+    print("| figure | measured |\n|---|---|")
+    print(f"| looks: largest type I error | {max(row.type_1 for row in rows):.4f} |")
+    print(f"| looks: power, planned .8 | {min(powers):.4f} to {max(powers):.4f} |")
+    print(
+        f"| looks: largest difference of a boundary to gsdesign's | {f'{max(off):.1e}' if off else 'not installed'} |"
+    )
+    for correlation in (0.0, 0.3, 0.5, 0.7):
+        claimed, error = mathematics.cuped(correlation)
+        print(
+            f"| CUPED, planted correlation {correlation:g}: claimed of 40, mean error of the ratio | {claimed}, {error:.3f} |"
+        )
+    low, high, largest, heavy, light = mathematics.replays()
+    print(f"| replay of 40 shares: false alarms at 5% | {low:.1%} to {high:.1%} |")
+    print(f"| replay of 40 shares: largest difference of power to the formula | {largest:.3f} |")
+    print(f"| replay: Pareto tails flagged, normal metrics flagged | {heavy:.0%}, {light:.0%} |")
+    plan = replace(overlaps.plans(3)[0][0], variants=(Arm("control"), Arm("treatment")))
+    print(f"| results: intervals that cover the planted change, of 500 | {mathematics.coverage(plan):.1%} |")
+
+
+def _print_drafts(folders: list[Path]) -> None:
+    if not folders:
+        return
+    print("\n## Drafts as opened\n")
+    print(
+        "| warehouse | drafts | runnable on a rate | on a count or time | told that nothing fits | failed | first | median |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for folder in folders:
+        found = drafts.count_drafts(folder)
+        print(
+            f"| {folder.name} | {found.drafts} | {found.runnable} | {found.other} | {found.told} | {found.failed} "
+            f"| {found.first_s:.1f} s | {found.median_s:.1f} s |",
+            flush=True,
+        )
 
 
 main()

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import flask
 
-from dash_app import plan_drafts, plan_options
+from dash_app import plan_options
 from dash_app.data.database import Database
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.design import SizeError
@@ -77,8 +77,3 @@ def count_drafts(folder: Path) -> DraftCounts:
     others = sorted(times[1:]) or [0.0]
     first = times[0] if times else 0.0
     return DraftCounts(drafts=len(times) + counts["failed"], first_s=first, median_s=others[len(others) // 2], **counts)
-
-
-def labels_of(folder: Path) -> dict[str, str]:
-    """What metrics are called in a warehouse."""
-    return {name: label.words for name, label in plan_drafts.labels(Database(folder / PIPELINE_FILE)).items()}
