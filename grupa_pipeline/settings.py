@@ -41,6 +41,7 @@ class LogFormat(StrEnum):
 
 _Path = Annotated[Path, BeforeValidator(setting_values.absolute_path)]
 _Positive = Annotated[int, Field(ge=1)]
+_OptionalPositive = Annotated[int | None, Field(ge=1)]
 
 
 class Settings(BaseSettings):
@@ -51,6 +52,12 @@ class Settings(BaseSettings):
         llm: `provider:model` that writes insights, or None for the rule-based writer.
         llm_base_url: Address of that model's server; None for the provider's own.
         llm_warning: Why the requested model cannot be used; None when it can.
+        llm_timeout: Seconds that one question may take; this and the next five: None for the default of the model's kind.
+        llm_deadline: Seconds that all questions of a run may take.
+        llm_concurrency: Questions at a time.
+        llm_calls: Questions per run.
+        llm_output_tokens: Longest answer, in tokens.
+        llm_context: Size of the model's context in tokens; evidence is cut to it, and Ollama is asked for it.
         min_events: Fewest events (outcome events not counted) that make a user's behaviour comparable.
         min_group: Smallest cluster that is described to a model, in users.
         window_days: Length of a snapshot's window, in days.
@@ -88,6 +95,12 @@ class Settings(BaseSettings):
     llm: str | None = None
     llm_base_url: str | None = Field(default=None, repr=False)
     llm_warning: str | None = None
+    llm_timeout: _OptionalPositive = None
+    llm_deadline: _OptionalPositive = None
+    llm_concurrency: _OptionalPositive = None
+    llm_calls: _OptionalPositive = None
+    llm_output_tokens: _OptionalPositive = None
+    llm_context: _OptionalPositive = None
     min_events: _Positive = 5
     min_group: _Positive = 10
     window_days: _Positive = 180

@@ -14,8 +14,9 @@ import pandas as pd
 from grupa_pipeline import tables
 from grupa_pipeline.insights import rule_based
 from grupa_pipeline.insights.analysis_context import AnalysisContext, new_text
+from grupa_pipeline.insights.call_limits import CallLimits, limits_for
 from grupa_pipeline.insights.diagnosis import places_of
-from grupa_pipeline.insights.llm_client import CallLimits, LlmClient
+from grupa_pipeline.insights.llm_client import LlmClient
 from grupa_pipeline.insights.models import NameDraft
 from grupa_pipeline.insights.partial_drafts import complete
 from grupa_pipeline.insights.previous_texts import PreviousTexts
@@ -77,7 +78,7 @@ def write_insights(
         previous: Texts that may be reused.
         now: Value of created_at (UTC).
         base_url: Address of the model's server; None for the provider's own.
-        limits: Limits on model calls; None for the defaults.
+        limits: Limits on model calls; None for the defaults of the model's kind.
         product: What the team says of its product, for the prompts.
         users: `user_features` with index user_id, on which the rules' names are checked; None leaves them unchecked.
         labels: cluster_id of each of `users`, in their order; None for those in no cluster.
@@ -99,7 +100,7 @@ def write_insights(
     texts = previous.reusable(context, llm)
     small = screened.clusters.loc[~is_large, "cluster_id"].astype(str)
     texts |= {cluster_id: _small_group_text(cluster_id, min_group) for cluster_id in small}
-    requested = _request_missing_texts(context, texts, llm, base_url, limits or CallLimits(), now)
+    requested = _request_missing_texts(context, texts, llm, base_url, limits or limits_for(llm, base_url), now)
     texts |= _write_missing_texts(context, texts, requested.texts, previous, llm)
     return _to_rows(texts, context, screened.metric_of, requested, now)
 
@@ -133,7 +134,11 @@ def _request_missing_texts(
         return _RequestedTexts(ModelTexts({}, {}, {}), [], [])
     try:
         model = ChatModel(
-            llm, base_url=base_url, timeout=limits.call_seconds, max_output_tokens=limits.max_output_tokens
+            llm,
+            base_url=base_url,
+            timeout=limits.call_seconds,
+            max_output_tokens=limits.max_output_tokens,
+            context_tokens=limits.context_tokens,
         )
     except Exception as error:  # noqa: BLE001 - a provider's package may raise anything; the rules write instead
         reason = (

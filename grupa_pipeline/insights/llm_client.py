@@ -8,10 +8,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from grupa_pipeline.insights.call_limits import CallLimits
 from grupa_pipeline.insights.providers import CallFailure, ChatModel, FailureKind, ModelResponse
 from grupa_pipeline.vocabulary.enums import CallOutcome
 
@@ -31,29 +32,6 @@ class ParsedReply(Generic[T]):
 
 
 ReplyParser = Callable[[str], ParsedReply[T]]
-
-
-@dataclass(frozen=True)
-class CallLimits:
-    """Limits on the model calls of a run.
-
-    Attributes:
-        call_seconds: Maximum duration of one request.
-        run_seconds: Maximum duration of all requests together, including waits between retries.
-        attempts: Maximum number of requests per question.
-        backoff_seconds: First wait before a retry; doubled each time, unless the provider requests another wait.
-        max_calls: Maximum number of questions per run.
-        max_output_tokens: Maximum length of one response.
-        max_run_tokens: Number of tokens, sent and received, after which no more requests are made.
-    """
-
-    call_seconds: float = 90.0
-    run_seconds: float = 300.0
-    attempts: int = 4
-    backoff_seconds: float = 1.0
-    max_calls: int = 24
-    max_output_tokens: int = 8_000
-    max_run_tokens: int = 400_000
 
 
 class NoReplyError(Exception):
@@ -82,19 +60,29 @@ class LlmClient:
 
     Attributes:
         calls: Rows of `llm_calls` without snapshot_date, one per question.
+        limits: The limits on its calls.
 
     Example:
         >>> client = LlmClient(model, CallLimits(), prompt_version="v1", now=now)
         >>> reply = client.ask(messages, schema, parse, cluster_id="C01")
     """
 
-    def __init__(self, model: ChatModel, limits: CallLimits, *, prompt_version: str, now: datetime) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        limits: CallLimits,
+        *,
+        prompt_version: str,
+        now: datetime,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.calls: list[dict[str, Any]] = []
         self._model = model
-        self._limits = limits
+        self.limits = limits
         self._prompt_version = prompt_version
         self._now = now
-        self._deadline = time.monotonic() + limits.run_seconds
+        self._clock = clock
+        self._deadline = clock() + limits.run_seconds
         self._lock = threading.Lock()
         self._questions = 0
         self._tokens = 0
@@ -122,7 +110,7 @@ class LlmClient:
             NoReplyError: No complete response came, a limit is reached, or an earlier failure stopped the run's calls.
         """
         self._start_question()
-        started = time.monotonic()
+        started = self._clock()
         result = self._request(messages, schema)
         mended = ""
         reply, failure = None, result if isinstance(result, CallFailure) else _failure_of(result)
@@ -131,7 +119,7 @@ class LlmClient:
             reply, mended = Reply(result.text, parsed.value, parsed.faults), "; ".join(parsed.mended)
             failure = _invalid(parsed.faults) if parsed.faults else None
         response = result if isinstance(result, ModelResponse) else None
-        self._log(messages, cluster_id, time.monotonic() - started, response, failure, mended)
+        self._log(messages, cluster_id, self._clock() - started, response, failure, mended)
         if reply is not None:
             return reply
         failure = failure or CallFailure(FailureKind.FINAL, "nothing came back")
@@ -146,7 +134,7 @@ class LlmClient:
         Raises:
             NoReplyError: A limit is reached.
         """
-        limits = self._limits
+        limits = self.limits
         with self._lock:
             if self._stop_reason is None and self._questions >= limits.max_calls:
                 self._stop_reason = f"the run's limit of {limits.max_calls} calls is reached"
@@ -165,27 +153,29 @@ class LlmClient:
         requested wait replaces the back-off, and a wait beyond the deadline stops all further questions at once.
         """
         failure = CallFailure(FailureKind.FINAL, "nothing was asked")
-        for attempt in range(self._limits.attempts):
-            seconds = min(self._limits.call_seconds, self._seconds_left())
+        for attempt in range(self.limits.attempts):
+            seconds = min(self.limits.call_seconds, self._seconds_left())
             result = _call_with_timeout(seconds, lambda: self._model.ask(messages, schema))
             if isinstance(result, ModelResponse):
                 return result
             failure = self._model.classify_error(result)
+            if failure.outcome is CallOutcome.TIMEOUT:  # the same question would take as long again
+                return replace(failure, kind=FailureKind.FINAL, may_pass=True)
             if failure.kind is not FailureKind.RETRY:
                 return failure
             wait = failure.retry_after
             if wait is None:
-                wait = self._limits.backoff_seconds * 2**attempt
+                wait = self.limits.backoff_seconds * 2**attempt
             if wait >= self._seconds_left():
                 reason = f"{failure.reason}; it could be asked again after {wait:.0f} seconds, when this run is over"
                 return CallFailure(FailureKind.STOP, reason, failure.outcome, may_pass=True)
-            if attempt + 1 < self._limits.attempts and self._stop_reason is None:
+            if attempt + 1 < self.limits.attempts and self._stop_reason is None:
                 time.sleep(wait)
-        reason = f"{failure.reason}, {self._limits.attempts} times"
+        reason = f"{failure.reason}, {self.limits.attempts} times"
         return CallFailure(FailureKind.FINAL, reason, failure.outcome, may_pass=True)
 
     def _seconds_left(self) -> float:
-        return self._deadline - time.monotonic()
+        return self._deadline - self._clock()
 
     def _log(
         self,

@@ -24,9 +24,10 @@ from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
 from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
 from grupa_pipeline.vocabulary.enums import DecidedBy, Role
 
-MAX_PARALLEL_CALLS = 8
 MAX_ROWS_FOR_NAMES = 8
 """Maximum number of rows of evidence per cluster in the prompt for names."""
+MIN_ROWS = 3
+"""Rows of evidence per cluster that are sent however small the context is."""
 MAX_REPAIR_FAULTS = 20
 """Maximum number of faults listed in a repair prompt."""
 
@@ -63,7 +64,7 @@ def request_texts(
     facts = {cluster_id: facts_of(context, cluster_id) for cluster_id in cluster_ids}
     names, reasons = _request_names(context, facts, taken, client)
     drafts: dict[str, PartialDraft] = {}
-    with ThreadPoolExecutor(max_workers=MAX_PARALLEL_CALLS) as pool:
+    with ThreadPoolExecutor(max_workers=client.limits.parallel_calls) as pool:
         replies = pool.map(lambda name: _request_draft(context, name, facts[name], client), cluster_ids)
         for cluster_id, (draft, reason) in zip(cluster_ids, replies, strict=True):
             if draft is not None:
@@ -82,10 +83,12 @@ def _request_names(
     context: AnalysisContext, facts: Mapping[str, CitableFacts], taken: Mapping[str, str], client: LlmClient
 ) -> tuple[dict[str, NameDraft], dict[str, str]]:
     """Valid names by cluster, and the reason by cluster without one."""
-    data = [_cluster_data(cluster, context, MAX_ROWS_FOR_NAMES) for cluster in context.clusters.to_dict("records")]
-    question = _prompt(
-        "naming", asked=", ".join(facts), taken=", ".join(sorted(taken.values())) or "none", data=_to_json(data)
-    )
+
+    def messages_with(rows: int) -> list[tuple[str, str]]:
+        data = _to_json([_cluster_data(cluster, context, rows) for cluster in context.clusters.to_dict("records")])
+        names = ", ".join(sorted(taken.values())) or "none"
+        return _messages(context, _prompt("naming", asked=", ".join(facts), taken=names, data=data))
+
     faults_by_cluster: dict[str, list[str]] = {}
 
     def validate(naming: Naming) -> list[str]:
@@ -93,7 +96,7 @@ def _request_names(
         faults_by_cluster.update(naming_faults(naming, facts, taken))
         return [fault for faults in faults_by_cluster.values() for fault in faults]
 
-    messages = _messages(context, question)
+    messages = _fitting(messages_with, MAX_ROWS_FOR_NAMES, client)
     naming, reason = _ask_with_repair(
         client, messages, "naming", lambda text: _parse(text, Naming, validate), cluster_id=None
     )
@@ -117,17 +120,33 @@ def _request_draft(
 ) -> tuple[PartialDraft | None, str | None]:
     """The valid parts of one cluster's draft, or the reason why there are none."""
     cluster = next(row for row in context.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
-    data = _to_json([_cluster_data(cluster, context, None)])
-    question = _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data)
+
+    def messages_with(rows: int) -> list[tuple[str, str]]:
+        data = _to_json([_cluster_data(cluster, context, rows)])
+        return _messages(context, _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data))
 
     def parse(text: str) -> ParsedReply[PartialDraft]:
         found = read_parts(text, facts)
         return ParsedReply(found if len(found) else None, found.faults, found.mended)
 
     partial, reason = _ask_with_repair(
-        client, _messages(context, question), "cluster", parse, cluster_id=cluster_id, size=len
+        client, _fitting(messages_with, len(facts.rows), client), "cluster", parse, cluster_id=cluster_id, size=len
     )
     return partial, None if partial is not None else f"no usable text from the model: {reason}"
+
+
+def _fitting(
+    messages_with: Callable[[int], list[tuple[str, str]]], rows: int, client: LlmClient
+) -> list[tuple[str, str]]:
+    """The question with as many rows of evidence of each cluster, of at most `rows`, as the model's context has room for.
+
+    Evidence is left out from its end, where the smallest differences are; at least `MIN_ROWS` stay.
+    """
+    messages = messages_with(rows)
+    while rows > MIN_ROWS and not client.limits.has_room_for(messages):
+        rows -= max(1, rows // 8)
+        messages = messages_with(rows)
+    return messages
 
 
 def _ask_with_repair(
@@ -198,7 +217,7 @@ def _merge_roles(messages: Messages) -> list[tuple[str, str]]:
     return merged
 
 
-def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows: int | None) -> dict[str, Any]:
+def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows: int) -> dict[str, Any]:
     """One cluster as it is described in a prompt: size and evidence, with formatted numbers."""
     evidence = context.citable_of(str(cluster["cluster_id"]))
     facts = facts_of(context, str(cluster["cluster_id"]))

@@ -92,13 +92,16 @@ class ChatModel:
         base_url: Address of the server; None for the provider's own.
         timeout: Timeout of the HTTP client in seconds.
         max_output_tokens: Maximum length of a response.
+        context_tokens: Size of the context that Ollama is asked to give the model; others know theirs.
 
     Raises:
         ImportError: The provider's package is missing.
         ValueError: The provider is unknown, or its key is missing.
     """
 
-    def __init__(self, llm: str, *, base_url: str | None, timeout: float, max_output_tokens: int) -> None:
+    def __init__(
+        self, llm: str, *, base_url: str | None, timeout: float, max_output_tokens: int, context_tokens: int
+    ) -> None:
         from langchain.chat_models import init_chat_model
 
         self.llm = llm
@@ -106,7 +109,8 @@ class ChatModel:
         address = base_url or PROVIDER_URLS.get(self.provider)
         options: dict[str, Any] = {"base_url": address} if address else {}
         if self.provider == "ollama":
-            options |= {"num_predict": max_output_tokens, "client_kwargs": {"timeout": timeout}}
+            options |= {"num_predict": max_output_tokens, "num_ctx": context_tokens}
+            options |= {"client_kwargs": {"timeout": timeout}}
         else:
             options |= {"max_tokens": max_output_tokens, "timeout": timeout, "max_retries": 0}
         self._chat = init_chat_model(self.name, model_provider=self.provider, **options)

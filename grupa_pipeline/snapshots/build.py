@@ -34,7 +34,7 @@ from grupa_pipeline.snapshots import history
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_on_window, window_of_day
 from grupa_pipeline.snapshots.event_catalogs import catalog_of_day, read_catalog
-from grupa_pipeline.snapshots.event_drafts import calls_from_json, calls_to_json
+from grupa_pipeline.snapshots.event_drafts import call_limits, calls_from_json, calls_to_json
 from grupa_pipeline.snapshots.log_replicates import LogReplicates
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key, keep_note, read_note
 from grupa_pipeline.tables import Table
@@ -226,6 +226,7 @@ def make_insights(
             previous=PreviousTexts(before, history.clusters_of(context.publication, day)),
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
+            limits=call_limits(context.settings, base_url),
             product=product_notes(context.roles().product),
             users=users,
             labels=assigned,

@@ -2,20 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from grupa_pipeline.event_catalog.action_meanings import ActionDraft
 from grupa_pipeline.event_catalog.history_evidence import HistoryFinding
 from grupa_pipeline.event_catalog.model_drafts import MAX_DRAFTED, PROMPT_VERSION, SCHEMA, question, read_answer
-from grupa_pipeline.insights.llm_client import CallLimits, LlmClient, NoReplyError, ParsedReply
+from grupa_pipeline.insights.call_limits import CallLimits, limits_for
+from grupa_pipeline.insights.llm_client import LlmClient, NoReplyError, ParsedReply
 from grupa_pipeline.insights.privacy import looks_like_a_name
 from grupa_pipeline.insights.providers import ChatModel
 from grupa_pipeline.settings import Settings
 
-LIMITS = CallLimits(run_seconds=120.0, attempts=2, max_calls=1, max_output_tokens=8_000)
-"""Names alone decide where a model takes longer."""
+MAX_SECONDS = 120.0
+"""Names alone decide where a hosted model takes longer."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,20 @@ class RequestedDrafts:
     drafts: dict[str, ActionDraft]
     calls: list[dict[str, Any]]
     warning: str | None = None
+
+
+def call_limits(settings: Settings, base_url: str | None) -> CallLimits:
+    """The limits on a run's calls: the defaults of the model's kind, with what the settings say."""
+    return limits_for(
+        settings.llm,
+        base_url,
+        call_seconds=settings.llm_timeout,
+        run_seconds=settings.llm_deadline,
+        parallel_calls=settings.llm_concurrency,
+        max_calls=settings.llm_calls,
+        max_output_tokens=settings.llm_output_tokens,
+        context_tokens=settings.llm_context,
+    )
 
 
 def request_drafts(
@@ -54,13 +69,19 @@ def request_drafts(
     if not missing:
         return RequestedDrafts(own, [])
     try:
+        limits = replace(call_limits(settings, base_url), attempts=2, max_calls=1)
+        limits = replace(limits, run_seconds=max(MAX_SECONDS, limits.call_seconds))
         model = ChatModel(
-            settings.llm, base_url=base_url, timeout=LIMITS.call_seconds, max_output_tokens=LIMITS.max_output_tokens
+            settings.llm,
+            base_url=base_url,
+            timeout=limits.call_seconds,
+            max_output_tokens=limits.max_output_tokens,
+            context_tokens=limits.context_tokens,
         )
     except Exception:  # noqa: BLE001 - a provider's package may raise anything; the insights say what is wrong with it
         return RequestedDrafts(own, [])
     now = datetime.now(UTC).replace(tzinfo=None)
-    client = LlmClient(model, LIMITS, prompt_version=PROMPT_VERSION, now=now)
+    client = LlmClient(model, limits, prompt_version=PROMPT_VERSION, now=now)
     asked, name = [row["action"] for row in missing], settings.llm
     try:
         reply = client.ask(

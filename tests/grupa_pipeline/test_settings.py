@@ -33,7 +33,9 @@ def test_an_unusable_value_is_named_with_its_variable() -> None:
         Settings.from_env({"GRUPA_MIN_EVENTS": "many"})
 
 
-@pytest.mark.parametrize("name", ["GRUPA_TRUST_PROXY", "GRUPA_SEED", "GRUPA_LOG_FORMAT", "GRUPA_KEEP_SNAPSHOTS"])
+@pytest.mark.parametrize(
+    "name", ["GRUPA_TRUST_PROXY", "GRUPA_SEED", "GRUPA_LOG_FORMAT", "GRUPA_KEEP_SNAPSHOTS", "GRUPA_LLM_CONTEXT"]
+)
 def test_every_kind_of_value_is_refused_in_one_sentence(name: str) -> None:
     with pytest.raises(SettingError, match=rf"{name} is '-1.x'; give [\w ]+\.$"):
         Settings.from_env({name: "-1.x"})

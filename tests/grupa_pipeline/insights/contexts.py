@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.insights.call_limits import CallLimits
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import Insights, write_insights
-from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
 from tests.grupa_pipeline.insights import planted

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from grupa_pipeline import tables
+from grupa_pipeline.insights.call_limits import CallLimits
 from grupa_pipeline.insights.insight_writer import Insights
-from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.rule_based import RULES_VERSION
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from grupa_pipeline.insights.call_limits import CallLimits
 from grupa_pipeline.insights.insight_writer import Insights
-from grupa_pipeline.insights.llm_client import CallLimits
 from grupa_pipeline.vocabulary.enums import CallOutcome, InsightSource
 from tests.grupa_pipeline.insights import contexts
 from tests.grupa_pipeline.insights.model_server import ModelServer
