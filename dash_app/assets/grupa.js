@@ -52,7 +52,7 @@
   /* How a trace of the map is drawn: in its own colour while its cluster, or none, is open; else grey and faint, not hidden. */
   const traceLook = (trace, ownColor, open, known, { colors, dimmed }) => {
     if (known && trace.meta !== open) return dimmed;
-    return { color: ownColor || colors[trace.meta], opacity: trace.meta || trace.marker.coloraxis ? 0.8 : 0.45 };
+    return { color: ownColor || colors[trace.meta], opacity: trace.meta || trace.marker.coloraxis ? 0.8 : known ? 1 : 0.45 };
   };
 
   /* Below a proxy's path (`root`, such as /grupa), pages have it in front in the address bar; inside, they go without. */

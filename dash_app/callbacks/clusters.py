@@ -119,5 +119,8 @@ def describe_area(services: Services, area: dict[str, list[float]] | None, where
     snapshot = services.snapshot(as_day(where["snapshot"]))
     if not area or snapshot is None:
         return None
-    inside, differences = services.database.query(users.describe_area, snapshot.day, tuple(area["x"]), tuple(area["y"]))
-    return user_components.area(inside, differences, snapshot)
+    corners = tuple(area["x"]), tuple(area["y"])
+    inside, differences = services.database.query(users.describe_area, snapshot.day, *corners)
+    goal = snapshot.goal_rates.metric if snapshot.goal_rates else None
+    mix = services.database.query(users.load_area_mix, snapshot.day, *corners, goal)
+    return user_components.area(inside, differences, mix, snapshot)

@@ -5,16 +5,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import choice as choice_components
-from dash_app.components import details, elements, overview
+from dash_app.components import details, elements, funnel, overview
 from dash_app.components import timeline as timeline_components
 from dash_app.components import users as user_components
-from dash_app.data import calls, choice, timeline, users
+from dash_app.data import calls, choice, journeys, timeline, users
 from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
@@ -124,6 +124,23 @@ def _typical(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     return _show_timeline(services, snapshot, user_id, 1, (cluster_id, at)) if user_id else None
 
 
+def _step(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    """Who got to a step of a funnel and did not go on; `of` is the group, the step's place and the goal."""
+    group, place, goal = of.split(" ", 2)
+    own = snapshot.journeys.get(group)
+    found = next((each for each in own.funnels if each.goal == goal), None) if own else None
+    if found is None or int(place) + 1 >= len(found.steps):
+        return None
+    step, following = found.steps[int(place) : int(place) + 2]
+    users_of_step = services.database.query(
+        journeys.load_step_users, snapshot.day, group, goal, step.action, following.action
+    )
+    title = f"From {step.label} to {following.label}"
+    if users_of_step is None:
+        return title, html.P("Who went on at this step was not measured for each user.", className="quiet")
+    return title, funnel.step_users(users_of_step, step, following)
+
+
 def _show_timeline(
     services: Services, snapshot: Snapshot, user_id: str, page: int, another: tuple[str, int] | None = None
 ) -> Content:
@@ -165,6 +182,7 @@ CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {
     "user": _user,
     "timeline": _timeline,
     "typical": _typical,
+    "step": _step,
     "rename": _rename,
     "compare": _compare,
     "choice": _choice,

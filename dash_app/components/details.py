@@ -130,7 +130,12 @@ def _side(cluster: Cluster, snapshot: Snapshot) -> Component:
             open_cluster.stats(cluster, snapshot),
             html.P(formatting.first_sentence(cluster.summary)[0]),
             html.H5("Where they get lost"),
-            *funnel.where_lost(cluster.journeys, look(cluster.color_slot).color, snapshot.goal_note),
+            *funnel.where_lost(
+                cluster.journeys,
+                look(cluster.color_slot).color,
+                snapshot.goal_note,
+                (cluster.cluster_id, "compare"),
+            ),
             html.H5("Pain points"),
             html.Ul(pains),
         ]

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
-from dash_app.data.journeys import ClusterFunnel, FunnelStep, GroupJourneys, JourneyPath
+from dash_app.data.journeys import ClusterFunnel, FunnelStep, GroupJourneys, JourneyPath, StepUsers
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.enums import PathKind
 
@@ -16,20 +16,29 @@ _JOURNEYS, _LONGEST = 3, 10
 """Typical journeys that are shown, and the most steps of one."""
 
 
-def where_lost(journeys: GroupJourneys, color: str, goal_note: GoalNote | None = None) -> list[Component]:
-    """The funnel to the commonest goal on the way to which users are lost, the other ones folded; or why there is none."""
+def where_lost(
+    journeys: GroupJourneys, color: str, goal_note: GoalNote | None = None, opener: tuple[str, str] | None = None
+) -> list[Component]:
+    """The funnel to the commonest goal on the way to which users are lost, the other ones folded; or why there is none.
+
+    Args:
+        journeys: Those of the group.
+        color: Of its bars.
+        goal_note: Why the log has no goal, if so.
+        opener: The group and where the funnel stands: each step then opens its users.
+    """
     if not journeys.funnels:
         return [_no_funnel(goal_note)]
     first = next((each for each in journeys.funnels if each.loses_users), journeys.funnels[0])
     others = [each for each in journeys.funnels if each is not first]
     more = [
         html.Details(
-            [html.Summary(f"To “{each.steps[-1].label}”"), *_told_funnel(each, color)],
+            [html.Summary(f"To “{each.steps[-1].label}”"), *_told_funnel(each, color, opener)],
             className="more-funnels",
         )
         for each in others
     ]
-    return [*_told_funnel(first, color), *more]
+    return [*_told_funnel(first, color, opener), *more]
 
 
 def typical_journeys(journeys: GroupJourneys) -> list[Component]:
@@ -46,8 +55,35 @@ def path_line(path: JourneyPath, longest: int = _LONGEST) -> Component:
     return html.Ol(steps, className="path")
 
 
-def _told_funnel(funnel: ClusterFunnel, color: str) -> list[Component]:
-    return [_worst_step(funnel), _funnel_table(funnel, color)]
+def step_users(found: StepUsers, step: FunnelStep, following: FunnelStep) -> Component:
+    """Who got to a step and did not go on: how many, and some of them to look at."""
+    told = (
+        f"{formatting.users(found.went_on + found.stayed)} got to “{step.label}”: {formatting.count(found.went_on)} went on to"
+        f" “{following.label}”, {formatting.count(found.stayed)} did not."
+    )
+    if found.went_on + found.stayed < step.users:
+        told += " Those who did too little to be compared are left out."
+    rows = [
+        html.Li(
+            [
+                html.Code(user_id),
+                html.Button(
+                    "What they did",
+                    id={"type": "show", "what": "timeline", "of": f"1 {user_id}", "at": "step"},
+                    className="link",
+                    n_clicks=0,
+                ),
+            ]
+        )
+        for user_id in found.user_ids
+    ]
+    some = "Some" if len(rows) < found.stayed else "Those"
+    users = [html.H4(f"{some} who did not"), html.Ul(rows, className="found-list")] if rows else []
+    return html.Div([html.P(told), *users])
+
+
+def _told_funnel(funnel: ClusterFunnel, color: str, opener: tuple[str, str] | None) -> list[Component]:
+    return [_worst_step(funnel), _funnel_table(funnel, color, opener)]
 
 
 def _worst_step(funnel: ClusterFunnel) -> Component:
@@ -70,11 +106,18 @@ def _worst_step(funnel: ClusterFunnel) -> Component:
     )
 
 
-def _funnel_table(funnel: ClusterFunnel, color: str) -> Component:
+def _funnel_table(funnel: ClusterFunnel, color: str, opener: tuple[str, str] | None) -> Component:
     most = max(step.users for step in funnel.steps) or 1
     has_rest = any(step.rest_share is not None for step in funnel.steps)
     rows = [
-        _funnel_row(step, place == funnel.worst, step.users / most, color, has_rest)
+        _funnel_row(
+            step,
+            _step_name(step, place, funnel, opener),
+            is_worst=place == funnel.worst,
+            length=step.users / most,
+            color=color,
+            has_rest=has_rest,
+        )
         for place, step in enumerate(funnel.steps)
     ]
     heads = ("Step", "Users", "Go on", *(["Others"] if has_rest else []))
@@ -85,7 +128,24 @@ def _funnel_table(funnel: ClusterFunnel, color: str) -> Component:
     )
 
 
-def _funnel_row(step: FunnelStep, is_worst: bool, length: float, color: str, has_rest: bool) -> Component:
+def _step_name(step: FunnelStep, place: int, funnel: ClusterFunnel, opener: tuple[str, str] | None) -> str | Component:
+    """The step's name, as a button that opens its users where they can be shown; the goal's leads nowhere."""
+    name = formatting.capital(step.label)
+    if opener is None or place == len(funnel.steps) - 1:
+        return name
+    group, at = opener
+    return html.Button(
+        name,
+        id={"type": "show", "what": "step", "of": f"{group} {place} {funnel.goal}", "at": at},
+        className="link step-name",
+        n_clicks=0,
+        title="See who did not go on",
+    )
+
+
+def _funnel_row(
+    step: FunnelStep, name: str | Component, *, is_worst: bool, length: float, color: str, has_rest: bool
+) -> Component:
     bar = html.Div(
         formatting.count(step.users),
         className="bar-line",
@@ -93,7 +153,7 @@ def _funnel_row(step: FunnelStep, is_worst: bool, length: float, color: str, has
     )
     return html.Tr(
         [
-            html.Th(formatting.capital(step.label), scope="row"),
+            html.Th(name, scope="row"),
             html.Td(bar, className="funnel-bar"),
             html.Td(formatting.percent(step.share) if step.share is not None else "goal"),
             *([html.Td(formatting.percent(step.rest_share) if step.share is not None else "")] if has_rest else []),

@@ -34,7 +34,12 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
             stats(cluster, snapshot),
             section(
                 "Where they get lost",
-                funnel.where_lost(cluster.journeys, look(cluster.color_slot).color, snapshot.goal_note),
+                funnel.where_lost(
+                    cluster.journeys,
+                    look(cluster.color_slot).color,
+                    snapshot.goal_note,
+                    (cluster.cluster_id, "card"),
+                ),
             ),
             section("Pain points", pains, "No pain point stands out from the numbers."),
             section(

@@ -59,12 +59,18 @@ def open_card(snapshot: Snapshot, placed: int, export: str) -> Component:
     return html.Article(
         [
             _head(),
-            html.P("They are like no group, or did too little to tell: nobody is put into a cluster by force."),
+            html.P(
+                "They are like no group, or did too little to tell: nobody is put into a cluster by force.",
+                className="summary",
+            ),
             _stats(snapshot),
             open_cluster.section("Why", [html.Ul(_reasons(snapshot), className="reasons")]),
             open_cluster.section("What they did last", _last(last)),
             open_cluster.section("How they ended", _last(ends)),
-            open_cluster.section("Where they get lost", funnel.where_lost(own, UNASSIGNED, snapshot.goal_note)),
+            open_cluster.section(
+                "Where they get lost",
+                funnel.where_lost(own, UNASSIGNED, snapshot.goal_note, (UNASSIGNED_GROUP, "card")),
+            ),
             open_cluster.section("Typical journeys", funnel.typical_journeys(own)),
             open_cluster.section("Where they are on the map", [html.P(_on_the_map(snapshot, placed))]),
             html.Footer(

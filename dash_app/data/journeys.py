@@ -101,6 +101,52 @@ class GoalRates:
     by_group: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StepUsers:
+    """Who of a group got to a step and went on, or did not; of those who did not, some by id.
+
+    Users with too few events to have features are left out, in a cluster there are none.
+    """
+
+    went_on: int
+    stayed: int
+    user_ids: tuple[str, ...]
+
+
+MOST_LISTED = 20
+"""Users who are listed of those that did not go on."""
+
+
+def load_step_users(
+    con: duckdb.DuckDBPyConnection, day: date, group: str, goal: str, step: str, following: str
+) -> StepUsers | None:
+    """The users of `group` who got to `step` on the way to `goal`, by whether they got to the `following` one.
+
+    Returns:
+        None where the step was not measured by user.
+    """
+    measured = {column[0] for column in con.execute("SELECT * FROM user_features LIMIT 0").description or ()}
+    features = [
+        feature
+        for (feature,) in con.execute(
+            "SELECT feature FROM feature_catalog WHERE family = ? AND subject = ? AND source_action = ?",
+            [FeatureFamily.FUNNEL_STEP.value, goal, f"{step}\n{following}"],
+        ).fetchall()
+        if feature in measured
+    ]
+    if not features:
+        return None
+    name = '"' + features[0].replace('"', '""') + '"'
+    rows = con.execute(
+        f"SELECT user_id, {name} > 0 FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id)"
+        f" WHERE snapshot_date = ? AND coalesce(c.cluster_id, '{UNASSIGNED_GROUP}') = ? AND {name} IS NOT NULL"
+        " ORDER BY hash(user_id), user_id",
+        [day, group],
+    ).fetchall()
+    stayed = [user for user, went_on in rows if not went_on]
+    return StepUsers(len(rows) - len(stayed), len(stayed), tuple(stayed[:MOST_LISTED]))
+
+
 def load_action_labels(con: duckdb.DuckDBPyConnection) -> ActionLabels:
     """The labels of the event catalogue; names in words in a warehouse of an earlier release."""
     return ActionLabels.of(_fetch(con, "event_catalog", "SELECT action, label FROM event_catalog"))

@@ -51,6 +51,14 @@ class Difference:
     distance: float
 
 
+@dataclass(frozen=True)
+class AreaMix:
+    """Of which clusters the users of an area are, the commonest first, and the share of them who reach the goal."""
+
+    clusters: tuple[tuple[str | None, int], ...]
+    goal_rate: float | None
+
+
 def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMIT) -> Points:
     """The points of the snapshot's map: a sample that is the same each time and keeps some of every cluster.
 
@@ -145,19 +153,50 @@ def describe_area(
 ) -> tuple[int, tuple[Difference, ...]]:
     """How many users, drawn or not, are placed in the polygon with corners (`xs`, `ys`), and how they differ from all
     others, the farthest first."""
+    inside = _register_inside(con, day, xs, ys)
+    if not inside:
+        return 0, ()
+    source = (
+        "(SELECT f.*, CASE WHEN i.user_id IS NULL THEN 'right' ELSE 'left' END AS side"
+        " FROM user_features f LEFT JOIN inside i USING (user_id))"
+    )
+    return inside, _differences(con, source, {"day": day})
+
+
+def load_area_mix(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    xs: tuple[float, ...],
+    ys: tuple[float, ...],
+    goal_metric: str | None = None,
+) -> AreaMix:
+    """The clusters of the users in the polygon with corners (`xs`, `ys`), and how many of them reach the goal."""
+    _register_inside(con, day, xs, ys)
+    clusters = con.execute(
+        "SELECT cluster_id, count(*) FROM user_clusters SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?"
+        " GROUP BY 1 ORDER BY 2 DESC, 1",
+        [day],
+    ).fetchall()
+    if goal_metric is None:
+        return AreaMix(tuple(clusters), None)
+    if goal_metric not in feature_names(con):
+        raise KeyError(goal_metric)
+    reached = con.execute(
+        f"SELECT avg({quoted(goal_metric)}) FROM user_features SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?",
+        [day],
+    ).fetchall()
+    return AreaMix(tuple(clusters), reached[0][0])
+
+
+def _register_inside(con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]) -> int:
+    """Make the users in the polygon the table `inside` of this connection; returns how many they are."""
     rows = con.sql(
         "SELECT user_id, x, y FROM user_embeddings WHERE snapshot_date = ? AND x BETWEEN ? AND ? AND y BETWEEN ? AND ?",
         params=[day, min(xs), max(xs), min(ys), max(ys)],
     ).to_arrow_table()
     hit = in_polygon(rows["x"].to_numpy(), rows["y"].to_numpy(), np.array(xs), np.array(ys))
-    if not hit.any():
-        return 0, ()
     con.register("inside", rows.filter(hit).select(["user_id"]))
-    source = (
-        "(SELECT f.*, CASE WHEN i.user_id IS NULL THEN 'right' ELSE 'left' END AS side"
-        " FROM user_features f LEFT JOIN inside i USING (user_id))"
-    )
-    return int(hit.sum()), _differences(con, source, {"day": day})
+    return int(hit.sum())
 
 
 def in_polygon(

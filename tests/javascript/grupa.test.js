@@ -72,6 +72,12 @@ test("other clusters are dimmed only while a known one is open", () => {
   assert.deepEqual(grupa.traceLook(trace(""), undefined, "", false, meta), { color: "grey", opacity: 0.45 });
 });
 
+test("those in no cluster stand out while they are open", () => {
+  const meta = { colors: { "": "grey", C01: "red" }, dimmed: { color: "grey", opacity: 0.12 } };
+  assert.deepEqual(grupa.traceLook({ meta: "", marker: {} }, undefined, "", true, meta), { color: "grey", opacity: 1 });
+  assert.deepEqual(grupa.traceLook({ meta: "C01", marker: {} }, undefined, "", true, meta), meta.dimmed);
+});
+
 test("a trace coloured by a feature keeps its own colours", () => {
   const meta = { colors: {}, dimmed: { color: "grey", opacity: 0.12 } };
   const values = [1, 2, 3];

@@ -1,9 +1,10 @@
 from dash import no_update
 
 from dash_app.callbacks import clusters
+from dash_app.data import users
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.synthetic import DAYS
-from tests.dash_app.trees import ids, of_class, parts
+from tests.dash_app.trees import ids, of_class, parts, text
 
 WHERE = {"path": "/", "snapshot": DAYS[1].isoformat()}
 NOWHERE = {"path": "/", "snapshot": "2020-01-01"}
@@ -65,3 +66,14 @@ def test_an_area_without_users_and_no_area(services):
     assert of_class(clusters.describe_area(services, far, WHERE), "facts-table") == []
     assert clusters.describe_area(services, None, WHERE) is None
     assert clusters.describe_area(services, far, NOWHERE) is None
+
+
+def test_an_area_tells_its_clusters_and_how_many_reach_the_goal(services, shown):
+    words = text(clusters.describe_area(services, {"x": [-4, 4, 4, -4], "y": [-4, -4, 4, 4]}, WHERE))
+    inside = services.database.query(
+        users.load_area_mix, shown.day, (-4, 4, 4, -4), (-4, -4, 4, 4), "had_deal_complete"
+    )
+    assert inside.clusters[0] == ("C01", 140)
+    assert f"Deal closers {140 / sum(count for _, count in inside.clusters):.0%}" in words
+    assert "in no cluster" in words
+    assert f"{inside.goal_rate:.0%} reach “deal complete” ({shown.goal_rates.everyone:.0%} of everyone)." in words

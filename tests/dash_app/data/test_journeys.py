@@ -55,3 +55,25 @@ def test_a_log_without_a_goal_has_no_goal_rate_and_earlier_releases_no_journeys(
         labels = journeys.load_action_labels(con)
         assert journeys.load_goal_rates(con, DAYS[1], labels, journeys.GroupJourneys()) is None
         assert journeys.load_journeys(con, DAYS[1], labels) == {}
+
+
+def test_the_users_of_a_step_are_those_whom_the_features_have_there(folder):
+    with warehouse.publish(folder / PIPELINE_FILE) as con:
+        con.execute(
+            "UPDATE feature_catalog SET family = 'funnel_step', source_action = 'proposal_create\ndeal_complete'"
+            " WHERE feature = 'had_deal_complete'"
+        )
+        con.execute("UPDATE user_features SET had_deal_complete = NULL WHERE user_id = 'user-00000'")
+    with warehouse.read(folder / PIPELINE_FILE) as con:
+        found = journeys.load_step_users(con, DAYS[1], "C01", "deal_complete", "proposal_create", "deal_complete")
+        rows = con.execute(
+            "SELECT user_id, had_deal_complete FROM user_features JOIN user_clusters USING (snapshot_date, user_id)"
+            " WHERE snapshot_date = ? AND cluster_id = 'C01' AND user_id <> 'user-00000'",
+            [DAYS[1]],
+        ).fetchall()
+        unknown = journeys.load_step_users(con, DAYS[1], "C01", "deal_complete", "sign_in", "deal_complete")
+    stayed = {user for user, had in rows if not had}
+    assert (found.went_on, found.stayed) == (139 - len(stayed), len(stayed))
+    assert set(found.user_ids) <= stayed
+    assert len(found.user_ids) == min(len(stayed), journeys.MOST_LISTED)
+    assert unknown is None

@@ -170,7 +170,7 @@ def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
     grid = next(each for each in parts(tree) if getattr(each, "id", None) == "table").data["grid"]
     assert [row["cluster"] for row in grid.rowData] == ["C01", "C02", "C03"]
     openers = [each for each in ids(tree) if isinstance(each, dict) and each["type"] == "open" and each["at"] == "card"]
-    assert [each["cluster"] for each in openers] == ["C01", "C02", "C03"]
+    assert [each["cluster"] for each in openers] == ["C01", "C02", "C03", "unassigned"]
     assert len({str(each) for each in ids(tree)}) == len(ids(tree))
     assert of_class(tree, "panel")[0].className == "panel open"
 
@@ -178,6 +178,7 @@ def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
 def test_the_clusters_page_brings_along_all_that_its_panel_can_show(services, shown):
     tree = clusters.build(services, shown, None)
     panels = next(each for each in parts(tree) if getattr(each, "id", None) == "panels").data
-    assert list(panels) == ["", "C01", "C02", "C03"]
+    assert list(panels) == ["", "C01", "C02", "C03", "unassigned"]
     assert text(of_class(tree, "panel")[0]) == text(panels[""])
-    assert all(shown.cluster(each).name in text(panels[each]) for each in list(panels)[1:])
+    assert all(shown.cluster(each).name in text(panels[each]) for each in ("C01", "C02", "C03"))
+    assert "In no cluster" in text(panels["unassigned"])
