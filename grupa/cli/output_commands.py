@@ -106,6 +106,15 @@ def report_command(
     return ExitStatus.DONE
 
 
+@app.command("mcp")
+def mcp_command(warehouse: WarehouseOption = None) -> int:
+    """Serve the warehouse to an agent on standard input and output (Model Context Protocol), read-only."""
+    from grupa.mcp import create_server
+
+    create_server(existing_warehouse(warehouse).warehouse).run("stdio")
+    return ExitStatus.DONE
+
+
 def existing_warehouse(folder: Path | None) -> "Settings":
     """The settings, with a warehouse in which something has been published.
 
