@@ -24,6 +24,8 @@ LIFE_PARTS = 9
 """Equal parts of the window that the view of life counts events in."""
 HOURS = 3
 """Hours that are counted together."""
+MONDAY = 3
+"""Days from the Monday of its week to 1 January 1970."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,18 @@ def measure_views(
 ) -> dict[FeatureView, pa.Table]:
     """Counts of each view by user and half, outcomes left out: user_id, half, n and key, or for the order before and action.
 
-    The arguments are those of `measure_halves`.
+    Hours are counted in days, odd against even ones, and weekdays in weeks: what somebody does within an hour of one day, however
+    much it is, says once that they act at that hour, and two sessions of one day say nothing about other days. Order and life
+    are counted in events. The arguments are those of `measure_halves`.
     """
     rows = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
     origin = int((window_start - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
     length = int((window_end - window_start).total_seconds()) * 1_000_000
+    day = rows["at"] // DAY
     views = {
-        FeatureView.HOUR: _count(rows, "half", rows["at"] % DAY // (HOURS * HOUR)),
-        FeatureView.WEEKDAY: _count(rows, "half", rows["at"] // DAY % 7),
-        FeatureView.LIFE: _count(rows, "half_by_chance", (rows["at"] - origin) * LIFE_PARTS // length),
+        FeatureView.HOUR: _count_periods(rows, day, rows["at"] % DAY // (HOURS * HOUR)),
+        FeatureView.WEEKDAY: _count_periods(rows, (day + MONDAY) // 7, day % 7),
+        FeatureView.LIFE: _count(rows, (rows["at"] - origin) * LIFE_PARTS // length),
         FeatureView.ORDER: _count_moves(rows),
     }
     return {view: engine.fetch(counts) for view, counts in views.items()}
@@ -139,8 +144,15 @@ def _halve(
     return rows.mutate(half=ibis.ifelse(rows.sessions >= 2, rows.session, rows.place) % 2, half_by_chance=coin)
 
 
-def _count(rows: ir.Table, half: str, key: ir.Value) -> ir.Table:
-    keyed = rows.select("user_id", half=rows[half].cast("int64"), key=key.cast("int64"))
+def _count_periods(rows: ir.Table, period: ir.Value, key: ir.Value) -> ir.Table:
+    """In how many periods (of a number each) a user acted at each key; odd periods are one half, even ones the other."""
+    keyed = rows.select("user_id", half=(period % 2).cast("int64"), key=key.cast("int64"), period=period)
+    counted = keyed.group_by("user_id", "half", "key").agg(n=keyed.period.nunique().cast("int64"))
+    return counted.order_by("user_id", "half", "key")
+
+
+def _count(rows: ir.Table, key: ir.Value) -> ir.Table:
+    keyed = rows.select("user_id", half=rows.half_by_chance.cast("int64"), key=key.cast("int64"))
     return keyed.group_by("user_id", "half", "key").agg(n=keyed.count()).order_by("user_id", "half", "key")
 
 

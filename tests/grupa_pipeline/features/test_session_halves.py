@@ -132,17 +132,26 @@ def test_a_user_without_events_in_a_half_is_missing_there() -> None:
 @pytest.mark.slow
 def test_hours_weekdays_and_parts_of_the_window_are_counted_by_half(views: dict[FeatureView, pa.Table]) -> None:
     hours = _counts(views, FeatureView.HOUR, "user_id", "half", "key")
-    assert hours[("ann", 1, 3)] == 4
-    assert hours[("ann", 0, 3)] == 2
-    assert (hours[("cat", 1, 7)], hours[("cat", 1, 0)], hours[("cat", 0, 3)]) == (1, 1, 1)
+    first = START.toordinal() - 719163  # days since 1970
+    assert hours[("ann", (first + 1) % 2, 3)] == 2  # on the first and the third day
+    assert hours[("ann", (first + 2) % 2, 3)] == 1
+    assert hours[("cat", (first + 6) % 2, 7)] == 1
+    assert hours[("cat", (first + 7) % 2, 0)] == 1
+    assert hours[("cat", (first + 8) % 2, 3)] == 1
     days = _counts(views, FeatureView.WEEKDAY, "user_id", "half", "key")
-    first = (START.toordinal() - 719163) % 7  # days since 1970
-    assert days[("ann", 1, (first + 1) % 7)] == 2
-    assert days[("ann", 0, (first + 2) % 7)] == 2
+    assert days[("ann", (first + 1 + 3) // 7 % 2, (first + 1) % 7)] == 1
     life = _counts(views, FeatureView.LIFE, "user_id", "key")
     assert {key for user, key in life if user == "ann"} == {0, 1}
     assert {key for user, key in life if user == "cat"} == {2}
     assert set(_counts(views, FeatureView.LIFE, "half")) <= {(0,), (1,)}
+
+
+@pytest.mark.slow
+def test_much_within_a_day_is_one_day_at_its_hours_and_one_week_at_its_weekday() -> None:
+    """Else whoever tried a product on one evening would have a habit, and both halves of that evening would confirm it."""
+    views = _views(connect([("ann", f"1 20:{minute:02d}", "open") for minute in range(60)]), ["ann"])
+    for view in (FeatureView.HOUR, FeatureView.WEEKDAY):
+        assert [row["n"] for row in views[view].to_pylist()] == [1]
 
 
 @pytest.mark.slow
@@ -201,7 +210,7 @@ def test_outcomes_take_no_part_in_views() -> None:
     ]
     views = _views(connect(log), ["ann"])
     assert views[FeatureView.ORDER].select(["before", "action"]).to_pylist() == [{"before": "search", "action": "open"}]
-    assert sum(views[FeatureView.HOUR]["n"].to_pylist()) == 3
+    assert sum(views[FeatureView.LIFE]["n"].to_pylist()) == 3
 
 
 @pytest.mark.slow
