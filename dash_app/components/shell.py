@@ -12,6 +12,7 @@ from dash_app.components import elements
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.data.snapshot import Snapshot
+from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.login import SIGN_OUT
 
 DARK = ("#e9ebf0", "#c6cbd6", "#a9b0be", "#8b93a3", "#4b5263", "#343946", "#272b35", "#1d2027", "#16181d", "#101216")
@@ -129,13 +130,15 @@ def _rail() -> Component:
 
 
 def _header(people_sign_in: bool) -> Component:
+    # Without dcc.Link: the page is the server's, not the app's.
+    account = html.A("Account", href=address(ACCOUNT), className="link")
     leave = html.Form(html.Button("Sign out", type="submit", className="link"), action=address(SIGN_OUT), method="post")
     return html.Header(
         [
             html.Div(id="header-facts", className="header-facts"),
             html.Span("Planning only: nothing goes live", className="quiet promise"),
             elements.icon_button("theme", "Switch between light and dark", "scheme-switch"),
-            *([leave] if people_sign_in else []),
+            *([account, leave] if people_sign_in else []),
         ],
         className="header",
     )

@@ -5,6 +5,7 @@ Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every r
 
 from flask import Flask, Response, abort, g, has_app_context, request
 
+from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
 from grupa_pipeline.auth.permissions import route_role
@@ -21,6 +22,9 @@ USER_IN_ENVIRON = "grupa.user"
 """The user's name in a request's environment, for the log of requests."""
 _OPEN_PATHS = frozenset({"/healthz"})
 _EXPORTS = ("/export/", "/print/")
+_LOGIN_PATHS = (SIGN_IN, SIGN_OUT, ACCOUNT)
+_POLLED = "/news"
+"""What an open page asks for by itself."""
 
 
 def require_user(server: Flask, settings: Settings) -> None:
@@ -102,8 +106,8 @@ def _client_address(settings: Settings) -> str:
 def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response | None:
     if request.path in _OPEN_PATHS:
         return None
-    g.user = login.user(request.headers.get("Cookie", ""))
-    if g.user and request.path not in (SIGN_IN, SIGN_OUT):
+    g.user = login.user(request.headers.get("Cookie", ""), by_person=request.path != _POLLED)
+    if g.user and request.path not in _LOGIN_PATHS:
         return None
     response = login.respond(
         AuthRequest(
@@ -111,8 +115,9 @@ def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response |
             path=request.path,
             target=request.full_path.rstrip("?"),
             cookies=request.headers.get("Cookie", ""),
-            form=request.form if request.path == SIGN_IN else {},
+            form=request.form if request.path in (SIGN_IN, ACCOUNT) else {},
             address=_client_address(settings),
+            agent=request.headers.get("User-Agent", ""),
             # A client who claims this of a plain connection only loses its own cookie.
             secure=request.is_secure or request.headers.get("X-Forwarded-Proto") == "https",
             from_elsewhere=request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"),

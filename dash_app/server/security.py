@@ -92,6 +92,8 @@ def _with_headers(response: Response, content_security_policy: str) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     if "Cache-Control" not in response.headers:
         # A library's script without a version in its address is cached, but revalidated by its ETag.

@@ -15,10 +15,16 @@ from pathlib import Path
 from grupa_pipeline.settings import SettingError
 from grupa_pipeline.vocabulary.enums import UserRole
 
-MIN_PASSWORD, MAX_PASSWORD = 8, 1024
+MIN_PASSWORD, MAX_PASSWORD = 12, 1024
+"""Of new passwords, in characters; older ones that are shorter stay valid."""
+HASH_METHOD = "scrypt:32768:8:3"
+"""Werkzeug's name of scrypt with N = 2^15, r = 8, p = 3, one of OWASP's recommended settings (32 MB)."""
+_LEAST_SCORE = 2
+"""zxcvbn's score of a password that takes a million guesses at least; common ones take far fewer."""
+_JUDGED = 72
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
 _LINE = re.compile(rf"({_NAME.pattern}):(scrypt:\d+:\d+:\d+\$[^$]+\$[0-9a-f]{{128}})(?::({'|'.join(UserRole)}))?")
-_NO_HASH = "scrypt:32768:8:1$nobody$" + "0" * 128
+_NO_HASH = f"{HASH_METHOD}$nobody$" + "0" * 128
 """Compared with the password when there is no such user, so that the response takes as long."""
 ROLELESS = UserRole.ADMIN
 """The role of lines without one: releases before there were roles let every user do everything."""
@@ -118,7 +124,18 @@ def set_password(path: Path, name: str, password: str, role: UserRole | None = N
         raise AccountsError(f"{name!r} cannot be a user name: letters, digits and . _ @ + - only, at most 64.")
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AccountsError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
-    return _write(path, name, generate_password_hash(password, "scrypt"), role)
+    if _is_common(password, name):
+        raise AccountsError(
+            "That password is among the first that somebody would guess; take a few words that do not belong together."
+        )
+    return _write(path, name, generate_password_hash(password, HASH_METHOD), role)
+
+
+def _is_common(password: str, name: str) -> bool:
+    from zxcvbn import zxcvbn
+
+    score: int = zxcvbn(password[:_JUDGED], user_inputs=[name, "grupa"])["score"]
+    return score < _LEAST_SCORE
 
 
 def set_role(path: Path, name: str, role: UserRole) -> None:

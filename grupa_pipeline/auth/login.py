@@ -13,12 +13,14 @@ from string import Template
 
 from werkzeug.http import dump_cookie, parse_cookie
 
-from grupa_pipeline.auth.accounts import SignedInUser, is_password, read_accounts
+from grupa_pipeline.auth.account_page import ACCOUNT, account_page
+from grupa_pipeline.auth.accounts import AccountsError, SignedInUser, is_password, read_accounts, set_password
 from grupa_pipeline.auth.sessions import SESSION_SECONDS, Sessions
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 COOKIE = "grupa_session"
+"""The cookie's name on a plain connection; behind TLS it begins with `__Host-`, or `__Secure-` below a path."""
 
 _STYLE = "color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;max-width:20rem;margin:15vh auto;padding:0 1rem;display:block"
 _PAGE = Template(f"""<!doctype html>
@@ -50,6 +52,7 @@ class AuthRequest:
         form: Fields of a posted form.
         address: The client's IP address.
         through: The server that was asked: `app` or `dagster`.
+        agent: The browser, in its own words.
         secure: Whether the client uses HTTPS, so that the cookie may be restricted to it.
         from_elsewhere: Whether another site sent the user here.
     """
@@ -61,6 +64,7 @@ class AuthRequest:
     form: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     through: str = "app"
+    agent: str = ""
     secure: bool = False
     from_elsewhere: bool = False
 
@@ -95,21 +99,18 @@ class LoginGate:
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
         self._password_lock = threading.Lock()
 
-    def user(self, cookies: str) -> SignedInUser | None:
+    def user(self, cookies: str, *, by_person: bool = True) -> SignedInUser | None:
         """The signed-in user; the file of users is read each time, so that removing a user, or another role, counts at once."""
         accounts = read_accounts(self._users_file)
-        name = self._sessions.user(_session(cookies), accounts)
+        name = self._sessions.user(_session(cookies), accounts, by_person=by_person)
         return SignedInUser(name, accounts[name].role) if name is not None else None
 
     def respond(self, request: AuthRequest) -> AuthResponse:
         """The response of the sign-in's own pages, and on any other path the one to a request without a session."""
-        if request.path == SIGN_IN and request.method == "POST":
-            return self._sign_in(request)
-        if request.path == SIGN_OUT and request.method == "POST":
-            if user := self.user(request.cookies):
-                self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
-            self._sessions.end(_session(request.cookies))
-            return self._redirect(SIGN_IN, "", request, 0)
+        if request.path in (SIGN_IN, SIGN_OUT) and request.method == "POST":
+            return self._sign_in(request) if request.path == SIGN_IN else self._sign_out(request)
+        if request.path == ACCOUNT and (user := self.user(request.cookies)):
+            return self._account(request, user)
         if request.path == SIGN_OUT:
             return AuthResponse(405, "Sign out with the button in the app.\n", {"Allow": "POST"})
         if request.path == SIGN_IN:
@@ -117,6 +118,12 @@ class LoginGate:
         if request.from_elsewhere:
             return AuthResponse(401, _RELOAD_PAGE)
         return self._page(401, request.target if request.method == "GET" else "/")
+
+    def _sign_out(self, request: AuthRequest) -> AuthResponse:
+        if user := self.user(request.cookies):
+            self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
+        self._sessions.end(_session(request.cookies))
+        return self._redirect(SIGN_IN, "", request, 0)
 
     def _sign_in(self, request: AuthRequest) -> AuthResponse:
         name, to = request.form.get("name", "").strip(), request.form.get("to", "/")
@@ -133,9 +140,41 @@ class LoginGate:
             return self._page(401, to, "That name and password do not belong together.")
         self._sessions.clear_attempts(name, request.address)
         self._record(AuditAction.SIGN_IN, AuditOutcome.DONE, name, request, accounts[name].role)
-        return self._redirect(
-            local_path(to), self._sessions.begin(name, accounts[name].password_hash), request, SESSION_SECONDS
-        )
+        session = self._sessions.begin(name, accounts[name].password_hash, request.address, request.agent)
+        return self._redirect(local_path(to), session, request, SESSION_SECONDS)
+
+    def _account(self, request: AuthRequest, user: SignedInUser) -> AuthResponse:
+        """The page of one's own account, and what its forms do."""
+        problem = ""
+        if request.method == "POST" and request.form.get("what") == "end":
+            if self._sessions.end_own(user.name, request.form.get("session", "")):
+                self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
+            return AuthResponse(303, "", {"Location": f"{self._root}{ACCOUNT}"})
+        if request.method == "POST":
+            problem = self._change_password(request, user)
+            if not problem:
+                return self._redirect(SIGN_IN, "", request, 0)
+        current = self._sessions.session_of(_session(request.cookies))
+        page = account_page(self._root, user, self._sessions.open_sessions(user.name), current, problem)
+        return AuthResponse(400 if problem else 200, page)
+
+    def _change_password(self, request: AuthRequest, user: SignedInUser) -> str:
+        """Change the user's password; returns why not, else an empty text."""
+        if seconds := self._sessions.count_attempt(user.name, request.address):
+            return f"Too many wrong passwords; try again in {_duration(seconds)}."
+        with self._password_lock:
+            is_right = is_password(read_accounts(self._users_file), user.name, request.form.get("old", ""))
+        if not is_right:
+            self._record(AuditAction.PASSWORD, AuditOutcome.FAILED, user.name, request, user.role)
+            return "That is not your password now; nothing was changed."
+        self._sessions.clear_attempts(user.name, request.address)
+        try:
+            with self._password_lock:
+                set_password(self._users_file, user.name, request.form.get("new", ""))
+        except AccountsError as error:
+            return str(error)
+        self._record(AuditAction.PASSWORD, AuditOutcome.DONE, user.name, request, user.role)
+        return ""
 
     def _record(
         self, action: AuditAction, outcome: AuditOutcome, user: str, request: AuthRequest, role: str = ""
@@ -144,7 +183,7 @@ class LoginGate:
 
     def _redirect(self, path: str, session: str, request: AuthRequest, seconds: int) -> AuthResponse:
         cookie = dump_cookie(
-            COOKIE,
+            self._cookie_name(request),
             session,
             max_age=seconds,
             path=self._cookie_path,
@@ -153,6 +192,11 @@ class LoginGate:
             samesite="Strict",
         )
         return AuthResponse(303, "", {"Location": f"{self._root}{path}", "Set-Cookie": cookie})
+
+    def _cookie_name(self, request: AuthRequest) -> str:
+        if not request.secure:
+            return COOKIE
+        return f"__Host-{COOKIE}" if self._cookie_path == "/" else f"__Secure-{COOKIE}"
 
     def _page(self, status: int, to: str, problem: str = "") -> AuthResponse:
         message = f'<p role="alert" class="wrong">{escape(problem)}</p>' if problem else ""
@@ -171,4 +215,5 @@ def _duration(seconds: int) -> str:
 
 
 def _session(cookies: str) -> str | None:
-    return parse_cookie(cookies).get(COOKIE)
+    found = parse_cookie(cookies)
+    return next((found[name] for name in (f"__Host-{COOKIE}", f"__Secure-{COOKIE}", COOKIE) if name in found), None)

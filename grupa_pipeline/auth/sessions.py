@@ -18,6 +18,7 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from grupa_pipeline.auth.accounts import Account
+from grupa_pipeline.auth.open_sessions import OpenSession, OpenSessions
 
 SESSION_SECONDS = 12 * 3600
 _PAIR, _NAME = "name and address", "name"
@@ -42,13 +43,22 @@ class Sessions:
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
         self._store = SignInStore(warehouse / ".sign_in.sqlite", clock)
+        self._open_sessions = OpenSessions(warehouse / ".sign_in.sqlite", clock)
 
-    def begin(self, name: str, password_hash: str) -> str:
-        """The cookie's value for a user who signed in."""
-        return self._signer.dumps([name, self._stamp(name, password_hash), secrets.token_hex(16)])
+    def begin(self, name: str, password_hash: str, address: str = "", agent: str = "") -> str:
+        """The cookie's value for a user who signed in from an address with a browser."""
+        session = secrets.token_hex(16)
+        self._open_sessions.begin(session, _of_user(name), address, agent)
+        return self._signer.dumps([name, self._stamp(name, password_hash), session])
 
-    def user(self, cookie: str | None, accounts: Mapping[str, Account]) -> str | None:
-        """The session's user; None when it is forged, expired or ended, or the user was removed or has another password."""
+    def user(self, cookie: str | None, accounts: Mapping[str, Account], *, by_person: bool = True) -> str | None:
+        """The session's user; None when it is forged, expired, idle or ended, or the user was removed or has another password.
+
+        Args:
+            cookie: The cookie's value.
+            accounts: The accounts by name.
+            by_person: Whether a person asks, and not a timer of an open page: only they keep a session from becoming idle.
+        """
         if not cookie:
             return None
         try:
@@ -60,21 +70,43 @@ class Sessions:
             account is None
             or not secrets.compare_digest(str(stamp), self._stamp(str(name), account.password_hash))
             or self._store.has_ended(session)
+            or not self._open_sessions.use(session, _of_user(str(name)), by_person=by_person)
         ):
             return None
         return str(name)
 
     def end(self, cookie: str | None) -> None:
         """End the session; copies of its cookie are refused from now on."""
+        if session := self.session_of(cookie):
+            self._end(session)
+
+    def session_of(self, cookie: str | None) -> str | None:
+        """The id of a cookie's session; None where it is no valid one."""
         try:
             _, _, session = self._signer.loads(cookie or "", max_age=SESSION_SECONDS)
         except (BadData, ValueError, TypeError):
-            return  # not a valid session
+            return None
+        return str(session)
+
+    def open_sessions(self, name: str) -> list[OpenSession]:
+        """The open sessions of a user, the last used first."""
+        return [each for each in self._open_sessions.of(_of_user(name)) if not self._store.has_ended(each.session)]
+
+    def end_own(self, name: str, session: str) -> bool:
+        """End a session of a user by its id; returns whether it was theirs."""
+        is_own = any(each.session == session for each in self.open_sessions(name))
+        if is_own:
+            self._end(session)
+        return is_own
+
+    def _end(self, session: str) -> None:
         self._store.end(session)
+        self._open_sessions.end(session)
 
     def end_all(self, name: str | None = None) -> None:
         """End every session of a user, or of everybody where `name` is None, in all processes."""
         self._store.add_sign_out(_EVERYBODY if name is None else _of_user(name))
+        self._open_sessions.end_all(None if name is None else _of_user(name))
 
     def count_attempt(self, name: str, address: str) -> int:
         """Count an attempt to sign in: 0 where its password may be checked, else the seconds to wait, uncounted.

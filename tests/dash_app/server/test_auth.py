@@ -254,3 +254,41 @@ def test_behind_a_known_proxy_guesses_count_for_the_clients_own_address(folder, 
 )
 def test_proxy_user(values, name):
     assert proxy_user(values) == name
+
+
+def test_a_user_changes_their_password_and_is_signed_out(client):
+    sign_in(client)
+    wrong = client.post("/account", data={"what": "password", "old": "wrong", "new": "seven green chairs"})
+    assert (wrong.status_code, "not your password" in wrong.get_data(as_text=True)) == (400, True)
+    common = client.post("/account", data={"what": "password", "old": PASSWORD, "new": "password1234"})
+    assert "first that somebody would guess" in common.get_data(as_text=True)
+    changed = client.post("/account", data={"what": "password", "old": PASSWORD, "new": "seven green chairs"})
+    assert changed.headers["Location"] == "/sign-in"
+    assert client.get("/roadmap").status_code == 401
+    assert sign_in(client).status_code == 401
+    assert sign_in(client, password="seven green chairs").status_code == 303
+
+
+def test_a_user_ends_another_session_of_theirs(app, client):
+    sign_in(client)
+    elsewhere = app.server.test_client()
+    sign_in(elsewhere, **{"User-Agent": "<b>Phone</b>"})
+    page = client.get("/account").get_data(as_text=True)
+    assert "&lt;b&gt;Phone" in page
+    own = re.search('This one.*?value="([0-9a-f]+)"', page, re.DOTALL)
+    (other,) = set(re.findall('name="session" value="([0-9a-f]+)"', page)) - {own[1]}
+    client.post("/account", data={"what": "end", "session": other})
+    assert elsewhere.get("/roadmap").status_code == 401
+    assert client.get("/roadmap").status_code == 200
+    assert app.server.test_client().get("/account").status_code == 401
+
+
+def test_behind_tls_the_cookie_is_the_hosts_own_and_the_browser_stays_with_tls(app, client):
+    answer = sign_in(client, **{"X-Forwarded-Proto": "https"})
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-grupa_session=")
+    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert with_session(app, cookie.split(";")[0]).status_code == 200
+    assert "Strict-Transport-Security" not in client.get("/healthz").headers

@@ -2,6 +2,7 @@ import io
 import stat
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 from grupa.cli import main
 from grupa_pipeline.auth.accounts import (
@@ -39,9 +40,9 @@ def test_invalid_names_are_refused(tmp_path, name):
         set_password(tmp_path / "users", name, "a long password")
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 1025])
+@pytest.mark.parametrize("password", ["", "eleven char", "x" * 1025])
 def test_invalid_passwords_are_refused(tmp_path, password):
-    with pytest.raises(AccountsError, match="8 to 1,024"):
+    with pytest.raises(AccountsError, match="12 to 1,024"):
         set_password(tmp_path / "users", "kim", password)
 
 
@@ -133,3 +134,17 @@ def test_the_command_gives_a_role(tmp_path, monkeypatch, capsys, quick_passwords
     assert main.main(["user", "kim", "--role", "admin"]) == 0
     assert read_accounts(path)["kim"].role == UserRole.ADMIN
     assert main.main(["user", "kim", "--role", "king"]) == 2
+
+
+@pytest.mark.parametrize(
+    "password", ["password1234", "123456789012", "kimkimkimkim", "iloveyou1234", "grupagrupagrupa"]
+)
+def test_passwords_that_are_guessed_first_are_refused(tmp_path, password):
+    with pytest.raises(AccountsError, match="first that somebody would guess"):
+        set_password(tmp_path / "users", "kim", password)
+
+
+def test_short_passwords_of_earlier_releases_stay_valid(tmp_path):
+    path = tmp_path / "users"
+    path.write_text(f"kim:{generate_password_hash('short', 'scrypt:1024:8:1')}\n")
+    assert is_password(read_accounts(path), "kim", "short")

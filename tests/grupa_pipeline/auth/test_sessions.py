@@ -6,6 +6,7 @@ from contextlib import closing
 
 from grupa_pipeline.auth import sessions
 from grupa_pipeline.auth.accounts import Account
+from grupa_pipeline.auth.open_sessions import IDLE_SECONDS
 from grupa_pipeline.auth.sessions import Sessions, session_key
 from grupa_pipeline.vocabulary.enums import UserRole
 
@@ -109,3 +110,29 @@ def test_the_store_holds_no_name_and_only_its_owner_reads_it(tmp_path):
     store = tmp_path / ".sign_in.sqlite"
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
     assert b"kim-the-user" not in store.read_bytes()
+
+
+def test_a_session_that_nobody_uses_ends_and_timers_do_not_use_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions, "SESSION_SECONDS", 10**9)
+    clock = [1_000_000.0]
+    warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash)
+    for _ in range(3):
+        clock[0] += IDLE_SECONDS - 1
+        assert warehouse_sessions.user(cookie, ACCOUNTS) == "kim"
+    clock[0] += IDLE_SECONDS - 1
+    assert warehouse_sessions.user(cookie, ACCOUNTS, by_person=False) == "kim"
+    clock[0] += 2
+    assert warehouse_sessions.user(cookie, ACCOUNTS) is None
+
+
+def test_a_user_sees_and_ends_their_own_sessions_alone(tmp_path):
+    warehouse_sessions = Sessions(tmp_path)
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash, "10.9.8.7", "Firefox")
+    (own,) = warehouse_sessions.open_sessions("kim")
+    assert (own.address, own.agent) == ("10.9.8.7", "Firefox")
+    assert not warehouse_sessions.end_own("lou", own.session)
+    assert warehouse_sessions.user(cookie, ACCOUNTS) == "kim"
+    assert warehouse_sessions.end_own("kim", own.session)
+    assert warehouse_sessions.user(cookie, ACCOUNTS) is None
+    assert warehouse_sessions.open_sessions("kim") == []
