@@ -83,12 +83,12 @@ def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     plan = sizing.plan
     if sizing.refusals:
         return html.Div([_large("–", "no number holds: see below")], className="numbers")
-    effect = change_text(plan.metric_kind, plan.effect, metric_unit(plan.primary_metric, catalog))
+    effect = change_text(plan.metric_kind, plan.effect, metric_unit(plan.primary_metric, catalog)).replace("-", "−")
     weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
-    large = [
+    large = [  # a unit such as sessions/week may end a line at its slash, and not within a word
         _large(formatting.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
         _large(weeks, "enough users" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
-        _large(effect.replace("-", "−"), "smallest effect it would show"),
+        _large(effect.replace("/", "/\u200b"), "smallest effect it would show"),
     ]
     return html.Div(large, className="numbers")
 
