@@ -428,6 +428,19 @@
     switch_scheme: (clicks, now) => (clicks ? (now === "dark" ? "light" : "dark") : unchanged()),
   };
 
+  /* The tools of the map are one stop of the Tab key, as those of any toolbar are; arrow keys move among them. */
+  const toolsBeside = (tool) => [...(tool.closest?.(".modebar")?.querySelectorAll(".modebar-btn") ?? [])];
+  document.addEventListener("focusin", (event) => {
+    for (const tool of toolsBeside(event.target)) tool.tabIndex = tool === event.target ? 0 : -1;
+  });
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const tools = step ? toolsBeside(event.target) : [];
+    if (!tools.length) return;
+    event.preventDefault();
+    tools[(tools.indexOf(event.target) + step + tools.length) % tools.length].focus();
+  });
+
   /* Dragging plans on the board; the buttons and lists of each card do the same. */
   const card = (event) => event.target.closest && event.target.closest(".plan-card");
   const column = (event) => event.target.closest && event.target.closest(".board-column");

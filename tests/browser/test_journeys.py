@@ -139,6 +139,16 @@ def test_by_keyboard_in_at_most_25_keys(page: Page, server: Server):
     assert keys <= 25
 
 
+def test_the_tools_of_the_map_are_one_stop_of_the_tab_key(page: Page, server: Server):
+    ready(page, server)
+    drawn(page)
+    page.locator("#map .modebar-btn").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#map .modebar-btn").nth(1)).to_be_focused()
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.closest('.modebar')")
+
+
 def test_a_label_a_card_and_a_row_open_the_same_and_a_link_too(page: Page, server: Server):
     ready(page, server)
     drawn(page)
@@ -157,7 +167,7 @@ def test_a_label_a_card_and_a_row_open_the_same_and_a_link_too(page: Page, serve
     # The map follows once the card has been painted.
     page.wait_for_function(
         "() => { const [grey, first, second, third] = document.querySelector('#map .js-plotly-plot').data"
-        ".map((each) => each.marker.opacity); return second > 0.5 && Math.max(grey, first, third) < 0.2; }"
+        ".map((each) => each.marker.opacity); return second > 0.5 && Math.max(grey, first, third) < 0.3; }"
     )
     link = page.url
     page.goto("about:blank")
