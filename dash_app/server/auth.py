@@ -58,7 +58,7 @@ def require_role(needed: UserRole, what: str = "") -> None:
     """Refuse this request with 403 unless its user's role includes `needed`; `what` names it in the audit log."""
     if not current_role().may(needed):
         g.refused = what or request.endpoint
-        message = f"This needs the role {needed}; yours is {current_role()}. An admin can change it.\n"
+        message = f"This needs the role {needed}; yours is {current_role()}. Ask whoever runs Grupa for it.\n"
         abort(Response(message, 403, {NEEDED_ROLE_HEADER: needed}, mimetype="text/plain"))
 
 

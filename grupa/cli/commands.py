@@ -183,6 +183,7 @@ def user_command(
         print(f"{name} is {role} now ({path}).")
         return ExitStatus.DONE
     is_new = set_password(path, name, _read_password(), role)
+    Sessions(settings.warehouse).end_all(name)
     record(settings.warehouse, AuditAction.PASSWORD, name)
     if is_new or role:
         record(settings.warehouse, AuditAction.ROLE, f"{name}: {read_accounts(path)[name].role}")

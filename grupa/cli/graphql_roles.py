@@ -37,25 +37,24 @@ def needed_role(path: str, body: bytes) -> tuple[str, UserRole]:
         return "", UserRole.VIEWER  # the server cannot read it either, and says so
     except (KeyError, TypeError, RecursionError):
         return "", UserRole.ADMIN
-    roles = list(UserRole)
-    needed = max((mutation_role(field) for field in fields), key=roles.index, default=UserRole.VIEWER)
-    return ", ".join(sorted(fields)), needed
+    return ", ".join(sorted(fields)), UserRole.highest(map(mutation_role, fields)) or UserRole.VIEWER
 
 
 def mutation_fields(document: DocumentNode) -> set[str]:
     """The fields of all mutations in a document, those in fragments too, under their own names and not their aliases."""
     definitions = document.definitions
     fragments = {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
+    seen: set[str] = set()  # of the whole document: what spreads each other twice would else take 2^n steps
     return {
         field
         for each in definitions
         if isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
-        for field in _fields(each.selection_set, fragments, frozenset())
+        for field in _fields(each.selection_set, fragments, seen)
     }
 
 
 def _fields(
-    selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: frozenset[str]
+    selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: set[str]
 ) -> Iterator[str]:
     for each in selection.selections:
         inside: Any = each
@@ -64,4 +63,5 @@ def _fields(
         elif not isinstance(each, FragmentSpreadNode):
             yield from _fields(inside.selection_set, fragments, seen)
         elif (name := each.name.value) in fragments and name not in seen:
-            yield from _fields(fragments[name].selection_set, fragments, seen | {name})
+            seen.add(name)
+            yield from _fields(fragments[name].selection_set, fragments, seen)

@@ -15,7 +15,8 @@ from werkzeug.http import dump_cookie, parse_cookie
 
 from grupa_pipeline.auth.account_page import ACCOUNT, account_page
 from grupa_pipeline.auth.accounts import AccountsError, SignedInUser, is_password, read_accounts, set_password
-from grupa_pipeline.auth.sessions import SESSION_SECONDS, Sessions
+from grupa_pipeline.auth.open_sessions import SESSION_SECONDS
+from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
@@ -173,6 +174,7 @@ class LoginGate:
                 set_password(self._users_file, user.name, request.form.get("new", ""))
         except AccountsError as error:
             return str(error)
+        self._sessions.end_all(user.name)  # their cookies hold no longer: nor does anything list them
         self._record(AuditAction.PASSWORD, AuditOutcome.DONE, user.name, request, user.role)
         return ""
 

@@ -51,9 +51,7 @@ def signed_in_user(headers: Mapping[str, str], address: str, settings: Settings)
 
 def role_of(groups: Iterable[str], roles: Mapping[str, UserRole]) -> UserRole | None:
     """The highest role among those of a person's groups; None when none of their groups has one."""
-    order = list(UserRole)
-    found = [roles[group.strip()] for group in groups if group.strip() in roles]
-    return max(found, key=order.index, default=None)
+    return UserRole.highest(roles[group.strip()] for group in groups if group.strip() in roles)
 
 
 def is_proxy(address: str, settings: Settings) -> bool:

@@ -11,16 +11,14 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from grupa_pipeline.auth.accounts import Account
-from grupa_pipeline.auth.open_sessions import OpenSession, OpenSessions
+from grupa_pipeline.auth.open_sessions import SESSION_SECONDS, OpenSession, OpenSessions, open_store
 
-SESSION_SECONDS = 12 * 3600
 _PAIR, _NAME = "name and address", "name"
 FREE_FAILURES = {_PAIR: 9, _NAME: 50}
 """Wrong passwords that cost no waiting, of a name from one IP address and of a name from all addresses together."""
@@ -127,11 +125,11 @@ class Sessions:
 
 
 class SignInStore:
-    """Sign-in attempts and ended sessions of all processes, in one SQLite file; names and addresses are hashed."""
+    """Sign-in attempts and ended sessions of all processes, in one SQLite file; their names and addresses are hashed."""
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path, self._clock = path, clock
-        with self._open() as con:
+        with open_store(self._path) as con:
             con.execute(
                 "CREATE TABLE IF NOT EXISTS failures (kind TEXT, who TEXT, count INT, at REAL, PRIMARY KEY (kind, who))"
             )
@@ -143,7 +141,7 @@ class SignInStore:
     def add_attempt(self, keys: Mapping[str, str]) -> int:
         """Count an attempt under each kind of key, unless one of them has to wait; the seconds to wait, or 0."""
         now = self._clock()
-        with self._open() as con:
+        with open_store(self._path) as con:
             con.execute("DELETE FROM failures WHERE at < ?", [now - FORGET_SECONDS])
             # A clock that was set back must not lengthen a wait.
             con.execute("UPDATE failures SET at = ? WHERE at > ?", [now, now])
@@ -158,41 +156,32 @@ class SignInStore:
 
     def delete_attempts(self, keys: Mapping[str, str]) -> None:
         """Delete the attempts of a name from an address, and take one back from those of the name alone."""
-        with self._open() as con:
+        with open_store(self._path) as con:
             con.execute("DELETE FROM failures WHERE kind = ? AND who = ?", [_PAIR, keys[_PAIR]])
             con.execute("UPDATE failures SET count = count - 1 WHERE kind = ? AND who = ?", [_NAME, keys[_NAME]])
 
     def add_sign_out(self, who: str) -> None:
         """Count that all sessions of `who` were ended."""
-        with self._open() as con:
+        with open_store(self._path) as con:
             con.execute("INSERT INTO sign_outs VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", [who])
 
     def sign_outs(self, *who: str) -> list[int]:
         """How often all sessions of each of `who` were ended."""
-        with self._open() as con:
+        with open_store(self._path) as con:
             counts = dict(con.execute(f"SELECT * FROM sign_outs WHERE who IN ({', '.join('?' * len(who))})", who))
         return [counts.get(each, 0) for each in who]
 
     def end(self, session: str) -> None:
         """Store that a session has ended, and delete those that have expired anyway."""
         now = self._clock()
-        with self._open() as con:
+        with open_store(self._path) as con:
             con.execute("DELETE FROM ended WHERE at < ?", [now - SESSION_SECONDS])
             con.execute("INSERT OR REPLACE INTO ended VALUES (?, ?)", [session, now])
 
     def has_ended(self, session: str) -> bool:
         """Whether a session was ended."""
-        with self._open() as con:
+        with open_store(self._path) as con:
             return con.execute("SELECT 1 FROM ended WHERE session = ?", [session]).fetchone() is not None
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        con = sqlite3.connect(self._path, timeout=10, isolation_level="IMMEDIATE")
-        try:
-            with con:
-                yield con
-        finally:
-            con.close()
 
 
 def session_key(path: Path) -> bytes:

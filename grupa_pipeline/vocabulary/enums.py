@@ -3,6 +3,7 @@
 Members are strings: they compare equal to their value and are written to tables, JSON and messages as such.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -375,13 +376,17 @@ class UserRole(StrEnum):
     VIEWER = "viewer"
     """See everything, and export it."""
     PLANNER = "planner"
-    """Name clusters, plan tests, give feedback."""
+    """Name clusters, plan tests."""
     OPERATOR = "operator"
     """Bring in logs, start runs, say what actions mean."""
     ADMIN = "admin"
-    """Manage people and settings, and erase."""
+    """In Dagster's UI, also erase, delete runs, and change its limits."""
 
     def may(self, needed: "UserRole") -> bool:
         """Whether this role includes `needed`."""
-        order = list(UserRole)
-        return order.index(self) >= order.index(needed)
+        return UserRole.highest((self, needed)) is self
+
+    @classmethod
+    def highest(cls, roles: Iterable["UserRole"]) -> "UserRole | None":
+        """The one of `roles` that may do most; None where there is none."""
+        return max(roles, key=list(cls).index, default=None)

@@ -267,6 +267,7 @@ def test_a_user_changes_their_password_and_is_signed_out(client):
     assert client.get("/roadmap").status_code == 401
     assert sign_in(client).status_code == 401
     assert sign_in(client, password="seven green chairs").status_code == 303
+    assert client.get("/account").get_data(as_text=True).count('name="session"') == 1
 
 
 def test_a_user_ends_another_session_of_theirs(app, client):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grupa.cli import graphql_roles
 from grupa.cli.dagster_webserver import Guard, guarded
 from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth import permissions
@@ -277,6 +278,16 @@ def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str]
             assert status in (200, 403)
     entries = audit_log.query(tmp_path, "SELECT user_name, subject, outcome, through FROM audit_log").fetchall()
     assert ("kim", "launchRun", "done" if role.may(UserRole.OPERATOR) else "refused", "dagster") in entries
+
+
+def test_fragments_that_spread_each_other_many_times_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spread = " ".join(f"fragment F{at} on Mutation {{ ...F{at + 1} ...F{at + 1} }}" for at in range(14))
+    query = f"mutation {{ ...F0 }} {spread} fragment F14 on Mutation {{ launchRun }}"
+    visited: list[int] = []
+    visit = graphql_roles._fields
+    monkeypatch.setattr(graphql_roles, "_fields", lambda *of: visited.append(1) or visit(*of))
+    assert needed_role("/graphql", json.dumps({"query": query}).encode()) == ("launchRun", UserRole.OPERATOR)
+    assert len(visited) == 16
 
 
 def test_queries_and_what_cannot_be_read_need_no_role_and_reports_do() -> None:

@@ -17,6 +17,13 @@ from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.vocabulary.enums import UserRole
 
 
+@pytest.fixture(autouse=True)
+def warehouse(tmp_path, monkeypatch):
+    """A warehouse of its own, for what the command records and ends."""
+    monkeypatch.setenv("GRUPA_WAREHOUSE", str(tmp_path / "warehouse"))
+    return tmp_path / "warehouse"
+
+
 @pytest.mark.slow
 def test_a_user_is_added_changed_and_others_stay(tmp_path):
     path = tmp_path / "new folder" / "users"
@@ -83,11 +90,23 @@ def test_the_command_needs_the_variable_of_the_file(monkeypatch, capsys):
     assert "GRUPA_USERS_FILE" in capsys.readouterr().err
 
 
+def test_a_new_password_by_the_command_ends_the_sessions_that_are_listed(
+    tmp_path, warehouse, monkeypatch, quick_passwords
+):
+    path = tmp_path / "users"
+    set_password(path, "kim", "a long password")
+    monkeypatch.setenv("GRUPA_USERS_FILE", str(path))
+    monkeypatch.setattr("sys.stdin", io.StringIO("another long password\n"))
+    sessions = Sessions(warehouse)
+    sessions.begin("kim", read_accounts(path)["kim"].password_hash)
+    assert main.main(["user", "kim"]) == 0
+    assert sessions.open_sessions("kim") == []
+
+
 def test_the_command_ends_sessions(tmp_path, monkeypatch, capsys, quick_passwords):
     path = tmp_path / "users"
     set_password(path, "kim", "a long password")
     monkeypatch.setenv("GRUPA_USERS_FILE", str(path))
-    monkeypatch.setenv("GRUPA_WAREHOUSE", str(tmp_path / "warehouse"))
     sessions = Sessions(tmp_path / "warehouse")
     cookie = sessions.begin("kim", read_accounts(path)["kim"].password_hash)
     assert main.main(["user", "nobody", "--sign-out-all"]) == main.main(["user"]) == 2

@@ -136,3 +136,17 @@ def test_a_user_sees_and_ends_their_own_sessions_alone(tmp_path):
     assert warehouse_sessions.end_own("kim", own.session)
     assert warehouse_sessions.user(cookie, ACCOUNTS) is None
     assert warehouse_sessions.open_sessions("kim") == []
+
+
+def test_sessions_that_are_over_are_not_listed_and_the_next_sign_in_deletes_their_addresses(tmp_path):
+    clock = [1_000_000.0]
+    warehouse_sessions = Sessions(tmp_path, lambda: clock[0])
+    cookie = warehouse_sessions.begin("kim", ACCOUNTS["kim"].password_hash, "10.9.8.7", "Firefox")
+    for _ in range(7):
+        clock[0] += IDLE_SECONDS - 1
+        warehouse_sessions._open_sessions.use(str(warehouse_sessions.session_of(cookie)), "", by_person=True)
+    assert clock[0] > 1_000_000.0 + sessions.SESSION_SECONDS
+    assert warehouse_sessions.open_sessions("kim") == []
+    warehouse_sessions.begin("lou", ACCOUNTS["lou"].password_hash, "10.9.8.6", "Chromium")
+    with closing(sqlite3.connect(tmp_path / ".sign_in.sqlite")) as con:
+        assert con.execute("SELECT address FROM open_sessions").fetchall() == [("10.9.8.6",)]
