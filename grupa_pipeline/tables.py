@@ -350,7 +350,11 @@ CLUSTERS = Table(
         ("rule_f1", "DOUBLE", "How well the rule does, F1, 0 to 1."),
         ("first_seen", "DATE", "Snapshot in which the id was issued."),
         ("color_slot", "BIGINT", "Slot in the palette, kept for as long as the cluster lives."),
-        ("fallback_reason", "VARCHAR", "Why rules and not the model wrote its text; NULL when nothing failed."),
+        (
+            "fallback_reason",
+            "VARCHAR",
+            "Why rules wrote its text, or what was missing in it, although a model is set; NULL when nothing failed.",
+        ),
         (
             "written",
             "JSON",
@@ -567,7 +571,11 @@ LLM_CALLS = Table(
         ("output_tokens", "BIGINT", "Tokens received, as the provider counts."),
         ("latency_ms", "BIGINT", "How long the call took, retries included."),
         ("outcome", "VARCHAR", "ok, refused, invalid, error, timeout, ...: how it ended."),
-        ("error", "VARCHAR", "The error in words, without secrets; NULL when there was none."),
+        (
+            "error",
+            "VARCHAR",
+            "The error in words, without secrets; in an accepted reply, after 'mended: ', what was put right; else NULL.",
+        ),
         _CREATED,
     ),
     key=("call_id",),
@@ -620,7 +628,7 @@ CLUSTER_NAMES = Table(
 )
 PLAN_COMMENTS = Table(
     "plan_comments",
-    "What people say about a plan, oldest first.",
+    "What people say about a plan, oldest first; not written yet.",
     _columns(
         ("comment_id", "VARCHAR", "Unique id of the comment."),
         ("plan_id", "VARCHAR", "The plan; joins test_roadmap."),

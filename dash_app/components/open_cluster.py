@@ -15,6 +15,7 @@ from dash_app.components.evidence_bars import difference_bars
 from dash_app.components.rule_words import rule_words
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.figures.colors import look
+from grupa_pipeline.vocabulary.enums import InsightSource
 
 _SHOWN = 5
 _NEARLY_EXACT, _MOST = 0.95, 0.75
@@ -170,6 +171,8 @@ def _reach(rule_f1: float) -> str:
 def _fallback(cluster: Cluster) -> Component | None:
     if not cluster.fallback_reason:
         return None
+    if any(each.source == InsightSource.LLM for each in cluster.insights):
+        return elements.notice("Rules wrote a part of this", f"{cluster.fallback_reason}.", kind="warning")
     return elements.notice(
         "The model did not write this", f"Rules wrote it instead: {cluster.fallback_reason}", kind="warning"
     )

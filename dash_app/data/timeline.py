@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-IDLE_MINUTES = 30
-"""A session ends after this many minutes without an event, as for the features."""
+from grupa_pipeline.aggregates.units import IDLE, MINUTE
+
 RUNS_OF_A_ROW, ROWS_OF_A_PAGE = 60, 20
 """A session with more runs takes several rows; so a page is bounded, however much a user does."""
 MOST_EVENTS = 200
@@ -22,7 +22,7 @@ WITH bounds AS (SELECT window_start, window_end FROM segmentations WHERE snapsho
        WHERE user_id = $user AND timestamp >= window_start AND timestamp < window_end),
      ordered AS (
        SELECT timestamp, action, row_number() OVER w AS place,
-              coalesce(timestamp - lag(timestamp) OVER w > INTERVAL {IDLE_MINUTES} MINUTE, true) AS starts,
+              coalesce(timestamp - lag(timestamp) OVER w > INTERVAL {IDLE // MINUTE} MINUTE, true) AS starts,
               coalesce(action <> lag(action) OVER w, true) AS turns
        FROM own WINDOW w AS (ORDER BY timestamp, sequence NULLS LAST, action)),
      numbered AS (

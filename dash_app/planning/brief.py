@@ -9,6 +9,7 @@ from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
 from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
+from grupa_pipeline.vocabulary.plan_parts import AudienceKind
 
 
 class Label(NamedTuple):
@@ -150,6 +151,8 @@ def past_sentences(plan: Plan, labels: Labels = NO_LABELS) -> list[str]:
 def _facts(plan: Plan) -> str:
     weeks = f"{plan.duration_days // 7} weeks" if plan.duration_days else "never fills"
     limit = "" if plan.feasible else " (longer than eight weeks: not feasible as it stands)"
+    if plan.n_total is None:
+        weeks, limit = "not sized", ""
     rows = [
         (
             "Users an arm",
@@ -164,7 +167,14 @@ def _facts(plan: Plan) -> str:
 
 
 def _population(plan: Plan) -> str:
-    share = f"{plan.traffic_share:.0%} of the eligible users of cluster {_text(plan.cluster_id)}"
+    audience = plan.taking_part
+    clusters = " and ".join(_text(each) for each in audience.clusters)
+    whose = {
+        AudienceKind.CLUSTER: f"the eligible users of cluster {_text(plan.cluster_id)}",
+        AudienceKind.SIBLINGS: f"the eligible users of clusters {clusters}",
+        AudienceKind.EVERYONE: "all eligible users",
+    }
+    share = f"{plan.traffic_share:.0%} of {whose[audience.kind]}"
     return f"{share}: {_text(plan.population) or 'no rule given'}."
 
 

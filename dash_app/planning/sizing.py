@@ -98,9 +98,11 @@ def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> S
 
 def sized_before(plan: Plan) -> Sizing:
     """A plan with the sizes that it holds, for one whose users can no longer be counted."""
+    if plan.n_total is None:  # refused: why follows from the users that it would need
+        needed, binding = with_users(plan)
+        return Sizing(plan, binding, (), None, refusals(needed), ())
     rails = (rail.metric for rail in plan.guardrails if rail.n_total == plan.n_total)
-    binding = next(rails, plan.primary_metric) if plan.n_total is not None else plan.primary_metric
-    return Sizing(plan, binding, (), None, refusals(plan) if plan.n_total is not None else (), ())
+    return Sizing(plan, next(rails, plan.primary_metric), (), None, refusals(plan), ())
 
 
 def worded_again(plan: Plan, labels: Labels = NO_LABELS) -> Plan:

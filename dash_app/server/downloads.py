@@ -70,9 +70,9 @@ def healthz(services: Services) -> Response:
 
 
 def export_roadmap(services: Services, kind: str) -> Response:
-    """All plans, archived ones too, as CSV, JSON or Markdown."""
+    """All plans, archived ones too, as CSV, JSON or Markdown; or the dates of those that are not, as a calendar."""
     if kind not in _WRITERS:
-        abort(404, "Plans come as csv, json or md.")
+        abort(404, "Plans come as csv, json, md or ics.")
     write, mimetype = _WRITERS[kind]
     headers = {"Content-Disposition": f'attachment; filename="roadmap.{kind}"'}
     return Response(write(services.roadmap.plans()), mimetype=mimetype, headers=headers)

@@ -10,10 +10,8 @@ import ibis
 from ibis.expr import types as ir
 
 from grupa_pipeline.aggregates.engine import Engine
-from grupa_pipeline.aggregates.units import DAY, MINUTE
+from grupa_pipeline.aggregates.units import DAY, IDLE
 
-IDLE = 30 * MINUTE
-"""A session ends when nothing happens for longer than this."""
 KEY_BITS = 63
 """Bits that the time within the window and the place among the events of one instant may take together."""
 AGGREGATES = ("counts", "stretches", "gaps", "moves", "returns")

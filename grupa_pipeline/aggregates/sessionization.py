@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import ibis
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_order import IDLE
 from grupa_pipeline.aggregates.event_window import EventWindow
+from grupa_pipeline.aggregates.units import IDLE
 
 
 @dataclass(frozen=True)

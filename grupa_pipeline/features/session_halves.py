@@ -13,10 +13,9 @@ import pyarrow as pa
 from ibis.expr import types as ir
 
 from grupa_pipeline.aggregates.engine import Engine
-from grupa_pipeline.aggregates.event_order import IDLE
 from grupa_pipeline.aggregates.event_window import ActionRoles
 from grupa_pipeline.aggregates.folding import fold_actions
-from grupa_pipeline.aggregates.units import DAY, HOUR
+from grupa_pipeline.aggregates.units import DAY, HOUR, IDLE
 from grupa_pipeline.features.feature_set import measure_features
 from grupa_pipeline.vocabulary.enums import FeatureView, Role
 

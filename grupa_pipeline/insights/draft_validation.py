@@ -225,7 +225,7 @@ def recommendation_faults(recommendation: RequestedRecommendation, facts: Citabl
         faults.append(f"must address at least one of the {addressed} pain points and strengths, by number")
     for part in ("title", "body", "change", "hypothesis"):
         faults += _prose_faults(part, getattr(recommendation, part), recommendation.evidence_ids, facts, proposes=True)
-    if not re.match(r"\s*if\b.+", recommendation.hypothesis, re.IGNORECASE | re.DOTALL):
+    if not re.match(r"\s*if\b.+\b(then|will|should|would)\b.+", recommendation.hypothesis, re.IGNORECASE | re.DOTALL):
         faults.append("hypothesis is not of the form: if ... then ... because ...")
     return [*faults, *_target_faults(recommendation, facts)]
 

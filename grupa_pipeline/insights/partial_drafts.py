@@ -73,15 +73,14 @@ def read_parts(text: str, facts: CitableFacts) -> PartialDraft:
         if not isinstance(reply, dict):
             return found
     numbered: dict[int, Cited] = {}
-    pains = _parts_of(reply, "pain_points")[:MAX_PAIN_POINTS]
-    strengths = _parts_of(reply, "strengths")[:MAX_PAIN_POINTS]
+    pains = _first(_parts_of(reply, "pain_points"), MAX_PAIN_POINTS, "pain points", found)
+    strengths = _first(_parts_of(reply, "strengths"), MAX_PAIN_POINTS, "strengths", found)
     for number, raw in enumerate(pains, start=1):
         pain = _read_part(raw, PainPoint, f"pain point {number}", found, facts, pain_point_faults)
-        numbered |= {number: pain} if pain is not None else {}
+        _add(pain, number, numbered, found)
     for number, raw in enumerate(strengths, start=1):
         strength = _read_part(raw, Strength, f"strength {number}", found, facts, strength_faults)
-        numbered |= {len(pains) + number: strength} if strength is not None else {}
-    found.cited = list(numbered.values())
+        _add(strength, len(pains) + number, numbered, found)
     _read_recommendations(reply, numbered, len(pains) + len(strengths), found, facts)
     return found
 
@@ -145,7 +144,10 @@ def _read_recommendations(
     def check(recommendation: Recommendation, facts: CitableFacts) -> list[str]:
         return recommendation_faults(recommendation, facts, asked)
 
-    for number, raw in enumerate(_parts_of(reply, "recommendations")[:MAX_RECOMMENDATIONS], start=1):
+    given_ones = _first(_parts_of(reply, "recommendations"), MAX_RECOMMENDATIONS, "recommendations", found)
+    if not given_ones:
+        found.faults.append("gives no recommendation")
+    for number, raw in enumerate(given_ones, start=1):
         given = raw.get("addresses")
         kept = (
             [each for each in dict.fromkeys(given) if isinstance(each, int) and 1 <= each <= asked]
@@ -188,6 +190,20 @@ def _read_part(
     found.faults += [f"{name} {fault}" for fault in faults]
     found.mended += [f"{name}: {mend}" for mend in told]
     return None if faults else part
+
+
+def _add(part: Cited | None, number: int, numbered: dict[int, Cited], found: PartialDraft) -> None:
+    """Keep a valid part, under its number in the reply."""
+    if part is not None:
+        numbered[number] = part
+        found.cited.append(part)
+
+
+def _first(parts: list[dict[str, Any]], most: int, name: str, found: PartialDraft) -> list[dict[str, Any]]:
+    """The first `most` of the parts; that there were more is noted."""
+    if len(parts) > most:
+        found.mended.append(f"{name}: the first {most} of {len(parts)} are kept")
+    return parts[:most]
 
 
 def _parts_of(reply: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ibis
 from ibis.expr import types as ir
 
-from grupa_pipeline.aggregates.event_order import IDLE
+from grupa_pipeline.aggregates.units import IDLE
 from grupa_pipeline.journeys.user_groups import UserGroups
 
 _UNKNOWN = 1 << 40

@@ -68,9 +68,9 @@ def request_drafts(
     missing = [row for row in shown if row["action"] not in own]
     if not missing:
         return RequestedDrafts(own, [])
+    limits = replace(call_limits(settings, base_url), attempts=2, max_calls=1)
+    limits = replace(limits, run_seconds=max(MAX_SECONDS, limits.call_seconds))
     try:
-        limits = replace(call_limits(settings, base_url), attempts=2, max_calls=1)
-        limits = replace(limits, run_seconds=max(MAX_SECONDS, limits.call_seconds))
         model = ChatModel(
             settings.llm,
             base_url=base_url,

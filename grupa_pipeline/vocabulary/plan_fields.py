@@ -143,7 +143,13 @@ class PlanFields:
     hypothesis: Annotated[
         str, PlanField("If ... then ... because ...", TextControl("Hypothesis", 2), heading="Hypothesis")
     ] = ""
-    population: Annotated[str, PlanField("Who takes part: the cluster's rule.", TextControl("Who takes part", 1))] = ""
+    population: Annotated[
+        str,
+        PlanField(
+            "Who takes part, in words: the cluster's rule, or which clusters, or everyone.",
+            TextControl("Who takes part", 1),
+        ),
+    ] = ""
     variants: Annotated[tuple[Arm, ...], PlanField("The arms: name, weight and n of each.")] = (
         Arm("control"),
         Arm("treatment"),

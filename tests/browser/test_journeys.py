@@ -167,7 +167,7 @@ def test_a_label_a_card_and_a_row_open_the_same_and_a_link_too(page: Page, serve
     # The map follows once the card has been painted.
     page.wait_for_function(
         "() => { const [grey, first, second, third] = document.querySelector('#map .js-plotly-plot').data"
-        ".map((each) => each.marker.opacity); return second > 0.5 && Math.max(grey, first, third) < 0.3; }"
+        ".map((each) => each.marker.opacity); return second > 0.5 && [grey, first, third].every((each) => each === 0.22); }"
     )
     link = page.url
     page.goto("about:blank")

@@ -185,6 +185,14 @@ def test_bars_are_as_long_as_their_values_and_shares_as_they_are_of_all(shown):
     assert [_bars(row) for row in rows] == [[31, 16], [2, 1], [62, 16]]
 
 
+def test_a_text_that_the_rules_completed_is_not_called_theirs(shown):
+    cluster = shown.cluster("C01")
+    pains = tuple(replace(each, source="llm") for each in cluster.pain_points)
+    partial = replace(cluster, pain_points=pains, fallback_reason="the rules completed it")
+    said = text(open_cluster.open_card(partial, shown, "/export"))
+    assert "Rules wrote a part of this" in said and "The model did not write this" not in said
+
+
 def test_a_fallback_is_said(shown):
     cluster = replace(shown.cluster("C01"), fallback_reason="the model timed out.")
     assert "Rules wrote it instead: the model timed out." in text(open_cluster.open_card(cluster, shown, "/export"))

@@ -6,6 +6,7 @@ from dash_app.planning.brief import Label, change_text, effect_text, quoted, val
 from dash_app.planning.sizing import size_plan
 from grupa_pipeline.vocabulary.enums import Direction
 from grupa_pipeline.vocabulary.plan_fields import Arm
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from tests.dash_app.planning.plans import Steady, a_plan
 
 
@@ -88,3 +89,20 @@ def test_an_effect_is_told_over_the_baseline_only_where_it_has_one():
 
 def test_quotes_do_not_nest():
     assert quoted("Make “A accepted” the next step") == "“Make ‘A accepted’ the next step”"
+
+
+@pytest.mark.parametrize(
+    ("audience", "said"),
+    [
+        (None, "100% of the eligible users of cluster C03:"),
+        (Audience(AudienceKind.SIBLINGS, ("C03", "C05")), "100% of the eligible users of clusters C03 and C05:"),
+        (Audience(AudienceKind.EVERYONE), "100% of all eligible users:"),
+    ],
+)
+def test_the_brief_says_whose_users_take_part(audience, said):
+    assert said in size_plan(a_plan(audience=audience), Steady(500)).plan.brief
+
+
+def test_the_brief_of_a_refused_plan_claims_no_duration():
+    brief = size_plan(a_plan(baseline=0.0).with_effect(absolute=0.05), Steady(500)).plan.brief
+    assert "| Duration | not sized |" in brief and "never fills" not in brief

@@ -94,6 +94,7 @@ def test_a_test_of_few_users_is_refused_and_shows_no_number():
     assert kinds(sizing.refusals) == [RefusalKind.FEW_USERS]
     assert (sizing.plan.n_per_arm, sizing.plan.n_total, sizing.plan.duration_days) == (None, None, None)
     assert sizing.plan.feasible is False
+    assert sized_before(sizing.plan).refusals == sizing.refusals
     assert size_plan(a_plan(), Steady(500)).refusals == ()
 
 

@@ -59,8 +59,21 @@ def test_the_rules_complete_what_is_missing_and_say_so(facts: CitableFacts) -> N
     no_pain = read(changed(facts, "pain_points", body="They bought an iPhone."), facts)
     completed = complete(no_pain, by_rules)
     assert completed is not None and "P1" in completed.rule_parts and "R1" not in completed.rule_parts
-    assert all(draft_faults(completed.draft, facts) == [] for _ in [0])
+    assert draft_faults(completed.draft, facts) == []
     assert complete(PartialDraft(), None) is None
+
+
+def test_a_reply_without_a_recommendation_has_that_fault(facts: CitableFacts) -> None:
+    found = read(good(facts) | {"recommendations": []}, facts)
+    assert found.faults == ["gives no recommendation"] and len(found.cited) == 1
+
+
+def test_the_second_part_of_one_title_is_refused_and_parts_beyond_the_limit_are_left_out(facts: CitableFacts) -> None:
+    pain = good(facts)["pain_points"][0]
+    twice = read(good(facts) | {"pain_points": [pain, pain]}, facts)
+    assert twice.faults == ["pain point 2 has a title that is given twice"] and len(twice.cited) == 1
+    many = read(good(facts) | {"pain_points": [pain | {"title": f"Gap {letter}"} for letter in "abcdefgh"]}, facts)
+    assert "pain points: the first 5 of 8 are kept" in many.mended and len(many.cited) == 5
 
 
 def test_mechanical_faults_are_mended_and_told(facts: CitableFacts) -> None:
