@@ -25,6 +25,9 @@ _EXPORTS = ("/export/", "/print/")
 _LOGIN_PATHS = (SIGN_IN, SIGN_OUT, ACCOUNT)
 _POLLED = "/news"
 """What an open page asks for by itself."""
+_CALLBACKS = "/_dash-update-component"
+_TICKS = ".n_intervals"
+"""The end of a property that `dcc.Interval` changes, and nothing else."""
 
 
 def require_user(server: Flask, settings: Settings) -> None:
@@ -103,10 +106,22 @@ def _client_address(settings: Settings) -> str:
     return forwarded if forwarded and is_proxy(request.remote_addr or "", settings) else request.remote_addr or ""
 
 
+def _is_by_timer() -> bool:
+    """Whether a timer of an open page sent this request, and no person: `/news`, or a callback that only an interval started."""
+    if request.path != _CALLBACKS:
+        return request.path == _POLLED
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        return False
+    changed = body.get("changedPropIds") if isinstance(body, dict) else None
+    return bool(changed) and isinstance(changed, list) and all(str(each).endswith(_TICKS) for each in changed)
+
+
 def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response | None:
     if request.path in _OPEN_PATHS:
         return None
-    g.user = login.user(request.headers.get("Cookie", ""), by_person=request.path != _POLLED)
+    g.user = login.user(request.headers.get("Cookie", ""), by_person=not _is_by_timer())
     if g.user and request.path not in _LOGIN_PATHS:
         return None
     response = login.respond(

@@ -83,7 +83,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, refusal = _headers(scope), self.refusal(scope)
-        user = None if refusal else self._user(scope, headers)
+        user = None if refusal else self._user(scope, headers, by_person=_opens_page(scope, headers))
         login = None if refusal or user else self._login
         if scope["type"] == "websocket" and (refusal or login):
             await send({"type": "websocket.close", "code": 1008})
@@ -108,6 +108,8 @@ class Guard:
         """The role that a write needs and its user lacks; changes, made or refused, are recorded."""
         what, needed = needed_role(self._path(scope), body)
         lacks = not user.role.may(needed)
+        if needed != UserRole.VIEWER:  # a viewer's are what the page sends by itself, and queries
+            self._user(scope, _headers(scope), by_person=True)
         if self._warehouse and (lacks or needed != UserRole.VIEWER):
             outcome = AuditOutcome.REFUSED if lacks else AuditOutcome.DONE
             actor = Actor(user.name, user.role, (scope.get("client") or ("",))[0], "dagster")
@@ -140,8 +142,13 @@ class Guard:
             return Refusal(401, str(error))
         return None
 
-    def _user(self, scope: Scope, headers: Mapping[str, str]) -> SignedInUser | None:
+    def _user(self, scope: Scope, headers: Mapping[str, str], *, by_person: bool = False) -> SignedInUser | None:
         """Who sent it; None without a session.
+
+        Args:
+            scope: The request.
+            headers: Its headers, by lower-case name.
+            by_person: Whether it keeps the session from becoming idle: what an open page asks for by itself does not.
 
         Raises:
             ProxyError: It comes from no known proxy, or names no user who may come in.
@@ -150,7 +157,9 @@ class Guard:
             return signed_in_user(headers, (scope.get("client") or ("",))[0], self._proxy)
         if self._login is None:
             return _LOCAL_USER
-        return self._login.user(headers.get("cookie", "")) if self._path(scope) not in _SIGN_IN_PATHS else None
+        if self._path(scope) in _SIGN_IN_PATHS:
+            return None
+        return self._login.user(headers.get("cookie", ""), by_person=by_person)
 
     def _path(self, scope: Scope) -> str:
         """The path below the prefix."""
@@ -180,6 +189,14 @@ def _framed_nowhere(send: Send) -> Send:
         await send(message)
 
     return send_message
+
+
+def _opens_page(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether a browser opens a page by it, as a person's click does and no timer of a page."""
+    if scope["type"] != "http":
+        return False
+    # Browsers do not name the mode where the connection is plain and not to this machine.
+    return headers.get("sec-fetch-mode", "navigate") == "navigate" and "text/html" in headers.get("accept", "")
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dash_app.app import create_app
 from dash_app.server.auth import current_user
 from grupa_pipeline.auth.accounts import set_password
 from grupa_pipeline.auth.proxy import proxy_user
+from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.settings import Settings
 
 PASSWORD = "a long enough password"
@@ -182,6 +183,38 @@ def test_the_name_becomes_the_plans_owner(client):
     with client:
         client.get("/roadmap")
         assert current_user() == "kim"
+
+
+def uses(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each session that is looked up from now on is looked up for a person."""
+    found: list[bool] = []
+    look = Sessions.user
+    monkeypatch.setattr(
+        Sessions,
+        "user",
+        lambda *of, by_person=True: found.append(by_person) or look(*of, by_person=by_person),
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "by_person"),
+    [
+        (["data-tick.n_intervals"], False),
+        (['{"type":"tick"}.n_intervals'], False),
+        (["data-tick.n_intervals", "data-act.data"], True),
+        (["url.pathname"], True),
+        ([], True),
+        ("data-tick.n_intervals", True),
+    ],
+)
+def test_the_timers_of_an_open_page_do_not_keep_a_session(client, monkeypatch, changed, by_person):
+    sign_in(client)
+    found = uses(monkeypatch)
+    client.post("/_dash-update-component", json={"changedPropIds": changed, "output": "none", "inputs": []})
+    client.get("/news")
+    client.get("/export/roadmap.json")
+    assert found == [by_person, False, True]
 
 
 def test_a_link_from_another_site_gets_a_page_that_reloads_with_the_session(client):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grupa.cli import graphql_roles
+from grupa.cli import dagster_webserver, graphql_roles
 from grupa.cli.dagster_webserver import Guard, guarded
 from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth import permissions
@@ -198,6 +198,48 @@ def test_a_websocket_ends_with_the_session(tmp_path: Path, quick_passwords: None
     )
     _finish(guard(request_, _never, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    ("request_", "query", "counts"),
+    [
+        ({"accept": "text/html,*/*", "sec_fetch_mode": "navigate"}, "", True),
+        ({"accept": "text/html,*/*"}, "", True),
+        ({"accept": "*/*", "sec_fetch_mode": "cors"}, "", False),
+        ({"method": "POST", "path": "/graphql"} | JSON, "{ version }", False),
+        ({"method": "POST", "path": "/graphql"} | JSON, "mutation { logTelemetry }", False),
+        ({"method": "POST", "path": "/graphql"} | JSON, "mutation { launchRun }", True),
+        ({"kind": "websocket", "path": "/graphql", "origin": "http://127.0.0.1:3000"}, "", False),
+    ],
+)
+def test_only_what_a_person_does_keeps_a_session(
+    request_: dict[str, str],
+    query: str,
+    counts: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick_passwords: None,
+) -> None:
+    users = tmp_path / "users"
+    set_password(users, "kim", "a long password", UserRole.ADMIN)
+    cookie = Sessions(tmp_path).begin("kim", read_accounts(users)["kim"].password_hash)
+    found: list[bool] = []
+    look = Sessions.user
+
+    def user(*of: Any, by_person: bool = True) -> str | None:
+        found.append(by_person)
+        return look(*of, by_person=by_person)
+
+    monkeypatch.setattr(Sessions, "user", user)
+    monkeypatch.setattr(dagster_webserver, "_SESSION_CHECK_SECONDS", 0.01)
+
+    async def behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.1)
+
+    guard = Guard(behind, 3000, LoginGate(users, tmp_path))
+    names = {name.replace("-", "_"): value for name, value in request_.items()}
+    exchange(guard, scope(cookie=f"grupa_session={cookie}", **names), json.dumps({"query": query}).encode())
+    assert found and any(found) == counts
 
 
 def below_a_proxy(folder: Path, **changes: Any) -> Guard:
