@@ -1,7 +1,7 @@
 """A warehouse as Python sees it: each number of a page is one call, and equal, because both read the same tables."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from dash_app.data.database import Database
-from dash_app.data.loading import load_catalog, load_snapshot
+from dash_app.data.loading import list_snapshots, load_catalog
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import compare, feature_names, load_points, load_values
 from dash_app.figures import cluster_map
 from dash_app.roadmap.store import Roadmap
+from grupa.lookup import find_cluster, find_day, find_plans, find_snapshot, given_names
 from grupa_pipeline.exports import segments
-from grupa_pipeline.exports.segments import UNASSIGNED, Segment, UnknownSegmentError
+from grupa_pipeline.exports.segments import Segment, UnknownSegmentError
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE, NoWarehouseError
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
 Conditions = Sequence[tuple[str, str, float]]
@@ -27,9 +29,9 @@ Conditions = Sequence[tuple[str, str, float]]
 class Warehouse:
     """One warehouse folder, read-only; `grupa.open` makes it.
 
-    Every method reads the version published at that moment. `day` is that of a snapshot, as a `date` or as `YYYY-MM-DD`;
-    None is the newest. Tables are `pandas.DataFrame`, or `pyarrow.Table` where it was opened with `arrow=True`; their columns
-    are described in docs/tables.md. Shares are 0 to 1.
+    Every method reads the version published at that moment. `day` is that of a snapshot, where a method is of one, as a `date`
+    or as `YYYY-MM-DD`; None is the newest. Tables are `pandas.DataFrame`, or `pyarrow.Table` where it was opened with
+    `arrow=True`; their columns are described in docs/tables.md. Shares are 0 to 1.
 
     Attributes:
         folder: The warehouse.
@@ -48,8 +50,16 @@ class Warehouse:
 
     def days(self) -> list[date]:
         """Days of the snapshots, newest first."""
-        rows = self._query("SELECT snapshot_date FROM segmentations ORDER BY 1 DESC")
-        return list(rows["snapshot_date"].to_pylist())
+        return list(self._database.query(list_snapshots))
+
+    def snapshot_day(self, day: date | str | None = None) -> date:
+        """The day of the newest snapshot, or `day` where there is a snapshot of it.
+
+        Raises:
+            UnknownSnapshotError: There is none.
+            ValueError: `day` is not written as a day.
+        """
+        return find_day(self._database, _as_day(day))
 
     def snapshots(self) -> Any:
         """A row a snapshot, newest first: status, window, users, events, clusters, share of the unassigned (`segmentations`)."""
@@ -58,9 +68,9 @@ class Warehouse:
     def clusters(self, day: date | str | None = None) -> Any:
         """A row a cluster, the largest first; `name` is the one that a person gave, where somebody did."""
         rows = self._query(
-            "SELECT * FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", self._day(day)
+            "SELECT * FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", self.snapshot_day(day)
         )
-        given = self._names()
+        given = given_names(self._roadmap)
         ids, found = rows["cluster_id"].to_pylist(), rows["name"].to_pylist()
         names = pa.array([given.get(each, name) for each, name in zip(ids, found, strict=True)], pa.string())
         return self._as_asked(rows.set_column(rows.column_names.index("name"), "name", names))
@@ -133,7 +143,7 @@ class Warehouse:
 
         Columns: feature, left, right (averages) and distance, in standard deviations of all users.
         """
-        at = self._day(day)
+        at = self.snapshot_day(day)
         for each in (left, right):
             self._require_cluster(each, at)
         found = self._database.query(compare, at, left, right)
@@ -145,10 +155,7 @@ class Warehouse:
 
     def plans(self) -> Any:
         """The tests on the roadmap in its order, archived ones too; columns as in `test_roadmap`."""
-        try:
-            rows = [plan.to_row() for plan in self._roadmap.plans()]
-        except NoWarehouseError:
-            rows = []
+        rows = [plan.to_row() for plan in find_plans(self._roadmap)]
         return self._as_asked(pa.table({name: [row[name] for row in rows] for name in PLAN_FIELDS}))
 
     def sql(self, query: str, parameters: Sequence[object] | dict[str, object] = ()) -> Any:
@@ -163,7 +170,7 @@ class Warehouse:
         Raises:
             UnknownSegmentError: There is no such cluster or feature.
         """
-        at = self._day(day)
+        at = self.snapshot_day(day)
         self._require_cluster(cluster, at)
         shown, points = self._snapshot(at), self._database.query(load_points, at)
         if feature is None:
@@ -198,7 +205,7 @@ class Warehouse:
         **columns: str | None,
     ) -> Any:
         """Rows of a table of journeys: its NULL cluster is everyone."""
-        at = self._day(day)
+        at = self.snapshot_day(day)
         self._require_cluster(cluster, at, and_unassigned=True)
         chosen = {name: value for name, value in columns.items() if value is not None}
         extra = "".join(f" AND {name} = ?" for name in chosen)
@@ -214,7 +221,7 @@ class Warehouse:
         self, table: str, cluster: str | None, day: date | str | None, order: str, **columns: str | None
     ) -> Any:
         """Rows of a table that has one cluster a row; without `cluster` those of all."""
-        at = self._day(day)
+        at = self.snapshot_day(day)
         self._require_cluster(cluster, at)
         chosen = {name: value for name, value in {"cluster_id": cluster, **columns}.items() if value is not None}
         extra = "".join(f" AND {name} = ?" for name in chosen)
@@ -232,39 +239,14 @@ class Warehouse:
         known = self._database.query(feature_names)
         for name in names:
             if name not in known:
-                raise UnknownSegmentError(f"There is no feature {name!r}; catalog() lists all.")
+                raise UnknownSegmentError(f"There is no feature {name!r}; catalog() lists all")
 
     def _require_cluster(self, cluster: str | None, day: date, *, and_unassigned: bool = False) -> None:
-        shown = self._snapshot(day)
-        if cluster is None or shown.cluster(cluster) or (and_unassigned and cluster == UNASSIGNED):
-            return
-        listed = ", ".join(f"{each.cluster_id} ({each.name})" for each in shown.clusters) or "none"
-        raise UnknownSegmentError(f"There is no cluster {cluster!r} in the snapshot of {day}; there are {listed}.")
+        if cluster is not None and not (and_unassigned and cluster == UNASSIGNED_GROUP):
+            find_cluster(self._snapshot(day), cluster)
 
     def _snapshot(self, day: date) -> Snapshot:
-        found = self._database.query(load_snapshot, day)
-        if found is None:
-            listed = ", ".join(str(each) for each in self.days()) or "none"
-            raise segments.UnknownSnapshotError(f"There is no snapshot of {day}; there are {listed}.")
-        return found.renamed(self._names())
-
-    def _day(self, day: date | str | None) -> date:
-        """The day of an existing snapshot."""
-        given = _as_day(day)
-        if given is None:
-            days = self.days()
-            if not days:
-                raise segments.UnknownSnapshotError("There is no snapshot yet; make one with grupa run LOG.csv")
-            return days[0]
-        self._snapshot(given)
-        return given
-
-    def _names(self) -> dict[str, str]:
-        """Names that people gave to clusters."""
-        try:
-            return self._roadmap.cluster_names()
-        except NoWarehouseError:  # the app was never started on it
-            return {}
+        return find_snapshot(self._database, self._roadmap, day)
 
     def _query(self, query: str, *parameters: object) -> pa.Table:
         given = parameters[0] if len(parameters) == 1 and isinstance(parameters[0], dict) else list(parameters)
@@ -280,4 +262,9 @@ def _as_day(day: date | str | None) -> date | None:
 
 
 def _required_day(day: date | str) -> date:
-    return date.fromisoformat(day) if isinstance(day, str) else day
+    if isinstance(day, str):
+        try:
+            return date.fromisoformat(day)
+        except ValueError as error:
+            raise ValueError(f"{day!r} is not a day; write it as YYYY-MM-DD.") from error
+    return day.date() if isinstance(day, datetime) else day

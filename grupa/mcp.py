@@ -17,6 +17,7 @@ from mcp_types import ToolAnnotations
 from grupa.api import Warehouse
 from grupa_pipeline.exports.segments import UnknownSegmentError
 from grupa_pipeline.sql import identifier
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 LONGEST_ANSWER = 5_000
 """Characters of an answer: well below 2,000 tokens, of which JSON takes one for about three characters."""
@@ -51,6 +52,8 @@ def _told(tool: Callable[..., str]) -> Callable[..., str]:
     def told(*args: Any, **options: Any) -> str:
         try:
             return tool(*args, **options)
+        except UnknownSegmentError as error:  # its message gives names too, which are texts
+            raise ToolError(error.without_names()) from error
         except (LookupError, ValueError) as error:
             raise ToolError(str(error)) from error
 
@@ -166,16 +169,15 @@ class WarehouseTools:
         known = {each["feature"]: each for each in self._warehouse.catalog().to_pylist()}
         if metric not in known:
             near = sorted(known, key=lambda each: (metric.lower() not in each.lower(), each))[:10]
-            raise UnknownSegmentError(
-                f"There is no metric {metric!r}; there are {len(known)}, such as {', '.join(near)}."
-            )
-        day = self._warehouse.days()[0].isoformat() if snapshot is None else snapshot
+            problem = f"There is no metric {metric!r}; there are {len(known)}, some of them under `quoted`."
+            raise ToolError(_answer([], {"error": problem, "quoted": {"features": near}}))
+        day = self._warehouse.snapshot_day(snapshot)
         name = identifier(metric)
         rows = self._warehouse.sql(
-            f"SELECT CASE WHEN grouping(cluster_id) = 1 THEN 'everyone' ELSE coalesce(cluster_id, 'unassigned') END AS"
+            f"SELECT CASE WHEN grouping(cluster_id) = 1 THEN 'everyone' ELSE coalesce(cluster_id, ?) END AS"
             f" cluster_id, avg({name}) AS average, count({name}) AS users FROM user_features JOIN user_clusters"
-            " USING (snapshot_date, user_id) WHERE snapshot_date = ?::DATE GROUP BY GROUPING SETS ((cluster_id), ()) ORDER BY 1",
-            [day],
+            " USING (snapshot_date, user_id) WHERE snapshot_date = ? GROUP BY GROUPING SETS ((cluster_id), ()) ORDER BY 1",
+            [UNASSIGNED_GROUP, day],
         ).to_pylist()
         head = _row(known[metric], ("unit", "metric_kind", "higher_is_better"), ("feature", "description"))
         return _answer([_row(each, ("cluster_id", "average", "users"), ()) for each in rows], head)

@@ -9,9 +9,10 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.elements import aria
-from dash_app.data.journeys import UNASSIGNED_GROUP, GoalRates
+from dash_app.data.journeys import GoalRates
 from dash_app.data.snapshot import ClusterChange, Feature, Snapshot
 from dash_app.data.users import Points
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 _KINDS = {
     "birth": "New",

@@ -6,10 +6,10 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements, funnel, open_cluster
 from dash_app.components.elements import aria
-from dash_app.data.journeys import UNASSIGNED_GROUP, GroupJourneys, JourneyPath
+from dash_app.data.journeys import GroupJourneys, JourneyPath
 from dash_app.data.snapshot import Snapshot
 from grupa_pipeline.palette import UNASSIGNED
-from grupa_pipeline.vocabulary.enums import PathKind
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP, PathKind
 
 _LAST_SHOWN = 5
 NAME = "In no cluster"

@@ -9,11 +9,10 @@ from typing import Any
 import duckdb
 
 from dash_app.data.action_labels import ActionLabels
-from grupa_pipeline.vocabulary.enums import FeatureRole, MetricKind, PathKind
+from grupa_pipeline.sql import identifier, quoted
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP, FeatureRole, MetricKind, PathKind
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
-UNASSIGNED_GROUP = "unassigned"
-"""What the journey tables call the users in no cluster; None is everyone."""
 SURE_SHARE = 0.97
 """A step from which this share of users goes on loses nobody to speak of."""
 
@@ -136,10 +135,10 @@ def load_step_users(
     ]
     if not features:
         return None
-    name = '"' + features[0].replace('"', '""') + '"'
+    name = identifier(features[0])
     rows = con.execute(
         f"SELECT user_id, {name} > 0 FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id)"
-        f" WHERE snapshot_date = ? AND coalesce(c.cluster_id, '{UNASSIGNED_GROUP}') = ? AND {name} IS NOT NULL"
+        f" WHERE snapshot_date = ? AND coalesce(c.cluster_id, {quoted(UNASSIGNED_GROUP)}) = ? AND {name} IS NOT NULL"
         " ORDER BY hash(user_id), user_id",
         [day, group],
     ).fetchall()
@@ -192,7 +191,7 @@ def _goal_features(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _rates(con: duckdb.DuckDBPyConnection, day: date, metric: str) -> dict[str | None, float]:
-    name = '"' + metric.replace('"', '""') + '"'
+    name = identifier(metric)
     rows = con.execute(
         f"SELECT CASE WHEN grouping(c.cluster_id) = 0 THEN coalesce(c.cluster_id, ?) END, avg({name})"
         " FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id)"

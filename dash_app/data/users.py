@@ -12,6 +12,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from grupa_pipeline.sql import identifier
+
 MAP_LIMIT = 20_000
 """Most points drawn: more cannot be distinguished on a screen and cost megabytes."""
 _LEAST_OF_A_CLUSTER = 150
@@ -105,7 +107,7 @@ def load_values(con: duckdb.DuckDBPyConnection, day: date, feature: str, users: 
     if feature not in feature_names(con):
         raise KeyError(feature)
     found = con.execute(
-        f"SELECT user_id, {quoted(feature)} FROM user_features SEMI JOIN (SELECT unnest($users) AS user_id) USING (user_id)"
+        f"SELECT user_id, {identifier(feature)} FROM user_features SEMI JOIN (SELECT unnest($users) AS user_id) USING (user_id)"
         " WHERE snapshot_date = $day",
         {"day": day, "users": list(users)},
     ).fetchall()
@@ -182,7 +184,7 @@ def load_area_mix(
     if goal_metric not in feature_names(con):
         raise KeyError(goal_metric)
     reached = con.execute(
-        f"SELECT avg({quoted(goal_metric)}) FROM user_features SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?",
+        f"SELECT avg({identifier(goal_metric)}) FROM user_features SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?",
         [day],
     ).fetchall()
     return AreaMix(tuple(clusters), reached[0][0])
@@ -220,7 +222,7 @@ def compare(con: duckdb.DuckDBPyConnection, day: date, left: str, right: str | N
 
 def export_users(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str | None) -> Iterator[tuple[Any, ...]]:
     """Rows of a cluster's users (None: the unassigned), the heading first, with all their features."""
-    names = ", ".join(f"f.{quoted(name)}" for name in feature_names(con))
+    names = ", ".join(f"f.{identifier(name)}" for name in feature_names(con))
     found = con.execute(
         "SELECT c.user_id, c.cluster_id, c.probability, c.membership, c.unassigned_reason, c.nearest_cluster_id,"
         f" c.nearest_probability{', ' + names if names else ''}"
@@ -239,17 +241,12 @@ def feature_names(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(column[0] for column in columns if column[0] not in ("snapshot_date", "user_id"))
 
 
-def quoted(name: str) -> str:
-    """`name` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, Any]) -> tuple[Difference, ...]:
     """Differences between the users of `source` on its left and its right side (column `side`)."""
     names = feature_names(con)
     if not names:
         return ()
-    aggregates = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(quoted, names))
+    aggregates = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(identifier, names))
     rows = con.execute(
         f"SELECT side, {aggregates} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL GROUP BY side", values
     ).fetchall()

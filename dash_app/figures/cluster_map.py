@@ -14,11 +14,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dash_app import formatting
-from dash_app.data.journeys import UNASSIGNED_GROUP
 from dash_app.data.snapshot import Cluster, Feature
 from dash_app.data.users import Points
 from dash_app.figures.colors import DIMMED, SCALE, look
 from grupa_pipeline.palette import UNASSIGNED
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 CLEAR = "rgba(0,0,0,0)"
 LONGEST_LABEL, _NARROW = 28, 16

@@ -15,14 +15,13 @@ from dash_app.components.addresses import address
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import versus
 from dash_app.data import users
-from dash_app.data.journeys import UNASSIGNED_GROUP
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points
 from dash_app.figures import cluster_map
 from dash_app.pages import events
 from dash_app.services import Services
 from grupa_pipeline.event_catalog.roles_file import RolesError
-from grupa_pipeline.vocabulary.enums import FeatureRole
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP, FeatureRole
 
 MAP_CONFIG: Any = {
     "displaylogo": False,

@@ -27,7 +27,6 @@ from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
-_COLUMNS = ", ".join(PLAN_FIELDS)
 _BOARD_ORDER = tuple(PlanStatus)
 
 
@@ -276,8 +275,11 @@ class Roadmap:
 def _select(
     con: duckdb.DuckDBPyConnection, table: str, plan_id: str | None = None, revision: int | None = None
 ) -> list[Plan]:
+    there = {column[0] for column in con.execute(f"SELECT * FROM {table} LIMIT 0").description or ()}
+    # A file of an earlier schema, which only the app migrates, says as much as it would then: NULL in a column to come.
+    columns = ", ".join(name if name in there else f"NULL AS {name}" for name in PLAN_FIELDS)
     rows = con.execute(
-        f"SELECT {_COLUMNS} FROM {table} WHERE ($plan IS NULL OR plan_id = $plan) "
+        f"SELECT {columns} FROM {table} WHERE ($plan IS NULL OR plan_id = $plan) "
         "AND ($revision IS NULL OR revision = $revision)",
         {"plan": plan_id, "revision": revision},
     ).fetchall()

@@ -20,10 +20,11 @@ from dash_app.server import print_view
 from dash_app.services import Services
 from grupa_pipeline.exports import export_log
 from grupa_pipeline.exports.csv_cells import defused
-from grupa_pipeline.exports.export_log import ExportEntry
-from grupa_pipeline.exports.segments import UNASSIGNED
+from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
+from grupa_pipeline.exports.formats import SegmentFormat
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWarehouseError, NoWarehouseError
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 log = logging.getLogger(__name__)
 
@@ -111,11 +112,12 @@ def export_users(services: Services) -> Response:
         with services.database.connect() as con:
             yield from users.export_users(con, day, cluster_id)
 
+    segment_id = cluster_id or UNASSIGNED_GROUP
     export_log.add(
         services.settings.warehouse,
-        ExportEntry(cluster_id or UNASSIGNED, day, None, "csv", None, f"downloaded by {services.current_user()}"),
+        ExportEntry(segment_id, day, None, SegmentFormat.CSV, None, ExportPlace.DOWNLOAD, by=services.current_user()),
     )
-    name = f"users-{day.isoformat()}-{cluster_id or 'unassigned'}.csv"
+    name = f"users-{day.isoformat()}-{segment_id}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
 

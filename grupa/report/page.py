@@ -1,7 +1,6 @@
 """The report as one HTML document: no scripts, nothing fetched, laid out for a screen and for A4 paper."""
 
 import base64
-import mimetypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,15 @@ from grupa.report.content import ReportContent
 from grupa.report.style import STYLE
 from grupa_pipeline.settings import SettingError
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".svg", ".webp", ".gif")
+_IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+}
+"""Types of pictures by suffix; what `mimetypes` knows differs from machine to machine."""
 _MOST_EVIDENCE = 8
 _MOST_FUNNELS = 2
 _MOST_OF_EACH = 2
@@ -42,8 +49,8 @@ class Letterhead:
         """
         if logo is None:
             return cls(None, color)
-        kind = mimetypes.guess_type(logo.name)[0]
-        if kind is None or logo.suffix.lower() not in _IMAGES or not logo.is_file():
+        kind = _IMAGES.get(logo.suffix.lower())
+        if kind is None or not logo.is_file():
             raise SettingError(f"GRUPA_REPORT_LOGO is {logo}; give a picture that is there: {', '.join(_IMAGES)}.")
         return cls(f"data:{kind};base64,{base64.b64encode(logo.read_bytes()).decode()}", color)
 

@@ -1,7 +1,6 @@
 """Writes a report to a file, as HTML or as PDF."""
 
 import logging
-import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from grupa.report.content import read_content
 from grupa.report.page import Letterhead, write_page
 from grupa_pipeline.exports.export_log import folder_of
 from grupa_pipeline.exports.formats import ReportFormat
+from grupa_pipeline.exports.replacement import replace_file
 from grupa_pipeline.settings import Settings
 
 _NO_PANGO = (
@@ -46,10 +46,8 @@ def write_report(
     shown = content.snapshot.day if content.snapshot else datetime.now(UTC).date()
     what = cluster_id or ("roadmap" if roadmap_only else "snapshot")
     path = out or folder_of(settings.warehouse) / f"report-{what}-{shown}.{file_format}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(to_pdf(page) if file_format is ReportFormat.PDF else page.encode())
-    os.replace(part, path)
+    with replace_file(path) as part:
+        part.write_bytes(to_pdf(page) if file_format is ReportFormat.PDF else page.encode())
     return path
 
 

@@ -3,17 +3,35 @@
 Erasing a person needs it: files in the folder are written again without them, and the rest is told.
 """
 
+import fcntl
 import json
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from grupa_pipeline.storage.file_lock import lock
 
+log = logging.getLogger(__name__)
+
 FOLDER = "exports"
-_LOG, _LOCK = "exports.jsonl", "exports.lock"
+LOG, _LOCK = "exports.jsonl", "exports.lock"
+
+
+class ExportPlace(StrEnum):
+    """Where an export went."""
+
+    FOLDER = "folder"
+    """The warehouse's own folder of exports."""
+    FILE = "file"
+    """A file elsewhere on this machine."""
+    DOWNLOAD = "download"
+    """A browser; nobody knows what became of it."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +39,14 @@ class ExportEntry:
     """One export.
 
     Attributes:
-        segment_id: `C01`, `unassigned` or the id of a saved segment.
+        segment_id: `C01`, or `unassigned`.
         day: The snapshot.
         since: Day of the earlier snapshot, for who entered and left.
         format: csv, parquet or sql.
         rows: Rows written; None where they were streamed.
-        place: Name of the file in the folder, path of one elsewhere, or who downloaded it.
+        kind: Where it went.
+        place: Name of the file in the folder, or path of one elsewhere; empty for a download.
+        by: Name of the user who downloaded it; empty for a file.
         at: When (UTC).
     """
 
@@ -35,7 +55,9 @@ class ExportEntry:
     since: date | None
     format: str
     rows: int | None
-    place: str
+    kind: ExportPlace
+    place: str = ""
+    by: str = ""
     at: datetime | None = None
 
     @property
@@ -57,27 +79,40 @@ def hold(warehouse: Path, purpose: str) -> Iterator[None]:
 
 
 def add(warehouse: Path, entry: ExportEntry) -> None:
-    """Record an export."""
+    """Record an export: it is on disk when this returns, on a line of its own even after one that a crash cut short."""
     folder_of(warehouse).mkdir(parents=True, exist_ok=True)
     row = asdict(entry) | {"at": datetime.now(UTC).replace(tzinfo=None)}
-    line = json.dumps({name: str(each) if isinstance(each, date) else each for name, each in row.items()})
-    with (folder_of(warehouse) / _LOG).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    line = json.dumps({name: str(each) if isinstance(each, date) else each for name, each in row.items()}) + "\n"
+    with (folder_of(warehouse) / LOG).open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        is_cut = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
+        file.write((b"\n" if is_cut else b"") + line.encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def entries(warehouse: Path) -> list[ExportEntry]:
-    """All recorded exports, oldest first; a line that a crash cut short is left out."""
-    path = folder_of(warehouse) / _LOG
-    if not path.exists():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+def entries(warehouse: Path) -> tuple[list[ExportEntry], list[int]]:
+    """All recorded exports, oldest first, and the numbers of the lines that cannot be read, which are logged too."""
+    path = folder_of(warehouse) / LOG
+    found: list[ExportEntry] = []
+    unreadable: list[int] = []
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), start=1):
         try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        row["day"] = date.fromisoformat(row["day"])
-        row["since"] = date.fromisoformat(row["since"]) if row["since"] else None
-        row["at"] = datetime.fromisoformat(row["at"])
-        found.append(ExportEntry(**row))
-    return found
+            found.append(_entry(json.loads(line)))
+        except (ValueError, TypeError, KeyError) as error:
+            log.warning(
+                "%s, line %d, cannot be read, so the export that it records is not known: %r", path, number, error
+            )
+            unreadable.append(number)
+    return found, unreadable
+
+
+def _entry(row: dict[str, Any]) -> ExportEntry:
+    days = {
+        "day": date.fromisoformat(row["day"]),
+        "since": date.fromisoformat(row["since"]) if row["since"] else None,
+        "at": datetime.fromisoformat(row["at"]),
+        "kind": ExportPlace(row["kind"]),
+    }
+    return ExportEntry(**(row | days))

@@ -1,20 +1,19 @@
 """Writes the users of a segment, or who entered and left it, to a file, and records that it was written."""
 
 import csv
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grupa_pipeline.exports import export_log, segments
 from grupa_pipeline.exports.csv_cells import defused
-from grupa_pipeline.exports.export_log import ExportEntry
+from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
+from grupa_pipeline.exports.replacement import replace_file
 from grupa_pipeline.exports.segments import Segment
 from grupa_pipeline.storage import warehouse as storage
 from grupa_pipeline.storage.file_integrity import VerifiedConnection
@@ -72,8 +71,9 @@ def export_segment(
         path = out or export_log.folder_of(folder) / _file_name(segment, at, earlier, file_format)
         rows = _write(con, segment, at, earlier, file_format, path)
         inside = path.resolve().is_relative_to(export_log.folder_of(folder).resolve())
+        kind = ExportPlace.FOLDER if inside else ExportPlace.FILE
         place = str(path.resolve().relative_to(export_log.folder_of(folder).resolve()) if inside else path.resolve())
-        export_log.add(folder, ExportEntry(segment.segment_id, at, earlier, file_format, rows, place))
+        export_log.add(folder, ExportEntry(segment.segment_id, at, earlier, file_format, rows, kind, place))
     return ExportedSegment(path, segment, at, earlier, rows)
 
 
@@ -95,13 +95,13 @@ def _write(
     if file_format is SegmentFormat.SQL:
         what = f"Who entered and left {segment.segment_id} since {since}" if since else f"Users of {segment.segment_id}"
         title = f"-- {what} ({' '.join(segment.name.split())}) on {day}; run it on grupa.duckdb.\n"
-        _replace(path, (title + segments.as_text(query, **days) + ";\n").encode())
+        with replace_file(path) as part:
+            part.write_text(title + segments.as_text(query, **days) + ";\n", encoding="utf-8")
         return None
     rows = con.sql(query, params=days).to_arrow_table()
     if file_format is SegmentFormat.PARQUET:
-        sink = pa.BufferOutputStream()
-        pq.write_table(rows, sink, compression="zstd")
-        _replace(path, sink.getvalue().to_pybytes())
+        with replace_file(path) as part:
+            pq.write_table(rows, part, compression="zstd")
     else:
         write_csv(path, rows.column_names, zip(*(each.to_pylist() for each in rows.columns), strict=True))
     return int(rows.num_rows)
@@ -109,22 +109,8 @@ def _write(
 
 def write_csv(path: Path, heading: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Write a CSV in which no spreadsheet reads text as a formula, in place of one that is there."""
-    part = _part(path)
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with replace_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(heading)
         for row in rows:
             writer.writerow([defused(each) if isinstance(each, str) else each for each in row])
-    os.replace(part, path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = _part(path)
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
-def _part(path: Path) -> Path:
-    """The file that becomes `path` when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.part")

@@ -4,24 +4,40 @@ A segment is a query on `user_clusters` and `user_features`, so that the same te
 and in any DuckDB client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 
 from grupa_pipeline.sql import identifier, quoted
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, Rule
 
-UNASSIGNED = "unassigned"
-"""The segment of users in no cluster."""
 _CLUSTER_COLUMNS = (
     "user_id, cluster_id, probability, membership, unassigned_reason, nearest_cluster_id, nearest_probability"
 )
 
 
 class UnknownSegmentError(LookupError):
-    """There is no such segment in that snapshot; the message lists those there are."""
+    """There is no such segment; the message lists those there are.
+
+    Args:
+        problem: What is not there, without a full stop.
+        known: The names of those there are, by id; None: the problem says all.
+    """
+
+    def __init__(self, problem: str, known: Mapping[str, str] | None = None) -> None:
+        names = known or {}
+        self._problem, self._ids = problem, None if known is None else list(names)
+        super().__init__(self._listing([f"{each} ({name})" if name else each for each, name in names.items()]))
+
+    def without_names(self) -> str:
+        """The message with ids alone: names are texts from logs, people and models."""
+        return self._listing(self._ids or [])
+
+    def _listing(self, known: Sequence[str]) -> str:
+        return f"{self._problem}." if self._ids is None else f"{self._problem}; there are {', '.join(known) or 'none'}."
 
 
 class UnknownSnapshotError(LookupError):
@@ -75,7 +91,7 @@ def cluster_segment(cluster_id: str, name: str) -> Segment:
 
 def unassigned_segment() -> Segment:
     """The users in no cluster."""
-    return Segment(UNASSIGNED, "Users in no cluster", "cluster_id IS NULL")
+    return Segment(UNASSIGNED_GROUP, "Users in no cluster", "cluster_id IS NULL")
 
 
 def rule_segment(rule: Rule, segment_id: str = "rule", name: str = "Users of a rule") -> Segment:
@@ -116,7 +132,9 @@ def day_of(con: duckdb.DuckDBPyConnection, day: date | None = None) -> date:
     if day is None:
         return days[0]
     if day not in days:
-        raise UnknownSnapshotError(f"There is no snapshot of {day} whose users are held; there are {_listed(days)}.")
+        raise UnknownSnapshotError(
+            f"There is no snapshot of {day} whose users are held; there are {listed_days(days)}."
+        )
     return day
 
 
@@ -130,7 +148,7 @@ def day_before(con: duckdb.DuckDBPyConnection, since: date) -> date:
     found = next((day for day in days if day <= since), None)
     if found is None:
         raise UnknownSnapshotError(
-            f"No snapshot of {since} or before holds its users; there are {_listed(days) or 'none'}."
+            f"No snapshot of {since} or before holds its users; there are {listed_days(days) or 'none'}."
         )
     return found
 
@@ -141,7 +159,7 @@ def find_segment(con: duckdb.DuckDBPyConnection, segment_id: str, day: date) -> 
     Raises:
         UnknownSegmentError: No snapshot has it.
     """
-    if segment_id == UNASSIGNED:
+    if segment_id == UNASSIGNED_GROUP:
         return unassigned_segment()
     known = dict(con.execute("SELECT cluster_id, arg_max(name, snapshot_date) FROM clusters GROUP BY 1").fetchall())
     if segment_id in known:
@@ -149,8 +167,7 @@ def find_segment(con: duckdb.DuckDBPyConnection, segment_id: str, day: date) -> 
     shown = con.execute(
         "SELECT cluster_id, name FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", [day]
     ).fetchall()
-    listed = ", ".join([*(f"{each} ({name})" for each, name in shown), UNASSIGNED])
-    raise UnknownSegmentError(f"There is no cluster or segment {segment_id!r}; there are {listed}.")
+    raise UnknownSegmentError(f"There is no cluster or segment {segment_id!r}", dict(shown) | {UNASSIGNED_GROUP: ""})
 
 
 def as_text(query: str, **days: date) -> str:
@@ -160,12 +177,13 @@ def as_text(query: str, **days: date) -> str:
     return query
 
 
+def listed_days(days: Sequence[date], most: int = 10) -> str:
+    """The first `most` of `days` as text, and how many follow."""
+    texts = [str(day) for day in days[:most]]
+    return ", ".join(texts) + (f" and {len(days) - most} earlier ones" if len(days) > most else "")
+
+
 def _comparison(condition: Condition) -> str:
     name = identifier(condition.feature)
     # DuckDB holds NaN to be greater than every number; a value that is not there meets no condition.
     return f"({name} {condition.comparison} {condition.threshold!r} AND NOT isnan({name}))"
-
-
-def _listed(days: Sequence[date], most: int = 10) -> str:
-    texts = [str(day) for day in days[:most]]
-    return ", ".join(texts) + (f" and {len(days) - most} earlier ones" if len(days) > most else "")

@@ -10,9 +10,7 @@ import pyarrow as pa
 from ibis.expr import types as ir
 
 from grupa_pipeline.aggregates.event_window import EventWindow
-
-UNASSIGNED = "unassigned"
-"""`cluster_id` of the users in no cluster, in the tables of journeys; NULL is everyone."""
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class UserGroups:
 
     Attributes:
         window: The window.
-        rows: user_key, cluster_id (`UNASSIGNED` for those in none): a row a user.
+        rows: user_key, cluster_id (`UNASSIGNED_GROUP` for those in none): a row a user.
         sizes: Users by group.
         members: user_id -> group.
         min_group: Fewest users that are spoken of.
@@ -51,7 +49,7 @@ def group_users(window: EventWindow, labels: pd.Series, min_group: int) -> UserG
         labels: user_id -> cluster_id of every user of the window; None for those in no cluster.
         min_group: Fewest users that are spoken of.
     """
-    members = labels.astype(object).where(labels.notna(), UNASSIGNED).astype(str).rename("cluster_id")
+    members = labels.astype(object).where(labels.notna(), UNASSIGNED_GROUP).astype(str).rename("cluster_id")
     table = pa.table({"user_id": pa.array(members.index.astype(str)), "cluster_id": pa.array(members.to_numpy())})
     rows = window.engine.materialize(window.engine.with_keys(window.engine.materialize(table)))
     sizes = {str(name): int(count) for name, count in members.value_counts().sort_index().items()}

@@ -1,7 +1,6 @@
 """Erases a person from the lists of users in the warehouse's exports, and finds the lists that left it."""
 
 import csv
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -11,10 +10,11 @@ import pyarrow.parquet as pq
 
 from grupa_pipeline.exports import export_log
 from grupa_pipeline.exports.csv_cells import defused
-from grupa_pipeline.exports.export_log import ExportEntry
-from grupa_pipeline.exports.segments import UNASSIGNED
+from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
+from grupa_pipeline.exports.replacement import replace_file
 from grupa_pipeline.maintenance.original_logs import mentions
 from grupa_pipeline.maintenance.person import Person
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 Memberships = Mapping[date, str | None]
 """The person's cluster by snapshot; None where they are unassigned."""
@@ -43,15 +43,22 @@ def lists_that_left(
     person's, `held` the days of which the users are known. Of other days any list may hold a person who `is_known`.
     """
     lines = []
-    for entry in export_log.entries(folder):
-        place = Path(entry.place)
-        is_file = place.is_absolute()
-        if not entry.lists_users or (not is_file and not entry.place.startswith("downloaded")):
+    exported, unreadable = export_log.entries(folder)
+    for entry in exported:
+        if entry.kind is ExportPlace.FOLDER or not entry.lists_users:
             continue
-        holds = mentions(place, person) if is_file and place.is_file() else _may_hold(entry, clusters, held, is_known)
+        there = entry.kind is ExportPlace.FILE and Path(entry.place).is_file()
+        holds = mentions(Path(entry.place), person) if there else _may_hold(entry, clusters, held, is_known)
         if holds:
-            lines.append(f"  {entry.place} ({entry.segment_id} of {entry.day}, exported {entry.at:%Y-%m-%d})")
-    return ["These lists left the warehouse with them, and are yours to delete or to edit:", *lines] if lines else []
+            place = f"downloaded by {entry.by}" if entry.kind is ExportPlace.DOWNLOAD else entry.place
+            lines.append(f"  {place} ({entry.segment_id} of {entry.day}, exported {entry.at:%Y-%m-%d})")
+    told = ["These lists left the warehouse with them, and are yours to delete or to edit:", *lines] if lines else []
+    if unreadable and (is_known or lines):
+        told += [
+            f"{export_log.FOLDER}/{export_log.LOG} cannot be read at line {', '.join(map(str, unreadable))}: a list that left the"
+            " warehouse with them may be missing here."
+        ]
+    return told
 
 
 def _may_hold(entry: ExportEntry, clusters: Memberships, held: frozenset[date], is_known: bool) -> bool:
@@ -59,9 +66,7 @@ def _may_hold(entry: ExportEntry, clusters: Memberships, held: frozenset[date], 
     days = [day for day in (entry.day, entry.since) if day]
     if not held.issuperset(days):
         return is_known
-    own = {clusters[day] or UNASSIGNED for day in days if day in clusters}
-    is_cluster = entry.segment_id == UNASSIGNED or entry.segment_id[:1] == "C"
-    return entry.segment_id in own or (bool(own) and not is_cluster)
+    return entry.segment_id in {clusters[day] or UNASSIGNED_GROUP for day in days if day in clusters}
 
 
 def _erase_csv(path: Path, person: Person) -> int:
@@ -73,10 +78,8 @@ def _erase_csv(path: Path, person: Person) -> int:
     theirs = {person.user_id, defused(person.user_id)}
     kept = [row for row in rows if len(row) <= place or row[place] not in theirs]
     if len(kept) < len(rows):
-        part = path.with_name(f".{path.name}.part")
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with replace_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(kept)  # its cells are as they were: defused when they were written
-        os.replace(part, path)
     return len(rows) - len(kept)
 
 
@@ -86,7 +89,6 @@ def _erase_parquet(path: Path, person: Person) -> int:
     rows = pq.read_table(path)
     kept = rows.filter(pc.invert(pc.equal(rows["user_id"], person.user_id)))
     if kept.num_rows < rows.num_rows:
-        part = path.with_name(f".{path.name}.part")
-        pq.write_table(kept, part, compression="zstd")
-        os.replace(part, path)
+        with replace_file(path) as part:
+            pq.write_table(kept, part, compression="zstd")
     return int(rows.num_rows - kept.num_rows)

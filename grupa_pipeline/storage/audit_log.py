@@ -20,6 +20,8 @@ from pathlib import Path
 
 import duckdb
 
+from grupa_pipeline.sql import exactly
+
 log = logging.getLogger(__name__)
 
 COLUMNS = {
@@ -150,7 +152,7 @@ def query(warehouse: Path, sql: str, parameters: list[object] | None = None) -> 
     con = duckdb.connect()
     files = sorted((warehouse / "audit").glob(_PATTERN))
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
-    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+    names = ", ".join(exactly(path) for path in files)
     empty = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in COLUMNS.items())
     source = f"read_json([{names}], format = 'newline_delimited', columns = {{{columns}}})" if files else ""
     con.execute(f"CREATE VIEW audit_log AS {f'FROM {source}' if files else f'SELECT {empty} LIMIT 0'}")

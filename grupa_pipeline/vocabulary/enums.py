@@ -6,6 +6,9 @@ Members are strings: they compare equal to their value and are written to tables
 from collections.abc import Iterable
 from enum import StrEnum
 
+UNASSIGNED_GROUP = "unassigned"
+"""What stands for a cluster's id where users in no cluster are a group: in the tables of journeys, in exports and in addresses."""
+
 
 class BaselineUsers(StrEnum):
     """From which users the baseline of a plan was taken."""

@@ -114,9 +114,16 @@ def test_users_metrics_differences_and_plans_are_answered(small_folder: Path) ->
 @pytest.mark.parametrize(
     ("tool", "arguments", "listed"),
     [
-        ("cluster", {"cluster_id": "C99"}, "C01 (Deal closers)"),
+        ("cluster", {"cluster_id": "C99"}, "C01, C02, C03."),
         ("clusters", {"snapshot": "2020-01-01"}, "2026-03-09"),
+        ("users", {"cluster_id": "C99"}, "C01, C02, C03, unassigned."),
         ("metric", {"metric": "x; DROP TABLE events"}, "sessions_per_week"),
+        ("metric", {"metric": "sessions_per_week", "snapshot": "2020-01-01"}, "2026-03-09"),
+        (
+            "metric",
+            {"metric": "sessions_per_week", "snapshot": "9 March"},
+            "'9 March' is not a day; write it as YYYY-MM-DD.",
+        ),
     ],
 )
 def test_what_is_not_there_is_an_error_that_lists_what_is(
@@ -124,6 +131,15 @@ def test_what_is_not_there_is_an_error_that_lists_what_is(
 ) -> None:
     [result] = ask(create_server(small_written), [(tool, arguments)])
     assert result.is_error and listed in result.content[0].text
+
+
+def test_an_error_quotes_the_texts_of_logs_too(small_written: Path) -> None:
+    calls = (("cluster", {"cluster_id": "C99"}), ("users", {"cluster_id": "C99"}), ("metric", {"metric": "Deal"}))
+    said = [result.content[0].text for result in ask(create_server(small_written), calls)]
+    assert not any(name in text for name, *_ in KINDS.values() for text in said)
+    found = json.loads(said[-1].partition(": ")[2])
+    assert "had_deal_complete" in found.pop("quoted")["features"] and "data" in found["note"]
+    assert "had_deal_complete" not in json.dumps(found)
 
 
 @pytest.mark.slow

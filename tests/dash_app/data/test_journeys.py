@@ -4,7 +4,7 @@ from dash_app.data import journeys
 from dash_app.data.journeys import ClusterFunnel, FunnelStep
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE
-from grupa_pipeline.vocabulary.enums import PathKind
+from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP, PathKind
 from tests.dash_app.synthetic import DAYS, FUNNEL
 
 
@@ -19,7 +19,7 @@ def test_a_group_has_its_funnel_with_labels_and_its_paths(shown):
     assert [step.label for step in funnel.steps] == ["sign in", "proposal create", "deal complete"]
     assert [step.users for step in funnel.steps] == [90, 63, 36]
     assert own.of_kind(PathKind.TYPICAL)[0].steps == ("sign in", "proposal create", "sign in", "deal complete")
-    assert set(shown.journeys) == {None, journeys.UNASSIGNED_GROUP, "C01", "C02", "C03"}
+    assert set(shown.journeys) == {None, UNASSIGNED_GROUP, "C01", "C02", "C03"}
 
 
 def test_the_worst_step_is_the_one_from_which_the_smallest_share_goes_on():

@@ -6,6 +6,8 @@ import pytest
 
 from dash_app.app import create_app
 from grupa_pipeline.auth.accounts import set_password
+from grupa_pipeline.exports import export_log
+from grupa_pipeline.exports.export_log import ExportPlace
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import audit_log
 from grupa_pipeline.vocabulary.enums import UserRole
@@ -55,6 +57,17 @@ def test_sign_ins_exports_uploads_and_refusals_are_recorded(client, folder) -> N
     text = "".join(file.read_text() for file in (folder / "audit").iterdir())
     assert "secret" not in text
     assert "John" not in text
+
+
+def test_a_downloaded_list_is_in_the_record_of_exports(client, folder) -> None:
+    sign_in(client, "kim")
+    client.get("/export/users.csv?snapshot=2026-03-09&cluster=C01")
+    client.get("/export/users.csv?snapshot=2026-03-09&cluster=")
+    found, _ = export_log.entries(folder)
+    assert [(each.segment_id, each.kind, each.by, each.place) for each in found] == [
+        ("C01", ExportPlace.DOWNLOAD, "kim", ""),
+        ("unassigned", ExportPlace.DOWNLOAD, "kim", ""),
+    ]
 
 
 def test_names_and_plans_are_recorded_as_they_are_stored(services) -> None:

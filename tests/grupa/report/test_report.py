@@ -1,3 +1,4 @@
+import mimetypes
 import re
 from datetime import datetime
 from html.parser import HTMLParser
@@ -108,6 +109,15 @@ def test_a_logo_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "secret.txt", tmp_path / "missing.png"):
         with pytest.raises(SettingError, match="GRUPA_REPORT_LOGO"):
             Letterhead.of(path, "#000000")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".svg", ".webp", ".GIF"])
+def test_every_kind_of_picture_that_is_promised_is_taken(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda name: (None, None))  # as on a machine without a list of types
+    (logo := tmp_path / f"logo{suffix}").write_bytes(b"picture")
+    assert (Letterhead.of(logo, "#000000").logo or "").startswith("data:image/")
 
 
 def test_the_colour_of_reports_is_checked() -> None:

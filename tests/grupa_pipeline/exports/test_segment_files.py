@@ -5,6 +5,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from grupa_pipeline.exports import export_log
+from grupa_pipeline.exports.export_log import ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
 from grupa_pipeline.exports.segment_files import export_segment, write_csv
 from tests.dash_app.synthetic import DAYS, KINDS, write_warehouse
@@ -33,9 +34,11 @@ def test_every_export_is_recorded_with_its_place(tmp_path: Path) -> None:
     write_warehouse(tmp_path / "warehouse")
     export_segment(tmp_path / "warehouse", "unassigned")
     export_segment(tmp_path / "warehouse", "C01", out=tmp_path / "away.csv")
-    inside, outside = export_log.entries(tmp_path / "warehouse")
+    (inside, outside), unreadable = export_log.entries(tmp_path / "warehouse")
+    assert unreadable == []
     assert (inside.place, inside.segment_id, inside.rows) == (f"unassigned-{DAYS[1]}.csv", "unassigned", 40)
     assert outside.place == str((tmp_path / "away.csv").resolve())
+    assert (inside.kind, outside.kind) == (ExportPlace.FOLDER, ExportPlace.FILE)
     assert inside.at is not None
 
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from grupa_pipeline.exports import export_log
-from grupa_pipeline.exports.export_log import ExportEntry
+from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
 from grupa_pipeline.exports.segment_files import export_segment
 from grupa_pipeline.maintenance.exported_lists import erase_from_exports, lists_that_left
@@ -50,7 +50,7 @@ def test_lists_that_left_the_warehouse_are_told(folder: Path, tmp_path: Path) ->
     export_segment(folder, "C01", out=tmp_path / "moved.csv").path.unlink()
     export_segment(folder, "C02", out=tmp_path / "of-others.csv")
     export_segment(folder, "C01", file_format=SegmentFormat.SQL, out=tmp_path / "query.sql")
-    export_log.add(folder, ExportEntry("C01", DAYS[1], None, "csv", None, "downloaded by bob"))
+    export_log.add(folder, ExportEntry("C01", DAYS[1], None, "csv", None, ExportPlace.DOWNLOAD, by="bob"))
     head, *lines = lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS))
     assert "yours to delete" in head
     assert [line.split(" (")[0].strip().rsplit("/", 1)[-1] for line in lines] == [
@@ -63,3 +63,24 @@ def test_lists_that_left_the_warehouse_are_told(folder: Path, tmp_path: Path) ->
     assert lists_that_left(folder, Person("nobody"), {}, frozenset(DAYS)) == []
     assert len(lists_that_left(folder, Person("nobody"), {}, frozenset())) == 3  # days whose users are no longer held
     assert lists_that_left(folder, Person("nobody"), {}, frozenset(), is_known=False) == []
+
+
+def test_a_segment_is_what_its_id_says_and_not_what_it_begins_with(folder: Path) -> None:
+    export_log.add(folder, ExportEntry("unassigned", DAYS[1], None, "csv", None, ExportPlace.DOWNLOAD, by="C"))
+    assert lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS)) == []
+    [_, line] = lists_that_left(folder, ANN, dict.fromkeys(DAYS), frozenset(DAYS))
+    assert line.startswith(f"  downloaded by C (unassigned of {DAYS[1]}")
+
+
+def test_a_file_whose_name_reads_like_a_download_stays_a_file_of_the_folder(folder: Path) -> None:
+    export_segment(folder, "C01", out=export_log.folder_of(folder) / "downloaded by bob.csv")
+    assert lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS)) == []
+
+
+def test_a_line_of_the_log_that_cannot_be_read_is_told(folder: Path) -> None:
+    export_segment(folder, "C01")
+    path = export_log.folder_of(folder) / export_log.LOG
+    path.write_bytes(path.read_bytes() + b'{"segment_id": "C01", "da')
+    [line] = lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS))
+    assert "exports/exports.jsonl cannot be read at line 2" in line
+    assert lists_that_left(folder, Person("nobody"), {}, frozenset(DAYS), is_known=False) == []

@@ -9,9 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dash_app.planning.plan import Plan
 from dash_app.roadmap import schema as roadmap_schema
 from dash_app.roadmap.store import Roadmap
 from grupa.cli import main
+from grupa.report.content import read_content
 from grupa_pipeline.maintenance.status import status
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import schema, warehouse
@@ -193,16 +195,30 @@ def test_a_roadmap_of_the_first_release_opens_and_takes_plans(tmp_path: Path) ->
     assert roadmap.plan(roadmap.add(a_plan(), "ann").plan_id).owner == a_plan().owner
 
 
-def test_plans_of_the_first_release_do_not_say_from_which_users_their_baseline_is(tmp_path: Path) -> None:
-    make_file(tmp_path / "roadmap.duckdb", "roadmap")
+def roadmap_of_the_first_release(folder: Path) -> Plan:
+    """Write one with a plan, which is returned as today's release reads it."""
+    make_file(folder / "roadmap.duckdb", "roadmap")
     now = datetime(2026, 5, 1)
     plan = a_plan(baseline_users=None, revision=1, updated_by="ana", created_at=now, updated_at=now)
     row = plan.to_row()
     names = list(row)
     row = {name: row[name] for name in names[: names.index("baseline_users")]}
-    with warehouse.publish(tmp_path / "roadmap.duckdb") as con:
+    with warehouse.publish(folder / "roadmap.duckdb") as con:
         for table in ("test_roadmap", "test_roadmap_history"):
             con.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+    return plan
+
+
+def test_plans_are_read_before_the_app_has_migrated_their_file(tmp_path: Path) -> None:
+    plan = roadmap_of_the_first_release(tmp_path)
+    before = warehouse.version(tmp_path / "roadmap.duckdb")
+    assert Roadmap(tmp_path).plans() == [plan]
+    assert read_content(tmp_path, roadmap_only=True).plans == [plan]
+    assert warehouse.version(tmp_path / "roadmap.duckdb") == before
+
+
+def test_plans_of_the_first_release_do_not_say_from_which_users_their_baseline_is(tmp_path: Path) -> None:
+    plan = roadmap_of_the_first_release(tmp_path)
     roadmap = Roadmap(tmp_path)
     roadmap.ensure()
     assert roadmap.plan(plan.plan_id) == plan
