@@ -22,6 +22,8 @@ USER_IN_ENVIRON = "grupa.user"
 """The user's name in a request's environment, for the log of requests."""
 _OPEN_PATHS = frozenset({"/healthz"})
 _EXPORTS = ("/export/", "/print/")
+_OF_CLUSTERS = frozenset({"export_users", "download_report"})
+"""Endpoints that answer 200 only where the cluster that they are asked for is there."""
 _LOGIN_PATHS = (SIGN_IN, SIGN_OUT, ACCOUNT)
 _POLLED = "/news"
 """What an open page asks for by itself."""
@@ -85,7 +87,9 @@ def _record_answer(settings: Settings, response: Response) -> Response:
         asked = g.get("refused", request.endpoint or "")
         record(settings.warehouse, AuditAction.ASK, asked, AuditOutcome.REFUSED)
     elif response.status_code == 200 and request.path.startswith(_EXPORTS):
-        cluster = f" {request.args['cluster']}" if request.args.get("cluster") else ""
+        # Others do not read it: then it is what somebody typed.
+        asked = request.args.get("cluster") if request.endpoint in _OF_CLUSTERS else None
+        cluster = f"?cluster={asked}" if asked else ""
         record(settings.warehouse, AuditAction.EXPORT, request.path + cluster)
     return response
 

@@ -70,7 +70,7 @@ def _write(services: Services, words: list[str]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="grupa-report-") as folder:
         path = Path(folder) / "report"
         place = ["--out", str(path), "--warehouse", str(services.settings.warehouse)]
-        command = [sys.executable, "-m", "grupa.cli.main", "report", *words, *place]
+        command = [sys.executable, "-m", "grupa.cli.main", "report", "--by-app", *words, *place]
         try:
             done = subprocess.run(  # noqa: S603 - our own command
                 command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False

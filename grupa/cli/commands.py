@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from grupa.cli.run import Summary
     from grupa_pipeline.ingest.reading_options import ReadingOptions
     from grupa_pipeline.settings import Settings
+    from grupa_pipeline.storage.audit_log import AuditSubject
 
 app = typer.Typer(
     add_completion=False,
@@ -172,21 +173,21 @@ def user_command(
         if name is not None and name not in read_accounts(path):
             raise SettingError(f"There is no user {name} in {path}.")
         Sessions(settings.warehouse).end_all(name)
-        record(settings.warehouse, AuditAction.SIGN_OUT, f"all of {name or 'everybody'}")
+        record(settings.warehouse, AuditAction.SIGN_OUT, f"all:{name}" if name else "all")
         print(f"{name or 'Everybody'} is signed out.")
         return ExitStatus.DONE
     if name is None:
         raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
     if role and path.exists() and name in read_accounts(path):
         set_role(path, name, role)
-        record(settings.warehouse, AuditAction.ROLE, f"{name}: {role}")
+        record(settings.warehouse, AuditAction.ROLE, f"{name}:{role}")
         print(f"{name} is {role} now ({path}).")
         return ExitStatus.DONE
     is_new = set_password(path, name, _read_password(), role)
     Sessions(settings.warehouse).end_all(name)
     record(settings.warehouse, AuditAction.PASSWORD, name)
     if is_new or role:
-        record(settings.warehouse, AuditAction.ROLE, f"{name}: {read_accounts(path)[name].role}")
+        record(settings.warehouse, AuditAction.ROLE, f"{name}:{read_accounts(path)[name].role}")
     said = f"can sign in as {read_accounts(path)[name].role}" if is_new else "has a new password and is signed out"
     print(f"{name} {said} ({path}).")
     return ExitStatus.DONE
@@ -227,7 +228,12 @@ def restore_command(
     from grupa_pipeline.maintenance.status import restore
     from grupa_pipeline.storage.warehouse import NoWarehouseError
 
-    return _maintain(NoWarehouseError, lambda settings: restore(settings, version), warehouse, "restore", version or "")
+    def work(settings: "Settings", subject: "AuditSubject") -> str:
+        said = restore(settings, version)
+        subject.of = version or ""
+        return said
+
+    return _maintain(NoWarehouseError, work, warehouse, "restore")
 
 
 @app.command("withdraw")
@@ -238,11 +244,13 @@ def withdraw_command(
     warehouse: WarehouseOption = None,
 ) -> int:
     """Remove an ingested log and its events."""
-    from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
+    from grupa_pipeline.maintenance.withdrawal import UnknownFileError, ingested_sha256, withdraw
 
-    return _maintain(
-        UnknownFileError, lambda settings: withdraw(settings, file_sha256), warehouse, "withdraw", file_sha256
-    )
+    def work(settings: "Settings", subject: "AuditSubject") -> str:
+        subject.of = ingested_sha256(settings, file_sha256)
+        return withdraw(settings, subject.of)
+
+    return _maintain(UnknownFileError, work, warehouse, "withdraw")
 
 
 @app.command("forget")
@@ -251,9 +259,14 @@ def forget_command(
     warehouse: WarehouseOption = None,
 ) -> int:
     """Erase a user from events, snapshots and plans."""
+    from grupa_pipeline.auth.sessions import keyed_hash
     from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
 
-    return _maintain(UnknownPersonError, lambda settings: forget(settings, user_id), warehouse, "forget", user_id)
+    def work(settings: "Settings", subject: "AuditSubject") -> str:
+        subject.of = keyed_hash(settings.warehouse, user_id)
+        return forget(settings, user_id)
+
+    return _maintain(UnknownPersonError, work, warehouse, "forget")
 
 
 @app.command("audit")
@@ -317,7 +330,7 @@ def _run(
     with _exit_status(ExitStatus.UNUSABLE, UnusableInputError), _exit_status(ExitStatus.FAILED, RunFailedError):
         settings.warehouse.mkdir(parents=True, exist_ok=True)
         delete_old(settings.warehouse, settings.keep_audit_days)
-        with recorded(settings.warehouse, AuditAction.RUN, f"logs: {len(files)}"):
+        with recorded(settings.warehouse, AuditAction.RUN, f"logs={len(files)}"):
             summary = run(settings, files, as_of=as_of, reading=reading or ReadingOptions())
     print(summary.as_text())
     return summary
@@ -353,10 +366,12 @@ def _read_password() -> str:
 
 
 def _maintain(
-    unusable: type[Exception], work: Callable[["Settings"], str], folder: Path | None, action: str, of: str
+    unusable: type[Exception], work: Callable[["Settings", "AuditSubject"], str], folder: Path | None, action: str
 ) -> int:
-    """Do maintenance `work` on an existing warehouse and print its result; `unusable` is its error for bad arguments."""
-    from grupa_pipeline.auth.sessions import keyed_hash
+    """Do maintenance `work` on an existing warehouse and print its result; `unusable` is its error for bad arguments.
+
+    `work` names the subject of the audit log's entry once it knows that there is such a thing.
+    """
     from grupa_pipeline.settings import SettingError
     from grupa_pipeline.storage.audit_log import AuditAction, recorded
     from grupa_pipeline.storage.migrations import NewerFileError
@@ -365,14 +380,12 @@ def _maintain(
     settings = _writable_settings(GRUPA_WAREHOUSE=folder)
     if not settings.warehouse.is_dir():
         raise SettingError(f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse.")
-    if action == AuditAction.FORGET:
-        of = keyed_hash(settings.warehouse, of)
     with (
         _exit_status(ExitStatus.UNUSABLE, unusable),
         _exit_status(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),
-        recorded(settings.warehouse, AuditAction(action), of),
+        recorded(settings.warehouse, AuditAction(action)) as subject,
     ):
-        print(work(settings))
+        print(work(settings, subject))
     return ExitStatus.DONE
 
 

@@ -98,23 +98,29 @@ class Guard:
         elif login:
             response = await asyncio.to_thread(login.respond, self._auth_request(scope, headers, body))
             await _send(response, "text/html; charset=utf-8", send)
-        elif user and (needed := await asyncio.to_thread(self._lacking_role, user, scope, body)):
-            message = f"Refused: this needs the role {needed}; yours is {user.role}.\n"
-            await _send(AuthResponse(403, message), "text/plain; charset=utf-8", send)
-        else:
-            await self._app(scope, _replay(body, receive), _framed_nowhere(send))
+        elif user:
+            await self._write(user, scope, body, _replay(body, receive), _framed_nowhere(send))
 
-    def _lacking_role(self, user: SignedInUser, scope: Scope, body: bytes) -> UserRole | None:
-        """The role that a write needs and its user lacks; changes, made or refused, are recorded."""
-        what, needed = needed_role(self._path(scope), body)
-        lacks = not user.role.may(needed)
-        if needed != UserRole.VIEWER:  # a viewer's are what the page sends by itself, and queries
-            self._user(scope, _headers(scope), by_person=True)
-        if self._warehouse and (lacks or needed != UserRole.VIEWER):
-            outcome = AuditOutcome.REFUSED if lacks else AuditOutcome.DONE
+    async def _write(self, user: SignedInUser, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        """Pass a write on where its user's role allows it; a change is recorded with its outcome, when it is known."""
+        what, needed = await asyncio.to_thread(needed_role, self._path(scope), body)
+        if needed == UserRole.VIEWER:  # queries, and what the page sends by itself
+            await self._app(scope, receive, send)
+            return
+        outcome = AuditOutcome.REFUSED
+        try:
+            if user.role.may(needed):
+                outcome, status = AuditOutcome.FAILED, [0]
+                await asyncio.to_thread(self._user, scope, _headers(scope), by_person=True)
+                await self._app(scope, receive, _noting(status, send))
+                outcome = AuditOutcome.DONE if 0 < status[0] < 400 else AuditOutcome.FAILED
+            else:
+                message = f"Refused: this needs the role {needed}; yours is {user.role}.\n"
+                await _send(AuthResponse(403, message), "text/plain; charset=utf-8", send)
+        finally:
             actor = Actor(user.name, user.role, (scope.get("client") or ("",))[0], "dagster")
-            record(self._warehouse, AuditAction.DAGSTER, what, outcome, by=actor)
-        return needed if lacks else None
+            if self._warehouse:
+                await asyncio.to_thread(record, self._warehouse, AuditAction.DAGSTER, what, outcome, by=actor)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a websocket until it ends, or its user is signed out."""
@@ -186,6 +192,17 @@ def _framed_nowhere(send: Send) -> Send:
         if message["type"] == "http.response.start":
             others = [(name, value) for name, value in message["headers"] if name.lower() != b"x-frame-options"]
             message = {**message, "headers": [*others, *_FRAMED_NOWHERE.items()]}
+        await send(message)
+
+    return send_message
+
+
+def _noting(status: list[int], send: Send) -> Send:
+    """A `send` that notes the status of a response."""
+
+    async def send_message(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            status[0] = message["status"]
         await send(message)
 
     return send_message

@@ -4,7 +4,7 @@ Every mutation of a document counts, also one that its `operationName` does not 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLSyntaxError, parse
@@ -18,26 +18,26 @@ from graphql.language import (
     SelectionSetNode,
 )
 
-from grupa_pipeline.auth.permissions import dagster_write_role, mutation_role
+from grupa_pipeline.auth.permissions import MUTATIONS, dagster_write_role, mutation_role
 from grupa_pipeline.vocabulary.enums import UserRole
 
 
-def needed_role(path: str, body: bytes) -> tuple[str, UserRole]:
-    """What a write does, in the names of its mutations or its path, and the role that it needs.
+def needed_role(path: str, body: bytes) -> tuple[Sequence[str], UserRole]:
+    """What a write does, in the names of its mutations that Dagster has or its path, and the role that it needs.
 
     Args:
         path: The path below the prefix.
         body: The body, JSON.
     """
     if path.rstrip("/") != "/graphql":
-        return path, dagster_write_role(path)
+        return [path], dagster_write_role(path)
     try:
         fields = mutation_fields(parse(json.loads(body)["query"]))
     except (GraphQLSyntaxError, ValueError):
-        return "", UserRole.VIEWER  # the server cannot read it either, and says so
+        return [], UserRole.VIEWER  # the server cannot read it either, and says so
     except (KeyError, TypeError, RecursionError):
-        return "", UserRole.ADMIN
-    return ", ".join(sorted(fields)), UserRole.highest(map(mutation_role, fields)) or UserRole.VIEWER
+        return [], UserRole.ADMIN
+    return sorted(fields & MUTATIONS.keys()), UserRole.highest(map(mutation_role, fields)) or UserRole.VIEWER
 
 
 def mutation_fields(document: DocumentNode) -> set[str]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,11 +60,12 @@ def export_command(
     from grupa_pipeline.storage.audit_log import AuditAction, recorded
 
     settings = existing_warehouse(warehouse)
-    exported = recorded(settings.warehouse, AuditAction.EXPORT, segment)
-    with unusable(UnknownSegmentError, UnknownSnapshotError), exported:
+    exported = recorded(settings.warehouse, AuditAction.EXPORT)
+    with unusable(UnknownSegmentError, UnknownSnapshotError), exported as subject:
         written = export_segment(
             settings.warehouse, segment, file_format=file_format, since=since, out=out, day=snapshot
         )
+        subject.of = written.segment.segment_id
     name = f"{written.segment.segment_id} ({written.segment.name}) on {written.day}"
     if written.rows is None:
         print(f"Wrote the SQL of {name} to {written.path}")
@@ -87,21 +88,25 @@ def report_command(
     ] = ReportFormat.HTML,
     out: OutOption = None,
     warehouse: WarehouseOption = None,
+    by_app: Annotated[bool, typer.Option("--by-app", hidden=True, help="The app records it.")] = False,
 ) -> int:
     """Write a report on a snapshot, a cluster or the roadmap, to be shown in a meeting."""
     from grupa.report.write import PdfUnavailableError, write_report
     from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError
+    from grupa_pipeline.storage.audit_log import AuditAction, AuditSubject, recorded
 
     settings = existing_warehouse(warehouse)
     if roadmap and (cluster or snapshot):
         raise CommandError("--roadmap is of no cluster and no snapshot; give one of them.", ExitStatus.UNUSABLE)
-    with unusable(UnknownSegmentError, UnknownSnapshotError):
+    exported = nullcontext(AuditSubject()) if by_app else recorded(settings.warehouse, AuditAction.EXPORT, "report")
+    with unusable(UnknownSegmentError, UnknownSnapshotError), exported as subject:
         try:
             path = write_report(
                 settings, day=snapshot, cluster_id=cluster, roadmap_only=roadmap, file_format=file_format, out=out
             )
         except PdfUnavailableError as error:
             raise CommandError(str(error), ExitStatus.FAILED) from error
+        subject.of = f"report:{cluster or ('roadmap' if roadmap else 'snapshot')}"
     print(f"Wrote {path}")
     return ExitStatus.DONE
 

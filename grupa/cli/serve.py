@@ -67,7 +67,7 @@ def _serve(settings: Settings, host: str, port: int, dagster_port: int, patience
     if status := subprocess.run(_PREPARATION, env=env, check=False).returncode:  # noqa: S603 - ours
         return status
     given = sorted(name for name in settings.model_fields_set if name not in ("warehouse", "llm_base_url"))
-    record(settings.warehouse, AuditAction.SERVE, f"settings: {', '.join(given)}")
+    record(settings.warehouse, AuditAction.SERVE, given)
     delete_old(settings.warehouse, settings.keep_audit_days)
     services = _services(settings, host, port, dagster_port)
     stayed_up = Supervisor(services, env, on_stop=[*_PREPARATION, "--stopped"]).run()

@@ -32,6 +32,19 @@ class _File:
     last_event_at: datetime | None
 
 
+def ingested_sha256(settings: Settings, sha256: str) -> str:
+    """The whole SHA-256 of an ingested file.
+
+    Args:
+        settings: Which warehouse.
+        sha256: It, or the first eight digits or more of it.
+
+    Raises:
+        UnknownFileError: No ingested file has such a SHA-256, or several have.
+    """
+    return _find(Publication(settings.warehouse), sha256.strip().lower()).file_sha256
+
+
 def withdraw(settings: Settings, sha256: str) -> str:
     """Remove a file's events, counts and rejected rows from the tables, in one version; returns a report for the operator.
 

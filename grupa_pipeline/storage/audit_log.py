@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ COLUMNS = {
 }
 """Columns of `audit_log` and their types in DuckDB."""
 _PATTERN = "????-??-??.jsonl"
-_ID = re.compile(r"[\w.:/, =-]{0,500}")
+_ID = re.compile(r"[\w.:/?=-]{1,100}")
 
 
 class AuditAction(StrEnum):
@@ -89,6 +89,17 @@ class Actor:
     through: str = "command line"
 
 
+@dataclass
+class AuditSubject:
+    """What `recorded` records an action on.
+
+    Attributes:
+        of: Its id; empty until it is known that what somebody named is one.
+    """
+
+    of: str = ""
+
+
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 
@@ -100,7 +111,7 @@ def act_as(actor: Actor | None) -> None:
 def record(
     warehouse: Path,
     action: AuditAction,
-    of: str = "",
+    of: str | Sequence[str] = "",
     outcome: AuditOutcome = AuditOutcome.DONE,
     *,
     by: Actor | None = None,
@@ -110,14 +121,15 @@ def record(
     Args:
         warehouse: The warehouse's folder.
         action: What was done.
-        of: To what: an id, never a value that somebody typed.
+        of: To what: an id or several, never a value that somebody typed. What cannot be an id is left out.
         outcome: How it ended.
         by: Who did it; default whom `act_as` named.
     """
     actor = by or _actor.get() or Actor(_machine_account())
     now = datetime.now(UTC)
-    of = of if _ID.fullmatch(of) else ""  # ids come back from browsers, which may send anything
-    values = (now.replace(tzinfo=None).isoformat(timespec="milliseconds"), actor.user, actor.role, action.value, of)
+    # Ids come back from browsers, which may send anything.
+    ids = ",".join(each for each in ([of] if isinstance(of, str) else of) if _ID.fullmatch(each))
+    values = (now.replace(tzinfo=None).isoformat(timespec="milliseconds"), actor.user, actor.role, action.value, ids)
     entry = dict(zip(COLUMNS, (*values, outcome.value, actor.address, actor.through), strict=True))
     try:
         _append(warehouse / "audit" / f"{now:%Y-%m-%d}.jsonl", json.dumps(entry, ensure_ascii=False) + "\n")
@@ -126,14 +138,15 @@ def record(
 
 
 @contextmanager
-def recorded(warehouse: Path, action: AuditAction, of: str = "") -> Iterator[None]:
-    """Record what happens inside as done, or as failed where it raises."""
+def recorded(warehouse: Path, action: AuditAction, of: str = "") -> Iterator[AuditSubject]:
+    """Record what happens inside as done, or as failed where it raises; inside, the subject may be named."""
+    subject = AuditSubject(of)
     try:
-        yield
+        yield subject
     except BaseException:
-        record(warehouse, action, of, AuditOutcome.FAILED)
+        record(warehouse, action, subject.of, AuditOutcome.FAILED)
         raise
-    record(warehouse, action, of)
+    record(warehouse, action, subject.of)
 
 
 def delete_old(warehouse: Path, keep_days: int) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -322,13 +323,33 @@ def test_no_mutation_passes_without_its_role(role: UserRole, mutations: set[str]
     assert ("kim", "launchRun", "done" if role.may(UserRole.OPERATOR) else "refused", "dagster") in entries
 
 
+@pytest.mark.parametrize(("status", "outcome"), [(200, "done"), (500, "failed"), (None, "failed")])
+def test_a_change_is_recorded_as_it_ended(tmp_path: Path, status: int | None, outcome: str) -> None:
+    recorded_before: list[int] = []
+
+    async def behind(scope_: dict[str, Any], receive: Any, send: Any) -> None:
+        recorded_before.append(len(list((tmp_path / "audit").glob("*"))))
+        if status is None:
+            raise ConnectionError("gone")
+        await send({"type": "http.response.start", "status": status, "headers": []})
+
+    query = json.dumps({"query": "mutation { launchRun annSmith }"}).encode()
+    with suppress(ConnectionError):
+        exchange(
+            Guard(behind, 3000, warehouse=tmp_path), scope("POST", "/graphql", content_type=JSON["content-type"]), query
+        )
+    entries = audit_log.query(tmp_path, "SELECT subject, outcome FROM audit_log").fetchall()
+    assert recorded_before == [0]
+    assert entries == [("launchRun", outcome)]
+
+
 def test_fragments_that_spread_each_other_many_times_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     spread = " ".join(f"fragment F{at} on Mutation {{ ...F{at + 1} ...F{at + 1} }}" for at in range(14))
     query = f"mutation {{ ...F0 }} {spread} fragment F14 on Mutation {{ launchRun }}"
     visited: list[int] = []
     visit = graphql_roles._fields
     monkeypatch.setattr(graphql_roles, "_fields", lambda *of: visited.append(1) or visit(*of))
-    assert needed_role("/graphql", json.dumps({"query": query}).encode()) == ("launchRun", UserRole.OPERATOR)
+    assert needed_role("/graphql", json.dumps({"query": query}).encode()) == (["launchRun"], UserRole.OPERATOR)
     assert len(visited) == 16
 
 

@@ -53,6 +53,23 @@ def test_an_export_is_in_the_audit_log(capsys: pytest.CaptureFixture[str], small
     run(capsys, small_folder, "export", "C01")
     found = audit_log.query(small_folder, "SELECT action, subject, outcome FROM audit_log ORDER BY acted_at").fetchall()
     assert found[-1] == ("export", "C01", "done")
+    run(capsys, small_folder, "export", "user_123")
+    run(capsys, small_folder, "report", "--cluster", "C01")
+    run(capsys, small_folder, "report", "--by-app")
+    run(capsys, small_folder, "report", "--cluster", "user_123")
+    found = audit_log.query(small_folder, "SELECT action, subject, outcome FROM audit_log ORDER BY acted_at").fetchall()
+    assert found[-3:] == [("export", "", "failed"), ("export", "report:C01", "done"), ("export", "report", "failed")]
+
+
+def test_maintenance_is_recorded_by_what_was_found_and_not_by_what_was_typed(
+    capsys: pytest.CaptureFixture[str], small_folder: Path
+) -> None:
+    run(capsys, small_folder, "withdraw", "ann_smith")
+    run(capsys, small_folder, "restore", "ann_smith")
+    run(capsys, small_folder, "forget", "ann_smith")
+    found = audit_log.query(small_folder, "SELECT action, subject, outcome FROM audit_log ORDER BY acted_at").fetchall()
+    assert found[-3:-1] == [("withdraw", "", "failed"), ("restore", "", "failed")]
+    assert found[-1][0] == "forget" and len(found[-1][1]) == 16
 
 
 def test_a_report_is_written_where_it_is_asked_for(

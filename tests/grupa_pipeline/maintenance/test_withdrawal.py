@@ -4,7 +4,7 @@ import pytest
 
 from grupa.cli import main
 from grupa.cli.exit_status import ExitStatus
-from grupa_pipeline.maintenance.withdrawal import UnknownFileError, withdraw
+from grupa_pipeline.maintenance.withdrawal import UnknownFileError, ingested_sha256, withdraw
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.inbox import ingest_logs
@@ -31,7 +31,9 @@ def sha256_of(publication: Publication, name: str) -> str:
 
 @pytest.mark.slow
 def test_a_withdrawn_file_leaves_no_row_and_the_others_stay(publication: Publication) -> None:
-    report = withdraw(Settings(warehouse=publication.folder), sha256_of(publication, "first.csv")[:8])
+    settings, sha256 = Settings(warehouse=publication.folder), sha256_of(publication, "first.csv")
+    assert ingested_sha256(settings, f" {sha256[:8].upper()}") == sha256
+    report = withdraw(settings, sha256[:8])
     assert held(publication) == {("c", "login")}
     assert publication.query("SELECT * FROM rejected_rows").num_rows == 0
     assert publication.query("SELECT file_name FROM ingested_files").to_pydict() == {"file_name": ["second.csv"]}

@@ -58,15 +58,23 @@ def test_without_a_request_the_account_of_the_machine_acts(tmp_path):
 
 
 def test_what_fails_is_recorded_as_failed(tmp_path):
-    with pytest.raises(ValueError, match="no"), recorded(tmp_path, AuditAction.RUN, "logs: 1"):
+    with pytest.raises(ValueError, match="no"), recorded(tmp_path, AuditAction.RUN, "logs=1"):
         raise ValueError("no")
     assert query(tmp_path, "SELECT outcome FROM audit_log").fetchall() == [(AuditOutcome.FAILED,)]
 
 
-@pytest.mark.parametrize("of", ["<script>", "x" * 1000, "ann@example.com", "a\nb"])
+@pytest.mark.parametrize("of", ["<script>", "x" * 1000, "ann@example.com", "a\nb", "Ann Smith", ["Ann Smith", "<b>"]])
 def test_what_is_no_id_is_left_out(tmp_path, of):
     record(tmp_path, AuditAction.PLAN, of, by=KIM)
     assert query(tmp_path, "SELECT subject FROM audit_log").fetchall() == [("",)]
+
+
+def test_a_subject_is_named_once_it_is_known_and_may_be_several_ids(tmp_path):
+    with recorded(tmp_path, AuditAction.EXPORT) as subject:
+        subject.of = "C01"
+    record(tmp_path, AuditAction.SERVE, ["users_file", "host names", "seed"])
+    found = query(tmp_path, "SELECT action, subject FROM audit_log ORDER BY acted_at").fetchall()
+    assert found == [("export", "C01"), ("serve", "users_file,seed")]
 
 
 def test_old_days_are_deleted(tmp_path):
