@@ -7,15 +7,14 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from grupa.cli.exit_status import CommandError, ExitStatus
+from grupa.cli.exit_status import ExitStatus, exit_with
 from grupa_pipeline.vocabulary.enums import UserRole
 
 if TYPE_CHECKING:
@@ -32,12 +31,16 @@ app = typer.Typer(
 )
 
 
-def _parse_day(text: str) -> date:
+def parse_day(text: str) -> date:
+    """The day that an option names; Typer says which option it is.
+
+    Raises:
+        BadParameter: It is written otherwise.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        problem = f"{text!r} is not a day; write it as YYYY-MM-DD."
-        raise typer.BadParameter(problem, param_hint="'--as-of'") from error
+        raise typer.BadParameter(f"{text!r} is not a day; write it as YYYY-MM-DD.") from error
 
 
 WarehouseOption = Annotated[
@@ -60,7 +63,7 @@ def run_command(
     as_of: Annotated[
         date | None,
         typer.Option(
-            parser=_parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the events' last day)."
+            parser=parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the events' last day)."
         ),
     ] = None,
     window_days: Annotated[
@@ -164,7 +167,7 @@ def user_command(
     from grupa_pipeline.settings import SettingError
     from grupa_pipeline.storage.audit_log import AuditAction, record
 
-    settings = _settings(GRUPA_WAREHOUSE=warehouse)
+    settings = read_settings(GRUPA_WAREHOUSE=warehouse)
     settings.warehouse.mkdir(parents=True, exist_ok=True)  # its audit log begins here
     path = settings.users_file
     if path is None:
@@ -205,7 +208,7 @@ def status_command(
     from grupa_pipeline.maintenance.status import status
     from grupa_pipeline.settings import require_folder
 
-    settings = _settings(GRUPA_WAREHOUSE=warehouse)
+    settings = read_settings(GRUPA_WAREHOUSE=warehouse)
     if not settings.warehouse.is_dir():
         require_folder(settings.warehouse)
     text, is_sound = status(settings, deep=deep)
@@ -273,7 +276,7 @@ def forget_command(
 def audit_command(
     since: Annotated[
         date | None,
-        typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="First day (default: all that is kept)."),
+        typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="First day (default: all that is kept)."),
     ] = None,
     user: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this user did.")] = None,
     action: Annotated[str | None, typer.Option(metavar="ACTION", help="Only one action, such as sign_in.")] = None,
@@ -285,12 +288,12 @@ def audit_command(
     from grupa.cli.audit import show_audit_log
 
     choice = {"since": since, "user": user, "action": action}
-    for line in show_audit_log(_settings(GRUPA_WAREHOUSE=warehouse), choice, sql, as_json=as_json):
+    for line in show_audit_log(read_settings(GRUPA_WAREHOUSE=warehouse), choice, sql, as_json=as_json):
         print(line)
     return ExitStatus.DONE
 
 
-def _settings(**variables: Path | int | str | None) -> "Settings":
+def read_settings(**variables: Path | int | str | None) -> "Settings":
     """The settings of the environment, overridden by the `variables` that options gave; configures logging by them too."""
     from grupa_pipeline.logging_config import configure_logs
     from grupa_pipeline.settings import Settings
@@ -304,7 +307,7 @@ def _settings(**variables: Path | int | str | None) -> "Settings":
 def _writable_settings(**variables: Path | int | str | None) -> "Settings":
     from grupa_pipeline.settings import require_folder
 
-    settings = _settings(**variables)
+    settings = read_settings(**variables)
     require_folder(settings.warehouse)
     return settings
 
@@ -327,7 +330,7 @@ def _run(
     from grupa_pipeline.storage.audit_log import AuditAction, delete_old, recorded
 
     gc.freeze()  # imported modules stay: without this each garbage collection would walk through all of them
-    with _exit_status(ExitStatus.UNUSABLE, UnusableInputError), _exit_status(ExitStatus.FAILED, RunFailedError):
+    with exit_with(ExitStatus.UNUSABLE, UnusableInputError), exit_with(ExitStatus.FAILED, RunFailedError):
         settings.warehouse.mkdir(parents=True, exist_ok=True)
         delete_old(settings.warehouse, settings.keep_audit_days)
         with recorded(settings.warehouse, AuditAction.RUN, f"logs={len(files)}"):
@@ -348,7 +351,7 @@ def _check_roles(settings: "Settings") -> None:
     from grupa_pipeline.event_catalog.roles_file import RolesError
     from grupa_pipeline.storage.roles_store import load_roles
 
-    with _exit_status(ExitStatus.UNUSABLE, RolesError):
+    with exit_with(ExitStatus.UNUSABLE, RolesError):
         load_roles(settings)
 
 
@@ -381,19 +384,9 @@ def _maintain(
     if not settings.warehouse.is_dir():
         raise SettingError(f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse.")
     with (
-        _exit_status(ExitStatus.UNUSABLE, unusable),
-        _exit_status(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),
+        exit_with(ExitStatus.UNUSABLE, unusable),
+        exit_with(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),
         recorded(settings.warehouse, AuditAction(action)) as subject,
     ):
         print(work(settings, subject))
     return ExitStatus.DONE
-
-
-@contextmanager
-def _exit_status(status: ExitStatus, *errors: type[Exception]) -> Iterator[None]:
-    """Turn `errors` into a `CommandError` with this exit status, with the file and line that they name."""
-    try:
-        yield
-    except errors as error:
-        details = (getattr(error, name, None) for name in ("file", "line", "options"))
-        raise CommandError(str(error), status, *details) from error

@@ -1,5 +1,7 @@
 """Exit statuses of `grupa`, and the error by which a command ends with one of them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -32,3 +34,13 @@ class CommandError(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.file, self.line, self.options = status, file, line, options
+
+
+@contextmanager
+def exit_with(status: ExitStatus, *errors: type[Exception]) -> Iterator[None]:
+    """Turn `errors` into a `CommandError` with this exit status, with the file and line that they name."""
+    try:
+        yield
+    except errors as error:
+        details = (getattr(error, name, None) for name in ("file", "line", "options"))
+        raise CommandError(str(error), status, *details) from error

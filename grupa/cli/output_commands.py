@@ -1,6 +1,5 @@
 """Commands of `grupa` by which something leaves the warehouse, declared with Typer as those of `commands.py`."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grupa.cli.commands import WarehouseOption, app
-from grupa.cli.exit_status import CommandError, ExitStatus
+from grupa.cli.commands import WarehouseOption, app, parse_day, read_settings
+from grupa.cli.exit_status import CommandError, ExitStatus, exit_with
 from grupa_pipeline.exports.formats import ReportFormat, SegmentFormat
 
 if TYPE_CHECKING:
@@ -19,19 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["app"]  # with the commands of this module, which is imported last
 
 
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a day; write it as YYYY-MM-DD.") from error
-
-
 SinceOption = Annotated[
-    date | None, typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="What changed since that day.")
+    date | None, typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="What changed since that day.")
 ]
 SnapshotOption = Annotated[
     date | None,
-    typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the newest)."),
+    typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="Day of the snapshot (default: the newest)."),
 ]
 OutOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File to write (default: one in exports/ of the warehouse).")
@@ -48,7 +40,7 @@ def export_command(
     ] = SegmentFormat.CSV,
     since: Annotated[
         date | None,
-        typer.Option(parser=_parse_day, metavar="YYYY-MM-DD", help="Only who entered and who left since that day."),
+        typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="Only who entered and who left since that day."),
     ] = None,
     snapshot: SnapshotOption = None,
     out: OutOption = None,
@@ -126,12 +118,9 @@ def existing_warehouse(folder: Path | None) -> "Settings":
     Raises:
         CommandError: There is none.
     """
-    from grupa_pipeline.logging_config import configure_logs
-    from grupa_pipeline.settings import Settings
     from grupa_pipeline.storage.warehouse import PIPELINE_FILE, version
 
-    settings = Settings.from_env(os.environ | ({"GRUPA_WAREHOUSE": str(folder)} if folder else {}))
-    configure_logs(settings.log_format)
+    settings = read_settings(GRUPA_WAREHOUSE=folder)
     if version(settings.warehouse / PIPELINE_FILE) is None:
         problem = f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse, or make one"
         raise CommandError(f"{problem}: grupa run LOG.csv", ExitStatus.UNUSABLE)
@@ -143,9 +132,5 @@ def unusable(*errors: type[Exception]) -> Iterator[None]:
     """End the command with status 2 where one of `errors` says that an argument cannot be used."""
     from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
-    try:
+    with exit_with(ExitStatus.UNUSABLE, *errors), exit_with(ExitStatus.FAILED, DamagedWarehouseError):
         yield
-    except errors as error:
-        raise CommandError(str(error), ExitStatus.UNUSABLE) from error
-    except DamagedWarehouseError as error:
-        raise CommandError(str(error), ExitStatus.FAILED) from error

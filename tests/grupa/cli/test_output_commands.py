@@ -44,6 +44,18 @@ def test_what_cannot_be_exported_ends_with_status_2_and_lists_what_can(
     assert status == ExitStatus.UNUSABLE and listed in error
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["audit", "--since"], ["export", "C01", "--since"], ["report", "--snapshot"], ["run", "--as-of"]],
+    ids=lambda words: words[0],
+)
+def test_what_is_no_day_is_told_of_its_own_option(
+    capsys: pytest.CaptureFixture[str], small_written: Path, words: list[str]
+) -> None:
+    status, _, error = run(capsys, small_written, *words, "9 March")
+    assert status == ExitStatus.UNUSABLE and f"'{words[-1]}': '9 March' is not a day" in error
+
+
 def test_without_a_warehouse_nothing_is_created(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, _, error = run(capsys, tmp_path / "none", "export", "C01")
     assert status == ExitStatus.UNUSABLE and "grupa run" in error and not (tmp_path / "none").exists()
