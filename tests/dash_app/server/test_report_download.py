@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,8 +13,10 @@ HERE = {"Host": "localhost"}
 
 
 @pytest.fixture(scope="module")
-def client(written: Path) -> FlaskClient:
-    return create_app(Settings(warehouse=written)).server.test_client()
+def client(written: Path, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    """On a copy: what is downloaded is recorded in the warehouse."""
+    folder = shutil.copytree(written, tmp_path_factory.mktemp("reports") / "warehouse", symlinks=True)
+    return create_app(Settings(warehouse=folder)).server.test_client()
 
 
 @pytest.mark.slow
