@@ -6,10 +6,12 @@ Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every r
 from flask import Flask, Response, abort, g, has_app_context, request
 
 from grupa_pipeline.auth.account_page import ACCOUNT
-from grupa_pipeline.auth.accounts import SignedInUser
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, LoginGate
-from grupa_pipeline.auth.permissions import route_role
+from grupa_pipeline.auth.accounts import SignedInUser, read_accounts
+from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, LoginGate
+from grupa_pipeline.auth.messages import AuthRequest
+from grupa_pipeline.auth.permissions import TOKEN_ONLY, TOKEN_ROUTES, route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
+from grupa_pipeline.auth.tokens import BEGINNING, AccessToken, AccessTokens, bearer, token_user
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, act_as, record
 from grupa_pipeline.vocabulary.enums import UserRole
@@ -39,6 +41,8 @@ def require_user(server: Flask, settings: Settings) -> None:
         AccountsError: The file of users cannot be used.
     """
     server.before_request(lambda: act_as(Actor("", address=_client_address(settings), through="app")))
+    tokens = AccessTokens.beside(settings.users_file, settings.warehouse)
+    server.before_request(lambda: _authenticate_by_token(tokens, settings))
     if settings.trust_proxy:
         server.before_request(lambda: _authenticate_by_proxy(settings))
     elif settings.users_file:
@@ -59,6 +63,12 @@ def current_role() -> UserRole:
     return _user().role
 
 
+def current_token() -> AccessToken | None:
+    """The token by which this request came in; None where a person sent it."""
+    found: AccessToken | None = g.get("token") if has_app_context() else None
+    return found
+
+
 def require_role(needed: UserRole, what: str = "") -> None:
     """Refuse this request with 403 unless its user's role includes `needed`; `what` names it in the audit log."""
     if not current_role().may(needed):
@@ -76,7 +86,8 @@ def _check_route(settings: Settings) -> None:
     """Ask for the route's role, and name who acts for the audit log and the log of requests."""
     user = _user()
     request.environ[USER_IN_ENVIRON] = user.name
-    act_as(Actor(user.name, user.role, _client_address(settings), "app"))
+    token = current_token()
+    act_as(Actor(user.name, user.role, _client_address(settings), token.agent if token else "app"))
     if request.endpoint is not None:
         require_role(route_role(request.endpoint, request.method))
 
@@ -94,8 +105,39 @@ def _record_answer(settings: Settings, response: Response) -> Response:
     return response
 
 
-def _authenticate_by_proxy(settings: Settings) -> None:
+def _authenticate_by_token(tokens: AccessTokens, settings: Settings) -> None:
+    """Recognise a request with a token; one whose token does not hold gets no second chance by a session."""
     if request.path in _OPEN_PATHS:
+        return
+    text = bearer(request.headers.get("Authorization", ""))
+    if text is None or (settings.trust_proxy and not text.startswith(BEGINNING)):  # one of the proxy's own
+        if request.endpoint in TOKEN_ONLY:
+            _refuse_token(
+                "This takes a token: Authorization: Bearer ...; create one with grupa user NAME --token TOKEN."
+            )
+        return
+    token = tokens.find(text)
+    user = token_user(token, read_accounts(settings.users_file) if settings.users_file else None) if token else None
+    if token is None or user is None:
+        record(settings.warehouse, AuditAction.TOKEN, request.endpoint or "", AuditOutcome.FAILED)
+        _refuse_token("This token is not valid: it may have expired, been revoked, or lost its owner.")
+        return
+    g.user, g.token = user, token
+    scope = TOKEN_ROUTES.get(request.endpoint or "")
+    if scope not in token.scopes:
+        _check_route(settings)  # who is refused, for the audit log
+        record(settings.warehouse, AuditAction.ASK, request.endpoint or "", AuditOutcome.REFUSED)
+        need = f"This needs a token with the scope {scope}." if scope else "No token opens this; sign in."
+        abort(Response(f"{need}\n", 403, mimetype="text/plain"))
+
+
+def _refuse_token(message: str) -> None:
+    headers = {"WWW-Authenticate": "Bearer"}
+    abort(Response(f"{message}\n", 401, headers, mimetype="text/plain"))
+
+
+def _authenticate_by_proxy(settings: Settings) -> None:
+    if request.path in _OPEN_PATHS or current_token():
         return
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
@@ -123,7 +165,7 @@ def _is_by_timer() -> bool:
 
 
 def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response | None:
-    if request.path in _OPEN_PATHS:
+    if request.path in _OPEN_PATHS or current_token():
         return None
     g.user = login.user(request.headers.get("Cookie", ""), by_person=not _is_by_timer())
     if g.user and request.path not in _LOGIN_PATHS:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from grupa.cli.exit_status import ExitStatus, exit_with
-from grupa_pipeline.vocabulary.enums import UserRole
 
 if TYPE_CHECKING:
     from grupa.cli.run import Summary
@@ -147,53 +146,6 @@ def demo_command(
     _run(settings, [log])
     words = ["serve", "--host", host, "--port", str(port), "--dagster-port", str(dagster_port)]
     _become([*words, "--warehouse", str(settings.warehouse)])
-
-
-@app.command("user")
-def user_command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of the user, as shown in plans.")] = None,
-    sign_out_all: Annotated[
-        bool, typer.Option("--sign-out-all", help="End every session: NAME's, or everybody's without NAME.")
-    ] = False,
-    role: Annotated[
-        UserRole | None,
-        typer.Option(help="What NAME may do; each may also do what those before it may (new users: viewer)."),
-    ] = None,
-    warehouse: WarehouseOption = None,
-) -> int:
-    """Add a user to GRUPA_USERS_FILE, change their password or role, or end sessions."""
-    from grupa_pipeline.auth.accounts import read_accounts, set_password, set_role
-    from grupa_pipeline.auth.sessions import Sessions
-    from grupa_pipeline.settings import SettingError
-    from grupa_pipeline.storage.audit_log import AuditAction, record
-
-    settings = read_settings(GRUPA_WAREHOUSE=warehouse)
-    settings.warehouse.mkdir(parents=True, exist_ok=True)  # its audit log begins here
-    path = settings.users_file
-    if path is None:
-        raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
-    if sign_out_all:
-        if name is not None and name not in read_accounts(path):
-            raise SettingError(f"There is no user {name} in {path}.")
-        Sessions(settings.warehouse).end_all(name)
-        record(settings.warehouse, AuditAction.SIGN_OUT, f"all:{name}" if name else "all")
-        print(f"{name or 'Everybody'} is signed out.")
-        return ExitStatus.DONE
-    if name is None:
-        raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
-    if role and path.exists() and name in read_accounts(path):
-        set_role(path, name, role)
-        record(settings.warehouse, AuditAction.ROLE, f"{name}:{role}")
-        print(f"{name} is {role} now ({path}).")
-        return ExitStatus.DONE
-    is_new = set_password(path, name, _read_password(), role)
-    Sessions(settings.warehouse).end_all(name)
-    record(settings.warehouse, AuditAction.PASSWORD, name)
-    if is_new or role:
-        record(settings.warehouse, AuditAction.ROLE, f"{name}:{read_accounts(path)[name].role}")
-    said = f"can sign in as {read_accounts(path)[name].role}" if is_new else "has a new password and is signed out"
-    print(f"{name} {said} ({path}).")
-    return ExitStatus.DONE
 
 
 @app.command("status")
@@ -353,19 +305,6 @@ def _check_roles(settings: "Settings") -> None:
 
     with exit_with(ExitStatus.UNUSABLE, RolesError):
         load_roles(settings)
-
-
-def _read_password() -> str:
-    from getpass import getpass
-
-    from grupa_pipeline.settings import SettingError
-
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    password = getpass("Password: ")
-    if getpass("Again: ") != password:
-        raise SettingError("The two passwords differ; nothing was changed.")
-    return password
 
 
 def _maintain(

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth.accounts import SignedInUser
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, AuthRequest, AuthResponse, LoginGate
+from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, LoginGate
+from grupa_pipeline.auth.messages import AuthRequest, AuthResponse
 from grupa_pipeline.auth.proxy import ProxyError, signed_in_user
 from grupa_pipeline.auth.request_guard import (
     MAX_BODY_BYTES,

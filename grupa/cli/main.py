@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 
 from grupa.cli.exit_status import CommandError, ExitStatus
-from grupa.cli.output_commands import app
+from grupa.cli.user_commands import app
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,8 +15,11 @@ from grupa_pipeline.exports.formats import ReportFormat, SegmentFormat
 if TYPE_CHECKING:
     from grupa_pipeline.settings import Settings
 
-__all__ = ["app"]  # with the commands of this module, which is imported last
-
+__all__ = [
+    "WarehouseOption",
+    "app",
+    "read_settings",
+]  # app with the commands of this module, which user_commands.py adds to
 
 SinceOption = Annotated[
     date | None, typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="What changed since that day.")

@@ -3,18 +3,17 @@
 Knows no web framework: `dash_app/server/auth.py` and `grupa/cli/dagster_webserver.py` convert requests and responses.
 """
 
-import math
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Template
 
 from werkzeug.http import dump_cookie, parse_cookie
 
-from grupa_pipeline.auth.account_page import ACCOUNT, account_page
-from grupa_pipeline.auth.accounts import AccountsError, SignedInUser, is_password, read_accounts, set_password
+from grupa_pipeline.auth.account_forms import AccountForms, wait_text
+from grupa_pipeline.auth.account_page import ACCOUNT
+from grupa_pipeline.auth.accounts import SignedInUser, is_password, read_accounts
+from grupa_pipeline.auth.messages import AuthRequest, AuthResponse
 from grupa_pipeline.auth.open_sessions import SESSION_SECONDS
 from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
@@ -41,44 +40,6 @@ input,button{{padding:.5rem;margin:.25rem 0 1rem}}.wrong{{color:light-dark(#b326
 _RELOAD_PAGE = '<!doctype html><html lang="en"><meta http-equiv="refresh" content="0"><title>Grupa</title></html>\n'
 
 
-@dataclass(frozen=True)
-class AuthRequest:
-    """A request, as far as the sign-in needs it.
-
-    Attributes:
-        method: HTTP method.
-        path: The decoded path.
-        target: The path with its query, to return to after the sign-in.
-        cookies: The Cookie header.
-        form: Fields of a posted form.
-        address: The client's IP address.
-        through: The server that was asked: `app` or `dagster`.
-        agent: The browser, in its own words.
-        secure: Whether the client uses HTTPS, so that the cookie may be restricted to it.
-        from_elsewhere: Whether another site sent the user here.
-    """
-
-    method: str
-    path: str
-    target: str = "/"
-    cookies: str = ""
-    form: Mapping[str, str] = field(default_factory=dict)
-    address: str = ""
-    through: str = "app"
-    agent: str = ""
-    secure: bool = False
-    from_elsewhere: bool = False
-
-
-@dataclass(frozen=True)
-class AuthResponse:
-    """The response that is sent instead of the server's own."""
-
-    status: int
-    body: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class LoginGate:
     """Recognises sessions, and starts one for a right name and password.
 
@@ -99,6 +60,7 @@ class LoginGate:
         self._sessions = Sessions(warehouse)
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
         self._password_lock = threading.Lock()
+        self._forms = AccountForms(users_file, warehouse, self._sessions, self._password_lock, self._root)
 
     def user(self, cookies: str, *, by_person: bool = True) -> SignedInUser | None:
         """The signed-in user; the file of users is read each time, so that removing a user, or another role, counts at once."""
@@ -132,7 +94,7 @@ class LoginGate:
         known = name if name in accounts else ""  # else it may be a password in the wrong field
         if seconds := self._sessions.count_attempt(name, request.address):
             self._record(AuditAction.SIGN_IN, AuditOutcome.REFUSED, known, request)
-            page = self._page(429, to, f"Too many wrong passwords for this name; try again in {_duration(seconds)}.")
+            page = self._page(429, to, f"Too many wrong passwords for this name; try again in {wait_text(seconds)}.")
             return AuthResponse(page.status, page.body, {"Retry-After": str(seconds)})
         with self._password_lock:
             is_right = is_password(accounts, name, request.form.get("password", ""))
@@ -145,38 +107,9 @@ class LoginGate:
         return self._redirect(local_path(to), session, request, SESSION_SECONDS)
 
     def _account(self, request: AuthRequest, user: SignedInUser) -> AuthResponse:
-        """The page of one's own account, and what its forms do."""
-        problem = ""
-        if request.method == "POST" and request.form.get("what") == "end":
-            if self._sessions.end_own(user.name, request.form.get("session", "")):
-                self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
-            return AuthResponse(303, "", {"Location": f"{self._root}{ACCOUNT}"})
-        if request.method == "POST":
-            problem = self._change_password(request, user)
-            if not problem:
-                return self._redirect(SIGN_IN, "", request, 0)
-        current = self._sessions.session_of(_session(request.cookies))
-        page = account_page(self._root, user, self._sessions.open_sessions(user.name), current, problem)
-        return AuthResponse(400 if problem else 200, page)
-
-    def _change_password(self, request: AuthRequest, user: SignedInUser) -> str:
-        """Change the user's password; returns why not, else an empty text."""
-        if seconds := self._sessions.count_attempt(user.name, request.address):
-            return f"Too many wrong passwords; try again in {_duration(seconds)}."
-        with self._password_lock:
-            is_right = is_password(read_accounts(self._users_file), user.name, request.form.get("old", ""))
-        if not is_right:
-            self._record(AuditAction.PASSWORD, AuditOutcome.FAILED, user.name, request, user.role)
-            return "That is not your password now; nothing was changed."
-        self._sessions.clear_attempts(user.name, request.address)
-        try:
-            with self._password_lock:
-                set_password(self._users_file, user.name, request.form.get("new", ""))
-        except AccountsError as error:
-            return str(error)
-        self._sessions.end_all(user.name)  # their cookies hold no longer: nor does anything list them
-        self._record(AuditAction.PASSWORD, AuditOutcome.DONE, user.name, request, user.role)
-        return ""
+        """The page of one's own account; a new password signs out everywhere."""
+        answer = self._forms.respond(request, user, self._sessions.session_of(_session(request.cookies)))
+        return answer or self._redirect(SIGN_IN, "", request, 0)
 
     def _record(
         self, action: AuditAction, outcome: AuditOutcome, user: str, request: AuthRequest, role: str = ""
@@ -210,10 +143,6 @@ def local_path(text: str) -> str:
     """`text` when it is a path of this server, else `/`: a sign-in redirects to no other site."""
     is_odd = not text.startswith("/") or text.startswith(("//", SIGN_IN, SIGN_OUT)) or "\\" in text
     return "/" if is_odd or not text.isascii() or not text.isprintable() else text
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
 
 
 def _session(cookies: str) -> str | None:

@@ -8,7 +8,7 @@ read, and `tests/dash_app/server/test_permissions.py` names it.
 from collections.abc import Mapping
 
 from grupa_pipeline.auth.request_guard import SAFE_METHODS
-from grupa_pipeline.vocabulary.enums import UserRole
+from grupa_pipeline.vocabulary.enums import TokenScope, UserRole
 
 VIEWER, PLANNER, OPERATOR, ADMIN = UserRole
 
@@ -50,6 +50,7 @@ ROUTES: Mapping[str, UserRole] = {
     "_dash_assets.static": VIEWER,
     "announce_upload": OPERATOR,
     "download_report": VIEWER,
+    "draft_plan": PLANNER,
     "export_logs": VIEWER,
     "export_plan": VIEWER,
     "export_roadmap": VIEWER,
@@ -63,6 +64,24 @@ ROUTES: Mapping[str, UserRole] = {
     "static": VIEWER,
 }
 """Flask's endpoints, of the app's own routes and of Dash's."""
+
+SCOPE_ROLES: Mapping[TokenScope, UserRole] = {TokenScope.READ: VIEWER, TokenScope.PLAN: PLANNER}
+"""The role that each scope of a token needs its owner to have."""
+
+TOKEN_ROUTES: Mapping[str, TokenScope] = {
+    "download_report": TokenScope.READ,
+    "draft_plan": TokenScope.PLAN,
+    "export_logs": TokenScope.READ,
+    "export_plan": TokenScope.READ,
+    "export_roadmap": TokenScope.READ,
+    "export_users": TokenScope.READ,
+    "print_roadmap": TokenScope.READ,
+    "rejected": TokenScope.READ,
+}
+"""Routes that take a token instead of a session, and the scope that it must have; all others refuse tokens."""
+
+TOKEN_ONLY = frozenset({"draft_plan"})
+"""Routes that a token alone opens, wherever nobody signs in too: what comes through them is an agent's."""
 
 MUTATIONS: Mapping[str, UserRole] = {
     "addDynamicPartition": OPERATOR,

@@ -46,6 +46,8 @@ class AuditAction(StrEnum):
     SIGN_OUT = "sign_out"
     PASSWORD = "password"  # noqa: S105 - an action
     ROLE = "role"
+    TOKEN = "token"  # noqa: S105 - an action
+    """A token was created or revoked, or a forged, expired or revoked one came in."""
     UPLOAD = "upload"
     INGEST = "ingest"
     DISCARD = "discard"
@@ -80,7 +82,7 @@ class Actor:
         user: Name of the user; of the account of this machine on the command line.
         role: What they may do; empty on the command line and before the sign-in.
         address: IP address; empty on the command line.
-        through: `app`, `dagster` or `command line`.
+        through: `app`, `dagster`, `command line`, or `agent:NAME` by a token of that name.
     """
 
     user: str

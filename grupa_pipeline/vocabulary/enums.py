@@ -373,6 +373,15 @@ class UnassignedReason(StrEnum):
     """The snapshot was not segmented."""
 
 
+class TokenScope(StrEnum):
+    """What a token of a script or an agent may be used for."""
+
+    READ = "read"
+    """Download exports and reports."""
+    PLAN = "plan"
+    """Propose tests: plans of status `idea`."""
+
+
 class UserRole(StrEnum):
     """What a person who signed in may do. Each role may also do what those before it may."""
 
