@@ -33,6 +33,7 @@ from dash_app.server.warmup import warm_up
 from dash_app.services import Services
 from dash_app.uploads import routes
 from grupa_pipeline.settings import Settings
+from grupa_pipeline.storage.file_modes import prepare
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE, DamagedWarehouseError
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,9 @@ def report_error(error: Exception) -> None:
 
 def create_server() -> Flask:
     """The WSGI application, for gunicorn: `gunicorn 'dash_app.app:create_server()'`."""
-    services = _open(Settings.from_env())
+    settings = Settings.from_env()
+    prepare(settings)
+    services = _open(settings)
     app = _assemble(services)
     Thread(target=warm_up, args=(app, services), daemon=True).start()
     server: Flask = app.server

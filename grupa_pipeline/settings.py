@@ -80,6 +80,7 @@ class Settings(BaseSettings):
         url_prefix: Path under which a proxy serves the app; begins and ends with a slash.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
+        file_group: Group of this machine's accounts that may read a new warehouse's tables; None: its owner alone.
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL that is notified of failed runs and checks.
@@ -127,6 +128,7 @@ class Settings(BaseSettings):
     url_prefix: Annotated[str, BeforeValidator(setting_values.url_path)] = "/"
     seed: Annotated[int, Field(ge=0)] = 42
     timestamp_format: str | None = None
+    file_group: str | None = None
     log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(setting_values.folders)] = ()
     own_dagster_home: _Path | None = Field(
         default=None, validation_alias=AliasChoices("own_dagster_home", "DAGSTER_HOME")

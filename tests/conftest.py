@@ -129,6 +129,15 @@ def spark_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """What a command of `grupa` sets for its process ends with the test."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords with little memory (OpenSSL refuses N below 256): half a second less for each."""

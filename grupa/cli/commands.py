@@ -136,10 +136,11 @@ def demo_command(
     warehouse: WarehouseOption = None,
 ) -> int:
     """Write a sample log, then `run` on it and `serve`."""
+    from grupa_pipeline.storage.file_modes import prepare
     from sample_data.generate import write_log
 
     settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
-    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    prepare(settings)
     log = settings.warehouse / "sample_log.csv.gz"
     print(f"Writing a sample log to {log}", file=sys.stderr)
     write_log(log)
@@ -280,10 +281,11 @@ def _run(
     from grupa.cli.run import RunFailedError, UnusableInputError, run
     from grupa_pipeline.ingest.reading_options import ReadingOptions
     from grupa_pipeline.storage.audit_log import AuditAction, delete_old, recorded
+    from grupa_pipeline.storage.file_modes import prepare
 
     gc.freeze()  # imported modules stay: without this each garbage collection would walk through all of them
     with exit_with(ExitStatus.UNUSABLE, UnusableInputError), exit_with(ExitStatus.FAILED, RunFailedError):
-        settings.warehouse.mkdir(parents=True, exist_ok=True)
+        prepare(settings)
         delete_old(settings.warehouse, settings.keep_audit_days)
         with recorded(settings.warehouse, AuditAction.RUN, f"logs={len(files)}"):
             summary = run(settings, files, as_of=as_of, reading=reading or ReadingOptions())
@@ -316,12 +318,14 @@ def _maintain(
     """
     from grupa_pipeline.settings import SettingError
     from grupa_pipeline.storage.audit_log import AuditAction, recorded
+    from grupa_pipeline.storage.file_modes import prepare
     from grupa_pipeline.storage.migrations import NewerFileError
     from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
     settings = _writable_settings(GRUPA_WAREHOUSE=folder)
     if not settings.warehouse.is_dir():
         raise SettingError(f"There is no warehouse in {settings.warehouse}; name its folder with --warehouse.")
+    prepare(settings)
     with (
         exit_with(ExitStatus.UNUSABLE, unusable),
         exit_with(ExitStatus.FAILED, DamagedWarehouseError, NewerFileError),

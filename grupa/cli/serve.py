@@ -19,6 +19,7 @@ from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import file_lock
 from grupa_pipeline.storage.audit_log import AuditAction, delete_old, record
+from grupa_pipeline.storage.file_modes import prepare
 from grupa_pipeline.storage.process_identity import ProcessIdentity
 from grupa_pipeline.vocabulary.enums import UserRole
 
@@ -48,6 +49,7 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
         return ExitStatus.UNUSABLE
     for warning in sign_in_warnings(settings):
         logger.warning("grupa: %s", warning)
+    prepare(settings)
     path = settings.warehouse / ".service.lock"
     was_killed = path.exists() and path.stat().st_size > 0
     try:

@@ -39,9 +39,10 @@ def user_command(
 ) -> int:
     """Add a user to GRUPA_USERS_FILE, change their password or role, end sessions, or create and revoke tokens."""
     from grupa_pipeline.settings import SettingError
+    from grupa_pipeline.storage.file_modes import prepare
 
     settings = read_settings(GRUPA_WAREHOUSE=warehouse)
-    settings.warehouse.mkdir(parents=True, exist_ok=True)  # its audit log begins here
+    prepare(settings)  # its audit log begins here
     if token is not None or tokens or revoke is not None:
         _require_owner(settings, name)
         return _tokens(settings, name or "", create=token, scopes=scope, days=days, revoke=revoke)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from grupa_pipeline.defs.workspace import write_workspace
 from grupa_pipeline.settings import SettingError, Settings
 from grupa_pipeline.storage import file_lock
+from grupa_pipeline.storage.file_modes import prepare
 
 _HEAD = "# Written by grupa when this folder was new; yours to edit (docs/operations.md says which settings help).\n"
 _FIRST_DAGSTER_YAML = f"""\
@@ -60,6 +61,7 @@ def _configure_home(settings: Settings) -> Path:
     home = settings.dagster_home
     if "?" in str(home):
         raise DagsterStorageError(f"Dagster's files cannot be in {home}: to SQLite what follows a ? are options.")
+    prepare(settings)
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists() or config.read_text(encoding="utf-8", errors="replace") == _FIRST_DAGSTER_YAML:

@@ -74,13 +74,14 @@ def folder_of(warehouse: Path) -> Path:
 @contextmanager
 def hold(warehouse: Path, purpose: str) -> Iterator[None]:
     """Keep exports and the erasure of a person from working at the same time."""
+    _make_folder(warehouse)
     with lock(folder_of(warehouse) / _LOCK, purpose=purpose):
         yield
 
 
 def add(warehouse: Path, entry: ExportEntry) -> None:
     """Record an export: it is on disk when this returns, on a line of its own even after one that a crash cut short."""
-    folder_of(warehouse).mkdir(parents=True, exist_ok=True)
+    _make_folder(warehouse)
     row = asdict(entry) | {"at": datetime.now(UTC).replace(tzinfo=None)}
     line = json.dumps({name: str(each) if isinstance(each, date) else each for name, each in row.items()}) + "\n"
     with (folder_of(warehouse) / LOG).open("a+b") as file:
@@ -90,6 +91,10 @@ def add(warehouse: Path, entry: ExportEntry) -> None:
         file.write((b"\n" if is_cut else b"") + line.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _make_folder(warehouse: Path) -> None:
+    folder_of(warehouse).mkdir(mode=0o700, parents=True, exist_ok=True)  # it lists users
 
 
 def entries(warehouse: Path) -> tuple[list[ExportEntry], list[int]]:

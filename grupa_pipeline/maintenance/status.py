@@ -13,6 +13,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage import run_lock, schema, warehouse
 from grupa_pipeline.storage.file_integrity import PublishedFile, describe_damage, published_files
+from grupa_pipeline.storage.file_modes import reading_warning
 from grupa_pipeline.storage.migrations import NewerFileError, is_current, stored_version
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.storage.repair import repair_publication, was_moved
@@ -29,6 +30,8 @@ def status(settings: Settings, *, deep: bool = False) -> tuple[str, bool]:
     if all(warehouse.version(settings.warehouse / name) is None for name in names):
         return f"There is no warehouse in {settings.warehouse} yet; `grupa run LOG.csv` makes it.", True
     lines, sound = [f"Warehouse {settings.warehouse}: {_size(settings.warehouse)}"], True
+    if warning := reading_warning(settings):
+        lines.append(f"warning: {warning}")
     for name in names:
         database = settings.warehouse / name
         current = warehouse.version(database)

@@ -12,6 +12,7 @@ import duckdb
 
 from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage import warehouse
+from grupa_pipeline.storage.file_modes import make_readable, seal
 from grupa_pipeline.tables import PUBLISHED_FILES, Table
 
 logger = logging.getLogger("grupa")
@@ -39,13 +40,14 @@ def store(folder: Path, table: Table, day: date, path: Path) -> StoredFile:
         Where it is stored, and its hash; its name is not on the disk before `sync_names`.
     """
     home = folder / "data" / table.name / day.isoformat()
-    home.mkdir(parents=True, exist_ok=True)
+    make_readable(home, folder)
     sha256 = file_key(path)
     stored = home / f"{sha256[:16]}.parquet"
     if not stored.exists() or file_key(stored) != sha256:
         draft = stored.with_name(f".{stored.name}")
         draft.unlink(missing_ok=True)
         os.link(path, draft)
+        seal(draft, folder)
         warehouse.sync(draft)
         os.replace(draft, stored)
     return StoredFile(stored, sha256)

@@ -17,6 +17,7 @@ import duckdb
 
 from grupa_pipeline.sql import open_duckdb
 from grupa_pipeline.storage.file_lock import lock
+from grupa_pipeline.storage.file_modes import make_readable, seal
 
 PIPELINE_FILE = "grupa.duckdb"
 ROADMAP_FILE = "roadmap.duckdb"
@@ -216,11 +217,11 @@ def _next_number(database: Path) -> int:
 def _swap_in(database: Path, new: Path) -> None:
     """Copy the version `new` to where clients open it, and swap the link to it atomically."""
     published = database.parent / "published"
-    published.mkdir(exist_ok=True)
+    make_readable(published, database.parent)
     copy = published / new.name
     draft = published / f".{new.name}"
     shutil.copyfile(new, draft)
-    draft.chmod(0o444)
+    seal(draft, database.parent)
     sync(draft)
     os.replace(draft, copy)
     for folder in (new.parent, published):

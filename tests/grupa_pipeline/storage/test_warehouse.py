@@ -30,7 +30,7 @@ def database(tmp_path: Path) -> Path:
 def test_a_published_version_is_what_any_client_opens(database: Path) -> None:
     with duckdb.connect(os.path.realpath(database), read_only=True) as con:
         assert con.execute("SELECT n FROM numbers").fetchall() == [(1,)]
-    assert stat.S_IMODE(os.stat(database).st_mode) == 0o444
+    assert stat.S_IMODE(os.stat(database).st_mode) == 0o400  # of a folder that nobody else may enter
 
 
 def test_a_reader_keeps_its_version_while_the_next_is_published(database: Path) -> None:
