@@ -18,6 +18,7 @@ from dash_app.callbacks import (
     learnings,
     navigation,
     planner,
+    planner_activity,
     planner_outcome,
     roadmap,
 )
@@ -46,7 +47,11 @@ def create_app(settings: Settings) -> Dash:
 
 def _open(settings: Settings) -> Services:
     database = Database(settings.warehouse / PIPELINE_FILE)
-    plans = Roadmap(settings.warehouse, brief=lambda plan: write_brief(plan, plan_drafts.labels(database)))
+    plans = Roadmap(
+        settings.warehouse,
+        brief=lambda plan: write_brief(plan, plan_drafts.labels(database)),
+        require_approval=settings.require_approval,
+    )
     services = Services(settings, database, plans, auth.current_user)
     services.roadmap.ensure()
     database.version()  # so that it is missed when it goes
@@ -69,7 +74,19 @@ def _assemble(services: Services) -> Dash:
     )
     app.index_string = index_page.document(settings.url_prefix)
     app.layout = partial(shell, people_sign_in=settings.users_file is not None)
-    for module in (navigation, clusters, dialog, planner, planner_outcome, roadmap, learnings, history, events, data):
+    for module in (
+        navigation,
+        clusters,
+        dialog,
+        planner,
+        planner_outcome,
+        planner_activity,
+        roadmap,
+        learnings,
+        history,
+        events,
+        data,
+    ):
         module.register(app, services)
     index_page.register(app.server)
     downloads.register(app.server, services)

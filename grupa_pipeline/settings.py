@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         keep_runs: Dagster runs, the newest, that are kept with their events.
         keep_run_days: Days after which a Dagster run and its events are deleted.
         keep_audit_days: Days for which the audit log is kept.
+        require_approval: Whether a plan must be approved by another person before it is scheduled.
         engine: `duckdb`, or the address of a Spark cluster: `spark://...` (standalone) or `sc://...` (Spark Connect).
         first_day: Day of the first snapshot that Dagster offers; None: the day of the first accepted event.
         stale_days: Days without a new snapshot after which Dagster calls the tables overdue.
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     keep_runs: _Positive = 200
     keep_run_days: _Positive = 180
     keep_audit_days: _Positive = 400
+    require_approval: bool = False
     engine: Annotated[str, BeforeValidator(setting_values.known_engine)] = setting_values.DUCKDB
     first_day: Annotated[date | None, BeforeValidator(setting_values.first_day)] = None
     stale_days: _Positive = 2

@@ -628,7 +628,7 @@ CLUSTER_NAMES = Table(
 )
 PLAN_COMMENTS = Table(
     "plan_comments",
-    "What people say about a plan, oldest first; not written yet.",
+    "What people say about a plan, oldest first.",
     _columns(
         ("comment_id", "VARCHAR", "Unique id of the comment."),
         ("plan_id", "VARCHAR", "The plan; joins test_roadmap."),

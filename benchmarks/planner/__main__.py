@@ -6,10 +6,11 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.planner import drafts, durations, formulas, mathematics, overlaps, power
+from benchmarks.planner import drafts, durations, formulas, interleaved, mathematics, overlaps, power
 from grupa_pipeline.vocabulary.plan_fields import Arm
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     _print_durations()
     _print_overlaps()
     _print_mathematics()
+    _print_interleaved()
     _print_drafts([Path(each) for each in sys.argv[1:]])
 
 
@@ -100,6 +102,14 @@ def _print_mathematics() -> None:
     print(f"| replay: Pareto tails flagged, normal metrics flagged | {heavy:.0%}, {light:.0%} |")
     plan = replace(overlaps.plans(3)[0][0], variants=(Arm("control"), Arm("treatment")))
     print(f"| results: intervals that cover the planted change, of 500 | {mathematics.coverage(plan):.1%} |")
+
+
+def _print_interleaved() -> None:
+    with TemporaryDirectory() as folder:
+        found = interleaved.interleave(Path(folder))
+    print(f"\n## Two browsers, {interleaved.STEPS} steps\n")
+    print("| accepted | refused | lost | stale accepted |\n|---|---|---|---|")
+    print(f"| {found.accepted} | {found.refused} | {found.lost} | {found.stale} |", flush=True)
 
 
 def _print_drafts(folders: list[Path]) -> None:

@@ -7,7 +7,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from dash_app import formatting, plan_drafts, plan_options
-from dash_app.callbacks import planner_edits
+from dash_app.callbacks import planner_activity, planner_edits
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
 from dash_app.components import elements, empty
@@ -235,8 +235,8 @@ def save(
                 f"{quoted(plan.name)} is on the roadmap. Nothing goes live.", undo=("remove", plan.plan_id)
             )
         else:
-            services.roadmap.save(plan, plan.revision, user)
-            notice = elements.toast(f"{quoted(plan.name)} is saved.")
+            stored = services.roadmap.save(plan, plan.revision, user)
+            notice = elements.toast(f"{quoted(plan.name)} is saved.{_lost_approval(before, stored)}")
     except StaleEditError as error:
         return planner_components.stale(str(error), error.changes, plan.plan_id), no_update, no_update
     except UnknownPlanError as error:
@@ -244,6 +244,14 @@ def save(
     except CANNOT as error:
         return planner_components.problem(error), no_update, no_update
     return None, (saved or 0) + 1, notice
+
+
+def _lost_approval(before: Plan, stored: Plan) -> str:
+    """What to say of an edit that took the approval back."""
+    if before.approved_by is None or stored.approved_by is not None:
+        return ""
+    ready = f" and it is {stored.status} again" if stored.status is not before.status else ""
+    return f" The test's design changed, so {before.approved_by}'s approval is taken back{ready}."
 
 
 def say_unsaved(unsaved: dict[str, Any] | None, draft: dict[str, Any] | None) -> Any:
@@ -309,7 +317,7 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
         sizing,
         plan_drafts.baseline_of(services, plan),
         services.database.query(load_catalog),
-        history=services.roadmap.history(plan.plan_id),
+        discussed=planner_activity.section(services, plan) if plan.revision else None,
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.database.query(histories.load_transitions)),
         unsized=unsized,
     )

@@ -161,6 +161,7 @@ def _facts(plan: Plan) -> str:
         ("Duration", f"{weeks}{limit}"),
         ("Dates", f"{plan.start_date or 'not set'} to {plan.end_date or 'not set'}"),
         ("Owner", _text(plan.owner) or "nobody yet"),
+        *([("Approved by", _text(plan.approved_by))] if plan.approved_by else []),
         ("RICE", f"{plan.rice_score:,.1f}" if plan.rice_score is not None else "not scored"),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])

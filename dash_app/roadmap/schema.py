@@ -120,6 +120,11 @@ def _to_version_3(con: duckdb.DuckDBPyConnection) -> None:
     _create_table(con, PLAN_COMMENTS)
 
 
-CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3))
+def _to_version_4(con: duckdb.DuckDBPyConnection) -> None:
+    """Comments are written."""
+    con.execute(f"COMMENT ON TABLE {PLAN_COMMENTS.name} IS {_quoted(PLAN_COMMENTS.comment)}")
+
+
+CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4))
 """The current schema version. To change it, add a step here and freeze the new version:
 `python -m tests.grupa_pipeline.storage.released` writes the file."""

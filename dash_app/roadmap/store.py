@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
+from dash_app.planning.activity import PlanComment, checked_comment
+from dash_app.planning.approval import approved, check_scheduled, with_approval_of
 from dash_app.planning.brief import write_brief
 from dash_app.planning.changes import Change, changes
 from dash_app.planning.plan import Plan, PlanError, Problem, check
 from dash_app.planning.positions import new_plan_id
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
+from dash_app.roadmap.comments import add_comment, select_comments
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.audit_log import AuditAction, recorded
 from grupa_pipeline.storage.migrations import is_current, migrate
@@ -58,7 +62,7 @@ class Roadmap:
     """The plans and cluster names of one warehouse folder.
 
     Every method opens the version published at that moment; an instance holds no connection and may be shared by threads.
-    `brief` writes the brief that is stored with each revision.
+    `brief` writes the brief that is stored with each revision; `require_approval` lets no plan be scheduled that nobody approved.
     """
 
     def __init__(
@@ -68,11 +72,13 @@ class Roadmap:
         now: Callable[[], datetime] = utc_now,
         keep_days: int = 7,
         brief: Callable[[Plan], str] = write_brief,
+        require_approval: bool = False,
     ) -> None:
         self.database = folder / warehouse.ROADMAP_FILE
         self._now = now
         self._brief = brief
         self._keep_days = keep_days
+        self._require_approval = require_approval
         self._was_there = False
 
     def ensure(self) -> None:
@@ -138,8 +144,7 @@ class Roadmap:
     def history(self, plan_id: str) -> list[Plan]:
         """Every revision of a plan, newest first; empty when there is none of that id."""
         with self._open() as con:
-            revisions = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
-        return sorted(revisions, key=lambda plan: -plan.revision)
+            return _history(con, plan_id)
 
     def add(self, plan: Plan, user: str) -> Plan:
         """Put a new plan at the end of its column; returns it as stored.
@@ -147,7 +152,9 @@ class Roadmap:
         Raises:
             PlanError: The plan is not sound, or its id is taken.
         """
+        plan = replace(plan, approved_by=None, approved_at=None, tracking=None)
         check(plan)
+        check_scheduled(None, plan, required=self._require_approval)
         with self._publish(plan.plan_id) as con:
             return self._insert(con, plan, user)
 
@@ -161,11 +168,46 @@ class Roadmap:
         """
         check(plan)
         with self._publish(plan.plan_id) as con:
-            newest = _newest(con, plan.plan_id)
-            if newest.revision != expected_revision:
-                edited = _select(con, TEST_ROADMAP_HISTORY.name, plan.plan_id, expected_revision)
-                raise StaleEditError(newest, changes(edited[0], newest) if edited else ())
-            return self._revise(con, newest, replace(plan, deleted_at=newest.deleted_at), user)
+            newest = _current(con, plan.plan_id, expected_revision)
+            kept = replace(
+                plan,
+                deleted_at=newest.deleted_at,
+                approved_by=newest.approved_by,
+                approved_at=newest.approved_at,
+                tracking=newest.tracking,
+            )
+            return self._revise(con, newest, kept, user)
+
+    def approve(self, plan_id: str, expected_revision: int, user: str) -> Plan:
+        """Approve revision `expected_revision` of a plan; returns the plan as stored.
+
+        Raises:
+            StaleEditError: The plan has a newer revision; carries it and what changed.
+            PlanError: `user` made the last edit, or there is nothing to approve.
+            UnknownPlanError: There is no plan of that id.
+        """
+        with self._publish(plan_id, AuditAction.APPROVE) as con:
+            newest = _current(con, plan_id, expected_revision)
+            return self._revise(con, newest, approved(newest, _history(con, plan_id), user, self._now()), user)
+
+    def comment(self, plan_id: str, text: str | None, revision: int, user: str) -> PlanComment:
+        """Say something of a plan whose revision `revision` the user saw; the plan stays as it is.
+
+        Raises:
+            PlanError: There is no text, or too much.
+            UnknownPlanError: There is no plan of that id.
+        """
+        said = checked_comment(text)
+        with self._publish(plan_id, AuditAction.COMMENT) as con:
+            seen = min(max(revision, 1), _newest(con, plan_id).revision)
+            comment = PlanComment(uuid4().hex, plan_id, seen, said, user, self._now())
+            add_comment(con, comment)
+            return comment
+
+    def comments(self, plan_id: str) -> list[PlanComment]:
+        """What was said of a plan, oldest first."""
+        with self._open() as con:
+            return select_comments(con, plan_id)
 
     def move(self, plan_id: str, status: PlanStatus, position: float, user: str) -> Plan:
         """Put a plan at `position` of the column `status`; everything else stays as it was last saved.
@@ -252,6 +294,8 @@ class Roadmap:
             return self._revise(con, newest, edited, user)
 
     def _revise(self, con: duckdb.DuckDBPyConnection, newest: Plan, edited: Plan, user: str) -> Plan:
+        edited = with_approval_of(newest, edited, required=self._require_approval)
+        check_scheduled(newest, edited, required=self._require_approval)
         stored = replace(
             edited,
             revision=newest.revision + 1,
@@ -284,6 +328,19 @@ def _select(
         {"plan": plan_id, "revision": revision},
     ).fetchall()
     return [Plan.from_row(dict(zip(PLAN_FIELDS, row, strict=True))) for row in rows]
+
+
+def _history(con: duckdb.DuckDBPyConnection, plan_id: str) -> list[Plan]:
+    revisions = _select(con, TEST_ROADMAP_HISTORY.name, plan_id)
+    return sorted(revisions, key=lambda plan: -plan.revision)
+
+
+def _current(con: duckdb.DuckDBPyConnection, plan_id: str, expected_revision: int) -> Plan:
+    newest = _newest(con, plan_id)
+    if newest.revision != expected_revision:
+        edited = _select(con, TEST_ROADMAP_HISTORY.name, plan_id, expected_revision)
+        raise StaleEditError(newest, changes(edited[0], newest) if edited else ())
+    return newest
 
 
 def _newest(con: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:

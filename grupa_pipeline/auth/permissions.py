@@ -29,6 +29,8 @@ CALLBACKS: Mapping[str, UserRole] = {
     "history.show_moves": VIEWER,
     "learnings.find": VIEWER,
     "navigation.show_page": VIEWER,
+    "planner_activity.approve": PLANNER,
+    "planner_activity.comment": PLANNER,
     "planner.edit": VIEWER,
     "planner.open_planner": VIEWER,
     "planner.save": PLANNER,
@@ -136,12 +138,15 @@ DAGSTER_WRITES: Mapping[str, UserRole] = {
 """Further paths of Dagster's web server that change something, by their beginning."""
 
 CONTROLS: Mapping[str, UserRole] = {
+    "approve": PLANNER,
+    "comment": PLANNER,
     "drop": OPERATOR,
     "event-do": OPERATOR,
     "event-label": OPERATOR,
     "event-role": OPERATOR,
     "move": PLANNER,
     "plan": PLANNER,
+    "plan-comment": PLANNER,
     "plan-table": PLANNER,
     "plan-table-hint": PLANNER,
     "plan-tool duplicate": PLANNER,

@@ -54,6 +54,8 @@ class AuditAction(StrEnum):
     RUN = "run"
     NAME = "name"
     PLAN = "plan"
+    COMMENT = "comment"
+    APPROVE = "approve"
     EVENT_ROLES = "event_roles"
     EXPORT = "export"
     FORGET = "forget"

@@ -31,7 +31,7 @@ def planner(
     catalog: Mapping[str, Feature],
     *,
     notes: Sequence[str] = (),
-    history: Sequence[Plan] = (),
+    discussed: Component | None = None,
     since: Sequence[str] = (),
     unsized: str = "",
     options: Sequence[PlanOption] = (),
@@ -44,7 +44,7 @@ def planner(
         baseline: Its baseline's interval; None when that can no longer be measured.
         catalog: What metrics are called.
         notes: What to check in how the plan was filled in.
-        history: Its saved revisions; none before it is on the roadmap.
+        discussed: What was said of it and done to it; None before it is on the roadmap.
         since: What became of its cluster.
         unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
         options: The tests it was compared with, itself first.
@@ -67,7 +67,7 @@ def planner(
             html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
             outcome(plan, catalog),
-            _history(history),
+            html.Div(discussed, id="plan-discussion"),
         ],
         className="planner",
     )
@@ -190,17 +190,3 @@ def _alternative(sizing: Sizing) -> Component | None:
         *([take] if sizing.alternative.plan else []),
     ]
     return html.Div(content, className="alternative")
-
-
-def _history(history: Sequence[Plan]) -> Component | None:
-    if not history:
-        return None
-    lines = [
-        html.Li(
-            f"Revision {each.revision}: {each.updated_by or 'somebody'}, {formatting.moment(each.updated_at)}"
-            if each.updated_at
-            else f"Revision {each.revision}"
-        )
-        for each in history
-    ]
-    return html.Details([html.Summary(f"Revisions ({len(history)})"), html.Ul(lines)])
