@@ -4,8 +4,6 @@ The users are split at random many times. Without an effect the share of signifi
 metric, tails included; with the planned effect put into one arm it is the power at so many users.
 """
 
-from math import sqrt
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
@@ -15,7 +13,10 @@ from dash_app.planning.sample_size import achieved_power
 from grupa_pipeline.vocabulary.enums import MetricKind
 from grupa_pipeline.vocabulary.plan_parts import Replay
 
-SPLITS = 1000
+SPLITS = 5000
+"""So many that a rate of 5% has a standard error of .3%, and a power of 80% one of .6%."""
+_SWAPS = 50
+"""Splits of one pairing: users are paired at random, and a split takes one of each pair at random into either arm."""
 FEWEST = 100
 """Fewer users are not split: the answer would be the users' and not the metric's."""
 SKEW_USERS = 355
@@ -42,12 +43,10 @@ def replay(
     rng = np.random.default_rng(seed)
     equal = Design(design.alpha_each, design.power, design.sides)
     half = len(known) // 2
-    same, moved = np.empty(SPLITS), np.empty(SPLITS)
-    for at in range(SPLITS):
-        order = rng.permutation(len(known))
-        control, treated = known[order[:half]], known[order[half : 2 * half]]
-        same[at] = _score(metric.kind, control, treated)
-        moved[at] = _score(metric.kind, control, _with_effect(metric, treated, effect, rng))
+    if metric.kind == MetricKind.PROPORTION:
+        same, moved = _share_scores(known, effect, half, rng)
+    else:
+        same, moved = _mean_scores(metric, known, effect, half, rng)
     critical = _critical(metric.kind, equal, half)
     return Replay(
         splits=SPLITS,
@@ -69,26 +68,47 @@ def delta_terms(numerators: Values, denominators: Values) -> Values:
     return terms
 
 
-def _with_effect(metric: Metric, values: Values, effect: float, rng: np.random.Generator) -> Values:
-    """The values as a change would leave them: of a proportion some users turn, of the rest all values scale."""
-    if metric.kind == MetricKind.PROPORTION:
-        share = values.mean()
-        room = 1 - share if effect > 0 else share
-        turns = rng.random(len(values)) < (min(abs(effect) / room, 1.0) if room else 0.0)
-        return np.where(turns, 1.0 if effect > 0 else 0.0, values)
-    if metric.kind == MetricKind.RATIO or not metric.baseline:
-        return values + effect
-    return values * (1 + effect / metric.baseline)
+def _share_scores(values: Values, effect: float, half: int, rng: np.random.Generator) -> tuple[Values, Values]:
+    """Scores of the splits of zeros and ones, without and with the effect, for which some users turn: counts are enough."""
+    ones, users = int(values.sum()), len(values)
+    treated = rng.hypergeometric(ones, users - ones, half, SPLITS)
+    control = rng.hypergeometric(ones - treated, users - half - (ones - treated), half)
+    room = (users - ones if effect > 0 else ones) / users
+    turning = half - treated if effect > 0 else treated
+    turned = rng.binomial(turning, min(abs(effect) / room, 1.0)) if room else 0
+    changed = treated + (turned if effect > 0 else -turned)
+    return _share_score(control / half, treated / half, half), _share_score(control / half, changed / half, half)
 
 
-def _score(kind: MetricKind, control: Values, treated: Values) -> float:
-    n = len(control)
-    if kind == MetricKind.PROPORTION:
-        pooled = (control.mean() + treated.mean()) / 2
-        error = sqrt(2 * pooled * (1 - pooled) / n)
-    else:
-        error = sqrt((control.var(ddof=1) + treated.var(ddof=1)) / n)
-    return float((treated.mean() - control.mean()) / error) if error else 0.0
+def _share_score(control: Values, treated: Values, half: int) -> Values:
+    pooled = (control + treated) / 2
+    return _divided(treated - control, np.sqrt(2 * pooled * (1 - pooled) / half))
+
+
+def _mean_scores(
+    metric: Metric, values: Values, effect: float, half: int, rng: np.random.Generator
+) -> tuple[Values, Values]:
+    """Scores of the splits of any numbers; the effect scales all values of a mean and is added to a ratio's terms."""
+    scales = metric.kind == MetricKind.MEAN and bool(metric.baseline)
+    factor, shift = (1 + effect / metric.baseline, 0.0) if scales else (1.0, effect)
+    centre = values.mean()
+    same, moved = [], []
+    for _ in range(0, SPLITS, _SWAPS):
+        paired = rng.permutation(values - centre)[: 2 * half].reshape(half, 2)
+        powers = [np.column_stack([each, each**2]) for each in paired.T]
+        bits = np.unpackbits(rng.integers(0, 256, (_SWAPS, half // 8 + 1), np.uint8), axis=1, count=half)
+        swapped = bits.astype(float) @ (powers[1] - powers[0])
+        arms = [(powers[0].sum(axis=0) + swapped) / half, (powers[1].sum(axis=0) - swapped) / half]
+        means = [each[:, 0] for each in arms]
+        errors = [(each[:, 1] - each[:, 0] ** 2) / (half - 1) for each in arms]
+        same.append(_divided(means[1] - means[0], np.sqrt(errors[0] + errors[1])))
+        raised = (means[1] + centre) * factor + shift - centre
+        moved.append(_divided(raised - means[0], np.sqrt(errors[0] + factor**2 * errors[1])))
+    return np.concatenate(same), np.concatenate(moved)
+
+
+def _divided(differences: Values, errors: Values) -> Values:
+    return np.divide(differences, errors, out=np.zeros_like(differences), where=errors > 0)
 
 
 def _critical(kind: MetricKind, design: Design, n: int) -> float:

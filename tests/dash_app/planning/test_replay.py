@@ -11,10 +11,10 @@ def test_a_share_keeps_its_false_alarms_and_the_formulas_power():
     values = (np.random.default_rng(1).random(1200) < 0.4).astype(float)
     metric = Metric(MetricKind.PROPORTION, float(values.mean()))
     found = replay(metric, values, 0.08, Design())
-    assert found.false_alarms == pytest.approx(0.05, abs=0.02)
+    assert found.false_alarms == pytest.approx(0.05, abs=0.014)
     assert found.power == pytest.approx(found.formula_power, abs=0.03)
     assert not found.heavy_tail
-    assert (found.splits, found.users) == (1000, 1200)
+    assert (found.splits, found.users) == (5000, 1200)
 
 
 def test_a_heavy_tail_is_told():
@@ -35,6 +35,15 @@ def test_a_ratio_is_replayed_on_its_delta_terms():
     assert terms.std(ddof=1) == pytest.approx(measured.sd)
     found = replay(measured.metric, terms, 0.03, Design())
     assert found.power == pytest.approx(found.formula_power, abs=0.04)
+
+
+def test_a_mean_keeps_its_false_alarms_and_the_formulas_power():
+    values = np.random.default_rng(5).gamma(2, 3, 1501)
+    metric = Metric(MetricKind.MEAN, float(values.mean()), float(values.std(ddof=1)))
+    found = replay(metric, values, 0.6, Design())
+    assert found.false_alarms == pytest.approx(0.05, abs=0.014)
+    assert found.power == pytest.approx(found.formula_power, abs=0.05)
+    assert found.users == 1500
 
 
 def test_few_users_or_a_metric_that_does_not_vary_are_not_replayed():
