@@ -9,10 +9,10 @@ from dash.development.base_component import Component
 from dash_app.components import elements
 from dash_app.components.planner import drawer
 from dash_app.components.planner.discussion import discussion
-from dash_app.planning.activity import activity
 from dash_app.planning.approval import authors
 from dash_app.planning.brief import quoted
 from dash_app.planning.plan import Plan, PlanError
+from dash_app.planning.plan_events import activity
 from dash_app.roadmap.store import StaleEditError, UnknownPlanError
 from dash_app.services import Services
 

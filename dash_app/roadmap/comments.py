@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import duckdb
 
-from dash_app.planning.activity import PlanComment
+from dash_app.planning.plan_events import PlanComment
 from grupa_pipeline.tables import PLAN_COMMENTS
 
 

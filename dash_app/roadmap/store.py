@@ -14,11 +14,11 @@ from uuid import uuid4
 
 import duckdb
 
-from dash_app.planning.activity import PlanComment, checked_comment
 from dash_app.planning.approval import approved, check_scheduled, with_approval_of
 from dash_app.planning.brief import write_brief
 from dash_app.planning.changes import Change, changes
 from dash_app.planning.plan import Plan, PlanError, Problem, check
+from dash_app.planning.plan_events import PlanComment, checked_comment
 from dash_app.planning.positions import new_plan_id
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names

@@ -7,8 +7,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import formatting
-from dash_app.planning.activity import PlanEvent
 from dash_app.planning.plan import Plan
+from dash_app.planning.plan_events import PlanEvent
 from grupa_pipeline.vocabulary.enums import PlanStatus
 
 _SHOWN = 8

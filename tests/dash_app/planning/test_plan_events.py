@@ -3,8 +3,8 @@ from datetime import datetime
 
 import pytest
 
-from dash_app.planning.activity import LONGEST_COMMENT, PlanComment, activity, checked_comment
 from dash_app.planning.plan import PlanError
+from dash_app.planning.plan_events import LONGEST_COMMENT, PlanComment, activity, checked_comment
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_parts import Decision
 from tests.dash_app.planning.plans import a_plan
