@@ -21,6 +21,7 @@ from dash_app.callbacks import (
     planner_activity,
     planner_outcome,
     roadmap,
+    selections,
 )
 from dash_app.components import elements
 from dash_app.components.shell import shell
@@ -77,6 +78,7 @@ def _assemble(services: Services) -> Dash:
     for module in (
         navigation,
         clusters,
+        selections,
         dialog,
         planner,
         planner_outcome,

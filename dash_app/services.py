@@ -13,6 +13,7 @@ from dash_app.data.snapshot import Feature, Snapshot
 from dash_app.roadmap.store import Roadmap
 from grupa_pipeline.event_catalog.action_meanings import EventCatalog
 from grupa_pipeline.event_catalog.roles import Roles
+from grupa_pipeline.exports.saved_segments import SavedSegment
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.roles_store import load_roles
@@ -35,6 +36,7 @@ class Services:
     roadmap: Roadmap
     current_user: Callable[[], str]
     _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
+    _segments: dict[str | None, tuple[SavedSegment, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def require_warehouse(self) -> None:
         """Check that what was there when the app started, or was read since, is there still.
@@ -62,6 +64,16 @@ class Services:
             self._names[version] = names
             return names
         return self._names[version]
+
+    def segments(self) -> tuple[SavedSegment, ...]:
+        """The segments that users saved, by id; cached until the roadmap has a new version."""
+        version = warehouse.version(self.roadmap.database)
+        if version not in self._segments:
+            found = self.roadmap.segments()
+            self._segments.clear()
+            self._segments[version] = found
+            return found
+        return self._segments[version]
 
     def snapshot(self, day: date | None) -> Snapshot | None:
         """The snapshot of `day` (None: the newest), with users' names for clusters; None when there is none.

@@ -10,17 +10,21 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from dash_app.data.database import Database
+from dash_app.data.journeys import GroupJourneys
 from dash_app.data.loading import list_snapshots, load_catalog
+from dash_app.data.segment_facts import compare_segments, describe_segment
 from dash_app.data.snapshot import Snapshot
-from dash_app.data.users import compare, feature_names, load_points, load_values
+from dash_app.data.users import feature_names, load_points, load_values
 from dash_app.figures import cluster_map
 from dash_app.roadmap.store import Roadmap
 from grupa.lookup import find_cluster, find_day, find_plans, find_snapshot, given_names
 from grupa_pipeline.exports import segments
+from grupa_pipeline.exports.saved_segments import find_saved, load_saved
 from grupa_pipeline.exports.segments import Segment, UnknownSegmentError
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE, NoWarehouseError
 from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
+from grupa_pipeline.vocabulary.segment_rules import is_saved_segment_id
 
 Conditions = Sequence[tuple[str, str, float]]
 """Conditions on features that all hold, each (feature, `>` or `<=`, threshold)."""
@@ -79,13 +83,15 @@ class Warehouse:
         """The funnel to each goal, or to one, step by step (`journey_steps`).
 
         Args:
-            cluster: Its id, or `unassigned`; None: everyone.
+            cluster: Its id, `unassigned`, or the id of a saved segment, which is counted now; None: everyone.
             goal: The goal's action; None: all goals.
             day: The snapshot.
 
         Raises:
             UnknownSegmentError: There is no such cluster.
         """
+        if cluster is not None and is_saved_segment_id(cluster):
+            return self._as_asked(self._segment_funnel(cluster, goal, self.snapshot_day(day)))
         return self._of_group("journey_steps", cluster, day, "goal, position", goal=goal)
 
     def paths(self, cluster: str | None = None, *, kind: str | None = None, day: date | str | None = None) -> Any:
@@ -121,7 +127,8 @@ class Warehouse:
         """The users of a segment with their cluster, or who entered and left it.
 
         Args:
-            segment: Id of a cluster, `unassigned`, or conditions on features such as `[("sessions_per_week", ">", 4)]`.
+            segment: Id of a cluster, `unassigned`, id or name of a saved segment, or conditions on features such as
+                `[("sessions_per_week", ">", 4)]`.
             since: Returns who entered and left since the snapshot that was in force on that day: user_id and change.
             day: The snapshot.
 
@@ -134,19 +141,25 @@ class Warehouse:
             at = segments.day_of(con, _as_day(day))
             found = self._segment(con, segment, at)
             if since is None:
-                return self._as_asked(con.sql(found.query, params={"day": at}).to_arrow_table())
-            earlier = segments.day_before(con, _required_day(since))
-            return self._as_asked(con.sql(found.change_query, params={"day": at, "since": earlier}).to_arrow_table())
+                return self._as_asked(con.sql(found.query, params=found.values | {"day": at}).to_arrow_table())
+            values = found.values | {"day": at, "since": segments.day_before(con, _required_day(since))}
+            return self._as_asked(con.sql(found.change_query, params=values).to_arrow_table())
+
+    def segments(self) -> Any:
+        """The segments that people saved in the app: segment_id, name, revision, saved_by, saved_at."""
+        saved = load_saved(self.folder)
+        names = ("segment_id", "name", "revision", "saved_by", "saved_at")
+        return self._as_asked(pa.table({name: [getattr(each, name) for each in saved] for name in names}))
 
     def compare(self, left: str, right: str | None = None, *, day: date | str | None = None) -> Any:
-        """How the averages of the features differ between two clusters (`right` None: everyone else), the farthest first.
+        """How the averages of the features differ between two clusters or saved segments, the farthest first.
 
-        Columns: feature, left, right (averages) and distance, in standard deviations of all users.
+        Columns: feature, left, right (averages; `right` None: of everyone else) and distance, in standard deviations of all
+        users.
         """
         at = self.snapshot_day(day)
-        for each in (left, right):
-            self._require_cluster(each, at)
-        found = self._database.query(compare, at, left, right)
+        other = None if right is None else self._group(right, at)
+        found = self._database.query(compare_segments, at, self._group(left, at), other)
         return self._as_asked(
             pa.table(
                 {name: [getattr(each, name) for each in found] for name in ("feature", "left", "right", "distance")}
@@ -229,9 +242,39 @@ class Warehouse:
             self._query(f"SELECT * FROM {table} WHERE snapshot_date = ?{extra} ORDER BY {order}", at, *chosen.values())
         )
 
+    def _segment_funnel(self, segment_id: str, goal: str | None, at: date) -> pa.Table:
+        ways = self._snapshot(at).journeys.get(None, GroupJourneys()).funnels
+        found = self._database.query(describe_segment, at, self._group(segment_id, at), None, ways)
+        rows = [
+            {
+                "snapshot_date": at,
+                "cluster_id": segment_id,
+                "goal": way.goal,
+                "position": place,
+                "action": step.action,
+                "users_reached": step.users,
+                "continued_share": step.share,
+                "rest_continued_share": step.rest_share,
+                "ci_low": step.ci_low,
+                "ci_high": step.ci_high,
+            }
+            for way in sorted(found.funnels, key=lambda each: each.goal)
+            if goal in (None, way.goal)
+            for place, step in enumerate(way.steps, 1)
+        ]
+        return pa.Table.from_pylist(rows)
+
+    def _group(self, segment_id: str, at: date) -> Segment:
+        """The cluster of that id on that day, or the saved segment."""
+        saved = find_saved(load_saved(self.folder), segment_id)
+        if saved:
+            return segments.selected_segment(saved.rule, saved.segment_id, saved.name)
+        self._require_cluster(segment_id, at)
+        return segments.cluster_segment(segment_id, segment_id)
+
     def _segment(self, con: duckdb.DuckDBPyConnection, segment: str | Conditions, day: date) -> Segment:
         if isinstance(segment, str):
-            return segments.find_segment(con, segment, day)
+            return segments.find_segment(con, segment, day, load_saved(self.folder))
         self._require_features([feature for feature, _, _ in segment])
         return segments.rule_segment(segments.parse_conditions(segment))
 

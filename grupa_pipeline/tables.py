@@ -639,6 +639,26 @@ PLAN_COMMENTS = Table(
     ),
     key=("comment_id",),
 )
+SAVED_SEGMENTS = Table(
+    "saved_segments",
+    "Segments that people saved; the newest revision of each counts.",
+    _columns(
+        ("segment_id", "VARCHAR", "Stable id of the segment (S01, S02, ...)."),
+        ("revision", "BIGINT", "Counts up with every save, from 1."),
+        ("name", "VARCHAR", "What people call it."),
+        (
+            "rule",
+            "JSON",
+            "The conditions that all hold: kind (did, did_not, never_came_back, metadata, first_seen, active, cluster), "
+            "subjects, value, first_day, last_day; NULL where users are listed.",
+        ),
+        ("users", "VARCHAR[]", "The users who were selected on the map; NULL where conditions select."),
+        ("saved_by", "VARCHAR", "Who saved it."),
+        ("saved_at", "TIMESTAMP", "When (UTC)."),
+        ("deleted_at", "TIMESTAMP", "When it was deleted (UTC); NULL: it is there."),
+    ),
+    key=("segment_id", "revision"),
+)
 
 PUBLISHED_FILES = Table(
     "published_files",
@@ -707,4 +727,5 @@ ROADMAP_TABLES: tuple[Table, ...] = (
     TEST_ROADMAP_HISTORY,
     CLUSTER_NAMES,
     PLAN_COMMENTS,
+    SAVED_SEGMENTS,
 )

@@ -210,6 +210,21 @@
     if (traces.length) await window.Plotly.restyle(map, changes, traces);
   };
 
+  /* The users of the open segment among those drawn, by cluster: the others are grey. */
+  let inSegment = null;
+  const marked = new WeakSet();
+  const markSegment = async (map) => {
+    if (!inSegment && !marked.has(map)) return;
+    const traces = map.data.flatMap((trace, at) => (trace.type === "scattergl" ? [at] : []));
+    const wanted = traces.map((at) => (inSegment ? inSegment[map.data[at].meta] || [] : null));
+    const now = traces.map((at) => map.data[at].selectedpoints ?? null);
+    if (same(now, wanted)) return;
+    if (inSegment) marked.add(map);
+    else marked.delete(map);
+    await window.Plotly.restyle(map, { selectedpoints: wanted }, traces);
+    if (!inSegment && (map.layout.selections || []).length) await window.Plotly.relayout(map, { selections: [] });
+  };
+
   /* Each user who was found or picked has a ring; one who is not drawn has none. */
   const ringFound = async (map) => {
     const rings = [...document.querySelectorAll("#found-users code")].flatMap(({ textContent: user }) => {
@@ -240,7 +255,7 @@
       for (let rounds = 0; due && rounds < 20; rounds += 1) {
         const now = due;
         due = null;
-        for (const step of [dimOthers, ringFound, placeLabels]) if (now.isConnected) await step(now);
+        for (const step of [dimOthers, markSegment, ringFound, placeLabels]) if (now.isConnected) await step(now);
       }
     } finally {
       settling = false;
@@ -295,28 +310,57 @@
       const changed = path === "/roadmap" ? `${names} ${saved}` : `${names}`;
       return [
         path ? unless({ path, snapshot: asked.get("snapshot"), changed }, where) : unchanged(),
-        unless({ cluster: asked.get("cluster") || "" }, selection),
+        unless({ cluster: asked.get("cluster") || "", segment: asked.get("segment") || "" }, selection),
         unless({ plan: asked.get("plan") || "" }, planning),
       ];
     },
 
-    /* A click on a point, label, card, name or row opens a cluster. */
+    /* A click on a point, label, card, name or row opens a cluster, in place of a selection that was open. */
     open: (clicks, point, label, search) => {
       const trigger = triggered();
-      if (!trigger) return [unchanged(), unchanged()];
+      if (!trigger) return [unchanged(), unchanged(), unchanged()];
       const source = trigger.prop_id;
+      const opened = (cluster) => {
+        if (cluster) showPanel();
+        return [address({ cluster, segment: "" }, search), unchanged(), document.querySelector("#segment-body") ? null : unchanged()];
+      };
       if (source.startsWith("{")) {
         focusOn("#panel h2");
-        if (idOf(trigger).cluster) showPanel();
+        return opened(idOf(trigger).cluster);
       }
-      if (source.startsWith("{")) return [address({ cluster: idOf(trigger).cluster }, search), unchanged()];
-      if (source === "map.clickAnnotationData") showPanel();
-      if (source === "map.clickAnnotationData") return [address({ cluster: label.annotation.name }, search), unchanged()];
+      if (source === "map.clickAnnotationData") return opened(label.annotation.name);
       const { customdata: id, curveNumber } = point.points[0];
       const cluster = mapDrawn().data[curveNumber].meta;
-      if (cluster) showPanel();
-      return [cluster ? address({ cluster }, search) : unchanged(), { id, cluster }];
+      const [where, , selection] = cluster ? opened(cluster) : [unchanged(), null, unchanged()];
+      return [where, { id, cluster }, selection];
     },
+    /* What is asked of the server: a lasso, a filter, or the empty form. A saved segment stands in the address. */
+    select: (clicks, area, values, ids, selection, search) => {
+      const trigger = triggered();
+      if (!trigger) return [unchanged(), unchanged()];
+      const asked = { at: Date.now() };
+      if (trigger.prop_id === "map.selectedData") {
+        if (!area || !area.lassoPoints) return [unchanged(), unchanged()];
+        showPanel();
+        return [unchanged(), { ...asked, what: "area", ...thinOutline(area.lassoPoints) }];
+      }
+      const { what, of } = idOf(trigger);
+      if (what === "open") {
+        showPanel();
+        return [address({ segment: of, cluster: "" }, search), unchanged()];
+      }
+      focusOn("#panel h2");
+      if (what === "new") return [unchanged(), { ...asked, what }];
+      const fields = Object.fromEntries(ids.map(({ name }, at) => [name, values[at]]));
+      return [unchanged(), { ...asked, what: "rule", fields, of: (selection && selection.segment) || "" }];
+    },
+    draw_segment: (drawn) => {
+      inSegment = drawn || null;
+      const map = mapDrawn();
+      if (map) settle(map);
+      return unchanged();
+    },
+    segment_link: () => window.location.href,
     ring: () => {
       painted().then(() => {
         const map = mapDrawn();
@@ -331,19 +375,26 @@
       return table.grid;
     },
 
-    /* Everything but the map that shows what is open, without asking the server. */
-    show: (selection, panels, cards) => {
-      const open = (selection && selection.cluster) || "";
+    /* Everything but the map that shows what is open, without asking the server; a selection is counted there. */
+    show: (selection, request, panels, cards) => {
+      const byRequest = own.callback_context.triggered.some(({ prop_id: source }) => source === "segment.data");
+      const saved = selection && selection.segment;
+      const asked = byRequest && request ? request : saved ? { what: "saved", of: saved } : null;
+      const open = (!asked && selection && selection.cluster) || "";
       const known = Object.hasOwn(panels, open);
-      follow(open);
+      inSegment = null;
+      follow(openNow());
+      if (asked) {
+        const wait = structuredClone(panels.segment);
+        for (const store of wait.props.children.slice(0, 2)) store.props.data = asked;
+        return [wait, "panel open", cards.map(() => "false")];
+      }
       return [
         panels[known ? open : ""],
         known && open ? "panel open" : "panel",
         cards.map((card) => (card.cluster === open ? "true" : "false")),
       ];
     },
-
-    area: (selected) => (selected && selected.lassoPoints ? thinOutline(selected.lassoPoints) : null),
 
     /* Dash also calls this when the picker is put on the page: then nothing was picked. */
     pick_snapshot: (day, days, search) => {

@@ -1,4 +1,4 @@
-"""Callbacks of the Clusters page: open a cluster, colour the map, find a user, describe an area."""
+"""Callbacks of the Clusters page: open a cluster, colour the map, find a user."""
 
 from functools import partial
 from typing import Any
@@ -37,9 +37,6 @@ def register(app: Dash, services: Services) -> None:
         where,
         prevent_initial_call=True,
     )(partial(find_users, services))
-    app.callback(Output("area-facts", "children"), Input("area", "data"), where, prevent_initial_call=True)(
-        partial(describe_area, services)
-    )
 
 
 def _register_selection(app: Dash) -> None:
@@ -48,6 +45,7 @@ def _register_selection(app: Dash) -> None:
         "open",
         Output("url", "search", allow_duplicate=True),
         Output("picked", "data"),
+        Output("segment", "data", allow_duplicate=True),
         Input(OPENERS, "n_clicks"),
         Input("map", "clickData"),
         Input("map", "clickAnnotationData"),
@@ -70,11 +68,11 @@ def _register_selection(app: Dash) -> None:
         Output("panel", "className"),
         Output(CARDS, "aria-pressed"),
         Input("selection", "data"),
+        Input("segment", "data"),
         State("panels", "data"),
         State(CARDS, "id"),
         prevent_initial_call=True,
     )
-    register_clientside(app, "area", Output("area", "data"), Input("map", "selectedData"), prevent_initial_call=True)
 
 
 def color_map(
@@ -112,15 +110,3 @@ def find_users(
         if query
         else None
     )
-
-
-def describe_area(services: Services, area: dict[str, list[float]] | None, where: dict[str, Any]) -> Component | None:
-    """How the users inside the lasso differ from everyone else; all users count, drawn or not."""
-    snapshot = services.snapshot(as_day(where["snapshot"]))
-    if not area or snapshot is None:
-        return None
-    corners = tuple(area["x"]), tuple(area["y"])
-    inside, differences = services.database.query(users.describe_area, snapshot.day, *corners)
-    goal = snapshot.goal_rates.metric if snapshot.goal_rates else None
-    mix = services.database.query(users.load_area_mix, snapshot.day, *corners, goal)
-    return user_components.area(inside, differences, mix, snapshot)

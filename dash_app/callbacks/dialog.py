@@ -1,6 +1,7 @@
 """Callbacks of the dialog: evidence, differences, model calls, one user, renaming, comparison, how clusters were chosen."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,16 +11,26 @@ from dash.development.base_component import Component
 
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.navigation import as_day
+from dash_app.callbacks.selections import facts_of
 from dash_app.components import choice as choice_components
-from dash_app.components import details, elements, funnel, overview
+from dash_app.components import details, elements, funnel, overview, segment_card
 from dash_app.components import timeline as timeline_components
 from dash_app.components import users as user_components
-from dash_app.data import calls, choice, journeys, timeline, users
+from dash_app.data import calls, choice, journeys, segment_facts, timeline, users
 from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.snapshot import Snapshot
 from dash_app.services import Services
+from grupa_pipeline.exports.segments import Segment, cluster_segment, selected_segment
 
 Content = tuple[str, Component]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A cluster or segment that is compared."""
+
+    segment: Segment
+    shown: Component
 
 
 def register(app: Dash, services: Services) -> None:
@@ -167,12 +178,25 @@ def _choice(services: Services, snapshot: Snapshot, of: str) -> Content | None:
 
 
 def _compare(services: Services, snapshot: Snapshot, of: str) -> Content | None:
-    one, _, other = of.partition(" ")
-    left, right = snapshot.cluster(one), snapshot.cluster(other)
-    if left is None or right is None:
+    sides = [_side(services, snapshot, each) for each in of.split(" ", 1)]
+    if len(sides) < 2 or None in sides:
         return None
-    found = services.database.query(users.compare, snapshot.day, one, other)
-    return f"{left.name} and {right.name}", details.compare(left, right, found, snapshot)
+    left, right = (side for side in sides if side)
+    found = services.database.query(segment_facts.compare_segments, snapshot.day, left.segment, right.segment)
+    names = left.segment.name, right.segment.name
+    return f"{names[0]} and {names[1]}", details.compare((left.shown, right.shown), names, found, snapshot)
+
+
+def _side(services: Services, snapshot: Snapshot, key: str) -> _Side | None:
+    """The cluster or saved segment of that id, as a side of a comparison."""
+    if cluster := snapshot.cluster(key):
+        return _Side(cluster_segment(key, cluster.name), details.cluster_side(cluster, snapshot))
+    saved = next((each for each in services.segments() if each.segment_id == key), None)
+    if saved is None:
+        return None
+    facts = facts_of(services, snapshot, saved.rule)
+    shown = segment_card.side(saved.name, facts, saved.rule, snapshot)
+    return _Side(selected_segment(saved.rule, key, saved.name), shown)
 
 
 CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {

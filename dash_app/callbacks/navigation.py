@@ -94,7 +94,8 @@ def _build_page(
     if snapshot is None and days:
         return empty.no_such_snapshot(), header
     wanted = parse_qs((search or "").lstrip("?"))
-    return build(services, snapshot, wanted.get("cluster", [None])[0]), header
+    selected = (*wanted.get("segment", ()), *wanted.get("cluster", ()), None)
+    return build(services, snapshot, selected[0]), header
 
 
 def as_day(text: str | None) -> date | None:

@@ -12,8 +12,8 @@ from dash_app.components import users as user_components
 from dash_app.components.evidence_bars import difference_bars
 from dash_app.components.html_tables import table
 from dash_app.data.calls import LlmCall
+from dash_app.data.segment_facts import Difference
 from dash_app.data.snapshot import Cluster, Evidence, Snapshot
-from dash_app.data.users import Difference
 from dash_app.figures.colors import look
 from dash_app.roadmap.cluster_names import ClusterNameEdit
 from grupa_pipeline.vocabulary.enums import Measure
@@ -110,19 +110,21 @@ def rename(cluster: Cluster, edits: Sequence[ClusterNameEdit]) -> Component:
     )
 
 
-def compare(left: Cluster, right: Cluster, found: Sequence[Difference], snapshot: Snapshot) -> Component:
-    """Two clusters side by side."""
-    sides = html.Div([_side(left, snapshot), _side(right, snapshot)], className="sides")
+def compare(
+    sides: Sequence[Component], names: tuple[str, str], found: Sequence[Difference], snapshot: Snapshot
+) -> Component:
+    """Two clusters or segments side by side."""
     return html.Div(
         [
-            sides,
+            html.Div(list(sides), className="sides"),
             html.H4("Where they differ most"),
-            user_components.differences_table(found, snapshot, (left.name, right.name)),
+            user_components.differences_table(found, snapshot, names),
         ]
     )
 
 
-def _side(cluster: Cluster, snapshot: Snapshot) -> Component:
+def cluster_side(cluster: Cluster, snapshot: Snapshot) -> Component:
+    """One side of a comparison."""
     pains = [html.Li(each.title) for each in cluster.pain_points] or [html.Li("none stands out")]
     return html.Div(
         [

@@ -22,8 +22,8 @@ _NEARLY_EXACT, _MOST = 0.95, 0.75
 """From these F1 on a rule finds nearly exactly, or most of, a cluster's users."""
 
 
-def open_card(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
-    """The open cluster of `snapshot`; `export` is the address of its users as CSV."""
+def open_card(cluster: Cluster, snapshot: Snapshot, export: str, segments: Sequence[tuple[str, str]] = ()) -> Component:
+    """The open cluster of `snapshot`; `export` is the address of its users as CSV, `segments` ids and names of saved ones."""
     names = {each.cluster_id: each.name for each in snapshot.clusters}
     pains = insight_cards.findings(cluster.pain_points, cluster, names)
     strengths = insight_cards.findings(cluster.strengths, cluster, names)
@@ -49,7 +49,7 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
             section("Strengths", strengths),
             section("Typical journeys", [*funnel.typical_journeys(cluster.journeys), _typical_user(cluster)]),
             _how_we_know(cluster, snapshot),
-            _tools(cluster, snapshot, export),
+            _tools(cluster, snapshot, export, segments),
         ],
         className="open-card",
         **aria(label=f"Cluster {cluster.name}"),
@@ -209,16 +209,13 @@ def _model_button(cluster: Cluster) -> Component | None:
     return component
 
 
-def _tools(cluster: Cluster, snapshot: Snapshot, export: str) -> Component:
+def _tools(cluster: Cluster, snapshot: Snapshot, export: str, segments: Sequence[tuple[str, str]]) -> Component:
+    others = [(each.cluster_id, each.name) for each in snapshot.clusters if each.cluster_id != cluster.cluster_id]
     compare = dmc.Select(
         id={"type": "compare", "cluster": cluster.cluster_id},
         label="Compare with",
         placeholder="another cluster",
-        data=[
-            {"value": each.cluster_id, "label": each.name}
-            for each in snapshot.clusters
-            if each.cluster_id != cluster.cluster_id
-        ],
+        data=[{"value": key, "label": name} for key, name in (*others, *segments)],
         size="sm",
         comboboxProps={"withinPortal": True},
     )

@@ -23,8 +23,8 @@ _KINDS = {
 }
 
 
-def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Component:
-    """The clusters, the unassigned users and why, and what changed since the snapshot before.
+def overview(snapshot: Snapshot, first_visit: Component | None = None, segments: Component | None = None) -> Component:
+    """The clusters, the unassigned users and why, the saved segments, and what changed since the snapshot before.
 
     `first_visit` is a notice above them, if any.
     """
@@ -66,6 +66,7 @@ def overview(snapshot: Snapshot, first_visit: Component | None = None) -> Compon
                 className="link quiet-link",
                 n_clicks=0,
             ),
+            segments,
             _changes(snapshot),
             elements.report_link(snapshot.day, None, "Download the report on this snapshot as PDF"),
         ],

@@ -47,7 +47,7 @@ def shell(*, people_sign_in: bool = False) -> Component:
             dcc.Store(id="selection"),
             dcc.Store(id="planning"),
             dcc.Store(id="changed", data=0),
-            dcc.Store(id="area"),
+            dcc.Store(id="segment"),
             dcc.Store(id="picked"),
             dcc.Store(id="asked"),
             dcc.Store(id="scheme", storage_type="local"),

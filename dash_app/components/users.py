@@ -1,4 +1,4 @@
-"""Single users and ad-hoc groups: search results, why a user is in a cluster, an area of the map. Pure functions."""
+"""Single users, and how groups differ: search results, why a user is in a cluster, differences. Pure functions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from dash_app import formatting
 from dash_app.components import elements, html_tables
 from dash_app.components.elements import aria
 from dash_app.components.rule_words import condition_words, rule_words, value_in_a_rule
+from dash_app.data.segment_facts import Difference
 from dash_app.data.snapshot import Cluster, Snapshot
-from dash_app.data.users import AreaMix, Difference
 from grupa_pipeline.vocabulary.enums import Membership
 from grupa_pipeline.vocabulary.rule_conditions import Condition, unmet_conditions
 
@@ -78,36 +78,6 @@ def _how_surely(user: dict[str, Any], cluster: Cluster, snapshot: Snapshot) -> s
     nearest = snapshot.cluster(user["nearest_cluster_id"])
     beside = f" and {nearest.name} ({formatting.chance(user['nearest_probability'])})" if nearest else " and others"
     return f"{chance}: they stand between it{beside}."
-
-
-def area(users: int, differences: Sequence[Difference], mix: AreaMix, snapshot: Snapshot) -> Component:
-    """The clusters of the users inside a lasso, how many reach the goal, and how they differ from everyone else."""
-    if not users:
-        return html.P("Nobody is inside that outline.", className="quiet")
-    heading = html.H3(f"{formatting.users(users)} selected, against everyone else")
-    return html.Div(
-        [
-            heading,
-            html.P(_mix_words(users, mix, snapshot)),
-            differences_table(differences, snapshot, ("Selected", "Everyone else")),
-        ],
-        className="area",
-        role="status",
-    )
-
-
-def _mix_words(users: int, mix: AreaMix, snapshot: Snapshot) -> str:
-    shares = [
-        f"{cluster.name if (cluster := snapshot.cluster(cluster_id)) else 'in no cluster'} {formatting.percent(count / users)}"
-        for cluster_id, count in mix.clusters
-    ]
-    goal = snapshot.goal_rates
-    reached = (
-        f" {formatting.percent(mix.goal_rate)} reach “{goal.label}” ({formatting.percent(goal.everyone)} of everyone)."
-        if goal and mix.goal_rate is not None
-        else ""
-    )
-    return f"{', '.join(shares)}.{reached}"
 
 
 def differences_table(differences: Sequence[Difference], snapshot: Snapshot, sides: tuple[str, str]) -> Component:

@@ -1,9 +1,9 @@
-"""Queries on tables with a row per user: the map's points, search, one user, an area of the map, the export.
+"""Queries on tables with a row per user: the map's points, search, one user.
 
 Counts and averages always come from all users; only the points drawn on the map are a sample.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -41,24 +41,6 @@ class Points:
     labels: tuple[tuple[str, float, float], ...]
     density: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
     unassigned: int = 0
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How the averages of one feature differ between two groups; `distance` is in standard deviations of all users."""
-
-    feature: str
-    left: float
-    right: float
-    distance: float
-
-
-@dataclass(frozen=True)
-class AreaMix:
-    """Of which clusters the users of an area are, the commonest first, and the share of them who reach the goal."""
-
-    clusters: tuple[tuple[str | None, int], ...]
-    goal_rate: float | None
 
 
 def load_points(con: duckdb.DuckDBPyConnection, day: date, limit: int = MAP_LIMIT) -> Points:
@@ -150,57 +132,6 @@ def load_user(con: duckdb.DuckDBPyConnection, day: date, user_id: str) -> dict[s
     return {**dict(zip(names, row, strict=True)), "user_id": user_id, "features": named}
 
 
-def describe_area(
-    con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]
-) -> tuple[int, tuple[Difference, ...]]:
-    """How many users, drawn or not, are placed in the polygon with corners (`xs`, `ys`), and how they differ from all
-    others, the farthest first."""
-    inside = _register_inside(con, day, xs, ys)
-    if not inside:
-        return 0, ()
-    source = (
-        "(SELECT f.*, CASE WHEN i.user_id IS NULL THEN 'right' ELSE 'left' END AS side"
-        " FROM user_features f LEFT JOIN inside i USING (user_id))"
-    )
-    return inside, _differences(con, source, {"day": day})
-
-
-def load_area_mix(
-    con: duckdb.DuckDBPyConnection,
-    day: date,
-    xs: tuple[float, ...],
-    ys: tuple[float, ...],
-    goal_metric: str | None = None,
-) -> AreaMix:
-    """The clusters of the users in the polygon with corners (`xs`, `ys`), and how many of them reach the goal."""
-    _register_inside(con, day, xs, ys)
-    clusters = con.execute(
-        "SELECT cluster_id, count(*) FROM user_clusters SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?"
-        " GROUP BY 1 ORDER BY 2 DESC, 1",
-        [day],
-    ).fetchall()
-    if goal_metric is None:
-        return AreaMix(tuple(clusters), None)
-    if goal_metric not in feature_names(con):
-        raise KeyError(goal_metric)
-    reached = con.execute(
-        f"SELECT avg({identifier(goal_metric)}) FROM user_features SEMI JOIN inside USING (user_id) WHERE snapshot_date = ?",
-        [day],
-    ).fetchall()
-    return AreaMix(tuple(clusters), reached[0][0])
-
-
-def _register_inside(con: duckdb.DuckDBPyConnection, day: date, xs: tuple[float, ...], ys: tuple[float, ...]) -> int:
-    """Make the users in the polygon the table `inside` of this connection; returns how many they are."""
-    rows = con.sql(
-        "SELECT user_id, x, y FROM user_embeddings WHERE snapshot_date = ? AND x BETWEEN ? AND ? AND y BETWEEN ? AND ?",
-        params=[day, min(xs), max(xs), min(ys), max(ys)],
-    ).to_arrow_table()
-    hit = in_polygon(rows["x"].to_numpy(), rows["y"].to_numpy(), np.array(xs), np.array(ys))
-    con.register("inside", rows.filter(hit).select(["user_id"]))
-    return int(hit.sum())
-
-
 def in_polygon(
     x: NDArray[np.float64], y: NDArray[np.float64], xs: NDArray[np.float64], ys: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
@@ -212,61 +143,10 @@ def in_polygon(
     return hit
 
 
-def compare(con: duckdb.DuckDBPyConnection, day: date, left: str, right: str | None = None) -> tuple[Difference, ...]:
-    """How the users of cluster `left` differ from those of `right` (None: from everyone else), the farthest first."""
-    other = "cluster_id = $right" if right else "cluster_id IS DISTINCT FROM $left"
-    sides = f"CASE WHEN cluster_id = $left THEN 'left' WHEN {other} THEN 'right' END"
-    source = f"(SELECT f.*, {sides} AS side FROM user_features f JOIN user_clusters c USING (snapshot_date, user_id))"
-    return _differences(con, source, {"day": day, "left": left} | ({"right": right} if right else {}))
-
-
-def export_users(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str | None) -> Iterator[tuple[Any, ...]]:
-    """Rows of a cluster's users (None: the unassigned), the heading first, with all their features."""
-    names = ", ".join(f"f.{identifier(name)}" for name in feature_names(con))
-    found = con.execute(
-        "SELECT c.user_id, c.cluster_id, c.probability, c.membership, c.unassigned_reason, c.nearest_cluster_id,"
-        f" c.nearest_probability{', ' + names if names else ''}"
-        " FROM user_clusters c LEFT JOIN user_features f USING (snapshot_date, user_id)"
-        " WHERE c.snapshot_date = ? AND c.cluster_id IS NOT DISTINCT FROM ? ORDER BY c.user_id",
-        [day, cluster_id],
-    )
-    yield tuple(column[0] for column in found.description or ())
-    while rows := found.fetchmany(5_000):
-        yield from rows
-
-
 def feature_names(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Names of the feature columns of user_features."""
     columns = con.execute("SELECT * FROM user_features LIMIT 0").description or ()
     return tuple(column[0] for column in columns if column[0] not in ("snapshot_date", "user_id"))
-
-
-def _differences(con: duckdb.DuckDBPyConnection, source: str, values: dict[str, Any]) -> tuple[Difference, ...]:
-    """Differences between the users of `source` on its left and its right side (column `side`)."""
-    names = feature_names(con)
-    if not names:
-        return ()
-    aggregates = ", ".join(f"count({each}), avg({each}), var_pop({each})" for each in map(identifier, names))
-    rows = con.execute(
-        f"SELECT side, {aggregates} FROM {source} WHERE snapshot_date = $day AND side IS NOT NULL GROUP BY side", values
-    ).fetchall()
-    sides = {row[0]: row[1:] for row in rows}
-    if len(sides) < 2:
-        return ()
-    differences = []
-    for place, name in enumerate(names):
-        (n, left, _), (m, right, _) = own, other = [
-            sides[side][3 * place : 3 * place + 3] for side in ("left", "right")
-        ]
-        if n and m and (spread := _spread(own, other)):
-            differences.append(Difference(name, left, right, (left - right) / spread))
-    return tuple(sorted(differences, key=lambda each: (-abs(each.distance), each.feature)))
-
-
-def _spread(own: tuple[int, float, float], other: tuple[int, float, float]) -> float:
-    """Standard deviation of two groups together, each given by its count, mean and variance (Chan et al. 1979)."""
-    (n, left, within), (m, right, beside) = own, other
-    return float(np.sqrt((n * within + m * beside) / (n + m) + n * m * (left - right) ** 2 / (n + m) ** 2))
 
 
 def _labels(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, float, float], ...]:

@@ -22,6 +22,8 @@ from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 CLEAR = "rgba(0,0,0,0)"
 LONGEST_LABEL, _NARROW = 28, 16
+_UNSELECTED = {"marker": {"color": UNASSIGNED, "opacity": DIMMED}}
+"""Users outside a selection stay visible."""
 _DENSITY = [[0, CLEAR], [0.02, "rgba(138,143,152,0.10)"], [1, "rgba(138,143,152,0.55)"]]
 
 
@@ -54,6 +56,7 @@ def feature_map(
             # A list: the browser puts it back when a cluster is closed, and could not a transported array.
             marker={"size": _marker_size(len(points.user_id)), "color": own, "opacity": 0.8, "coloraxis": "coloraxis"},
             text=[formatting.quantity(None if np.isnan(each) else each, feature.unit) for each in own],
+            unselected=_UNSELECTED,
             hovertemplate="%{customdata}<br>%{text}<extra></extra>",
             showlegend=False,
             meta=cluster_id,
@@ -120,6 +123,7 @@ def _add_users(
             "size": _marker_size(len(points.user_id)) - (0 if cluster else 1),
             "opacity": DIMMED if is_dimmed else (0.8 if cluster else 0.45),
         },
+        unselected=_UNSELECTED,
         hovertemplate="%{customdata}<br>%{fullData.name}<extra></extra>",
         meta=cluster_id,
         showlegend=False,

@@ -1,4 +1,4 @@
-"""The pages by address. Each is built by `build(services, snapshot, cluster_id) -> Component`."""
+"""The pages by address. Each is built by `build(services, snapshot, selected) -> Component`."""
 
 from collections.abc import Callable
 
@@ -16,4 +16,4 @@ PAGES: dict[str, Callable[[Services, Snapshot | None, str | None], Component]] =
     "/events": events.build,
     "/data": data.build,
 }
-"""What builds each page, from the services, the chosen snapshot (None: there is none) and the open cluster's id."""
+"""What builds each page, from the services, the chosen snapshot (None: there is none) and the open cluster or segment."""

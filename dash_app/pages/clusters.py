@@ -1,5 +1,6 @@
 """The Clusters page: the map, the panel beside it, cards and table below. Pure functions; callbacks fill in the rest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_ag_grid as dag
@@ -9,7 +10,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components import cluster as cluster_components
-from dash_app.components import empty, open_cluster, overview, unassigned
+from dash_app.components import empty, open_cluster, overview, segment_card, unassigned
 from dash_app.components import events as event_components
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
@@ -21,7 +22,9 @@ from dash_app.figures import cluster_map
 from dash_app.pages import events
 from dash_app.services import Services
 from grupa_pipeline.event_catalog.roles_file import RolesError
+from grupa_pipeline.exports.saved_segments import SavedSegment
 from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP, FeatureRole
+from grupa_pipeline.vocabulary.segment_rules import is_saved_segment_id
 
 MAP_CONFIG: Any = {
     "displaylogo": False,
@@ -45,7 +48,7 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
     if snapshot is None:
         return empty.no_warehouse()
     points = services.database.query(users.load_points, snapshot.day)
-    return page(snapshot, points, selected, _first_visit(services))
+    return page(snapshot, points, selected, _first_visit(services), services.segments())
 
 
 def _first_visit(services: Services) -> Component | None:
@@ -57,30 +60,40 @@ def _first_visit(services: Services) -> Component | None:
     return None if roles.confirmed else event_components.first_visit(events.shown_events(services, roles))
 
 
-def page(snapshot: Snapshot, points: Points, selected: str | None, first_visit: Component | None = None) -> Component:
-    """The whole page for one snapshot, with `selected` open when it is a cluster of it."""
-    panels = {"": overview.overview(snapshot, first_visit)} | {
-        each.cluster_id: open_card(snapshot, each) for each in snapshot.clusters
+def page(
+    snapshot: Snapshot,
+    points: Points,
+    selected: str | None,
+    first_visit: Component | None = None,
+    saved: Sequence[SavedSegment] = (),
+) -> Component:
+    """The whole page for one snapshot, with `selected` open when it is a cluster of it, or written as a saved segment's id."""
+    panels = {"": overview.overview(snapshot, first_visit, segment_card.saved_list(saved))} | {
+        each.cluster_id: open_card(snapshot, each, saved) for each in snapshot.clusters
     }
+    panels["segment"] = segment_card.waiting()
     if snapshot.unassigned:
         panels[UNASSIGNED_GROUP] = unassigned.open_card(snapshot, points.unassigned, _export_address(snapshot, ""))
     opened = selected if selected in panels else ""
+    shown = panels[opened or ""]
+    if selected and is_saved_segment_id(selected):
+        opened, shown = selected, segment_card.waiting({"what": "saved", "of": selected})
     return html.Div(
         [
             html.H1("Clusters", className="page-title"),
             # All contents of the panel are sent with the page, so that opening a cluster needs no request.
             dcc.Store(id="panels", data=panels),
-            html.Div([_map(snapshot, points, selected), _panel(panels[opened or ""], bool(opened))], className="split"),
+            html.Div([_map(snapshot, points, selected), _panel(shown, bool(opened))], className="split"),
             _cards(snapshot, selected),
             *_table(snapshot),
         ]
     )
 
 
-def open_card(snapshot: Snapshot, cluster: Cluster) -> Component:
-    """What the panel shows when `cluster` is open."""
+def open_card(snapshot: Snapshot, cluster: Cluster, saved: Sequence[SavedSegment] = ()) -> Component:
+    """What the panel shows when `cluster` is open; it can be compared with `saved` segments too."""
     export = _export_address(snapshot, f"&cluster={cluster.cluster_id}")
-    return open_cluster.open_card(cluster, snapshot, export)
+    return open_cluster.open_card(cluster, snapshot, export, [(each.segment_id, each.name) for each in saved])
 
 
 def _export_address(snapshot: Snapshot, cluster: str) -> str:
@@ -110,6 +123,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
                 label="Colour by",
             ),
             dmc.TextInput(id="find-user", placeholder="User id", size="sm", label="Find a user", debounce=300),
+            segment_card.selector(),
         ],
         className="map-bar",
     )
@@ -132,7 +146,6 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
                 **aria(label=_map_words(snapshot)),
             ),
             html.Div(overview.legend(snapshot, points), id="map-legend"),
-            html.Div(id="area-facts"),
         ],
         className="map-card",
         **aria(label="Map of users"),

@@ -13,6 +13,7 @@ from grupa_pipeline.tables import (
     CLUSTER_NAMES,
     PLAN_COMMENTS,
     ROADMAP_TABLES,
+    SAVED_SEGMENTS,
     TEST_ROADMAP,
     TEST_ROADMAP_HISTORY,
     Table,
@@ -65,17 +66,26 @@ _NAME_OPTIONAL = {"name"}
 _NAME_CHECKS = ("revision >= 1", "regexp_full_match(cluster_id, 'C[0-9]{2,}')", "name IS NULL OR length(name) > 0")
 
 _COMMENT_CHECKS = ("revision >= 1", "length(text) > 0")
+_SEGMENT_OPTIONAL = {"rule", "users", "deleted_at"}
+_SEGMENT_CHECKS = (
+    "revision >= 1",
+    "regexp_full_match(segment_id, 'S[0-9]{2,}')",
+    "length(name) > 0",
+    "(rule IS NULL) <> (users IS NULL)",
+)
 _OPTIONAL: dict[Table, set[str]] = {
     TEST_ROADMAP: _PLAN_OPTIONAL,
     TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL,
     CLUSTER_NAMES: _NAME_OPTIONAL,
     PLAN_COMMENTS: set(),
+    SAVED_SEGMENTS: _SEGMENT_OPTIONAL,
 }
 _CHECKS = {
     TEST_ROADMAP: _PLAN_CHECKS,
     TEST_ROADMAP_HISTORY: _PLAN_CHECKS,
     CLUSTER_NAMES: _NAME_CHECKS,
     PLAN_COMMENTS: _COMMENT_CHECKS,
+    SAVED_SEGMENTS: _SEGMENT_CHECKS,
 }
 
 
@@ -125,6 +135,11 @@ def _to_version_4(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"COMMENT ON TABLE {PLAN_COMMENTS.name} IS {_quoted(PLAN_COMMENTS.comment)}")
 
 
-CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4))
+def _to_version_5(con: duckdb.DuckDBPyConnection) -> None:
+    """People save segments."""
+    _create_table(con, SAVED_SEGMENTS)
+
+
+CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5))
 """The current schema version. To change it, add a step here and freeze the new version:
 `python -m tests.grupa_pipeline.storage.released` writes the file."""

@@ -23,6 +23,8 @@ from dash_app.planning.positions import new_plan_id
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from dash_app.roadmap.comments import add_comment, select_comments
+from dash_app.roadmap.segment_edits import add_revision, find_stored, next_segment_id, require_short, sound_name
+from grupa_pipeline.exports.saved_segments import SavedSegment, select_saved
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.audit_log import AuditAction, recorded
 from grupa_pipeline.storage.migrations import is_current, migrate
@@ -30,6 +32,7 @@ from grupa_pipeline.storage.warehouse import MissingWarehouseError
 from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
+from grupa_pipeline.vocabulary.segment_rules import SegmentRule, check_rule
 
 _BOARD_ORDER = tuple(PlanStatus)
 
@@ -59,7 +62,7 @@ def utc_now() -> datetime:
 
 
 class Roadmap:
-    """The plans and cluster names of one warehouse folder.
+    """The plans, cluster names and saved segments of one warehouse folder.
 
     Every method opens the version published at that moment; an instance holds no connection and may be shared by threads.
     `brief` writes the brief that is stored with each revision; `require_approval` lets no plan be scheduled that nobody approved.
@@ -272,6 +275,36 @@ class Roadmap:
         """Edits of a cluster's name, or of all, newest first."""
         with self._open() as con:
             return select_cluster_names(con, cluster_id)
+
+    def segments(self) -> tuple[SavedSegment, ...]:
+        """The saved segments by id, without deleted ones."""
+        with self._open() as con:
+            return select_saved(con)
+
+    def save_segment(self, name: str, rule: SegmentRule, user: str, segment_id: str | None = None) -> SavedSegment:
+        """Save a segment, new or as the next revision of `segment_id`; returns it as stored.
+
+        Raises:
+            SegmentRuleError: The rule or the name cannot be used.
+            UnknownSavedSegmentError: There is no segment of that id.
+        """
+        require_short(check_rule(rule))
+        with self._publish(segment_id or "new", AuditAction.SEGMENT) as con:
+            before = find_stored(con, segment_id) if segment_id else None
+            key = before.segment_id if before else next_segment_id(con)
+            revision = before.revision + 1 if before else 1
+            return add_revision(con, SavedSegment(key, revision, sound_name(con, name, key), rule, user, self._now()))
+
+    def remove_segment(self, segment_id: str, user: str) -> SavedSegment:
+        """Delete a segment; its revisions stay in the table.
+
+        Raises:
+            UnknownSavedSegmentError: There is no segment of that id.
+        """
+        with self._publish(segment_id, AuditAction.SEGMENT) as con:
+            before, now = find_stored(con, segment_id), self._now()
+            gone = replace(before, revision=before.revision + 1, saved_by=user, saved_at=now, deleted_at=now)
+            return add_revision(con, gone)
 
     def _insert(self, con: duckdb.DuckDBPyConnection, plan: Plan, user: str) -> Plan:
         if _select(con, TEST_ROADMAP.name, plan.plan_id):

@@ -24,8 +24,8 @@ USER_IN_ENVIRON = "grupa.user"
 """The user's name in a request's environment, for the log of requests."""
 _OPEN_PATHS = frozenset({"/healthz"})
 _EXPORTS = ("/export/", "/print/")
-_OF_CLUSTERS = frozenset({"export_users", "download_report"})
-"""Endpoints that answer 200 only where the cluster that they are asked for is there."""
+_NAMED = {"export_users": ("cluster", "segment"), "download_report": ("cluster",)}
+"""What endpoints are asked for by id, which answer 200 only where it is there."""
 _LOGIN_PATHS = (SIGN_IN, SIGN_OUT, ACCOUNT)
 _POLLED = "/news"
 """What an open page asks for by itself."""
@@ -99,9 +99,9 @@ def _record_answer(settings: Settings, response: Response) -> Response:
         record(settings.warehouse, AuditAction.ASK, asked, AuditOutcome.REFUSED)
     elif response.status_code == 200 and request.path.startswith(_EXPORTS):
         # Others do not read it: then it is what somebody typed.
-        asked = request.args.get("cluster") if request.endpoint in _OF_CLUSTERS else None
-        cluster = f"?cluster={asked}" if asked else ""
-        record(settings.warehouse, AuditAction.EXPORT, request.path + cluster)
+        names = _NAMED.get(request.endpoint or "", ())
+        asked = next((f"?{name}={request.args[name]}" for name in names if request.args.get(name)), "")
+        record(settings.warehouse, AuditAction.EXPORT, request.path + asked)
     return response
 
 

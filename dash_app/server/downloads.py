@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 
-from dash_app.data import files, users
+from dash_app.data import files, segment_facts
 from dash_app.planning.calendar import to_ics
 from dash_app.planning.export import to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
@@ -22,9 +22,9 @@ from grupa_pipeline.exports import export_log
 from grupa_pipeline.exports.csv_cells import defused
 from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
+from grupa_pipeline.exports.segments import cluster_segment, selected_segment, unassigned_segment
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWarehouseError, NoWarehouseError
-from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,9 @@ def print_roadmap(services: Services) -> Response:
 
 
 def export_users(services: Services) -> Response:
-    """The users of a cluster (`cluster=` empty: the unassigned) with their features, as CSV, row by row."""
+    """The users of a cluster (`cluster=` empty: the unassigned) or a saved segment with their features, as CSV, row by row."""
     cluster_id = request.args.get("cluster") or None
+    saved_id = request.args.get("segment")
     try:
         day = date.fromisoformat(request.args.get("snapshot", ""))
         snapshot = services.snapshot(day)
@@ -107,12 +108,22 @@ def export_users(services: Services) -> Response:
         abort(404, "There is no such snapshot.")
     if snapshot is None or (cluster_id and snapshot.cluster(cluster_id) is None):
         abort(404, "There is no such cluster in that snapshot.")
+    saved = next((each for each in services.segments() if each.segment_id == saved_id), None)
+    if saved_id and saved is None:
+        abort(404, "There is no such segment.")
+    segment = (
+        selected_segment(saved.rule, saved.segment_id, saved.name)
+        if saved
+        else cluster_segment(cluster_id, cluster_id)
+        if cluster_id
+        else unassigned_segment()
+    )
 
     def rows() -> Iterator[tuple[Any, ...]]:
         with services.database.connect() as con:
-            yield from users.export_users(con, day, cluster_id)
+            yield from segment_facts.export_users(con, day, segment)
 
-    segment_id = cluster_id or UNASSIGNED_GROUP
+    segment_id = segment.segment_id
     export_log.add(
         services.settings.warehouse,
         ExportEntry(segment_id, day, None, SegmentFormat.CSV, None, ExportPlace.DOWNLOAD, by=services.current_user()),

@@ -14,7 +14,6 @@ VIEWER, PLANNER, OPERATOR, ADMIN = UserRole
 
 CALLBACKS: Mapping[str, UserRole] = {
     "clusters.color_map": VIEWER,
-    "clusters.describe_area": VIEWER,
     "clusters.find_users": VIEWER,
     "data.act": OPERATOR,
     "data.refresh": VIEWER,
@@ -37,6 +36,8 @@ CALLBACKS: Mapping[str, UserRole] = {
     "planner.say_unsaved": VIEWER,
     "planner_outcome.record": PLANNER,
     "roadmap.answer": PLANNER,
+    "selections.open_segment": VIEWER,
+    "selections.save_segment": PLANNER,
 }
 """Callbacks that run on the server."""
 
@@ -157,6 +158,7 @@ CONTROLS: Mapping[str, UserRole] = {
     "product-success": OPERATOR,
     "record": PLANNER,
     "rename": PLANNER,
+    "keep-segment": PLANNER,
     "save-plan": PLANNER,
     "show rename": PLANNER,
     "step": PLANNER,

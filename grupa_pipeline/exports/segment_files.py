@@ -14,7 +14,8 @@ from grupa_pipeline.exports.csv_cells import defused
 from grupa_pipeline.exports.export_log import ExportEntry, ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
 from grupa_pipeline.exports.replacement import replace_file
-from grupa_pipeline.exports.segments import Segment
+from grupa_pipeline.exports.saved_segments import load_saved
+from grupa_pipeline.exports.segments import Segment, UnknownSegmentError
 from grupa_pipeline.storage import warehouse as storage
 from grupa_pipeline.storage.file_integrity import VerifiedConnection
 
@@ -51,7 +52,7 @@ def export_segment(
 
     Args:
         folder: The warehouse.
-        segment_id: Id of a cluster, or `unassigned`.
+        segment_id: Id of a cluster, `unassigned`, or id or name of a saved segment.
         file_format: What to write.
         since: Write who entered and who left since the snapshot that was in force on that day.
         out: The file; an existing one is replaced.
@@ -59,14 +60,18 @@ def export_segment(
 
     Raises:
         NoWarehouseError: Nothing has been published.
-        UnknownSegmentError: No snapshot has such a segment.
+        UnknownSegmentError: There is no such segment, or it is a list of users and SQL was asked for.
         UnknownSnapshotError: There is no snapshot of that day.
         OSError: The file cannot be written.
     """
     with export_log.hold(folder, "grupa export"), storage.read(folder / storage.PIPELINE_FILE) as plain:
         con = VerifiedConnection.of(plain, folder)
         at = segments.day_of(con, day)
-        segment = segments.find_segment(con, segment_id, at)
+        segment = segments.find_segment(con, segment_id, at, load_saved(folder))
+        if segment.is_list and file_format is SegmentFormat.SQL:
+            raise UnknownSegmentError(
+                f"{segment.segment_id} is a list of users, which no SQL picks; write csv or parquet"
+            )
         earlier = segments.day_before(con, since) if since else None
         path = out or export_log.folder_of(folder) / _file_name(segment, at, earlier, file_format)
         rows = _write(con, segment, at, earlier, file_format, path)
@@ -91,14 +96,14 @@ def _write(
     path: Path,
 ) -> int | None:
     query = segment.change_query if since else segment.query
-    days = {"day": day} | ({"since": since} if since else {})
+    values = segment.values | {"day": day} | ({"since": since} if since else {})
     if file_format is SegmentFormat.SQL:
         what = f"Who entered and left {segment.segment_id} since {since}" if since else f"Users of {segment.segment_id}"
         title = f"-- {what} ({' '.join(segment.name.split())}) on {day}; run it on grupa.duckdb.\n"
         with replace_file(path) as part:
-            part.write_text(title + segments.as_text(query, **days) + ";\n", encoding="utf-8")
+            part.write_text(title + segments.as_text(query, **values) + ";\n", encoding="utf-8")
         return None
-    rows = con.sql(query, params=days).to_arrow_table()
+    rows = con.sql(query, params=values).to_arrow_table()
     if file_format is SegmentFormat.PARQUET:
         with replace_file(path) as part:
             pq.write_table(rows, part, compression="zstd")

@@ -1,18 +1,23 @@
-"""Segments as SQL: the users of a cluster, of those in none, or of a rule, on the day of any snapshot.
+"""Segments as SQL: the users of a cluster, of those in none, of a rule, or of a saved segment, on the day of any snapshot.
 
 A segment is a query on `user_clusters` and `user_features`, so that the same text picks its users here, in an exported file
 and in any DuckDB client.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 import duckdb
 
+from grupa_pipeline.exports.saved_segments import SavedSegment, find_saved
+from grupa_pipeline.exports.segment_sql import Parameters, bound, rule_condition
 from grupa_pipeline.sql import identifier, quoted
 from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, Rule
+from grupa_pipeline.vocabulary.segment_rules import SegmentRule
 
 _CLUSTER_COLUMNS = (
     "user_id, cluster_id, probability, membership, unassigned_reason, nearest_cluster_id, nearest_probability"
@@ -49,16 +54,25 @@ class Segment:
     """A named set of users.
 
     Attributes:
-        segment_id: `C01`, `unassigned`, or the id of a rule.
+        segment_id: `C01`, `unassigned`, `S01`, or the id of a rule.
         name: What people call it.
         condition: Condition on the columns of `user_clusters`, and of `user_features` where `by_features`.
         by_features: Whether the condition is on features.
+        parameters: Values that the condition names.
+        is_list: Whether the parameters are ids of users.
     """
 
     segment_id: str
     name: str
     condition: str
     by_features: bool = False
+    parameters: Parameters = ()
+    is_list: bool = False
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters as DuckDB takes them, beside those of days."""
+        return bound(self.parameters)
 
     @property
     def query(self) -> str:
@@ -72,16 +86,18 @@ class Segment:
     @property
     def change_query(self) -> str:
         """Who entered and who left between the snapshots of `$since` and `$day`: user_id and change (`entered`, `left`)."""
-        now, before = (self._ids(mark) for mark in ("$day", "$since"))
+        now, before = self.ids, self.ids.replace("$day", "$since")
         return (
             f"SELECT user_id, CASE WHEN earlier.user_id IS NULL THEN 'entered' ELSE 'left' END AS change\n"
             f"FROM ({now}) AS later\nFULL JOIN ({before}) AS earlier USING (user_id)\n"
             "WHERE later.user_id IS NULL OR earlier.user_id IS NULL\nORDER BY user_id"
         )
 
-    def _ids(self, day: str) -> str:
+    @property
+    def ids(self) -> str:
+        """The ids of the users on the snapshot of `$day`."""
         join = " JOIN user_features USING (snapshot_date, user_id)" if self.by_features else ""
-        return f"SELECT user_id FROM user_clusters{join} WHERE snapshot_date = {day} AND {self.condition}"
+        return f"SELECT user_id FROM user_clusters{join} WHERE snapshot_date = $day AND {self.condition}"
 
 
 def cluster_segment(cluster_id: str, name: str) -> Segment:
@@ -92,6 +108,12 @@ def cluster_segment(cluster_id: str, name: str) -> Segment:
 def unassigned_segment() -> Segment:
     """The users in no cluster."""
     return Segment(UNASSIGNED_GROUP, "Users in no cluster", "cluster_id IS NULL")
+
+
+def selected_segment(rule: SegmentRule, segment_id: str = "selected", name: str = "Selected users") -> Segment:
+    """The users that a person's rule selects, or lists."""
+    condition, parameters = rule_condition(rule)
+    return Segment(segment_id, name, condition, parameters=parameters, is_list=rule.users is not None)
 
 
 def rule_segment(rule: Rule, segment_id: str = "rule", name: str = "Users of a rule") -> Segment:
@@ -153,8 +175,12 @@ def day_before(con: duckdb.DuckDBPyConnection, since: date) -> date:
     return found
 
 
-def find_segment(con: duckdb.DuckDBPyConnection, segment_id: str, day: date) -> Segment:
-    """The cluster of that id, or those in none (`unassigned`); a cluster may be of another day, and then has no users on `day`.
+def find_segment(
+    con: duckdb.DuckDBPyConnection, segment_id: str, day: date, saved: Sequence[SavedSegment] = ()
+) -> Segment:
+    """The cluster of that id, those in none (`unassigned`), or the saved segment of that id or name.
+
+    A cluster may be of another day, and then has no users on `day`.
 
     Raises:
         UnknownSegmentError: No snapshot has it.
@@ -164,17 +190,25 @@ def find_segment(con: duckdb.DuckDBPyConnection, segment_id: str, day: date) -> 
     known = dict(con.execute("SELECT cluster_id, arg_max(name, snapshot_date) FROM clusters GROUP BY 1").fetchall())
     if segment_id in known:
         return cluster_segment(segment_id, known[segment_id])
+    own = find_saved(saved, segment_id)
+    if own:
+        return selected_segment(own.rule, own.segment_id, own.name)
     shown = con.execute(
         "SELECT cluster_id, name FROM clusters WHERE snapshot_date = ? ORDER BY size DESC, cluster_id", [day]
     ).fetchall()
-    raise UnknownSegmentError(f"There is no cluster or segment {segment_id!r}", dict(shown) | {UNASSIGNED_GROUP: ""})
+    known_ids = dict(shown) | {UNASSIGNED_GROUP: ""} | {each.segment_id: each.name for each in saved}
+    raise UnknownSegmentError(f"There is no cluster or segment {segment_id!r}", known_ids)
 
 
-def as_text(query: str, **days: date) -> str:
-    """A query with its days as literals, for any DuckDB client."""
-    for mark, day in days.items():
-        query = query.replace(f"${mark}", f"DATE '{day}'")
-    return query
+def as_text(query: str, **values: object) -> str:
+    """A query with its parameters as literals, for any DuckDB client."""
+    return re.sub(r"\$(\w+)", lambda found: _literal(values[found.group(1)]), query)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value}'"
+    return f"DATE '{value}'" if isinstance(value, date) else quoted(str(value))
 
 
 def listed_days(days: Sequence[date], most: int = 10) -> str:

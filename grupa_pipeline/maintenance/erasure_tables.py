@@ -23,6 +23,7 @@ from grupa_pipeline.tables import (
     LLM_CALLS,
     PLAN_COMMENTS,
     REJECTED_ROWS,
+    SAVED_SEGMENTS,
     SEGMENTATIONS,
     TEST_ROADMAP,
     TEST_ROADMAP_HISTORY,
@@ -44,6 +45,7 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP_HISTORY: _PLAN_TEXTS,
     CLUSTER_NAMES: ("name",),
     PLAN_COMMENTS: ("text",),
+    SAVED_SEGMENTS: ("name", "rule"),
 }
 """Columns of free text, written by a user or a model."""
 
@@ -52,8 +54,12 @@ _PEOPLE: Mapping[Table, Sequence[str]] = {
     TEST_ROADMAP_HISTORY: _PLAN_PEOPLE,
     CLUSTER_NAMES: ("edited_by",),
     PLAN_COMMENTS: ("said_by",),
+    SAVED_SEGMENTS: ("saved_by",),
 }
 """Columns whose value is a person."""
+
+_LISTS: Mapping[Table, Sequence[str]] = {SAVED_SEGMENTS: ("users",)}
+"""Columns that list people."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,12 @@ def erase_texts(con: duckdb.DuckDBPyConnection, person: Person) -> list[str]:
             )
         for name in _PEOPLE.get(table, ()):
             con.execute(f"UPDATE {table.name} SET {name} = ? WHERE {name} = ?", [ERASED, person.user_id])
+        for name in _LISTS.get(table, ()):
+            con.execute(
+                f"UPDATE {table.name} SET {name} = list_filter({name}, lambda each: each <> $user)"
+                f" WHERE list_contains({name}, $user)",
+                {"user": person.user_id},
+            )
         report.append(f"  the id in {rows:,} rows of {table.name}")
     return report
 
@@ -220,6 +232,7 @@ def _naming(con: duckdb.DuckDBPyConnection, table: Table, person: Person) -> int
         if name in present
     ]
     people = [f"coalesce({name} = $user, false)" for name in _PEOPLE.get(table, ()) if name in present]
+    people += [f"coalesce(list_contains({name}, $user), false)" for name in _LISTS.get(table, ()) if name in present]
     parameters = {"pattern": person.in_text} | ({"user": person.user_id} if people else {})
     [(rows,)] = con.execute(
         f"SELECT count(*) FROM {table.name} WHERE {' OR '.join(texts + people)}", parameters

@@ -15,6 +15,7 @@ from grupa_pipeline.exports.replacement import replace_file
 from grupa_pipeline.maintenance.original_logs import mentions
 from grupa_pipeline.maintenance.person import Person
 from grupa_pipeline.vocabulary.enums import UNASSIGNED_GROUP
+from grupa_pipeline.vocabulary.segment_rules import is_saved_segment_id
 
 Memberships = Mapping[date, str | None]
 """The person's cluster by snapshot; None where they are unassigned."""
@@ -66,6 +67,10 @@ def _may_hold(entry: ExportEntry, clusters: Memberships, held: frozenset[date], 
     days = [day for day in (entry.day, entry.since) if day]
     if not held.issuperset(days):
         return is_known
+    if is_saved_segment_id(
+        entry.segment_id
+    ):  # its rule may have changed since: anyone of the snapshot may be in the list
+        return any(day in clusters for day in days)
     return entry.segment_id in {clusters[day] or UNASSIGNED_GROUP for day in days if day in clusters}
 
 

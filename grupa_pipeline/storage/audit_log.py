@@ -56,6 +56,7 @@ class AuditAction(StrEnum):
     PLAN = "plan"
     COMMENT = "comment"
     APPROVE = "approve"
+    SEGMENT = "segment"
     EVENT_ROLES = "event_roles"
     EXPORT = "export"
     FORGET = "forget"

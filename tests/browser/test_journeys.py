@@ -367,7 +367,8 @@ def test_lasso_compares_with_the_rest(page: Page, server: Server):
     for dx, dy in ((90, -90), (90, 90), (-90, 90), (-90, -90)):
         page.mouse.move(x + dx, y + dy, steps=6)
     page.mouse.up()
-    expect(page.locator("#area-facts")).to_contain_text("selected, against everyone else")
+    expect(page.locator("#panel")).to_contain_text("selected on the map")
+    expect(page.locator("#panel")).to_contain_text("What sets them apart")
 
 
 @pytest.mark.parametrize("path", ["/", "/roadmap", "/history", "/?cluster=C02", "/?cluster=C02&plan=new:R-C02"])

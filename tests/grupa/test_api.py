@@ -10,10 +10,11 @@ import pytest
 import grupa
 from dash_app.data.database import Database
 from dash_app.data.loading import load_snapshot
-from dash_app.data.users import compare
+from dash_app.data.segment_facts import compare_segments
 from dash_app.roadmap.store import Roadmap
-from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError
+from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError, cluster_segment
 from grupa_pipeline.storage.warehouse import NoWarehouseError
+from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.dash_app.synthetic import DAYS, KINDS, UNASSIGNED
 from tests.grupa.conftest import FUNNEL
 
@@ -41,7 +42,7 @@ def test_numbers_are_those_of_the_page(small_written: Path) -> None:
     assert list(warehouse.insights("C01", kind="pain_point")["title"]) == [
         each.title for each in shown.cluster("C01").pain_points
     ]
-    differences = database.query(compare, DAYS[1], "C01", "C02")
+    differences = database.query(compare_segments, DAYS[1], cluster_segment("C01", ""), cluster_segment("C02", ""))
     assert list(warehouse.compare("C01", "C02")["distance"]) == [each.distance for each in differences]
     assert warehouse.snapshots()["users"].iloc[0] == shown.users
     assert warehouse.days() == [DAYS[1], DAYS[0]]
@@ -116,3 +117,16 @@ def test_notebooks_run(path: Path, small_written: Path, monkeypatch: pytest.Monk
     for cell in cells:
         exec("".join(cell["source"]), names)
     assert cells and names["cluster"] in KINDS
+
+
+def test_a_saved_segment_is_one_call(small_folder: Path) -> None:
+    rule = SegmentRule((SegmentCondition(SegmentConditionKind.DID, ("deal_complete",)),))
+    Roadmap(small_folder).save_segment("Closers", rule, "ann")
+    opened = grupa.open(small_folder)
+    assert list(opened.segments()["segment_id"]) == ["S01"]
+    by_id, by_name = opened.segment("S01"), opened.segment("closers")
+    assert len(by_id) == len(by_name) > 0
+    [(users,)] = opened.sql("SELECT count(DISTINCT user_id) AS n FROM events WHERE action = 'deal_complete'").to_numpy()
+    assert len(by_id) == users
+    assert len(opened.compare("S01", "C03")) == len(opened.compare("C03", "S01")) > 0
+    assert len(opened.funnel("S01")) == 0  # its steps were not measured for each user here

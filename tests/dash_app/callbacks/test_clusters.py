@@ -1,10 +1,9 @@
 from dash import no_update
 
 from dash_app.callbacks import clusters
-from dash_app.data import users
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.synthetic import DAYS
-from tests.dash_app.trees import ids, of_class, parts, text
+from tests.dash_app.trees import ids, of_class, parts
 
 WHERE = {"path": "/", "snapshot": DAYS[1].isoformat()}
 NOWHERE = {"path": "/", "snapshot": "2020-01-01"}
@@ -54,26 +53,3 @@ def test_a_picked_point_is_shown_with_the_cluster_that_the_map_knows(services):
     with triggered_by("picked", "data"):
         results = clusters.find_users(services, "other text", {"id": "user-00200", "cluster": "C02"}, WHERE)
     assert {"type": "open", "cluster": "C02", "at": "user user-00200"} in ids(results)
-
-
-def test_an_area_compares_the_users_inside_with_everyone_else(services):
-    area = {"x": [-30, 30, 30, -30], "y": [-30, -30, 5, 5]}
-    assert of_class(clusters.describe_area(services, area, WHERE), "facts-table")
-
-
-def test_an_area_without_users_and_no_area(services):
-    far = {"x": [900, 901, 901], "y": [900, 900, 901]}
-    assert of_class(clusters.describe_area(services, far, WHERE), "facts-table") == []
-    assert clusters.describe_area(services, None, WHERE) is None
-    assert clusters.describe_area(services, far, NOWHERE) is None
-
-
-def test_an_area_tells_its_clusters_and_how_many_reach_the_goal(services, shown):
-    words = text(clusters.describe_area(services, {"x": [-4, 4, 4, -4], "y": [-4, -4, 4, 4]}, WHERE))
-    inside = services.database.query(
-        users.load_area_mix, shown.day, (-4, 4, 4, -4), (-4, -4, 4, 4), "had_deal_complete"
-    )
-    assert inside.clusters[0] == ("C01", 140)
-    assert f"Deal closers {140 / sum(count for _, count in inside.clusters):.0%}" in words
-    assert "in no cluster" in words
-    assert f"{inside.goal_rate:.0%} reach “deal complete” ({shown.goal_rates.everyone:.0%} of everyone)." in words

@@ -75,20 +75,6 @@ def test_in_polygon_follows_its_outline():
     assert users.in_polygon(x, y, xs, ys).tolist() == [True, False, True, False, False]
 
 
-def test_an_area_holds_all_users_inside_it(services):
-    found, differences = services.database.query(
-        users.describe_area, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0)
-    )
-    assert 85 <= found <= 100
-    strongest = differences[0]
-    assert strongest.feature == "hours_to_submit"
-    assert strongest.left > strongest.right
-
-
-def test_an_area_beside_everyone_holds_nobody(services):
-    assert services.database.query(users.describe_area, DAY, (90.0, 91.0, 91.0), (90.0, 90.0, 91.0)) == (0, ())
-
-
 def test_the_sample_is_as_large_as_asked_and_true_to_shares(tmp_path):
     size = {"C01": 30_000, "C02": 9_000, None: 1_000, "C03": 120}
     with duckdb.connect() as con:
@@ -106,18 +92,3 @@ def test_the_sample_is_as_large_as_asked_and_true_to_shares(tmp_path):
     assert drawn["C01"] == pytest.approx(3_000, rel=0.1) and drawn["C02"] == pytest.approx(900, rel=0.15)
     assert drawn[None] == pytest.approx(users._LEAST_OF_A_CLUSTER, rel=0.4)
     assert points.placed == sum(size.values()) == points.density[2].sum()
-
-
-def test_compare_is_the_same_from_both_sides(services):
-    there = {each.feature: each.distance for each in services.database.query(users.compare, DAY, "C01", "C02")}
-    back = {each.feature: each.distance for each in services.database.query(users.compare, DAY, "C02", "C01")}
-    assert there == pytest.approx({name: -value for name, value in back.items()})
-
-
-def test_compare_with_everyone_else_leaves_nobody_out(services):
-    found = {each.feature: each for each in services.database.query(users.compare, DAY, "C01")}
-    points = services.database.query(users.load_points, DAY)
-    values = services.database.query(users.load_values, DAY, "sessions_per_week", points.user_id)
-    ours = np.array([each == "C01" for each in points.cluster_id])
-    assert found["sessions_per_week"].left == pytest.approx(values[ours].mean())
-    assert found["sessions_per_week"].right == pytest.approx(values[~ours].mean())

@@ -178,7 +178,7 @@ def test_the_clusters_page_has_a_list_equal_to_the_map(services, shown):
 def test_the_clusters_page_brings_along_all_that_its_panel_can_show(services, shown):
     tree = clusters.build(services, shown, None)
     panels = next(each for each in parts(tree) if getattr(each, "id", None) == "panels").data
-    assert list(panels) == ["", "C01", "C02", "C03", "unassigned"]
+    assert list(panels) == ["", "C01", "C02", "C03", "segment", "unassigned"]
     assert text(of_class(tree, "panel")[0]) == text(panels[""])
     assert all(shown.cluster(each).name in text(panels[each]) for each in ("C01", "C02", "C03"))
     assert "In no cluster" in text(panels["unassigned"])

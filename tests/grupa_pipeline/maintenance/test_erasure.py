@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dash_app.roadmap.store import Roadmap
 from grupa.cli import main
 from grupa.cli.exit_status import ExitStatus
 from grupa_pipeline.maintenance.erasure import UnknownPersonError, forget
@@ -19,6 +20,7 @@ from grupa_pipeline.storage import staging, warehouse
 from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import USER_CLUSTERS
+from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.grupa_pipeline.ingested_logs import NOW, held, log
 
 HEADER = "user_id,timestamp,action,metadata"
@@ -254,3 +256,17 @@ def test_aggregates_cached_meanwhile_are_deleted_too(publication: Publication, m
     monkeypatch.setattr(warehouse, "keep_only_published", kept)
     forget(Settings(warehouse=publication.folder), "ann-7")
     assert not list(sums.iterdir())
+
+
+@pytest.mark.slow
+def test_saved_segments_list_them_no_longer(publication: Publication) -> None:
+    roadmap = Roadmap(publication.folder)
+    roadmap.ensure()
+    by_field = SegmentCondition(SegmentConditionKind.METADATA, ("to",), "ann-7")
+    roadmap.save_segment("Listed", SegmentRule(users=("ann-7", "ann-77", "bob-9")), "ann-7")
+    roadmap.save_segment("About ann-7", SegmentRule((by_field,)), "bob")
+    assert "saved_segments" in forget(Settings(warehouse=publication.folder), "ann-7")
+    listed, about = roadmap.segments()
+    assert (listed.rule.users, listed.saved_by) == (("ann-77", "bob-9"), "[erased]")
+    assert (about.name, about.rule.conditions[0].value) == ("About [erased]", "[erased]")
+    assert not any(bytes_with(publication.folder, "ann-7"))

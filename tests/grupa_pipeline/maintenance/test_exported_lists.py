@@ -84,3 +84,10 @@ def test_a_line_of_the_log_that_cannot_be_read_is_told(folder: Path) -> None:
     [line] = lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS))
     assert "exports/exports.jsonl cannot be read at line 2" in line
     assert lists_that_left(folder, Person("nobody"), {}, frozenset(DAYS), is_known=False) == []
+
+
+def test_a_list_of_a_saved_segment_may_hold_anyone_of_its_snapshot(folder: Path, tmp_path: Path) -> None:
+    entry = ExportEntry("S01", DAYS[1], None, "csv", None, ExportPlace.DOWNLOAD, by="bob")
+    export_log.add(folder, entry)
+    assert len(lists_that_left(folder, ANN, CLUSTERS, frozenset(DAYS))) == 2
+    assert lists_that_left(folder, ANN, {}, frozenset(DAYS)) == []
