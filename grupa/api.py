@@ -12,7 +12,7 @@ import pyarrow as pa
 from dash_app.data.database import Database
 from dash_app.data.journeys import GroupJourneys
 from dash_app.data.loading import list_snapshots, load_catalog
-from dash_app.data.segment_facts import compare_segments, describe_segment
+from dash_app.data.segment_facts import compare_segments, describe_segment, load_averages
 from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import feature_names, load_points, load_values
 from dash_app.figures import cluster_map
@@ -244,7 +244,8 @@ class Warehouse:
 
     def _segment_funnel(self, segment_id: str, goal: str | None, at: date) -> pa.Table:
         ways = self._snapshot(at).journeys.get(None, GroupJourneys()).funnels
-        found = self._database.query(describe_segment, at, self._group(segment_id, at), None, ways)
+        everyone = self._database.query(load_averages, at)
+        found = self._database.query(describe_segment, at, self._group(segment_id, at), everyone, None, ways)
         rows = [
             {
                 "snapshot_date": at,

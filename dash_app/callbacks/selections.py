@@ -141,8 +141,9 @@ def facts_of(services: Services, snapshot: Snapshot, rule: SegmentRule, *, drawn
     places = tuple(zip(points.user_id, points.cluster_id, strict=True)) if points else ()
     ways = snapshot.journeys.get(None, GroupJourneys()).funnels
     goal = snapshot.goal_rates.metric if snapshot.goal_rates else None
+    everyone = services.database.query(segment_facts.load_averages, snapshot.day)
     return services.database.query(
-        segment_facts.describe_segment, snapshot.day, selected_segment(rule), goal, ways, places
+        segment_facts.describe_segment, snapshot.day, selected_segment(rule), everyone, goal, ways, places
     )
 
 

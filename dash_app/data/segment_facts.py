@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ from grupa_pipeline.journeys.intervals import share_interval
 from grupa_pipeline.sql import identifier
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
+_CHOSEN = "SEMI JOIN chosen USING (user_id)"
 _SAMPLE = 5
 _SAMPLED_ROWS, _MOST_VALUES, _MOST_FIELDS = 20_000, 30, 20
 """Events in which fields of metadata are looked for, and the most values and fields that are proposed."""
@@ -58,7 +60,7 @@ class SegmentFacts:
 
 
 @dataclass(frozen=True)
-class _Average:
+class Average:
     """Users who have a feature, its mean among them and its variance."""
 
     users: int
@@ -66,13 +68,34 @@ class _Average:
     variance: float
 
 
-_Averages = Mapping[str, _Average]
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """The averages of a group: its users with features, and of each feature that any of them has."""
+
+    users: int
+    features: Mapping[str, Average]
+
+    def without(self, part: "Averages") -> "Averages":
+        """The averages of the users of this group who are not in `part`, a part of it; their variances are not known."""
+        rest = {}
+        for name, whole in self.features.items():
+            own = part.features.get(name, Average(0, 0.0, 0.0))
+            if (users := whole.users - own.users) > 0:
+                mean = (whole.users * whole.mean - own.users * own.mean) / users
+                rest[name] = Average(users, mean, float("nan"))
+        return Averages(self.users - part.users, rest)
+
+
+def load_averages(con: duckdb.DuckDBPyConnection, day: date) -> Averages:
+    """The averages of everyone in a snapshot: read once, from which those of everyone but a segment follow."""
+    return _averages(con, day, "")
 
 
 def describe_segment(
     con: duckdb.DuckDBPyConnection,
     day: date,
     segment: Segment,
+    everyone: Averages,
     goal_metric: str | None = None,
     ways: tuple[ClusterFunnel, ...] = (),
     drawn: tuple[tuple[str, str | None], ...] = (),
@@ -83,6 +106,7 @@ def describe_segment(
         con: The warehouse.
         day: The snapshot.
         segment: Whom it holds.
+        everyone: The averages of all users.
         goal_metric: The feature that says whether a user reached the goal.
         ways: Everyone's funnels, whose steps are counted.
         drawn: The users on the map and their clusters, in the order in which they are drawn.
@@ -93,8 +117,9 @@ def describe_segment(
         " GROUP BY 1 ORDER BY 2 DESC, 1",
         [day],
     ).fetchall()
-    own, others = _averages(con, day, "SEMI JOIN chosen"), _averages(con, day, "ANTI JOIN chosen")
-    goal = own[1].get(goal_metric or "")
+    own = _averages(con, day, _CHOSEN)
+    others = everyone.without(own)
+    goal = own.features.get(goal_metric or "")
     sample = con.execute(
         "SELECT user_id FROM user_features SEMI JOIN chosen USING (user_id) WHERE snapshot_date = ?"
         f" ORDER BY hash(user_id) LIMIT {_SAMPLE}",
@@ -103,11 +128,11 @@ def describe_segment(
     names = _step_features(con)
     return SegmentFacts(
         users=sum(users for _, users in clusters),
-        measured=own[0],
+        measured=own.users,
         clusters=tuple(clusters),
         goal_rate=goal.mean if goal else None,
-        differences=_differences(own[1], others[1]),
-        funnels=tuple(_funnel(way, names, own[1], others[1]) for way in ways if _is_measured(way, names, own[1])),
+        differences=_differences(own, others, everyone),
+        funnels=tuple(_funnel(way, names, own, others) for way in ways if _is_measured(way, names, own)),
         sample=tuple(user for (user,) in sample),
         drawn=_places(con, drawn),
     )
@@ -118,11 +143,12 @@ def compare_segments(
 ) -> tuple[Difference, ...]:
     """How the users of `left` differ from those of `right` (None: from everyone else), the farthest first."""
     _choose(con, "chosen", left, day)
-    own = _averages(con, day, "SEMI JOIN chosen")
+    own = _averages(con, day, _CHOSEN)
     if right is None:
-        return _differences(own[1], _averages(con, day, "ANTI JOIN chosen")[1])
+        everyone = load_averages(con, day)
+        return _differences(own, everyone.without(own), everyone)
     _choose(con, "chosen", right, day)
-    return _differences(own[1], _averages(con, day, "SEMI JOIN chosen")[1])
+    return _differences(own, _averages(con, day, _CHOSEN))
 
 
 def find_in_area(
@@ -180,31 +206,32 @@ def _choose(con: duckdb.DuckDBPyConnection, table: str, segment: Segment, day: d
     con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {segment.ids}", segment.values | {"day": day})
 
 
-def _averages(con: duckdb.DuckDBPyConnection, day: date, join: str) -> tuple[int, _Averages]:
-    """How many users with features are left by `join`, and the averages of each feature that any of them has."""
+def _averages(con: duckdb.DuckDBPyConnection, day: date, join: str) -> Averages:
+    """The averages of the users with features that `join` leaves."""
     names = feature_names(con)
     aggregates = "".join(f", count({each}), avg({each}), var_pop({each})" for each in map(identifier, names))
-    row = con.execute(
-        f"SELECT count(*){aggregates} FROM user_features {join} USING (user_id) WHERE snapshot_date = ?", [day]
-    ).fetchone() or (0,)
-    found = {name: _Average(*row[3 * place + 1 : 3 * place + 4]) for place, name in enumerate(names)}
-    return row[0], {name: each for name, each in found.items() if each.users}
+    [values] = con.execute(
+        f"SELECT count(*){aggregates} FROM user_features {join} WHERE snapshot_date = ?", [day]
+    ).fetchall()
+    found = {name: Average(*values[3 * place + 1 : 3 * place + 4]) for place, name in enumerate(names)}
+    return Averages(values[0], {name: each for name, each in found.items() if each.users})
 
 
-def _differences(own: _Averages, others: _Averages) -> tuple[Difference, ...]:
+def _differences(own: Averages, others: Averages, everyone: Averages | None = None) -> tuple[Difference, ...]:
+    """Differences of means over the deviation of both groups together, which may be known as that of `everyone`."""
     differences = []
-    for name in own.keys() & others.keys():
-        left, right = own[name], others[name]
-        if spread := _spread(left, right):
+    for name in own.features.keys() & others.features.keys():
+        left, right = own.features[name], others.features[name]
+        if spread := sqrt(everyone.features[name].variance) if everyone else _spread(left, right):
             differences.append(Difference(name, left.mean, right.mean, (left.mean - right.mean) / spread))
     return tuple(sorted(differences, key=lambda each: (-abs(each.distance), each.feature)))
 
 
-def _spread(own: _Average, other: _Average) -> float:
+def _spread(own: Average, other: Average) -> float:
     """Standard deviation of two groups together (Chan et al. 1979)."""
     n, m = own.users, other.users
     within = (n * own.variance + m * other.variance) / (n + m)
-    return float(np.sqrt(within + n * m * (own.mean - other.mean) ** 2 / (n + m) ** 2))
+    return sqrt(within + n * m * (own.mean - other.mean) ** 2 / (n + m) ** 2)
 
 
 def _step_features(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
@@ -223,28 +250,26 @@ def _features_of(way: ClusterFunnel, names: Mapping[tuple[str, str], str]) -> li
     return [names.get((way.goal, each)) for each in pairs]
 
 
-def _is_measured(way: ClusterFunnel, names: Mapping[tuple[str, str], str], own: _Averages) -> bool:
+def _is_measured(way: ClusterFunnel, names: Mapping[tuple[str, str], str], own: Averages) -> bool:
     features = _features_of(way, names)
-    return None not in features and features[0] in own
+    return None not in features and features[0] in own.features
 
 
-def _funnel(
-    way: ClusterFunnel, names: Mapping[tuple[str, str], str], own: _Averages, others: _Averages
-) -> ClusterFunnel:
+def _funnel(way: ClusterFunnel, names: Mapping[tuple[str, str], str], own: Averages, others: Averages) -> ClusterFunnel:
     """Everyone's funnel with the counts of a segment: a step's feature has a value for those who got to the step before."""
     features = [each or "" for each in _features_of(way, names)]
     steps = []
     for place, step in enumerate(way.steps):
-        reached = _hits(own.get(features[place]))
+        reached = _hits(own.features.get(features[place]))
         following = features[place + 1] if place + 1 < len(features) else ""
-        went_on, rest = own.get(following), others.get(following)
+        went_on, rest = own.features.get(following), others.features.get(following)
         low, high = share_interval(_hits(went_on), went_on.users) if went_on else (None, None)
         share, rest_share = (each.mean if each else None for each in (went_on, rest))
         steps.append(FunnelStep(step.action, step.label, reached, share, rest_share, low, high, None))
     return ClusterFunnel(way.goal, tuple(steps))
 
 
-def _hits(average: _Average | None) -> int:
+def _hits(average: Average | None) -> int:
     return round(average.users * average.mean) if average else 0
 
 

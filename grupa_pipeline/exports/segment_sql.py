@@ -70,10 +70,10 @@ def _never_came_back(condition: SegmentCondition, marks: _Marks) -> str:
     times = _times(condition, marks)
     own = "NOT IN (SELECT action FROM event_catalog WHERE decided_by = 'system')"
     return (
-        "user_id IN (SELECT user_id FROM events JOIN (SELECT user_id, min(timestamp) AS first_at FROM events"
-        f" WHERE {times} AND {_is_action(condition, marks)} GROUP BY user_id) USING (user_id)"
-        f" WHERE {_IN_WINDOW.format(day=_DAY)} AND timestamp >= first_at GROUP BY user_id, first_at"
-        f" HAVING coalesce(max(timestamp) FILTER (action {own}), first_at) <= first_at + INTERVAL {RETURN_HOURS} HOUR)"
+        "user_id IN (SELECT user_id FROM (SELECT user_id, min(timestamp) AS first_at FROM events"
+        f" WHERE {times} AND {_is_action(condition, marks)} GROUP BY user_id) AS done"
+        f" ANTI JOIN (SELECT user_id, timestamp FROM events WHERE {_IN_WINDOW.format(day=_DAY)} AND action {own}) AS later"
+        f" ON done.user_id = later.user_id AND later.timestamp > done.first_at + INTERVAL {RETURN_HOURS} HOUR)"
     )
 
 

@@ -13,14 +13,19 @@ from tests.dash_app.synthetic import DAYS
 DAY = DAYS[1]
 
 
+@pytest.fixture
+def everyone(services):
+    return services.database.query(segment_facts.load_averages, DAY)
+
+
 def listed(*ids):
     return selected_segment(SegmentRule(users=ids))
 
 
-def test_an_area_holds_all_users_inside_it(services):
+def test_an_area_holds_all_users_inside_it(services, everyone):
     inside = services.database.query(segment_facts.find_in_area, DAY, (6.0, 12.0, 12.0, 6.0), (-1.0, -1.0, 5.0, 5.0))
     assert 85 <= len(inside) <= 100
-    facts = services.database.query(segment_facts.describe_segment, DAY, listed(*inside), "had_deal_complete")
+    facts = services.database.query(segment_facts.describe_segment, DAY, listed(*inside), everyone, "had_deal_complete")
     assert facts.users == facts.measured == len(inside)
     assert facts.differences[0].feature == "hours_to_submit"
     assert facts.differences[0].left > facts.differences[0].right
@@ -28,18 +33,18 @@ def test_an_area_holds_all_users_inside_it(services):
     assert sum(count for _, count in facts.clusters) == facts.users
 
 
-def test_an_area_beside_everyone_holds_nobody(services):
+def test_an_area_beside_everyone_holds_nobody(services, everyone):
     inside = services.database.query(segment_facts.find_in_area, DAY, (90.0, 91.0, 91.0), (90.0, 90.0, 91.0))
     assert inside == ()
-    facts = services.database.query(segment_facts.describe_segment, DAY, listed(), "had_deal_complete")
+    facts = services.database.query(segment_facts.describe_segment, DAY, listed(), everyone, "had_deal_complete")
     assert (facts.users, facts.measured, facts.clusters, facts.goal_rate) == (0, 0, (), None)
 
 
-def test_a_segment_is_found_among_the_drawn_by_cluster(services):
+def test_a_segment_is_found_among_the_drawn_by_cluster(services, everyone):
     points = services.database.query(users.load_points, DAY)
     drawn = tuple(zip(points.user_id, points.cluster_id, strict=True))
     chosen = points.user_id[3], points.user_id[-2]
-    facts = services.database.query(segment_facts.describe_segment, DAY, listed(*chosen), None, (), drawn)
+    facts = services.database.query(segment_facts.describe_segment, DAY, listed(*chosen), everyone, None, (), drawn)
     own = {
         cluster or "": [user for user, of in drawn if of == cluster] for cluster in {cluster for _, cluster in drawn}
     }
@@ -84,14 +89,15 @@ def test_a_funnel_counts_who_got_to_each_step():
         con.executemany("INSERT INTO user_clusters VALUES (?, ?, NULL)", [(day, row[0]) for row in rows])
         steps = tuple(FunnelStep(each, each, 9, None, None, None, None, None) for each in ("visit", "cart", "pay"))
         way = ClusterFunnel("pay", steps)
-        facts = segment_facts.describe_segment(con, day, listed("a", "b", "c", "d"), None, (way,))
+        everyone = segment_facts.load_averages(con, day)
+        facts = segment_facts.describe_segment(con, day, listed("a", "b", "c", "d"), everyone, None, (way,))
         [funnel] = facts.funnels
         assert [step.users for step in funnel.steps] == [3, 2, 1]
         assert [step.share for step in funnel.steps] == [pytest.approx(2 / 3), 0.5, None]
         assert [step.rest_share for step in funnel.steps] == [1, 1, None]
         assert funnel.worst == 1
         unknown = ClusterFunnel("other", steps)
-        assert segment_facts.describe_segment(con, day, listed("a"), None, (unknown,)).funnels == ()
+        assert segment_facts.describe_segment(con, day, listed("a"), everyone, None, (unknown,)).funnels == ()
 
 
 def test_fields_of_metadata_come_with_their_values():
