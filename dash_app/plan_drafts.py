@@ -23,10 +23,12 @@ from dash_app.planning.positions import is_plan_id, new_plan_id
 from dash_app.planning.replay import replay
 from dash_app.planning.sizing import Sizing, size_plan, sized_before, worded_again
 from dash_app.services import Services
+from grupa_pipeline.exports.saved_segments import find_saved
+from grupa_pipeline.exports.segments import Segment, selected_segment
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
-from grupa_pipeline.vocabulary.plan_parts import Audience, Cuped
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind, Cuped
 
 _REPLAYED = 4000
 """About so many users are replayed: every so-many-th of more."""
@@ -98,7 +100,14 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
 def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
     """How many different eligible users of an audience come; kept while the warehouse is the same."""
     settings = services.settings
-    return services.database.query(baselines.load_enrolment, day, audience, services.event_roles(), settings.min_events)
+    return services.database.query(
+        baselines.load_enrolment,
+        day,
+        audience,
+        services.event_roles(),
+        settings.min_events,
+        segment_of(services, audience),
+    )
 
 
 def population_of(services: Services, day: date, audience: Audience, exposure_days: int | None = None) -> Population:
@@ -108,7 +117,22 @@ def population_of(services: Services, day: date, audience: Audience, exposure_da
         BaselineError: There are too few days, or the exposure does not fit them.
     """
     roles, fewest = services.event_roles(), services.settings.min_events
-    return baselines.find_population(services.database.query, day, audience, roles, fewest, exposure_days)
+    segment = segment_of(services, audience)
+    return baselines.find_population(services.database.query, day, audience, roles, fewest, exposure_days, segment)
+
+
+def segment_of(services: Services, audience: Audience) -> Segment | None:
+    """The saved segment that an audience is; None for clusters and everyone.
+
+    Raises:
+        BaselineError: It was deleted.
+    """
+    if audience.kind is not AudienceKind.SEGMENT:
+        return None
+    found = find_saved(services.segments(), audience.clusters[0] if audience.clusters else "")
+    if found is None:
+        raise BaselineError("The segment that this test is for was deleted; choose another one.")
+    return selected_segment(found.rule, found.segment_id, found.name)
 
 
 def guardrail_of(population: Population, feature: Feature) -> Guardrail:

@@ -127,6 +127,8 @@ def with_option(services: Services, plan: Plan, option: Mapping[str, Any]) -> Pl
     shown = services.snapshot(plan.snapshot_date)
     cluster = shown.cluster(plan.cluster_id) if shown else None
     words = _population_text(shown, cluster, audience) if shown and cluster else plan.population
+    if own := plan_drafts.segment_of(services, audience):
+        words = f"Users of the segment {own.name} ({own.segment_id}), as it is when they are counted"
     plan = replace(plan, audience=_stored(audience), direction=Direction(option["direction"]), population=words)
     before = plan.primary_metric
     plan = plan_drafts.with_metric(services, plan, str(option["metric"]), int(option["exposure"]))

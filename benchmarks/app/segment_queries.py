@@ -33,7 +33,9 @@ def main() -> None:
         print(f"{options.users:,} users, {options.users * _EVENTS:,} events, {_FEATURES} features")
         everyone = load_averages(con, DAY)
         for name, rules in questions(options.repeats).items():
-            lists, panels, users = [], [], 0
+            lists: list[float] = []
+            panels: list[float] = []
+            users = 0
             for rule in rules:
                 users = _timed(con, selected_segment(rule), lists)
                 start = perf_counter()

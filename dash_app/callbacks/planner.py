@@ -290,7 +290,13 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
     baseline = plan_drafts.baseline_of(services, draft.sizing.plan)
     notes = (*draft.notes, *_earlier(services, draft.sizing.plan))
     drawer = planner_components.planner(
-        draft.sizing, baseline, shown.catalog, notes=notes, options=draft.options, fits=draft.fits
+        draft.sizing,
+        baseline,
+        shown.catalog,
+        notes=notes,
+        options=draft.options,
+        segments=_segments(services),
+        fits=draft.fits,
     )
     return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_components.title(draft.sizing.plan))
 
@@ -320,8 +326,14 @@ def _drawer(services: Services, plan: Plan) -> tuple[Component, Any, Component]:
         discussed=planner_activity.section(services, plan) if plan.revision else None,
         since=cluster_since(plan.cluster_id, plan.snapshot_date, services.database.query(histories.load_transitions)),
         unsized=unsized,
+        segments=_segments(services),
     )
     return drawer, plan_drafts.to_store(sizing.plan), _title(planner_components.title(plan))
+
+
+def _segments(services: Services) -> list[tuple[str, str]]:
+    """Ids and names of the saved segments."""
+    return [(each.segment_id, each.name) for each in services.segments()]
 
 
 def _why(services: Services, plan: Plan, error: Exception) -> str:

@@ -21,6 +21,7 @@ from dash_app.planning.duration import DurationError, Forecast, forecast_enrolme
 from dash_app.planning.replay import delta_terms
 from grupa_pipeline.aggregates.event_window import ActionRoles
 from grupa_pipeline.event_catalog.roles import OUTCOMES
+from grupa_pipeline.exports.segments import Segment
 from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.vocabulary.enums import BaselineUsers, MetricKind
@@ -71,17 +72,24 @@ def load_population(
     roles: ActionRoles,
     min_events: int,
     exposure_days: int | None = None,
+    segment: Segment | None = None,
 ) -> Population:
     """`find_population` on one connection."""
     return find_population(
-        lambda load, *arguments: load(con, *arguments), day, audience, roles, min_events, exposure_days
+        lambda load, *arguments: load(con, *arguments), day, audience, roles, min_events, exposure_days, segment
     )
 
 
 def find_population(
-    ask: Ask, day: date, audience: Audience, roles: ActionRoles, min_events: int, exposure_days: int | None = None
+    ask: Ask,
+    day: date,
+    audience: Audience,
+    roles: ActionRoles,
+    min_events: int,
+    exposure_days: int | None = None,
+    segment: Segment | None = None,
 ) -> Population:
-    """Pick the users of an audience and take their features over their exposure.
+    """Pick the users of an audience (`segment`: those of its segment) and take their features over their exposure.
 
     Everyone is measured once for a window, and audiences are parts of everyone: with `Database.query` as `ask` the second
     audience, and the second recommendation, cost a selection.
@@ -91,7 +99,7 @@ def find_population(
     """
     start, end, first_event = ask(load_window, day)
     window = baseline_window(first_event, end, exposure_days)
-    rules = ask(load_rules, day, audience.clusters)
+    rules = () if segment else ask(load_rules, day, audience.clusters)
     is_ruled = all(rules) and (bool(rules) or audience.kind is AudienceKind.EVERYONE)
     if is_ruled and window.unseen:
         before = ask(load_before, start, window.start, roles, min_events)
@@ -102,9 +110,9 @@ def find_population(
             return Population(window, exposed.values, exposed.fractions, len(picked), BaselineUsers.RULE, same)
     first_day = first_event.replace(hour=0, minute=0, second=0, microsecond=0)
     same_days = BaselineWindow(first_day, end, False, window.exposure_days)
-    members = ask(load_members, day, audience.clusters)
+    members = ask(load_members, day, audience.clusters, segment)
     exposed = _of_users(ask(load_exposed, same_days, roles), members)
-    picked_by = BaselineUsers.MEMBERS if is_ruled else BaselineUsers.MEMBERS_NO_RULE
+    picked_by = BaselineUsers.MEMBERS if is_ruled or segment else BaselineUsers.MEMBERS_NO_RULE
     nothing = exposed.values.select(["user_id"]).slice(0, 0)
     return Population(same_days, exposed.values, exposed.fractions, len(members), picked_by, nothing)
 
@@ -141,9 +149,14 @@ def values_before(population: Population, names: Sequence[str]) -> dict[str, NDA
 
 
 def load_enrolment(
-    con: duckdb.DuckDBPyConnection, day: date, audience: Audience, roles: ActionRoles, min_events: int
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    audience: Audience,
+    roles: ActionRoles,
+    min_events: int,
+    segment: Segment | None = None,
 ) -> Forecast:
-    """How many different eligible users of an audience come, from the days on which each was there and eligible.
+    """How many different eligible users of an audience (or its `segment`) come, from the days on which each was there.
 
     No hindsight: a user is eligible from their `min_events`-th event on (outcomes not counted), as only then anyone
     could have known what kind of user they are.
@@ -155,12 +168,12 @@ def load_enrolment(
     first_day = first_event.date()
     actions = [row[0] for row in con.execute("SELECT DISTINCT action FROM events").fetchall()]
     outcomes = [action for action, role in roles.assign(actions).items() if role in OUTCOMES]
+    con.register("members", pa.table({"user_id": load_members(con, day, audience.clusters, segment)}))
     rows = con.execute(
         """
         WITH own AS (
           SELECT user_id, timestamp, action FROM events WHERE timestamp >= $first_event AND timestamp < $end
-          AND user_id IN (SELECT user_id FROM user_clusters WHERE snapshot_date = $day
-                          AND (len($clusters::VARCHAR[]) = 0 OR list_contains($clusters::VARCHAR[], cluster_id)))),
+          AND user_id IN (SELECT user_id FROM members)),
         eligible AS (
           SELECT user_id, timestamp AS since FROM own WHERE NOT list_contains($outcomes::VARCHAR[], action)
           QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY timestamp) = $min_events)
@@ -170,8 +183,6 @@ def load_enrolment(
         {
             "first_event": first_event,
             "end": end,
-            "day": day,
-            "clusters": list(audience.clusters),
             "outcomes": outcomes,
             "min_events": min_events,
             "first_day": first_day,
@@ -203,8 +214,13 @@ def load_rules(con: duckdb.DuckDBPyConnection, day: date, clusters: tuple[str, .
     return tuple((rule_from_json(stored[each]) if stored.get(each) else None) or None for each in clusters)
 
 
-def load_members(con: duckdb.DuckDBPyConnection, day: date, clusters: tuple[str, ...]) -> pa.ChunkedArray:
-    """The users of these clusters in a snapshot, or all of its users where there are none, in order."""
+def load_members(
+    con: duckdb.DuckDBPyConnection, day: date, clusters: tuple[str, ...], segment: Segment | None = None
+) -> pa.ChunkedArray:
+    """The users of `segment`, else of these clusters in a snapshot, or all of its users where there are none, in order."""
+    if segment:
+        own = con.sql(f"{segment.ids} ORDER BY 1", params=segment.values | {"day": day})
+        return cast(pa.ChunkedArray, own.to_arrow_table()["user_id"])
     rows = con.sql(
         "SELECT user_id FROM user_clusters WHERE snapshot_date = $day"
         " AND (len($clusters::VARCHAR[]) = 0 OR list_contains($clusters::VARCHAR[], cluster_id)) ORDER BY 1",

@@ -174,6 +174,7 @@ def _population(plan: Plan) -> str:
         AudienceKind.CLUSTER: f"the eligible users of cluster {_text(plan.cluster_id)}",
         AudienceKind.SIBLINGS: f"the eligible users of clusters {clusters}",
         AudienceKind.EVERYONE: "all eligible users",
+        AudienceKind.SEGMENT: f"the eligible users of segment {clusters}",
     }
     share = f"{plan.traffic_share:.0%} of {whose[audience.kind]}"
     return f"{share}: {_text(plan.population) or 'no rule given'}."

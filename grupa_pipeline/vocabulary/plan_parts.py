@@ -13,11 +13,13 @@ class AudienceKind(StrEnum):
     """The cluster and those that share its pain."""
     EVERYONE = "everyone"
     """All users; the cluster is a stratum that is read on its own too."""
+    SEGMENT = "segment"
+    """Users of a saved segment, as it is when they are counted."""
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who takes part: users of `clusters`, or everyone where there are none."""
+    """Who takes part: users of `clusters`, of the one saved segment named there, or everyone where there are none."""
 
     kind: AudienceKind
     clusters: tuple[str, ...] = ()
@@ -29,7 +31,7 @@ class Audience:
 
     def meets(self, other: "Audience") -> bool:
         """Whether a user may be in both."""
-        if AudienceKind.EVERYONE in (self.kind, other.kind):
+        if self != other and {AudienceKind.EVERYONE, AudienceKind.SEGMENT} & {self.kind, other.kind}:
             return True
         return bool(set(self.clusters) & set(other.clusters))
 

@@ -19,6 +19,7 @@ _AUDIENCES = {
     AudienceKind.CLUSTER: "the cluster",
     AudienceKind.SIBLINGS: "it and those with the same pain",
     AudienceKind.EVERYONE: "all users",
+    AudienceKind.SEGMENT: "a segment",
 }
 
 
@@ -32,6 +33,36 @@ def comparison(options: Sequence[PlanOption], plan: Plan, catalog: Mapping[str, 
         [html.Summary("Other tests of this recommendation"), html.Div(table(heads, rows), className="options")],
         open=True,
     )
+
+
+def among_segments(plan: Plan, segments: Sequence[tuple[str, str]]) -> Component | None:
+    """Puts the test to the users of a saved segment (id and name) instead; None where there is none."""
+    own = plan.taking_part
+    buttons = [
+        html.Button(
+            name,
+            id=_option_id(plan, plan.primary_metric, Audience(AudienceKind.SEGMENT, (key,))),
+            className="chip",
+            n_clicks=0,
+            disabled=own == Audience(AudienceKind.SEGMENT, (key,)),
+        )
+        for key, name in segments
+    ]
+    if not buttons:
+        return None
+    return html.P(["Test it on a segment: ", html.Span(buttons, className="chips")], className="quiet")
+
+
+def _option_id(plan: Plan, metric: str, audience: Audience) -> dict[str, str | int]:
+    return {
+        "type": "option",
+        "plan": plan.plan_id,
+        "metric": metric,
+        "audience": audience.kind.value,
+        "clusters": " ".join(audience.clusters),
+        "exposure": plan.exposure_days,
+        "direction": plan.direction.value,
+    }
 
 
 def nothing_fits(plan: Plan) -> Component:

@@ -11,7 +11,7 @@ from dash_app import formatting
 from dash_app.components import elements
 from dash_app.components.html_tables import table
 from dash_app.components.planner.calculation import workings
-from dash_app.components.planner.comparison import comparison, nothing_fits
+from dash_app.components.planner.comparison import among_segments, comparison, nothing_fits
 from dash_app.components.planner.form import form
 from dash_app.components.planner.outcome import outcome
 from dash_app.data.snapshot import Feature, metric_label, metric_unit
@@ -35,6 +35,7 @@ def planner(
     since: Sequence[str] = (),
     unsized: str = "",
     options: Sequence[PlanOption] = (),
+    segments: Sequence[tuple[str, str]] = (),
     fits: bool = True,
 ) -> Component:
     """The whole drawer for a sized plan.
@@ -48,6 +49,7 @@ def planner(
         since: What became of its cluster.
         unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
         options: The tests it was compared with, itself first.
+        segments: Ids and names of saved segments that it could be put to.
         fits: Whether any of them runs within eight weeks.
     """
     plan = sizing.plan
@@ -64,6 +66,7 @@ def planner(
             *(elements.notice("Please check", each, kind="warning") for each in (*notes, *since)),
             html.Div(advice(sizing, catalog), id="plan-advice"),
             comparison(options, plan, catalog),
+            among_segments(plan, segments),
             html.Div(form(plan, catalog), id="plan-form", className="plan-form"),
             html.Div(workings(sizing, baseline, catalog), id="plan-workings"),
             outcome(plan, catalog),

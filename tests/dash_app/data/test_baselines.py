@@ -4,13 +4,15 @@ import duckdb
 import numpy as np
 import pytest
 
+from dash_app import plan_drafts
 from dash_app.data import baselines, loading
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.vocabulary.enums import BaselineUsers
-from grupa_pipeline.vocabulary.plan_parts import Audience
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
+from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.dash_app.synthetic import DAYS, FIRST_EVENT
 
 DAY = DAYS[1]
@@ -169,3 +171,22 @@ def _con(services) -> duckdb.DuckDBPyConnection:
 
     own = Path(services.database.path).parent / "versions" / f"{services.database.version()}.duckdb"
     return duckdb.connect(str(own), read_only=True)
+
+
+def test_a_segment_is_an_audience(services, folder):
+    rule = SegmentRule((SegmentCondition(SegmentConditionKind.DID, ("deal_complete",)),))
+    services.roadmap.save_segment("Closers", rule, "ann")
+    audience = Audience(AudienceKind.SEGMENT, ("S01",))
+    with services.database.connect() as con:
+        [(users,)] = con.execute(
+            "SELECT count(DISTINCT user_id) FROM events WHERE action = 'deal_complete' AND user_id IN"
+            " (SELECT user_id FROM user_clusters WHERE snapshot_date = ?)",
+            [DAY],
+        ).fetchall()
+    found = plan_drafts.population_of(services, DAY, audience)
+    assert found.users == users and found.picked_by is BaselineUsers.MEMBERS
+    assert plan_drafts.enrolment(services, DAY, audience).days_until(1) is not None
+    assert audience.meets(Audience.of_cluster("C02")) and audience.meets(audience)
+    services.roadmap.remove_segment("S01", "ann")
+    with pytest.raises(BaselineError, match="was deleted"):
+        plan_drafts.population_of(services, DAY, audience)
