@@ -5,8 +5,8 @@ that is rarer than among the others, and what a cluster does well.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -94,7 +94,22 @@ def find_obstacles(rows: Rows, wording: Wording) -> list[Obstacle]:
     ]
     if not any(each.cause is not Cause.SLOW and each.cause is not Cause.WAIT for each in told):
         told += _weakest(steps, rows, wording, size)
-    return _each_place_once(sorted(told, key=lambda each: (-each.severity, each.alias)))
+    places = _each_place_once(sorted(told, key=lambda each: (-each.severity, each.alias)))
+    return _each_support_once(places, rows, wording)
+
+
+def decided_step(rows: Rows, wording: Wording) -> str | None:
+    """The step at which most users of a cluster are lost beyond the others' loss, because others decide so; its evidence."""
+    lost = [
+        (float(row["effect_size"]) * int(row["n_cluster"]), alias)
+        for alias, row in rows.items()
+        if row["measure"] == Measure.STEP
+        and row["ci_high"] < 0
+        and is_large(row)
+        and _is_decided_elsewhere(row, wording)
+        and len(_actions(row, wording)) > 1
+    ]
+    return min(lost)[1] if lost else None
 
 
 def goal_standing(rows: Rows, wording: Wording) -> int:
@@ -198,7 +213,8 @@ def _error_alone(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacl
     place = following[0][1] if following else (actions[0],)
     target = str(rows[following[0][0]]["metric"]) if following else str(row["metric"])
     goal = wording.entry(target)["subject"] if following else None
-    return Obstacle(Cause.ERROR, alias, support, severity, place, goal, target, actions[-1])
+    cause = Cause.ERROR if following else Cause.ERROR_ALONE
+    return Obstacle(cause, alias, support, severity, place, goal, target, actions[-1])
 
 
 def _weakest(steps: Rows, rows: Rows, wording: Wording, size: int) -> list[Obstacle]:
@@ -224,13 +240,16 @@ def _weakest(steps: Rows, rows: Rows, wording: Wording, size: int) -> list[Obsta
     return [Obstacle(Cause.WEAK, alias, support, severity, actions, goal, metric, is_behind=False)]
 
 
-def _any_support(alias: str, actions: tuple[str, ...], rows: Rows, wording: Wording) -> str | None:
-    """Second evidence on a place: where users stop for good, the goal, the time it takes, another step.
+def _any_support(
+    alias: str, actions: tuple[str, ...], rows: Rows, wording: Wording, used: Collection[str] = ()
+) -> str | None:
+    """Second evidence on a place: where users stop for good, the step's goal, the time it takes, another goal or step.
 
-    None where all other evidence says the same as the first.
+    None where all other evidence says the same as the first; what is `used` comes last.
     """
+    goal = wording.entry(str(rows[alias]["metric"]))["subject"]
 
-    def order(other: str) -> tuple[bool, bool, bool, float]:
+    def order(other: str) -> tuple[bool, bool, bool, bool, float]:
         row = rows[other]
         entry = wording.entry(str(row["metric"]))
         is_here = (
@@ -238,10 +257,25 @@ def _any_support(alias: str, actions: tuple[str, ...], rows: Rows, wording: Word
         )
         is_goal = entry["family"] == FeatureFamily.OUTCOME_HAD and bool(entry["higher_is_better"])
         is_step = entry["family"] in (FeatureFamily.FUNNEL_HOURS, FeatureFamily.FUNNEL_STEP)
-        return not is_here, not is_goal, not is_step, -abs(float(row["effect_size"]))
+        is_own = is_goal and entry["subject"] == goal
+        return other in used, not (is_here or is_own), not is_step, not is_goal, -abs(float(row["effect_size"]))
 
     others = [other for other in rows if other != alias and not reads_the_same(rows[other], rows[alias])]
     return min(others, key=order, default=None)
+
+
+def _each_support_once(obstacles: Sequence[Obstacle], rows: Rows, wording: Wording) -> list[Obstacle]:
+    """The obstacles, with another second evidence where an earlier one cites the same and there is some left."""
+    used: set[str] = set()
+    told = []
+    for each in obstacles:
+        support = each.support
+        if support in used and each.about is None:
+            other = _any_support(each.alias, each.actions, rows, wording, used)
+            support = other if other is not None and other not in used else support
+        used |= {each.alias, support}
+        told.append(replace(each, support=support))
+    return told
 
 
 def _each_place_once(obstacles: Sequence[Obstacle]) -> list[Obstacle]:

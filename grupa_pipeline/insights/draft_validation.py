@@ -21,7 +21,7 @@ from grupa_pipeline.insights.models import (
     RequestedRecommendation,
     Strength,
 )
-from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow, parts, rows_by_alias
+from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow, can_fill, rows_by_alias
 from grupa_pipeline.insights.text_checks import claimed_direction, content_words, contradictions, text_faults
 from grupa_pipeline.vocabulary.enums import Direction, Measure
 
@@ -269,7 +269,7 @@ def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *
         alias, number = match.groups()
         if alias not in cited or alias not in facts.rows:
             faults.append(f"uses {match.group()} without citing {alias}")
-        elif number not in parts(facts.rows[alias]):
+        elif not can_fill(facts.rows[alias], number):
             faults.append(f"uses {match.group()}, which does not exist")
     if not faults and not is_hypothesis:
         faults = contradictions(text, facts.rows)

@@ -176,7 +176,7 @@ def _write_missing_texts(
     for cluster_id in fresh:
         partial, rules = by_model.drafts.get(cluster_id), None
         if partial is None or not partial.is_complete:
-            rules = rule_based.write_draft(context.citable_of(cluster_id), cluster_id, context.catalog)
+            rules = rule_based.write_draft(context.citable_of(cluster_id), cluster_id, context.catalog, context.users)
         completed = complete(partial, rules) if partial is not None else None
         draft = completed.draft if completed else rules
         model, version = (llm, PROMPT_VERSION) if completed else (None, rule_based.RULES_VERSION)

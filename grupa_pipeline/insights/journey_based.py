@@ -7,13 +7,21 @@ more often than the others. `diagnosis` decides where, `journey_texts` puts it i
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from grupa_pipeline.insights.diagnosis import Obstacle, find_obstacles, find_strengths, goal_standing
-from grupa_pipeline.insights.journey_texts import pain_point_of, recommendation_of, remedies_for, strength_of
+from grupa_pipeline.insights.cluster_facts import ClusterFacts
+from grupa_pipeline.insights.diagnosis import Obstacle, decided_step, find_obstacles, find_strengths, goal_standing
+from grupa_pipeline.insights.journey_texts import (
+    apart_of,
+    pain_point_of,
+    recommendation_of,
+    remedies_for,
+    set_apart,
+    strength_of,
+)
 from grupa_pipeline.insights.models import ClusterDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.remedies import Cause
 from grupa_pipeline.insights.templates import EvidenceRow
-from grupa_pipeline.insights.wording import Wording, added_sentence
-from grupa_pipeline.vocabulary.enums import DecidedBy, Direction, FeatureRole, Measure
+from grupa_pipeline.insights.wording import Wording
+from grupa_pipeline.vocabulary.enums import DecidedBy, Direction, FeatureRole
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 MAX_TEXTS = 3
@@ -30,7 +38,7 @@ _BEHAVIOUR_KINDS = frozenset(
         "rare_visits",
     }
 )
-_ABSENCE_KINDS = frozenset({"going_quiet", "rare_visits"})
+ABSENCE_KINDS = frozenset({"going_quiet", "rare_visits"})
 """Kinds that only say that somebody is away: no pain of users whose matter has ended."""
 _SLOW = (Cause.SLOW, Cause.WAIT)
 
@@ -44,19 +52,24 @@ class Diagnosis:
         obstacles: Where its users are lost or held up.
         standing: 1 where it reaches goals more often than the others, -1 where less, else 0.
         goal_metric: The metric of the goal, for targets; None in logs without one.
+        facts: What is known of its users.
+        decided: Evidence of the step at which most are lost because others decide so.
     """
 
     rows: dict[str, EvidenceRow]
     obstacles: Sequence[Obstacle]
     standing: int
     goal_metric: str | None
+    facts: ClusterFacts
+    decided: str | None
 
 
-def diagnose(rows: dict[str, EvidenceRow], wording: Wording) -> Diagnosis:
+def diagnose(rows: dict[str, EvidenceRow], wording: Wording, facts: ClusterFacts | None = None) -> Diagnosis:
     """Read a cluster's evidence on journeys."""
     obstacles = find_obstacles(rows, wording)[:MAX_TEXTS]
     goals = [each.goal for each in obstacles if each.goal]
-    return Diagnosis(rows, obstacles, goal_standing(rows, wording), _goal_metric(goals, wording))
+    standing, goal = goal_standing(rows, wording), _goal_metric(goals, wording)
+    return Diagnosis(rows, obstacles, standing, goal, facts or ClusterFacts(), decided_step(rows, wording))
 
 
 def has_funnel(wording: Wording) -> bool:
@@ -67,13 +80,14 @@ def has_funnel(wording: Wording) -> bool:
 def is_pain(kind: str, row: EvidenceRow, diagnosis: Diagnosis, wording: Wording) -> bool:
     """Whether a difference outside of journeys, of a kind of `pain_points.toml`, is one to tell."""
     entry = wording.entry(str(row["metric"]))
-    if entry.get("decided_by") == DecidedBy.SYSTEM:
+    if entry.get("decided_by") == DecidedBy.SYSTEM or str(row["metric"]) in diagnosis.facts.explained:
         return False
     if kind == "low_conversion":
-        return not any(each.is_behind and each.cause not in _SLOW for each in diagnosis.obstacles)
+        is_told = any(each.is_behind and each.cause not in _SLOW for each in diagnosis.obstacles)
+        return not is_told and diagnosis.decided is None and _is_nearest_goal(row, diagnosis, wording)
     if kind in _OUTCOME_KINDS:
         return True
-    if kind in _ABSENCE_KINDS and _has_ended(diagnosis, wording):
+    if kind in ABSENCE_KINDS and (diagnosis.facts.comes_once or _has_ended(diagnosis, wording)):
         return False
     return kind in _BEHAVIOUR_KINDS and diagnosis.standing <= 0
 
@@ -98,9 +112,15 @@ def combine(
     for pain, recommend in others[: MAX_TEXTS - len(pains)]:
         pains.append(pain)
         recommendations.append(recommend(len(pains)))
-    strengths = _strengths(diagnosis, needed=not pains, wording=wording)
-    if strengths and len(recommendations) < MAX_TEXTS and (diagnosis.standing > 0 or not pains):
-        recommendations += _build_on(strengths[0], len(pains) + 1, diagnosis, wording)
+    ahead = find_strengths(diagnosis.rows, wording)
+    strengths: list[Strength] = []
+    if ahead and (not pains or diagnosis.standing > 0):
+        strengths = [strength_of(ahead, diagnosis.rows, wording)]
+        if len(recommendations) < MAX_TEXTS:
+            recommendations += _build_on(strengths[0], len(pains) + 1, diagnosis, wording)
+    elif not pains:
+        strength, recommendation = _apart(diagnosis, wording)
+        strengths, recommendations = [strength], [recommendation] if recommendation else []
     if len(recommendations) < MAX_TEXTS and diagnosis.obstacles and len(remedies_for(diagnosis.obstacles[0])) > 1:
         recommendations.append(_remedy(diagnosis.obstacles[0], 1, 1, wording))
     if not recommendations:
@@ -115,30 +135,28 @@ def _remedy(obstacle: Obstacle, number: int, choice: int, wording: Wording) -> R
     return recommendation_of(obstacle, remedies_for(obstacle)[choice], number, metric, direction, wording)
 
 
-def _strengths(diagnosis: Diagnosis, *, needed: bool, wording: Wording) -> list[Strength]:
-    """At most one: goals or steps on which the cluster is ahead; where it has no pain either, what sets it apart."""
-    ahead = find_strengths(diagnosis.rows, wording)
-    if ahead and (needed or diagnosis.standing > 0):
-        return [strength_of(ahead, diagnosis.rows, wording)]
-    if not needed:
-        return []
-    alias = next((name for name, row in diagnosis.rows.items() if row["measure"] != Measure.STEP), None)
-    alias = alias or next(iter(diagnosis.rows))
-    clause = wording.clause(diagnosis.rows[alias], alias)
-    return [
-        Strength(
-            title=f"What sets them apart: they {clause}", body=added_sentence(clause, "They"), evidence_ids=[alias]
-        )
-    ]
+def _apart(diagnosis: Diagnosis, wording: Wording) -> tuple[Strength, Recommendation | None]:
+    """What sets a cluster apart that is neither ahead nor behind, or is turned down by others, and what to try."""
+    rows, decided = diagnosis.rows, diagnosis.decided
+    alias, action = set_apart(rows, wording)
+    strength = apart_of(alias, decided, rows, wording)
+    if decided is None:
+        metric = diagnosis.goal_metric or _any_target(wording)
+        obstacle = Obstacle(Cause.HABIT, alias, alias, 0.0, (action,) if action else (), None, metric)
+    else:
+        metric = str(rows[decided]["metric"])
+        actions = tuple(str(wording.entry(metric)["source_action"]).splitlines())
+        obstacle = Obstacle(Cause.DECIDED, decided, alias, 0.0, actions, wording.entry(metric)["subject"], metric)
+    return strength, None if metric is None else _remedy(obstacle, 1, 0, wording)
 
 
 def _build_on(strength: Strength, number: int, diagnosis: Diagnosis, wording: Wording) -> list[Recommendation]:
-    """A recommendation that builds on a strength, where there is a goal to move."""
-    metric = diagnosis.goal_metric or _any_target(wording)
+    """A recommendation that builds on a strength: that others reach the goal of the strength, as these users do."""
+    alias, *others = strength.evidence_ids
+    goal = wording.entry(str(diagnosis.rows[alias]["metric"]))["subject"]
+    metric = _goal_metric([goal], wording)
     if metric is None:
         return []
-    goal = str(wording.entry(metric)["source_action"])
-    alias, *others = strength.evidence_ids
     support = others[0] if others else alias
     obstacle = Obstacle(Cause.STRENGTH, alias, support, 0.0, (goal,), goal, metric)
     direction = Direction.INCREASE if wording.entry(metric)["higher_is_better"] else Direction.DECREASE
@@ -163,6 +181,16 @@ def _any_target(wording: Wording) -> str | None:
     entries = [wording.entry(metric) for metric in wording.metrics()]
     known = [each for each in entries if each["role"] == FeatureRole.OUTCOME and each["higher_is_better"] is not None]
     return next((str(each["feature"]) for each in known if each["source_action"] is not None), None)
+
+
+def _is_nearest_goal(row: EvidenceRow, diagnosis: Diagnosis, wording: Wording) -> bool:
+    """Whether no goal that more of the others reach is reached by fewer of the cluster: the way there is lost before."""
+    return not any(
+        other["effect_size"] < 0 and other["rest_value"] > row["rest_value"]
+        for other in diagnosis.rows.values()
+        if (entry := wording.entry(str(other["metric"])))["family"] == FeatureFamily.OUTCOME_HAD
+        and entry["higher_is_better"]
+    )
 
 
 def _has_ended(diagnosis: Diagnosis, wording: Wording) -> bool:

@@ -3,15 +3,26 @@
 from collections.abc import Mapping, Sequence
 
 from grupa_pipeline.insights.diagnosis import Obstacle
+from grupa_pipeline.insights.event_roles import can_be_offered
 from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.models import PainPoint, Recommendation, Strength
+from grupa_pipeline.insights.pain_points import side_of, worse_side
 from grupa_pipeline.insights.remedies import Cause, Remedy, find_remedies, step_kind
-from grupa_pipeline.insights.templates import EvidenceRow
-from grupa_pipeline.insights.wording import Wording, added_sentence, capitalize, quoted
+from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same
+from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize, quoted
 from grupa_pipeline.vocabulary.enums import Direction, Measure
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
-_CONFIDENCE = {Cause.ERROR: 0.9, Cause.RETRY: 0.8, Cause.LOOP: 0.6, Cause.DROP: 0.6, Cause.SLOW: 0.6, Cause.WAIT: 0.5}
+_CONFIDENCE = {
+    Cause.ERROR: 0.9,
+    Cause.ERROR_ALONE: 0.8,
+    Cause.RETRY: 0.8,
+    Cause.LOOP: 0.6,
+    Cause.DROP: 0.6,
+    Cause.SLOW: 0.6,
+    Cause.WAIT: 0.5,
+}
+JOURNEYS = (Measure.STEP, Measure.ERROR, Measure.LOOP, Measure.LAST_ACTION)
 _LEVELS = ((0.75, "high"), (0.5, "medium"), (0.0, "low"))
 
 
@@ -26,10 +37,10 @@ def pain_point_of(obstacle: Obstacle, rows: Mapping[str, EvidenceRow], wording: 
         title = f"{{{alias}.cluster}} {place}, {{{alias}.rest}} for the others"
         body = f"Those of them who get {place} typically take {both}."
     elif rows[alias]["measure"] == Measure.ERROR:
-        title = f"{{{alias}.cluster}} of those who get to {names[0]} meet {about}; of the others {{{alias}.rest}}"
+        title = f"Of those who get to {names[0]}, {{{alias}.cluster}} meet {about}; of the others {{{alias}.rest}}"
         body = f"Of the users who get to {names[0]}, more meet {about} here: {both}."
     elif obstacle.is_behind:
-        title = f"Only {{{alias}.cluster}} get {place}; of the others {{{alias}.rest}}"
+        title = f"{{{alias}.who}} of them get {place}; of the others {{{alias}.rest}}"
         before = (
             f"Of those who get to {names[0]}, fewer go on to {names[-1]}" if len(names) > 1 else f"Fewer get {place}"
         )
@@ -38,7 +49,7 @@ def pain_point_of(obstacle: Obstacle, rows: Mapping[str, EvidenceRow], wording: 
         title = f"Their weakest step: {{{alias}.cluster}} get {place}"
         body = (
             f"Their weakest step towards {quoted(wording.step(str(obstacle.goal)))} is the one {place}: "
-            f"{{{alias}.cluster}} get there, for the others it is {{{alias}.rest}}."
+            f"{{{alias}.who}} of them get there, {_against_the_others(rows[alias], alias)}."
         )
     added = _added(obstacle, rows[support], support, about, names, wording)
     return PainPoint(title=title, body=f"{body} {added}", evidence_ids=[alias, support])
@@ -56,8 +67,63 @@ def _added(obstacle: Obstacle, row: EvidenceRow, alias: str, about: str, names: 
     if family == FeatureFamily.FUNNEL_STEP and row["ci_low"] <= 0 <= row["ci_high"]:
         steps = [quoted(step) for step in wording.steps(str(row["metric"]))]
         return f"From {steps[0]} to {steps[-1]} it is {{{alias}.cluster}}, and {{{alias}.rest}} for the others."
-    del obstacle
-    return added_sentence(wording.clause(row, alias), "They also" if is_large(row) else "They")
+    opening = "Yet they" if worse_side(wording.entry(str(row["metric"]))) not in (None, side_of(row)) else "They also"
+    return added_sentence(wording.clause(row, alias), opening if is_large(row) else "They")
+
+
+def _against_the_others(row: EvidenceRow, alias: str) -> str:
+    """The others' value at a weakest step, which is not behind them."""
+    if row["ci_low"] > 0:
+        return f"still above the others' {{{alias}.rest}}"
+    return f"for the others it is {{{alias}.rest}}"
+
+
+def set_apart(rows: Mapping[str, EvidenceRow], wording: Wording) -> tuple[str, str | None]:
+    """The evidence on what sets a cluster apart, and the action that it is about: one that its users do more, if there is one."""
+    plain = {alias: row for alias, row in rows.items() if row["measure"] not in JOURNEYS}
+    plain = {alias: row for alias, row in plain.items() if wording.steps(str(row["metric"])) != [UNNAMED]} or plain
+    for family in (FeatureFamily.ACTION_SHARE, FeatureFamily.ACTION_DONE):
+        for alias, row in plain.items():
+            entry = wording.entry(str(row["metric"]))
+            if entry["family"] == family and row["effect_size"] > 0 and can_be_offered(entry):
+                return alias, str(entry["source_action"])
+    return next(iter(plain or rows)), None
+
+
+def apart_of(alias: str, decided: str | None, rows: Mapping[str, EvidenceRow], wording: Wording) -> Strength:
+    """What sets a cluster apart, without saying that it is good or bad, and what others decided on its users."""
+    metric = str(rows[alias]["metric"])
+    subject = wording.entry(metric)["source_action"]
+    bare = wording.render(_way(rows[alias], metric, wording).replace("<how>", ""), rows[alias], alias)
+    sentences = [added_sentence(wording.clause(rows[alias], alias), "They")]
+    cited = [alias]
+    if decided is not None:
+        steps = [quoted(step) for step in wording.steps(str(rows[decided]["metric"]))]
+        sentences.append(
+            f"Who gets from {steps[0]} to {steps[-1]} is decided for them: {{{decided}.who}} of them do, "
+            f"{{{decided}.rest}} of the others."
+        )
+        cited.append(decided)
+    else:
+        second = next(
+            (
+                other
+                for other, row in rows.items()
+                if row["measure"] not in JOURNEYS
+                and wording.entry(str(row["metric"]))["source_action"] != subject
+                and not reads_the_same(row, rows[alias])
+            ),
+            None,
+        )
+        if second is not None:
+            sentences.append(added_sentence(wording.clause(rows[second], second), "They also"))
+            cited.append(second)
+    return Strength(title=f"What sets them apart: they {bare}", body=" ".join(sentences), evidence_ids=cited)
+
+
+def _way(row: EvidenceRow, metric: str, wording: Wording) -> str:
+    words = wording.find(metric)
+    return words.high if row["effect_size"] > 0 else words.low
 
 
 def strength_of(aliases: Sequence[str], rows: Mapping[str, EvidenceRow], wording: Wording) -> Strength:
@@ -65,12 +131,16 @@ def strength_of(aliases: Sequence[str], rows: Mapping[str, EvidenceRow], wording
     first = aliases[0]
     steps = [quoted(step) for step in wording.steps(str(rows[first]["metric"]))]
     what = f"reach {steps[0]}" if len(steps) == 1 else f"get from {steps[0]} to {steps[-1]}"
-    sentences = [added_sentence(wording.clause(rows[alias], alias), "They") for alias in aliases[:1]]
-    sentences += [added_sentence(wording.clause(rows[alias], alias), "They also") for alias in aliases[1:2]]
+    second = next(
+        (alias for alias in aliases[1:] if is_large(rows[alias]) and not reads_the_same(rows[alias], rows[first])), None
+    )
+    cited = [first] if second is None else [first, second]
+    sentences = [added_sentence(wording.clause(rows[first], first), "They")]
+    sentences += [added_sentence(wording.clause(rows[alias], alias), "They also") for alias in cited[1:]]
     return Strength(
         title=f"{{{first}.cluster}} {what}; of the others {{{first}.rest}}",
         body=" ".join(sentences),
-        evidence_ids=list(aliases[:2]),
+        evidence_ids=cited,
     )
 
 
@@ -79,8 +149,9 @@ def recommendation_of(
 ) -> Recommendation:
     """One remedy for an obstacle, in the words of its steps: without numbers, so that siblings can share it."""
     names = {
-        "<from>": quoted(wording.step(obstacle.actions[0])),
-        "<to>": quoted(wording.step(obstacle.actions[-1])),
+        "<from>": quoted(wording.step(obstacle.actions[0])) if obstacle.actions else "the product",
+        "<to>": quoted(wording.step(obstacle.actions[-1])) if obstacle.actions else "the product",
+        "<aim>": wording.aim(metric, direction),
         "<error>": quoted(wording.step(obstacle.about)) if obstacle.about else "the error",
         "<other>": quoted(wording.step(obstacle.about)) if obstacle.about else "the step before",
         "<goal>": quoted(wording.step(obstacle.goal)) if obstacle.goal else "the goal",
@@ -96,7 +167,7 @@ def recommendation_of(
         title=told(remedy.title),
         body=told(remedy.body),
         addresses=[number],
-        evidence_ids=[obstacle.alias, obstacle.support],
+        evidence_ids=list(dict.fromkeys([obstacle.alias, obstacle.support])),
         target_metric=metric,
         direction=direction,
         change=told(remedy.change),
@@ -114,5 +185,7 @@ def remedies_for(obstacle: Obstacle) -> list[Remedy]:
     """Remedies for an obstacle, the best first: by the kind of the step, for errors else by that of the step before."""
     if obstacle.cause is Cause.WAIT:
         return find_remedies(obstacle.cause, "waiting")
+    if not obstacle.actions:
+        return find_remedies(obstacle.cause, None)
     before = obstacle.actions[:1] if obstacle.cause is Cause.ERROR else ()
     return find_remedies(obstacle.cause, step_kind(obstacle.actions[-1], *before))

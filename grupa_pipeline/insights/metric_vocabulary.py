@@ -19,24 +19,29 @@ class MetricWording:
     label: str | None = None
     metric: str = "."
     families: tuple[str, ...] = ()
+    event_roles: tuple[str, ...] = ()
 
-    def matches(self, metric: str, family: str | None) -> bool:
-        """Whether the entry applies to a metric of a feature family."""
+    def matches(self, metric: str, family: str | None, event_role: str | None = None) -> bool:
+        """Whether the entry applies to a metric of a feature family about an action of a role."""
+        if self.event_roles and event_role not in self.event_roles:
+            return False
         return bool(re.search(self.metric, metric)) and (not self.families or family in self.families)
+
+
+_LISTS = ("families", "event_roles", "name_high", "name_low")
 
 
 @cache
 def metric_wordings() -> tuple[MetricWording, ...]:
     """All entries in the order of the file; the last one matches any metric."""
     return tuple(
-        MetricWording(**entry | {key: tuple(entry.get(key, ())) for key in ("families", "name_high", "name_low")})
-        for entry in _vocabulary()["metric"]
+        MetricWording(**entry | {key: tuple(entry.get(key, ())) for key in _LISTS}) for entry in _vocabulary()["metric"]
     )
 
 
-def find_wording(metric: str, family: str | None) -> MetricWording:
-    """The first entry that matches a metric of a feature family."""
-    return next(wording for wording in metric_wordings() if wording.matches(metric, family))
+def find_wording(metric: str, family: str | None, event_role: str | None = None) -> MetricWording:
+    """The first entry that matches a metric of a feature family, about an action of a role."""
+    return next(wording for wording in metric_wordings() if wording.matches(metric, family, event_role))
 
 
 def agents_of(step: str) -> str | None:

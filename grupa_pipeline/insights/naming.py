@@ -152,11 +152,11 @@ def _where_they_get(rows: dict[str, EvidenceRow], wording: Wording) -> tuple[str
     lost = next((each for each in diagnosis.obstacles if rows[each.alias]["measure"] == Measure.STEP), None)
     if lost is not None and len(lost.actions) > 1:
         before, step = (quoted(wording.step(action)) for action in lost.actions)
-        return f"Of those who get to {before}, {{{lost.alias}.cluster}} go on to {step}.", [lost.alias]
+        return f"Of those who get to {before}, {{{lost.alias}.who}} go on to {step}.", [lost.alias]
     ahead = find_strengths(rows, wording) if diagnosis.standing > 0 else []
     if ahead and len(wording.steps(str(rows[ahead[0]]["metric"]))) == 1:
         return (
-            f"In the end {{{ahead[0]}.cluster}} reach {quoted(wording.steps(str(rows[ahead[0]]['metric']))[0])}.",
+            f"In the end {{{ahead[0]}.who}} of them reach {quoted(wording.steps(str(rows[ahead[0]]['metric']))[0])}.",
             ahead[:1],
         )
     return "", []

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from grupa_pipeline.insights.event_roles import can_be_offered, is_unwanted
+from grupa_pipeline.insights.event_roles import is_unwanted
 from grupa_pipeline.insights.templates import EvidenceRow
 from grupa_pipeline.vocabulary.enums import Direction
 
@@ -33,6 +33,9 @@ class Fix:
     hypothesis: tuple[str, ...]
 
 
+NO_FIX = Fix((), (), (), ())
+
+
 @dataclass(frozen=True)
 class PainPattern:
     """An entry of `pain_points.toml`, where the fields are documented."""
@@ -40,10 +43,11 @@ class PainPattern:
     kind: str
     worse: str
     weight: float
-    title: tuple[str, ...]
-    lead: tuple[str, ...]
-    close: tuple[str, ...]
-    fix: Fix
+    title: tuple[str, ...] = ()
+    lead: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
+    fix: Fix = NO_FIX
+    share_title: tuple[str, ...] = ()
     metric: str = "."
     families: tuple[str, ...] = ()
     event_roles: tuple[str, ...] = ()
@@ -80,9 +84,7 @@ class PainPattern:
             return False
         if self.decided_by not in (None, entry.get("decided_by")):
             return False
-        return not (self.leads_to == "step" and not can_be_offered(entry)) and not (
-            self.leads_to == "outcome" and is_unwanted(entry)
-        )
+        return not (self.leads_to == "outcome" and is_unwanted(entry))
 
 
 def side_of(row: EvidenceRow) -> Side:
@@ -118,10 +120,10 @@ def find_pattern(row: EvidenceRow, entry: Mapping[str, Any]) -> PainPattern:
 
 
 def _pattern(entry: dict[str, Any]) -> PainPattern:
-    fix = entry.pop("fix")
+    fix = entry.pop("fix", None)
     texts = {
         key: tuple(entry.get(key, ()))
-        for key in ("title", "lead", "close", "covers", "target", "event_roles", "first_roles")
+        for key in ("title", "share_title", "lead", "close", "covers", "target", "event_roles", "first_roles")
     }
-    fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in fix.items()}
-    return PainPattern(**entry | texts | {"fix": Fix(**fixes)})
+    fixes = {key: (text,) if isinstance(text, str) else tuple(text) for key, text in (fix or {}).items()}
+    return PainPattern(**entry | texts | {"fix": Fix(**fixes) if fix else NO_FIX})

@@ -14,6 +14,7 @@ class Cause(StrEnum):
     """What is seen at a step where users are lost or held up."""
 
     ERROR = "error"
+    ERROR_ALONE = "error_alone"
     RETRY = "retry"
     LOOP = "loop"
     SLOW = "slow"
@@ -21,6 +22,8 @@ class Cause(StrEnum):
     DROP = "drop"
     WEAK = "weak"
     STRENGTH = "strength"
+    DECIDED = "decided"
+    HABIT = "habit"
 
 
 @dataclass(frozen=True)

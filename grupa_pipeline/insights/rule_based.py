@@ -11,12 +11,21 @@ from functools import partial
 
 import pandas as pd
 
-from grupa_pipeline.insights.diagnosis import is_about_journeys
+from grupa_pipeline.insights.cluster_facts import ClusterFacts, read_facts
+from grupa_pipeline.insights.diagnosis import Obstacle, find_strengths, is_about_journeys
 from grupa_pipeline.insights.evidence import SHARES, is_large, weight
-from grupa_pipeline.insights.journey_based import Diagnosis, combine, diagnose, has_funnel, is_pain
+from grupa_pipeline.insights.journey_based import ABSENCE_KINDS, Diagnosis, combine, diagnose, has_funnel, is_pain
+from grupa_pipeline.insights.journey_texts import (
+    apart_of,
+    recommendation_of,
+    remedies_for,
+    set_apart,
+    strength_of,
+)
 from grupa_pipeline.insights.models import ClusterDraft, Naming, PainPoint, Recommendation
 from grupa_pipeline.insights.naming import choose_names
 from grupa_pipeline.insights.pain_points import PainPattern, better_direction, find_pattern, side_of, worse_side
+from grupa_pipeline.insights.remedies import Cause
 from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same, rows_by_alias
 from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.insights.wording import (
@@ -29,7 +38,7 @@ from grupa_pipeline.insights.wording import (
 )
 from grupa_pipeline.vocabulary.enums import Direction, FeatureRole, Measure
 
-RULES_VERSION = "rules-3"
+RULES_VERSION = "rules-4"
 """Version of the rule-based writer; texts of another version are not reused."""
 MAX_PAIN_POINTS = 3
 MIN_RELATIVE_SEVERITY = 0.4
@@ -83,7 +92,9 @@ def name_clusters(
     return choose_names(evidence, [str(name) for name in clusters["cluster_id"]], Wording(catalog), users)
 
 
-def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) -> ClusterDraft | None:
+def write_draft(
+    evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame, users: ClusterUsers | None = None
+) -> ClusterDraft | None:
     """Write pain points, strengths and recommendations of one cluster, most severe first, at most `MAX_PAIN_POINTS` of each.
 
     In a log with goals the places where users are lost on their way come first (see `journey_based`).
@@ -92,6 +103,7 @@ def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) 
         evidence: The cluster's rows of `cluster_evidence`, in alias order.
         cluster_id: The cluster; decides which variant of a text is used.
         catalog: `feature_catalog`.
+        users: The users themselves, by whom differences are explained (see `cluster_facts`); None explains none.
 
     Returns:
         The draft; None with fewer than two usable rows of evidence, since a pain point cites two.
@@ -100,19 +112,43 @@ def write_draft(evidence: pd.DataFrame, cluster_id: str, catalog: pd.DataFrame) 
     if len(rows) < 2:
         return None
     wording = Wording(catalog)
+    facts = read_facts(users, cluster_id, wording)
     if has_funnel(wording):
-        diagnosis = diagnose(rows, wording)
+        diagnosis = diagnose(rows, wording, facts)
         return combine(diagnosis, _other_pains(diagnosis, cluster_id, wording), wording)
-    plain = _plain(rows, wording)
-    gaps = _gaps(plain, wording)
+    gaps = _gaps(_plain(rows, wording), wording)
     if len(gaps) < 2:
         return None
-    written = _written(_select(gaps), gaps, cluster_id, wording, None)
+    pains = [gap for gap in gaps if _may_be_pain(gap, facts, wording)]
+    written = _written(_select(pains), gaps, cluster_id, wording, None)
     if not written:
-        return None
+        return _set_apart_draft(gaps, wording)
     return ClusterDraft(
         pain_points=[pain for pain, _ in written],
         recommendations=[recommend(number) for number, (_, recommend) in enumerate(written, start=1)],
+    )
+
+
+def _may_be_pain(gap: _Gap, facts: ClusterFacts, wording: Wording) -> bool:
+    """Whether a gap may be told as a pain: not one that is explained, and no habit, which is neither better nor worse."""
+    if gap.metric in facts.explained or (facts.comes_once and gap.pattern.kind in ABSENCE_KINDS):
+        return False
+    return gap.pattern.weight > HABIT_WEIGHT or _is_worse(gap, wording)
+
+
+def _set_apart_draft(gaps: Sequence[_Gap], wording: Wording) -> ClusterDraft:
+    """The draft of a cluster that is worse in nothing: what it does better, else what sets it apart, and what to build on it."""
+    rows = {gap.alias: gap.row for gap in gaps}
+    ahead = find_strengths(rows, wording)
+    alias, action = set_apart(rows, wording)
+    gap = next(each for each in gaps if each.alias == alias)
+    metric, direction = _target(gap, list(rows.values()), wording)
+    obstacle = Obstacle(Cause.HABIT, alias, alias, 0.0, (action,) if action else (), None, metric)
+    remedy, *_ = remedies_for(obstacle)
+    return ClusterDraft(
+        pain_points=[],
+        strengths=[strength_of(ahead, rows, wording) if ahead else apart_of(alias, None, rows, wording)],
+        recommendations=[recommendation_of(obstacle, remedy, 1, metric, direction, wording)],
     )
 
 
@@ -200,8 +236,10 @@ def _share_affected(row: EvidenceRow, size: int) -> float:
 def _select(gaps: Sequence[_Gap]) -> list[_Gap]:
     """The most severe gap of each subject, without habits, small gaps and consequences of more severe ones.
 
-    Where nothing else remains, the most severe gap is selected whatever it is.
+    Where nothing else remains, the most severe gap on the worse side is selected, however small.
     """
+    if not gaps:
+        return []
     leading: dict[tuple[str, str], _Gap] = {}
     for gap in sorted(gaps, key=lambda gap: (-gap.severity, gap.alias)):
         leading.setdefault(gap.subject, gap)
@@ -251,7 +289,8 @@ def _renderer(gap: _Gap, variant: int, rows: Sequence[EvidenceRow], wording: Wor
 def _pain_point(gap: _Gap, support: _Gap, render: Callable[..., str], wording: Wording) -> PainPoint:
     added = added_sentence(wording.clause(support.row, support.alias), render(*GAP_OPENINGS))
     body = f"{render(*gap.pattern.lead)} {added} {render(*gap.pattern.close)}"
-    return PainPoint(title=render(*gap.pattern.title), body=body, evidence_ids=[gap.alias, support.alias])
+    title = gap.pattern.share_title if gap.row["measure"] in SHARES and gap.pattern.share_title else gap.pattern.title
+    return PainPoint(title=render(*title), body=body, evidence_ids=[gap.alias, support.alias])
 
 
 def _recommendation(

@@ -13,10 +13,13 @@ import pandas as pd
 EvidenceRow = Mapping[str, Any]
 """One row of `cluster_evidence`."""
 
-PLACEHOLDER = re.compile(r"\{(E[1-9][0-9]*)\.(cluster|rest|lift|gap)\}")
+PLACEHOLDER = re.compile(r"\{(E[1-9][0-9]*)\.(cluster|rest|lift|gap|who)\}")
 
 _SAME_SHARE = 0.025
 """Shares closer than this say the same."""
+
+_HARDLY = 0.02
+"""A share of a cluster below this is hardly anybody."""
 
 _HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
 
@@ -44,7 +47,9 @@ def fill(text: str, rows: Mapping[str, EvidenceRow]) -> str:
 
     def replacement(match: re.Match[str]) -> str:
         alias, part = match.groups()
-        return format_part(rows[alias], part)
+        number = format_part(rows[alias], part)
+        begins = match.start() == 0 or text[: match.start()].endswith((". ", '"'))
+        return number[:1].upper() + number[1:] if part == "who" and begins else number
 
     return PLACEHOLDER.sub(replacement, text)
 
@@ -60,6 +65,11 @@ def rows_by_alias(evidence: pd.DataFrame) -> dict[str, EvidenceRow]:
 def parts(row: EvidenceRow) -> list[str]:
     """The placeholders that a row can fill; `lift` is missing where the rest's value is 0."""
     return ["cluster", "rest", "gap"] + (["lift"] if _has_lift(row) else [])
+
+
+def can_fill(row: EvidenceRow, part: str) -> bool:
+    """Whether a row has a value for a part of a placeholder."""
+    return part in parts(row) or (part == "who" and _is_share(str(row["unit"])))
 
 
 def reads_the_same(one: EvidenceRow, other: EvidenceRow) -> bool:
@@ -79,12 +89,17 @@ def format_part(row: EvidenceRow, part: str) -> str:
 
     Args:
         row: Row of `cluster_evidence`.
-        part: `cluster`, `rest`, `lift`, or `gap`, the absolute difference of both values.
+        part: `cluster`, `rest`, `lift`, `gap`, the absolute difference of both values, or `who`, the cluster's share as
+            a subject: `none`, `hardly any (0.4%)`, `41%`, `all`.
 
     Raises:
         ValueError: The part does not exist.
     """
     unit = str(row["unit"])
+    if part == "who":
+        if not _is_share(unit):
+            raise ValueError(f"{row['metric']} is no share of users")
+        return _who(float(row["cluster_value"]))
     if part == "lift":
         if not _has_lift(row):
             raise ValueError(f"{row['metric']} has no lift: the others' value is 0")
@@ -98,7 +113,7 @@ def format_part(row: EvidenceRow, part: str) -> str:
 def format_value(number: float, unit: str) -> str:
     """Format a value: a share as a percentage, a duration in the best readable unit, else a plain number with its unit."""
     if _is_share(unit):
-        return f"{_plain(number * 100)}%"
+        return _percentage(number)
     if unit in _HOURS:
         return format_duration(number * _HOURS[unit])
     noun = unit.split("/", maxsplit=1)[0].strip()
@@ -132,6 +147,22 @@ def _plain(number: float) -> str:
     places = 1 if size >= 0.95 or size == 0 else min(2 - math.ceil(math.log10(size)), 6)
     text = f"{number:.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _percentage(share: float) -> str:
+    """A share in percent; only all of them are 100%."""
+    plain = _plain(share * 100)
+    if plain == "100" and share < 1:
+        plain = f"{min(share * 100, 99.9):.1f}"
+    return f"{plain}%"
+
+
+def _who(share: float) -> str:
+    if share <= 0:
+        return "none"
+    if share >= 1:
+        return "all"
+    return f"hardly any ({_percentage(share)})" if share < _HARDLY else _percentage(share)
 
 
 def _is_share(unit: str) -> bool:

@@ -79,8 +79,9 @@ def quoted(step: str) -> str:
 
 def added_sentence(clause: str, opening: str) -> str:
     """A further sentence about the same users: `They also come back less often`, `They are also ...`."""
-    if opening == "They also" and clause.startswith("are "):
-        return f"They are also {clause.removeprefix('are ')}."
+    verb, _, rest = clause.partition(" ")
+    if opening == "They also" and verb in ("are", "were"):
+        return f"They {verb} also {rest}."
     return f"{opening} {clause}."
 
 
@@ -173,7 +174,8 @@ class Wording:
 
     def find(self, metric: str) -> MetricWording:
         """The entry of the vocabulary for a metric."""
-        return find_wording(metric, self.entry(metric)["family"])
+        entry = self.entry(metric)
+        return find_wording(metric, entry["family"], entry.get("event_role"))
 
     def label(self, metric: str) -> str:
         """A noun phrase for the metric."""
@@ -192,7 +194,7 @@ class Wording:
         wording = self.find(metric)
         clause = (wording.high if direction is Direction.INCREASE else wording.low).replace("<how>", "")
         clause = clause.replace("<label>", self.label(metric))
-        clause = f"be {clause.removeprefix('are ')}" if clause.startswith("are ") else clause
+        clause = re.sub(r"^(?:are|were) ", "be ", clause)
         return self._with_steps(f"they will {clause}", metric)
 
     def render(self, template: str, row: EvidenceRow, alias: str) -> str:
@@ -204,6 +206,8 @@ class Wording:
             self._with_steps(text, metric)
             .replace("<gap>", comparison(row, alias))
             .replace("<how>", comparison_suffix(row, alias))
+            .replace("<who>", f"{{{alias}.who}}")
+            .replace("<rest>", f"{{{alias}.rest}}")
         )
 
     def deed(self, metric: str) -> str | None:

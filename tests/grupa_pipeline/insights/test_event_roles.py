@@ -42,7 +42,7 @@ def test_no_pattern_leads_users_to_what_is_no_step_of_theirs(action: str, family
     for effect in (-0.4, 0.4):
         pattern = find_pattern(row_of(effect), entry_of(source, family, better))
         assert pattern.leads_to is None, pattern.kind
-    assert find_pattern(row_of(-0.4), entry_of("search", "action_done")).leads_to == "step"
+    assert find_pattern(row_of(-0.4), entry_of("search", "action_done")).kind == "habit"
 
 
 def test_errors_and_help_are_pain_points_of_their_own() -> None:

@@ -34,13 +34,13 @@ def test_texts_by_rules_have_the_columns_and_references_of_the_tables() -> None:
     assert insights.warnings == []
     assert insights.calls.empty
     known, evidence = set(planted.catalog()["feature"]), set(contexts.inputs()["evidence"]["evidence_id"])
-    pain_points = insights.insights[insights.insights["kind"] == InsightKind.PAIN_POINT]
+    cited = insights.insights[insights.insights["kind"] != InsightKind.RECOMMENDATION]
     for row in insights.insights.to_dict("records"):
         assert set(row["evidence_ids"]) <= evidence
         if row["kind"] == InsightKind.RECOMMENDATION:
             assert row["target_metric"] in known
             assert row["addresses"]
-            assert set(row["addresses"]) <= set(pain_points["insight_id"])
+            assert set(row["addresses"]) <= set(cited["insight_id"])
     assert insights.insights["insight_id"].is_unique
 
 

@@ -43,19 +43,28 @@ def test_the_planted_pain_point_comes_first(evidence: pd.DataFrame, drafts: dict
     first = {
         cluster_id: _rows(evidence, cluster_id)[draft.pain_points[0].evidence_ids[0]]["metric"]
         for cluster_id, draft in drafts.items()
+        if draft.pain_points
     }
-    assert first["C01"] == "had_drop_off"
-    assert first["C03"] == "days_since_last_event"
+    assert first == {"C01": "had_drop_off", "C03": "days_since_last_event"}
+
+
+def test_what_is_merely_done_more_sets_a_cluster_apart_and_is_no_pain() -> None:
+    evidence = _evidence({"did_search": (0.9, 0.3, "proportion"), "path_search__view": (0.2, 0.6, "proportion")})
+    draft = write_draft(evidence, "C01", planted.catalog())
+    assert draft is not None and draft.pain_points == []
+    assert draft.strengths[0].title == "What sets them apart: they are more likely to have done “search”"
+    assert draft.recommendations[0].title == "Find out what these users need “search” for, and put that first"
+    assert draft.recommendations[0].addresses == [1]
 
 
 def test_drafts_cite_evidence_and_address_each_pain_point(evidence: pd.DataFrame, drafts: dict[str, ClusterDraft]):
     for cluster_id, draft in drafts.items():
         rows = _rows(evidence, cluster_id)
-        assert 1 <= len(draft.pain_points) <= MAX_PAIN_POINTS
+        assert 1 <= len(draft.pain_points) + len(draft.strengths) <= MAX_PAIN_POINTS
         for pain in draft.pain_points:
             assert len(set(pain.evidence_ids)) >= 2
             assert set(pain.evidence_ids) <= set(rows)
-        numbers = set(range(1, len(draft.pain_points) + 1))
+        numbers = set(range(1, len(draft.pain_points) + len(draft.strengths) + 1))
         assert {number for fix in draft.recommendations for number in fix.addresses} == numbers
         for fix in draft.recommendations:
             assert set(fix.evidence_ids) <= set(rows)
@@ -151,6 +160,8 @@ def _evidence(values: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
             "rest_value": rest,
             "lift": value / rest,
             "effect_size": value - rest if measure == "proportion" else 0.8 * (1 if value > rest else -1),
+            "ci_low": value - rest - 0.05,
+            "ci_high": value - rest + 0.05,
             "n_cluster": 100,
             "n_rest": 400,
         }
@@ -189,7 +200,8 @@ def test_a_strength_is_not_reported_as_a_pain_point():
     evidence = _evidence({"had_deal": (0.8, 0.3, "proportion"), "did_search": (0.3, 0.9, "proportion")})
     draft = write_draft(evidence, "C01", planted.catalog())
     assert draft is not None
-    assert [pain.evidence_ids[0] for pain in draft.pain_points] == ["E2"]
+    assert not draft.pain_points
+    assert [strength.evidence_ids[0] for strength in draft.strengths] == ["E1"]
 
 
 def test_where_a_metric_has_no_better_side_the_recommendation_aims_at_one_that_has():

@@ -103,3 +103,19 @@ def test_a_gap_is_never_negative():
     row = ROWS["E1"] | {"cluster_value": 0.18, "rest_value": 0.41}
     assert format_part(row, "gap") == "23 points"
     assert not re.search(r"-", format_part(row, "gap"))
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0, "None of them"), (0.004, "Hardly any (0.4%) of them"), (0.41, "41% of them"), (1.0, "All of them")],
+)
+def test_a_share_as_the_subject_of_a_sentence_says_nobody_where_it_is_nobody(share: float, told: str):
+    rows = {"E1": ROWS["E1"] | {"cluster_value": share}}
+    assert fill("{E1.who} of them pay. {E1.who} of them stay.", rows) == f"{told} pay. {told} stay."
+
+
+def test_only_all_users_are_all_of_them():
+    almost = {"E1": ROWS["E1"] | {"cluster_value": 0.9998}}
+    assert fill("{E1.who} of them pay, {E1.cluster}", almost) == "99.9% of them pay, 99.9%"
+    with pytest.raises(ValueError, match="no share of users"):
+        fill("{E2.who}", ROWS)
