@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation, weekly_check
+from grupa_pipeline.defs import alert_sensors, asset_checks, assets, automation, weekly_check, weekly_digest
 from grupa_pipeline.defs.asset_specs import describe_assets
 from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengthen_intervals
 from grupa_pipeline.defs.io_manager import WarehouseIOManager
@@ -36,7 +36,11 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
         assets=_assets(settings),
         asset_checks=dg.load_asset_checks_from_modules([asset_checks]),
         jobs=[automation.ingest_job, automation.snapshot_job, weekly_check.deep_check_job],
-        schedules=[automation.daily_schedule(settings), weekly_check.weekly_check],
+        schedules=[
+            automation.daily_schedule(settings),
+            weekly_check.weekly_check,
+            *weekly_digest.digest_schedules(settings),
+        ],
         sensors=[automation.inbox_sensor(settings), *alert_sensors.webhook_sensors(settings)],
         resources=resources | (resource_overrides or {}),
         loggers={"console": dg.json_console_logger} if settings.log_format == "json" else None,

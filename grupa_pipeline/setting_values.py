@@ -30,6 +30,11 @@ def host_names(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def addresses(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses as text, separated by spaces or lines; commas are parts of them."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
 def known_engine(value: str) -> str:
     """`duckdb`, or the address of a Spark cluster."""
     engine = value.strip()

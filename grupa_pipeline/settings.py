@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
         webhook: URL that is notified of failed runs and checks.
+        digest_urls: Addresses, as apprise takes them, to which digests are sent.
+        token: By which `grupa mcp` proposes tests to the running app; None: it only reads.
+        app_url: Where that app is.
         report_logo: Picture at the head of reports; None for none.
         report_color: Colour of a report's lines and bars, as `#RRGGBB`.
         log_format: Format of the processes' log lines.
@@ -136,6 +139,11 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("own_dagster_home", "DAGSTER_HOME")
     )
     webhook: str | None = Field(default=None, repr=False)
+    digest_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.addresses)] = Field(
+        default=(), repr=False
+    )
+    token: str | None = Field(default=None, repr=False)
+    app_url: str = "http://127.0.0.1:8050"
     report_logo: _Path | None = None
     report_color: Annotated[str, BeforeValidator(setting_values.hex_color)] = "#2F5FD0"
     log_format: Annotated[LogFormat, BeforeValidator(lambda value: value.strip().lower())] = LogFormat.TEXT

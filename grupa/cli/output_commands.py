@@ -106,12 +106,43 @@ def report_command(
     return ExitStatus.DONE
 
 
+@app.command("digest")
+def digest_command(
+    since: Annotated[
+        date | None,
+        typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="Since that day (default: since the last one sent)."),
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Also send it to the addresses in GRUPA_DIGEST_URLS.")] = False,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Tell what changed: clusters, movements, goal rates and tests that are due."""
+    from grupa_pipeline.digest.delivery import DigestNotSentError, send_digest, write_digest
+    from grupa_pipeline.settings import SettingError
+    from grupa_pipeline.storage.warehouse import NoWarehouseError
+
+    settings = existing_warehouse(warehouse)
+    with unusable(NoWarehouseError, SettingError), exit_with(ExitStatus.FAILED, DigestNotSentError):
+        digest = write_digest(settings, since)
+        print(digest.text)
+        if send:
+            taken = send_digest(settings, digest)
+            print(f"Sent to {taken} address{'' if taken == 1 else 'es'}.")
+    return ExitStatus.DONE
+
+
 @app.command("mcp")
 def mcp_command(warehouse: WarehouseOption = None) -> int:
-    """Serve the warehouse to an agent on standard input and output (Model Context Protocol), read-only."""
+    """Serve the warehouse to an agent on standard input and output (Model Context Protocol).
+
+    With GRUPA_TOKEN it can propose tests to the running app (GRUPA_APP_URL); without, it is read-only.
+    """
+    from grupa.app_client import AppAddressError, AppClient
     from grupa.mcp import create_server
 
-    create_server(existing_warehouse(warehouse).warehouse).run("stdio")
+    settings = existing_warehouse(warehouse)
+    with unusable(AppAddressError):
+        client = AppClient(settings.app_url, settings.token) if settings.token else None
+    create_server(settings.warehouse, client).run("stdio")
     return ExitStatus.DONE
 
 

@@ -163,6 +163,7 @@ class JobName(StrEnum):
     INGEST = "ingest_job"
     SNAPSHOT = "snapshot_job"
     DEEP_CHECK = "deep_check_job"
+    DIGEST = "digest_job"
 
 
 class Membership(StrEnum):

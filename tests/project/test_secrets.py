@@ -19,8 +19,9 @@ SECRETS = {
     # Nobody listens there, so that every call fails and is written down as failed.
     "OPENAI_BASE_URL": "http://proxy:hush-password-4713@127.0.0.1:9/v1",
     "GRUPA_WEBHOOK": "http://127.0.0.1:9/hooks/hush-token-4714",
+    "GRUPA_DIGEST_URLS": "json://hush-digest-4715@127.0.0.1:9/hooks",
 }
-MARKS = ("hush-openai-4711", "hush-anthropic-4712", "hush-password-4713", "hush-token-4714")
+MARKS = ("hush-openai-4711", "hush-anthropic-4712", "hush-password-4713", "hush-token-4714", "hush-digest-4715")
 
 
 @pytest.fixture(scope="module")
