@@ -223,7 +223,7 @@ def _read_roadmap(folder: Path, today: date) -> tuple[dict[str, str], tuple[DueP
             ).fetchall()
     except NoWarehouseError:
         return {}, ()
-    due = [_due(*row, today) for row in rows]
+    due = [_due(name, start, end, decided, today) for name, start, end, decided in rows]
     return {cluster_id: name for cluster_id, name in named if name}, tuple(each for each in due if each)
 
 
