@@ -74,7 +74,7 @@ def _assemble(services: Services) -> Dash:
         on_error=report_error,
     )
     app.index_string = index_page.document(settings.url_prefix)
-    app.layout = partial(shell, people_sign_in=settings.users_file is not None)
+    app.layout = partial(shell, people_sign_in=settings.people_sign_in)
     for module in (
         navigation,
         clusters,

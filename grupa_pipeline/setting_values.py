@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grupa_pipeline.vocabulary.enums import UserRole
 
@@ -108,6 +109,17 @@ def group_roles(value: str | dict[str, UserRole]) -> dict[str, UserRole]:
             )
         roles[group] = UserRole(role)
     return roles
+
+
+def issuer(value: str | None) -> str | None:
+    """An address of https, or of this machine."""
+    if value is None:
+        return None
+    parts = urlsplit(value.strip())
+    is_local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or is_local) or parts.query or parts.fragment:
+        raise ValueError("is no issuer; give the provider's address with https, as its ID tokens name it.")
+    return value.strip()
 
 
 def hex_color(value: str) -> str:

@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         proxy_secret: What that proxy sends in `X-Grupa-Proxy-Secret`.
         proxy_addresses: Networks of the proxies in front: only they are believed.
         proxy_groups: Roles by the groups that the proxy sends in `X-Forwarded-Groups`; empty: whom it lets in is an admin.
+        oidc_issuer: OpenID Connect provider through which people sign in, as its ID tokens name it; None for none.
+        oidc_client_id: Under which Grupa is registered there.
+        oidc_client_secret: Its secret; None for a public client.
+        oidc_groups: Roles by the groups that the ID token names; `*` is everybody whom the provider signs in.
         hosts: Names, beside those of loopback, under which the app is opened.
         url_prefix: Path under which a proxy serves the app; begins and ends with a slash.
         seed: Random seed of a segmentation.
@@ -129,6 +133,12 @@ class Settings(BaseSettings):
     proxy_groups: Annotated[dict[str, UserRole], NoDecode, BeforeValidator(setting_values.group_roles)] = Field(
         default_factory=dict
     )
+    oidc_issuer: Annotated[str | None, BeforeValidator(setting_values.issuer)] = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(default=None, repr=False)
+    oidc_groups: Annotated[dict[str, UserRole], NoDecode, BeforeValidator(setting_values.group_roles)] = Field(
+        default_factory=dict
+    )
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.host_names)] = ()
     url_prefix: Annotated[str, BeforeValidator(setting_values.url_path)] = "/"
     seed: Annotated[int, Field(ge=0)] = 42
@@ -151,8 +161,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _require_one_sign_in(self) -> "Settings":
-        if self.users_file and self.trust_proxy:  # the proxy's header would get past the passwords
-            raise ValueError("GRUPA_USERS_FILE and GRUPA_TRUST_PROXY are two ways to sign in; give only one of them.")
+        ways = {
+            "GRUPA_USERS_FILE": self.users_file,
+            "GRUPA_TRUST_PROXY": self.trust_proxy,
+            "GRUPA_OIDC_ISSUER": self.oidc_issuer,
+        }
+        given = [name for name, value in ways.items() if value]
+        if len(given) > 1:  # one would get past the other
+            raise ValueError(f"{' and '.join(given)} are {len(given)} ways to sign in; give only one of them.")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_groups):
+            raise ValueError(
+                "GRUPA_OIDC_ISSUER needs GRUPA_OIDC_CLIENT_ID, under which Grupa is registered there, and GRUPA_OIDC_GROUPS, the "
+                "roles of its groups, as in growth=planner, data team=operator; *=viewer is everybody's."
+            )
         if self.trust_proxy and not (self.proxy_secret or self.proxy_addresses):
             raise ValueError(
                 "GRUPA_TRUST_PROXY=1 would believe a user name from whoever reaches the port. Set GRUPA_PROXY_SECRET to "
@@ -188,6 +209,11 @@ class Settings(BaseSettings):
             return cls(**values)
         except ValidationError as error:  # its own text would show the value, which may hold a secret
             raise SettingError(_sentence(error.errors()[0])) from None
+
+    @property
+    def people_sign_in(self) -> bool:
+        """Whether Grupa itself asks people to sign in: with a password, or through a provider."""
+        return self.users_file is not None or self.oidc_issuer is not None
 
     @property
     def inbox(self) -> Path:

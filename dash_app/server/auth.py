@@ -6,8 +6,9 @@ Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every r
 from flask import Flask, Response, abort, g, has_app_context, request
 
 from grupa_pipeline.auth.account_page import ACCOUNT
-from grupa_pipeline.auth.accounts import SignedInUser, read_accounts
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, LoginGate
+from grupa_pipeline.auth.accounts import SignedInUser
+from grupa_pipeline.auth.gates import SignInGate, known_accounts, sign_in_gate
+from grupa_pipeline.auth.login import CALLBACK, SIGN_IN, SIGN_OUT, START
 from grupa_pipeline.auth.messages import AuthRequest
 from grupa_pipeline.auth.permissions import TOKEN_ONLY, TOKEN_ROUTES, route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
@@ -26,7 +27,7 @@ _OPEN_PATHS = frozenset({"/healthz"})
 _EXPORTS = ("/export/", "/print/")
 _NAMED = {"export_users": ("cluster", "segment"), "download_report": ("cluster",)}
 """What endpoints are asked for by id, which answer 200 only where it is there."""
-_LOGIN_PATHS = (SIGN_IN, SIGN_OUT, ACCOUNT)
+_LOGIN_PATHS = (SIGN_IN, START, CALLBACK, SIGN_OUT, ACCOUNT)
 _POLLED = "/news"
 """What an open page asks for by itself."""
 _CALLBACKS = "/_dash-update-component"
@@ -45,8 +46,7 @@ def require_user(server: Flask, settings: Settings) -> None:
     server.before_request(lambda: _authenticate_by_token(tokens, settings))
     if settings.trust_proxy:
         server.before_request(lambda: _authenticate_by_proxy(settings))
-    elif settings.users_file:
-        login = LoginGate(settings.users_file, settings.warehouse, settings.url_prefix)
+    elif login := sign_in_gate(settings, settings.url_prefix):
         server.before_request(lambda: _authenticate_by_session(login, settings))
     server.before_request(lambda: _check_route(settings))
     server.after_request(lambda response: _record_answer(settings, response))
@@ -117,7 +117,7 @@ def _authenticate_by_token(tokens: AccessTokens, settings: Settings) -> None:
             )
         return
     token = tokens.find(text)
-    user = token_user(token, read_accounts(settings.users_file) if settings.users_file else None) if token else None
+    user = token_user(token, known_accounts(settings)) if token else None
     if token is None or user is None:
         record(settings.warehouse, AuditAction.TOKEN, request.endpoint or "", AuditOutcome.FAILED)
         _refuse_token("This token is not valid: it may have expired, been revoked, or lost its owner.")
@@ -164,7 +164,7 @@ def _is_by_timer() -> bool:
     return bool(changed) and isinstance(changed, list) and all(str(each).endswith(_TICKS) for each in changed)
 
 
-def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response | None:
+def _authenticate_by_session(login: SignInGate, settings: Settings) -> Response | None:
     if request.path in _OPEN_PATHS or current_token():
         return None
     g.user = login.user(request.headers.get("Cookie", ""), by_person=not _is_by_timer())
@@ -181,6 +181,7 @@ def _authenticate_by_session(login: LoginGate, settings: Settings) -> Response |
             agent=request.headers.get("User-Agent", ""),
             # A client who claims this of a plain connection only loses its own cookie.
             secure=request.is_secure or request.headers.get("X-Forwarded-Proto") == "https",
+            host=request.host,
             from_elsewhere=request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"),
         )
     )

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 from grupa.cli.graphql_roles import needed_role
 from grupa_pipeline.auth.accounts import SignedInUser
-from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT, LoginGate
+from grupa_pipeline.auth.gates import SignInGate, sign_in_gate
+from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT
 from grupa_pipeline.auth.messages import AuthRequest, AuthResponse
 from grupa_pipeline.auth.proxy import ProxyError, signed_in_user
 from grupa_pipeline.auth.request_guard import (
@@ -66,7 +67,7 @@ class Guard:
         self,
         app: App,
         port: int,
-        login: LoginGate | None = None,
+        login: SignInGate | None = None,
         *,
         prefix: str = "",
         proxied_hosts: frozenset[str] = frozenset(),
@@ -183,6 +184,7 @@ class Guard:
             address=(scope.get("client") or ("",))[0],
             through="dagster",
             secure=headers.get("x-forwarded-proto") == "https",
+            host=headers.get("host", ""),
         )
 
 
@@ -267,10 +269,10 @@ def guarded(app: App, port: int, settings: Settings) -> Guard:
     Raises:
         AccountsError: The file of users cannot be used.
     """
-    prefix, login = settings.dagster_prefix, None
-    if settings.users_file:  # one sign-in opens both: the session is that of the app
-        login = LoginGate(settings.users_file, settings.warehouse, f"{prefix}/", cookie_path=settings.url_prefix)
-    is_proxied = bool(prefix and (settings.users_file or settings.trust_proxy))
+    prefix = settings.dagster_prefix
+    # One sign-in opens both: the session is that of the app.
+    login = sign_in_gate(settings, f"{prefix}/", settings.url_prefix, starts_sign_ins=False)
+    is_proxied = bool(prefix and (login or settings.trust_proxy))
     return Guard(
         app,
         port,
@@ -290,7 +292,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path)
     options = parser.parse_args()
     port, settings = options.port, Settings.from_env()
-    if options.host != HOST and not (settings.users_file or settings.trust_proxy):
+    if options.host != HOST and not (settings.people_sign_in or settings.trust_proxy):
         parser.error(
             f"--host {options.host} would let anyone on the network start runs: require a sign-in (docs/security.md)."
         )

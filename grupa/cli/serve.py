@@ -131,10 +131,11 @@ def refusal(settings: Settings, host: str) -> str | None:
             return str(error)
     if is_loopback(host) or settings.trust_proxy:
         return None
-    if not settings.users_file:
+    if not settings.people_sign_in:
         return (
             f"--host {host} would let anyone on the network in. Keep 127.0.0.1, or require a sign-in: users with passwords "
-            "(grupa user NAME, GRUPA_USERS_FILE), or a proxy that authenticates (GRUPA_TRUST_PROXY=1); docs/security.md."
+            "(grupa user NAME, GRUPA_USERS_FILE), a provider of sign-ins (GRUPA_OIDC_ISSUER), or a proxy that authenticates "
+            "(GRUPA_TRUST_PROXY=1); docs/security.md."
         )
     if is_everywhere(host) and not settings.hosts:
         return (

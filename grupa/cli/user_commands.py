@@ -44,26 +44,24 @@ def user_command(
     settings = read_settings(GRUPA_WAREHOUSE=warehouse)
     prepare(settings)  # its audit log begins here
     if token is not None or tokens or revoke is not None:
-        _require_owner(settings, name)
+        _require_owner(settings, name, must_come_in=token is not None)
         return _tokens(settings, name or "", create=token, scopes=scope, days=days, revoke=revoke)
+    if sign_out_all and settings.people_sign_in:
+        return _sign_out_all(settings, name)
     path = settings.users_file
     if path is None:
         raise SettingError("GRUPA_USERS_FILE is not set; set it to the file of users, here and for `grupa serve`.")
-    if sign_out_all:
-        return _sign_out_all(settings, path, name)
     if name is None:
         raise SettingError("Name the user: grupa user NAME. To end all sessions: grupa user --sign-out-all")
     return _set_account(settings, path, name, role)
 
 
-def _sign_out_all(settings: "Settings", path: Path, name: str | None) -> int:
-    from grupa_pipeline.auth.accounts import read_accounts
+def _sign_out_all(settings: "Settings", name: str | None) -> int:
     from grupa_pipeline.auth.sessions import Sessions
-    from grupa_pipeline.settings import SettingError
     from grupa_pipeline.storage.audit_log import AuditAction, record
 
-    if name is not None and name not in read_accounts(path):
-        raise SettingError(f"There is no user {name} in {path}.")
+    if name is not None:
+        _require_owner(settings, name)
     Sessions(settings.warehouse).end_all(name)
     record(settings.warehouse, AuditAction.SIGN_OUT, f"all:{name}" if name else "all")
     print(f"{name or 'Everybody'} is signed out.")
@@ -91,15 +89,17 @@ def _set_account(settings: "Settings", path: Path, name: str, role: UserRole | N
     return ExitStatus.DONE
 
 
-def _require_owner(settings: "Settings", name: str | None) -> None:
-    """Check that tokens of `name` can come in: they have an account, where there are accounts."""
-    from grupa_pipeline.auth.accounts import read_accounts
+def _require_owner(settings: "Settings", name: str | None, *, must_come_in: bool = True) -> None:
+    """Check that a user is named and, where they must come in, that Grupa knows them, if it knows anybody."""
+    from grupa_pipeline.auth.gates import known_accounts
     from grupa_pipeline.settings import SettingError
 
     if name is None:
         raise SettingError("Name the user whose token it is: grupa user NAME --token TOKEN")
-    if settings.users_file and name not in read_accounts(settings.users_file):
-        raise SettingError(f"There is no user {name} in {settings.users_file}; add them with: grupa user {name}")
+    accounts = known_accounts(settings) if must_come_in else None
+    if accounts is not None and name not in accounts:
+        where = f"in {settings.users_file}" if settings.users_file else "among those who signed in within thirty days"
+        raise SettingError(f"There is no user {name} {where}.")
 
 
 def _tokens(

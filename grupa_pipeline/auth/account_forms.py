@@ -20,15 +20,20 @@ class AccountForms:
     """The page of one's own account, and its forms.
 
     Args:
-        users_file: The file of users.
+        users_file: The file of users; None where they have no passwords here.
         warehouse: The folder whose audit log holds what is done.
         sessions: The sessions.
-        password_lock: Held while a password is checked.
         root: Path under which the server is, without a slash at its end.
+        password_lock: Held while a password is checked.
     """
 
     def __init__(
-        self, users_file: Path, warehouse: Path, sessions: Sessions, password_lock: threading.Lock, root: str
+        self,
+        users_file: Path | None,
+        warehouse: Path,
+        sessions: Sessions,
+        root: str,
+        password_lock: threading.Lock,
     ) -> None:
         self._users_file, self._warehouse, self._sessions = users_file, warehouse, sessions
         self._password_lock, self._root = password_lock, root
@@ -55,26 +60,31 @@ class AccountForms:
                     token = self._create_token(request, user)
                 case None:
                     pass
-                case _:
-                    self._change_password(request, user)
+                case _ if self._users_file:
+                    self._change_password(request, user, self._users_file)
                     return None
+                case _:
+                    problem = "Passwords are changed where you sign in."
         except AccountsError as error:
             problem = str(error)
         if what in ("end", "revoke") and not problem:
             return AuthResponse(303, "", {"Location": f"{self._root}{ACCOUNT}"})
         tokens = self._tokens.of(user.name)
-        view = AccountView(user, self._sessions.open_sessions(user.name), session, tokens, token, problem)
+        has_password = self._users_file is not None
+        view = AccountView(
+            user, self._sessions.open_sessions(user.name), session, tokens, token, problem, has_password=has_password
+        )
         return AuthResponse(400 if problem else 200, account_page(self._root, view))
 
-    def _change_password(self, request: AuthRequest, user: SignedInUser) -> None:
+    def _change_password(self, request: AuthRequest, user: SignedInUser, users_file: Path) -> None:
         """Change the user's password.
 
         Raises:
             AccountsError: The one now is wrong, or the new one cannot be used.
         """
-        self._check_password(request, user, AuditAction.PASSWORD)
+        self._check_password(request, user, AuditAction.PASSWORD, users_file)
         with self._password_lock:
-            set_password(self._users_file, user.name, request.form.get("new", ""))
+            set_password(users_file, user.name, request.form.get("new", ""))
         self._sessions.end_all(user.name)  # their cookies hold no longer: nor does anything list them
         self._record(AuditAction.PASSWORD, AuditOutcome.DONE, user, request)
 
@@ -84,7 +94,8 @@ class AccountForms:
         Raises:
             AccountsError: The password is wrong, or there can be no such token.
         """
-        self._check_password(request, user, AuditAction.TOKEN)  # a page left open makes nobody an agent
+        if self._users_file:  # a page left open makes nobody an agent
+            self._check_password(request, user, AuditAction.TOKEN, self._users_file)
         name, days = request.form.get("name", "").strip(), request.form.get("days", "")
         scopes = {TokenScope.READ, TokenScope.PLAN} if request.form.get("scope") == "plan" else {TokenScope.READ}
         if not (days.isascii() and days.isdecimal()):
@@ -97,11 +108,11 @@ class AccountForms:
         token = self._tokens.revoke(user.name, request.form.get("token", ""))
         self._record(AuditAction.TOKEN, AuditOutcome.DONE, user, request, f"revoke:{token.name}")
 
-    def _check_password(self, request: AuthRequest, user: SignedInUser, action: AuditAction) -> None:
+    def _check_password(self, request: AuthRequest, user: SignedInUser, action: AuditAction, users_file: Path) -> None:
         if seconds := self._sessions.count_attempt(user.name, request.address):
             raise AccountsError(f"Too many wrong passwords; try again in {wait_text(seconds)}.")
         with self._password_lock:
-            is_right = is_password(read_accounts(self._users_file), user.name, request.form.get("old", ""))
+            is_right = is_password(read_accounts(users_file), user.name, request.form.get("old", ""))
         if not is_right:
             self._record(action, AuditOutcome.FAILED, user, request)
             raise AccountsError("That is not your password now; nothing was changed.")

@@ -21,13 +21,7 @@ button{font:inherit;padding:.4rem .8rem}table{border-collapse:collapse;width:100
 border-bottom:1px solid light-dark(#ddd,#444);vertical-align:top;overflow-wrap:anywhere}
 summary{cursor:pointer;margin:1rem 0}code{overflow-wrap:anywhere}.wrong{color:light-dark(#b3261e,#ff8a80)}</style>
 <main><p><a href="$root/">Back to Grupa</a></p><h1>$name</h1><p>Your role: $role.</p>$message
-<h2>Change your password</h2>
-<form method="post" action="$root$account"><input type="hidden" name="what" value="password">
-<label for="old">Password now</label><input id="old" name="old" type="password" required autocomplete="current-password">
-<label for="new">New password, $least characters at least</label>
-<input id="new" name="new" type="password" required minlength="$least" autocomplete="new-password">
-<button>Change it</button></form><p>You are then signed out everywhere, and sign in again.</p>
-<h2>Your sessions</h2><table><thead><tr><th>Began (UTC)</th><th>Last used</th><th>From</th><th></th></tr></thead>
+$password<h2>Your sessions</h2><table><thead><tr><th>Began (UTC)</th><th>Last used</th><th>From</th><th></th></tr></thead>
 <tbody>$sessions</tbody></table>
 <h2>Your tokens</h2><p>A script or an agent comes in with one, as you.</p>$tokens
 <details><summary>Create a token</summary><form method="post" action="$root$account"><input type="hidden" name="what" value="token">
@@ -36,9 +30,18 @@ summary{cursor:pointer;margin:1rem 0}code{overflow-wrap:anywhere}.wrong{color:li
 <option value="plan">Download, and propose tests</option></select>
 <label for="days">For how many days</label>
 <input id="days" name="days" type="number" min="1" max="$longest" value="$usual" required>
-<label for="again">Your password</label><input id="again" name="old" type="password" required autocomplete="current-password">
-<button>Create it</button></form></details></main></html>
+$again<button>Create it</button></form></details></main></html>
 """)
+_PASSWORD = Template("""<h2>Change your password</h2>
+<form method="post" action="$root$account"><input type="hidden" name="what" value="password">
+<label for="old">Password now</label><input id="old" name="old" type="password" required autocomplete="current-password">
+<label for="new">New password, $least characters at least</label>
+<input id="new" name="new" type="password" required minlength="$least" autocomplete="new-password">
+<button>Change it</button></form><p>You are then signed out everywhere, and sign in again.</p>
+""")
+_AGAIN = """<label for="again">Your password</label>
+<input id="again" name="old" type="password" required autocomplete="current-password">
+"""
 _FORM = Template("""<form method="post" action="$root$account"><input type="hidden" name="what" value="$what">
 <input type="hidden" name="$field" value="$id"><button aria-label="$label">$word</button></form>""")
 _TOKENS = Template("""<table><thead><tr><th>Name</th><th>May</th><th>Ends (UTC)</th><th>Last used</th><th></th></tr></thead>
@@ -59,6 +62,7 @@ class AccountView:
         tokens: Their valid tokens.
         new_token: A token that was just created.
         problem: What went wrong, if anything.
+        has_password: Whether they sign in with a password of Grupa's own.
     """
 
     user: SignedInUser
@@ -67,6 +71,7 @@ class AccountView:
     tokens: Sequence[AccessToken] = ()
     new_token: str = ""
     problem: str = ""
+    has_password: bool = True
 
 
 def account_page(root: str, view: AccountView) -> str:
@@ -83,7 +88,9 @@ def account_page(root: str, view: AccountView) -> str:
     rows = "".join(_token_row(root, each) for each in view.tokens)
     fields = {"name": escape(view.user.name), "role": view.user.role, "message": message, "sessions": sessions}
     fields |= {"tokens": _TOKENS.substitute(rows=rows) if rows else "", "root": root, "account": ACCOUNT}
-    return _PAGE.substitute(fields, least=MIN_PASSWORD, longest=MAX_DAYS, usual=DEFAULT_DAYS)
+    if view.has_password:
+        fields |= {"password": _PASSWORD.substitute(root=root, account=ACCOUNT, least=MIN_PASSWORD), "again": _AGAIN}
+    return _PAGE.substitute({"password": "", "again": ""} | fields, longest=MAX_DAYS, usual=DEFAULT_DAYS)
 
 
 def _session_row(root: str, session: OpenSession, *, is_current: bool) -> str:

@@ -8,20 +8,18 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from werkzeug.http import dump_cookie, parse_cookie
-
 from grupa_pipeline.auth.account_forms import AccountForms, wait_text
 from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.accounts import SignedInUser, is_password, read_accounts
 from grupa_pipeline.auth.messages import AuthRequest, AuthResponse
 from grupa_pipeline.auth.open_sessions import SESSION_SECONDS
+from grupa_pipeline.auth.session_cookies import SessionCookies
 from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
-COOKIE = "grupa_session"
-"""The cookie's name on a plain connection; behind TLS it begins with `__Host-`, or `__Secure-` below a path."""
-
+START, CALLBACK = f"{SIGN_IN}/start", f"{SIGN_IN}/callback"
+"""Where a sign-in through a provider begins, and comes back to."""
 _STYLE = "color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;max-width:20rem;margin:15vh auto;padding:0 1rem;display:block"
 _PAGE = Template(f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -37,7 +35,7 @@ input,button{{padding:.5rem;margin:.25rem 0 1rem}}.wrong{{color:light-dark(#b326
 <button>Sign in</button></form></main></html>
 """)
 # A link on another site arrives without the session (SameSite=Strict); when our own page reloads, the session is sent.
-_RELOAD_PAGE = '<!doctype html><html lang="en"><meta http-equiv="refresh" content="0"><title>Grupa</title></html>\n'
+RELOAD_PAGE = '<!doctype html><html lang="en"><meta http-equiv="refresh" content="0"><title>Grupa</title></html>\n'
 
 
 class LoginGate:
@@ -55,17 +53,17 @@ class LoginGate:
 
     def __init__(self, users_file: Path, warehouse: Path, prefix: str = "/", cookie_path: str | None = None) -> None:
         read_accounts(users_file)
-        self._root, self._cookie_path = prefix.rstrip("/"), cookie_path or prefix
+        self._root, self._cookies = prefix.rstrip("/"), SessionCookies(cookie_path or prefix)
         self._users_file, self._warehouse = users_file, warehouse
         self._sessions = Sessions(warehouse)
         # Checking a password takes a fifth of a second and 32 MB: one at a time, so that guessing cannot overload the server.
         self._password_lock = threading.Lock()
-        self._forms = AccountForms(users_file, warehouse, self._sessions, self._password_lock, self._root)
+        self._forms = AccountForms(users_file, warehouse, self._sessions, self._root, self._password_lock)
 
     def user(self, cookies: str, *, by_person: bool = True) -> SignedInUser | None:
         """The signed-in user; the file of users is read each time, so that removing a user, or another role, counts at once."""
         accounts = read_accounts(self._users_file)
-        name = self._sessions.user(_session(cookies), accounts, by_person=by_person)
+        name = self._sessions.user(self._cookies.find(cookies), accounts, by_person=by_person)
         return SignedInUser(name, accounts[name].role) if name is not None else None
 
     def respond(self, request: AuthRequest) -> AuthResponse:
@@ -79,13 +77,13 @@ class LoginGate:
         if request.path == SIGN_IN:
             return self._page(200, request.form.get("to", "/"))
         if request.from_elsewhere:
-            return AuthResponse(401, _RELOAD_PAGE)
+            return AuthResponse(401, RELOAD_PAGE)
         return self._page(401, request.target if request.method == "GET" else "/")
 
     def _sign_out(self, request: AuthRequest) -> AuthResponse:
         if user := self.user(request.cookies):
             self._record(AuditAction.SIGN_OUT, AuditOutcome.DONE, user.name, request, user.role)
-        self._sessions.end(_session(request.cookies))
+        self._sessions.end(self._cookies.find(request.cookies))
         return self._redirect(SIGN_IN, "", request, 0)
 
     def _sign_in(self, request: AuthRequest) -> AuthResponse:
@@ -108,7 +106,7 @@ class LoginGate:
 
     def _account(self, request: AuthRequest, user: SignedInUser) -> AuthResponse:
         """The page of one's own account; a new password signs out everywhere."""
-        answer = self._forms.respond(request, user, self._sessions.session_of(_session(request.cookies)))
+        answer = self._forms.respond(request, user, self._sessions.session_of(self._cookies.find(request.cookies)))
         return answer or self._redirect(SIGN_IN, "", request, 0)
 
     def _record(
@@ -117,21 +115,8 @@ class LoginGate:
         record(self._warehouse, action, outcome=outcome, by=Actor(user, role, request.address, request.through))
 
     def _redirect(self, path: str, session: str, request: AuthRequest, seconds: int) -> AuthResponse:
-        cookie = dump_cookie(
-            self._cookie_name(request),
-            session,
-            max_age=seconds,
-            path=self._cookie_path,
-            secure=request.secure,
-            httponly=True,
-            samesite="Strict",
-        )
+        cookie = self._cookies.set(session, request, seconds)
         return AuthResponse(303, "", {"Location": f"{self._root}{path}", "Set-Cookie": cookie})
-
-    def _cookie_name(self, request: AuthRequest) -> str:
-        if not request.secure:
-            return COOKIE
-        return f"__Host-{COOKIE}" if self._cookie_path == "/" else f"__Secure-{COOKIE}"
 
     def _page(self, status: int, to: str, problem: str = "") -> AuthResponse:
         message = f'<p role="alert" class="wrong">{escape(problem)}</p>' if problem else ""
@@ -143,8 +128,3 @@ def local_path(text: str) -> str:
     """`text` when it is a path of this server, else `/`: a sign-in redirects to no other site."""
     is_odd = not text.startswith("/") or text.startswith(("//", SIGN_IN, SIGN_OUT)) or "\\" in text
     return "/" if is_odd or not text.isascii() or not text.isprintable() else text
-
-
-def _session(cookies: str) -> str | None:
-    found = parse_cookie(cookies)
-    return next((found[name] for name in (f"__Host-{COOKIE}", f"__Secure-{COOKIE}", COOKIE) if name in found), None)

@@ -19,6 +19,7 @@ class AuthRequest:
         agent: The browser, in its own words.
         secure: Whether the client uses HTTPS, so that the cookie may be restricted to it.
         from_elsewhere: Whether another site sent the user here.
+        host: The Host header.
     """
 
     method: str
@@ -31,6 +32,7 @@ class AuthRequest:
     agent: str = ""
     secure: bool = False
     from_elsewhere: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,10 @@ class Sessions:
             self._end(session)
         return is_own
 
+    def spend(self, once: str) -> bool:
+        """Whether something that may be used once was not used before; now it is."""
+        return self._store.end(once)
+
     def _end(self, session: str) -> None:
         self._store.end(session)
         self._open_sessions.end(session)
@@ -171,12 +175,12 @@ class SignInStore:
             counts = dict(con.execute(f"SELECT * FROM sign_outs WHERE who IN ({', '.join('?' * len(who))})", who))
         return [counts.get(each, 0) for each in who]
 
-    def end(self, session: str) -> None:
-        """Store that a session has ended, and delete those that have expired anyway."""
+    def end(self, session: str) -> bool:
+        """Store that a session has ended, and delete those that have expired anyway; returns whether it had not ended before."""
         now = self._clock()
         with open_store(self._path) as con:
             con.execute("DELETE FROM ended WHERE at < ?", [now - SESSION_SECONDS])
-            con.execute("INSERT OR REPLACE INTO ended VALUES (?, ?)", [session, now])
+            return con.execute("INSERT OR IGNORE INTO ended VALUES (?, ?)", [session, now]).rowcount == 1
 
     def has_ended(self, session: str) -> bool:
         """Whether a session was ended."""
