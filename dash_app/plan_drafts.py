@@ -110,15 +110,20 @@ def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
     )
 
 
-def population_of(services: Services, day: date, audience: Audience, exposure_days: int | None = None) -> Population:
+def population_of(
+    services: Services, day: date, audience: Audience, exposure_days: int | None = None, *, rules_of: date | None = None
+) -> Population:
     """The users of an audience on the baseline's days; what everyone did there is kept while the warehouse is the same.
+
+    With `rules_of`, users are picked by the clusters' rules in that snapshot, on the days of `day`.
 
     Raises:
         BaselineError: There are too few days, or the exposure does not fit them.
     """
     roles, fewest = services.event_roles(), services.settings.min_events
     segment = segment_of(services, audience)
-    return baselines.find_population(services.database.query, day, audience, roles, fewest, exposure_days, segment)
+    ask = services.database.query
+    return baselines.find_population(ask, day, audience, roles, fewest, exposure_days, segment, rules_of=rules_of)
 
 
 def segment_of(services: Services, audience: Audience) -> Segment | None:

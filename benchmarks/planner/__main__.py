@@ -102,6 +102,13 @@ def _print_mathematics() -> None:
     print(f"| replay: Pareto tails flagged, normal metrics flagged | {heavy:.0%}, {light:.0%} |")
     plan = replace(overlaps.plans(3)[0][0], variants=(Arm("control"), Arm("treatment")))
     print(f"| results: intervals that cover the planted change, of 500 | {mathematics.coverage(plan):.1%} |")
+    for most in (1.0, 2.0):
+        _, recall, false, unsure = mathematics.fading(plan, most)
+        size = "the smallest planned" if most == 1 else f"up to {most:g} times the smallest planned"
+        print(
+            f"| after ship, 500 planted changes of {size}: faded found, held called faded, not told "
+            f"| {recall:.1%}, {false:.1%}, {unsure:.1%} |"
+        )
 
 
 def _print_interleaved() -> None:

@@ -1,8 +1,8 @@
 """Measures the mathematics of a plan: early looks, CUPED, replay and the reading of results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,19 @@ from dash_app.planning.design import Design, Metric
 from dash_app.planning.estimates import estimate
 from dash_app.planning.plan import Plan
 from dash_app.planning.replay import replay
+from dash_app.planning.sample_size import control_size
 from dash_app.planning.sequential import design_looks, spent
+from dash_app.planning.tracking import tracked
 from grupa_pipeline.vocabulary.enums import MetricKind
-from grupa_pipeline.vocabulary.plan_parts import ArmResult, Looks, ResultSource, Spending
+from grupa_pipeline.vocabulary.plan_parts import (
+    ArmResult,
+    Decision,
+    Looks,
+    ResultSource,
+    Spending,
+    TrackedValue,
+    TrackingVerdict,
+)
 
 SEQUENTIAL_RUNS = 100_000
 
@@ -158,3 +168,41 @@ def coverage(plan: Plan, runs: int = 500, seed: int = 24) -> float:
         found = estimate(plan, arms, ResultSource.TYPED, date(2026, 1, 1))
         hits += found.low <= change <= found.high
     return hits / runs
+
+
+def fading(plan: Plan, most: float = 2.0, runs: int = 500, seed: int = 25) -> tuple[int, float, float, float]:
+    """Planted changes that shipped on their result; half of them fade, and three later snapshots have an arm's users each.
+
+    Args:
+        plan: A plan of a share, to be sized for each change.
+        most: True effects are up to so many times the smallest one that the test is sized for.
+        runs: Changes; a test whose result would not ship is made again.
+        seed: Of the random numbers.
+
+    Returns:
+        Changes that held, share of the faded told "faded", of those that held, and share told "cannot tell".
+    """
+    rng = np.random.default_rng(seed)
+    told: dict[bool, list[TrackingVerdict]] = {True: [], False: []}
+    while sum(map(len, told.values())) < runs:
+        share = float(rng.uniform(0.08, 0.6))
+        effect = share * float(rng.uniform(0.08, 0.25))
+        users = ceil(control_size(Metric(MetricKind.PROPORTION, share), effect, Design()))
+        truth = share + effect * float(rng.uniform(1, most))
+        planned = replace(plan, baseline=float(rng.binomial(users, share) / users), baseline_n=users)
+        arms = [
+            ArmResult(arm.name, users, float(rng.binomial(users, at) / users))
+            for arm, at in zip(plan.variants, (share, truth), strict=True)
+        ]
+        result = estimate(planned, arms, ResultSource.TYPED, date(2026, 1, 1))
+        if result.low <= 0:
+            continue
+        is_faded = bool(rng.random() < 0.5)
+        found = [float(rng.binomial(users, share if is_faded else truth) / users) for _ in range(3)]
+        values = [TrackedValue(date(2026, 2 + at, 1), value, value, value, users) for at, value in enumerate(found)]
+        shipped = tracked(replace(planned, result=result, decision=Decision.SHIP), values)
+        assert shipped.tracking is not None
+        told[is_faded].append(shipped.tracking.verdict)
+    recall, false = (np.mean([each is TrackingVerdict.FADED for each in told[fades]]) for fades in (True, False))
+    unsure = np.mean([each is TrackingVerdict.CANNOT_TELL for some in told.values() for each in some])
+    return len(told[False]), float(recall), float(false), float(unsure)

@@ -88,18 +88,20 @@ def find_population(
     min_events: int,
     exposure_days: int | None = None,
     segment: Segment | None = None,
+    *,
+    rules_of: date | None = None,
 ) -> Population:
     """Pick the users of an audience (`segment`: those of its segment) and take their features over their exposure.
 
     Everyone is measured once for a window, and audiences are parts of everyone: with `Database.query` as `ask` the second
-    audience, and the second recommendation, cost a selection.
+    audience, and the second recommendation, cost a selection. `rules_of` is a snapshot whose rules pick them, in place of its own.
 
     Raises:
         BaselineError: There are too few days, or the exposure does not fit them.
     """
     start, end, first_event = ask(load_window, day)
     window = baseline_window(first_event, end, exposure_days)
-    rules = () if segment else ask(load_rules, day, audience.clusters)
+    rules = () if segment else ask(load_rules, rules_of or day, audience.clusters)
     is_ruled = all(rules) and (bool(rules) or audience.kind is AudienceKind.EVERYONE)
     if is_ruled and window.unseen:
         before = ask(load_before, start, window.start, roles, min_events)

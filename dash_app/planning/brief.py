@@ -9,7 +9,7 @@ from dash_app.planning.design import Method
 from dash_app.planning.plan import Plan
 from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS, Guardrail
-from grupa_pipeline.vocabulary.plan_parts import AudienceKind
+from grupa_pipeline.vocabulary.plan_parts import AudienceKind, TrackingVerdict
 
 
 class Label(NamedTuple):
@@ -109,11 +109,35 @@ def result_sentence(plan: Plan, unit: str = "") -> str:
     )
 
 
+def tracking_sentence(plan: Plan, unit: str = "") -> str:
+    """What later snapshots say of a shipped change, in a sentence or two; empty where there is none yet."""
+    found = plan.tracking
+    if found is None or plan.result is None:
+        return ""
+    last = found.values[-1]
+    seen, foretold, low, high, without = (
+        value_text(plan.metric_kind, each, unit)
+        for each in (last.value, found.forecast, found.forecast_low, found.forecast_high, plan.result.arms[0].value)
+    )
+    words = {
+        TrackingVerdict.HOLDS: "It holds",
+        TrackingVerdict.FADED: "It faded",
+        TrackingVerdict.CANNOT_TELL: "Whether it holds cannot be told",
+    }
+    return (
+        f"{words[found.verdict]}: {seen} of {last.users:,} such users in the snapshot of {last.snapshot_date}; the result"
+        f" foretold {foretold} ({low} to {high}), and {without} without the change. Nobody is held back, so what else changed"
+        " since counts too."
+    )
+
+
 def _outcome(plan: Plan, labels: Labels) -> Iterator[str]:
     """What came of it."""
     if plan.result is not None:
         decided = f" Decision: {plan.decision}." if plan.decision else ""
-        yield f"## What came of it\n\n{_text(result_sentence(plan, _unit(plan.primary_metric, labels)))}{decided}"
+        unit = _unit(plan.primary_metric, labels)
+        later = f" {_text(tracking_sentence(plan, unit))}" if plan.tracking else ""
+        yield f"## What came of it\n\n{_text(result_sentence(plan, unit))}{decided}{later}"
 
 
 def _past(plan: Plan, labels: Labels) -> Iterator[str]:

@@ -20,6 +20,7 @@ from dash_app.planning.changes import Change, changes
 from dash_app.planning.plan import Plan, PlanError, Problem, check
 from dash_app.planning.plan_events import PlanComment, checked_comment
 from dash_app.planning.positions import new_plan_id
+from dash_app.planning.tracking import tracked
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from dash_app.roadmap.comments import add_comment, select_comments
@@ -33,6 +34,7 @@ from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 from grupa_pipeline.vocabulary.segment_rules import SegmentRule, check_rule
+from grupa_pipeline.vocabulary.plan_parts import TrackedValue
 
 _BOARD_ORDER = tuple(PlanStatus)
 
@@ -177,7 +179,7 @@ class Roadmap:
                 deleted_at=newest.deleted_at,
                 approved_by=newest.approved_by,
                 approved_at=newest.approved_at,
-                tracking=newest.tracking,
+                tracking=newest.tracking if _has_same_outcome(plan, newest) else None,
             )
             return self._revise(con, newest, kept, user)
 
@@ -192,6 +194,14 @@ class Roadmap:
         with self._publish(plan_id, AuditAction.APPROVE) as con:
             newest = _current(con, plan_id, expected_revision)
             return self._revise(con, newest, approved(newest, _history(con, plan_id), user, self._now()), user)
+
+    def track(self, plan_id: str, values: Sequence[TrackedValue], user: str) -> Plan:
+        """Keep what later snapshots say of a shipped plan, with the values on whose days it rests.
+
+        Raises:
+            UnknownPlanError: There is no plan of that id.
+        """
+        return self._change(plan_id, user, lambda plan: tracked(plan, values))
 
     def comment(self, plan_id: str, text: str | None, revision: int, user: str) -> PlanComment:
         """Say something of a plan whose revision `revision` the user saw; the plan stays as it is.
@@ -361,6 +371,10 @@ def _select(
         {"plan": plan_id, "revision": revision},
     ).fetchall()
     return [Plan.from_row(dict(zip(PLAN_FIELDS, row, strict=True))) for row in rows]
+
+
+def _has_same_outcome(plan: Plan, newest: Plan) -> bool:
+    return (plan.result, plan.decision, plan.decided_at) == (newest.result, newest.decision, newest.decided_at)
 
 
 def _history(con: duckdb.DuckDBPyConnection, plan_id: str) -> list[Plan]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from dash import Dash
 from dash.fingerprint import check_fingerprint
 
+from dash_app import plan_tracking
 from dash_app.data import users
 from dash_app.server import index_page
 from dash_app.server.security import pack_script
@@ -27,6 +28,7 @@ def warm_up(app: Dash, services: Services) -> None:
         snapshot = services.snapshot(None)
         if snapshot:
             services.database.query(users.load_points, snapshot.day)
+            plan_tracking.track_in_background(services)
     except (NoWarehouseError, DamagedWarehouseError) as error:
         log.info("nothing to load: %s", error)
 

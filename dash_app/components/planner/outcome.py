@@ -9,10 +9,10 @@ from dash.development.base_component import Component
 from dash_app import formatting
 from dash_app.components import elements
 from dash_app.data.snapshot import Feature, metric_unit
-from dash_app.planning.brief import result_sentence
+from dash_app.planning.brief import result_sentence, tracking_sentence
 from dash_app.planning.estimates import has_mismatch
 from dash_app.planning.plan import Plan
-from grupa_pipeline.vocabulary.plan_parts import Decision
+from grupa_pipeline.vocabulary.plan_parts import Decision, TrackingVerdict
 
 DECISIONS = {"": "not decided yet", Decision.SHIP: "ship", Decision.STOP: "stop", Decision.ITERATE: "iterate"}
 _PLACEHOLDER = "arm,users,conversions\ncontrol,1000,120\ntreatment,1010,150"
@@ -46,6 +46,10 @@ def result_lines(plan: Plan, catalog: Mapping[str, Feature]) -> list[Component]:
     if plan.decision is not None:
         when = f" on {formatting.day(plan.decided_at)}" if plan.decided_at else ""
         lines.append(html.P([elements.badge(plan.decision.value, "good"), f" Decided{when}."]))
+    if plan.tracking is not None:
+        kind = {TrackingVerdict.HOLDS: "good", TrackingVerdict.FADED: "bad"}.get(plan.tracking.verdict, "warn")
+        words = tracking_sentence(plan, metric_unit(plan.primary_metric, catalog))
+        lines.append(html.P([elements.badge(plan.tracking.verdict.value, kind), f" {words}"]))
     return lines
 
 
