@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from dash_app.data import baselines
+from dash_app.data import baselines, enrolments
 from dash_app.data.baselines import Population
 from dash_app.data.database import Database
 from dash_app.data.loading import load_catalog
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError
 from dash_app.planning.brief import NO_LABELS, Label, Labels, write_brief
+from dash_app.planning.calibration import Calibration, calibration
 from dash_app.planning.cuped import find_covariate
+from dash_app.planning.decisions import finished
 from dash_app.planning.draft import baseline_fields, default_effect, default_guardrail
 from dash_app.planning.duration import DurationError, Forecast
 from dash_app.planning.plan import Plan
@@ -101,13 +103,23 @@ def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
     """How many different eligible users of an audience come; kept while the warehouse is the same."""
     settings = services.settings
     return services.database.query(
-        baselines.load_enrolment,
+        enrolments.load_enrolment,
         day,
         audience,
         services.event_roles(),
         settings.min_events,
         segment_of(services, audience),
     )
+
+
+def calibration_of(services: Services, plans: Sequence[Plan]) -> Calibration:
+    """How good the forecasts were: on finished tests, and replayed on the newest snapshot's log."""
+    try:
+        days, roles, fewest = services.days(), services.event_roles(), services.settings.min_events
+        replayed = services.database.query(enrolments.load_replayed_errors, days[0], roles, fewest) if days else ()
+    except (BaselineError, NoWarehouseError):
+        replayed = ()
+    return calibration(finished(plans), replayed)
 
 
 def population_of(

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.planner import drafts, durations, formulas, interleaved, mathematics, overlaps, power
+from benchmarks.planner import drafts, durations, formulas, interleaved, mathematics, overlaps, power, programmes
 from grupa_pipeline.vocabulary.plan_fields import Arm
 
 
@@ -23,6 +23,7 @@ def main() -> None:
     _print_durations()
     _print_overlaps()
     _print_mathematics()
+    _print_programmes()
     _print_interleaved()
     _print_drafts([Path(each) for each in sys.argv[1:]])
 
@@ -108,6 +109,24 @@ def _print_mathematics() -> None:
         print(
             f"| after ship, 500 planted changes of {size}: faded found, held called faded, not told "
             f"| {recall:.1%}, {false:.1%}, {unsure:.1%} |"
+        )
+
+
+def _print_programmes() -> None:
+    print(f"\n## {programmes.PROGRAMMES:,} simulated programmes\n")
+    print(
+        "| effects | within the 90% interval | after ten results | before | naive sum over what came | expected over what came |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name, found in (
+        ("as the forecast takes them", programmes.simulate()),
+        ("half-normal", programmes.simulate("half-normal")),
+        ("one change in ten works", programmes.simulate(works=0.1)),
+        ("one change in two works", programmes.simulate(works=0.5)),
+    ):
+        print(
+            f"| {name} | {found.every:.1%} | {found.own:.1%} | {found.usual:.1%} | {found.naive:.1f} | {found.expected:.2f} |",
+            flush=True,
         )
 
 

@@ -6,7 +6,6 @@ from the third event on, as of that time. Targets reached within a week are excl
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dash_app.planning.baseline import EXPOSURE_DAYS
+from dash_app.planning.calibration import starts
 from dash_app.planning.duration import forecast_enrolment
 
 WEEKS = 14
@@ -26,7 +26,7 @@ the whole log, whose remaining error no forecast can avoid."""
 Log = tuple[NDArray[np.int64], NDArray[np.int64], int]
 
 
-def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
+def errors(log: Log) -> dict[str, list[float]]:
     """Relative errors of predicted days, before rounding, by rule (`RULES`).
 
     Each rule has the errors of the days until enrolment and, as `..., exposed`, of the whole test with its exposure window.
@@ -34,14 +34,11 @@ def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
     users, days, length = log
     hindsight = replace(forecast_enrolment(users, days, length), level=1.0)
     result: dict[str, list[float]] = {}
-    for cutoff in range(first_cutoff, length - 13, 7 if length < 400 else 56):
-        seen, later = days < cutoff, (days >= cutoff) & (days < cutoff + 56)
-        if seen.sum() < 50 or later.sum() < 50:
-            continue
-        forecast = forecast_enrolment(users[seen], days[seen], cutoff)
-        visits = len(np.unique(users[seen] * length + days[seen])) / cutoff
-        new_users = len(np.unique(users[seen])) / cutoff
-        for wanted, actual in _targets(users[later], days[later] - cutoff):
+    for start in starts(users, days, length):
+        forecast = forecast_enrolment(users[start.seen], days[start.seen], start.day)
+        visits = len(np.unique(users[start.seen] * length + days[start.seen])) / start.day
+        new_users = len(np.unique(users[start.seen])) / start.day
+        for wanted, actual in start.targets:
             ours, known = (curve.days_until(wanted) or NEVER for curve in (forecast, hindsight))
             predictions = (ours, wanted / visits, wanted / new_users, known)
             for rule, predicted in zip(RULES, predictions, strict=True):
@@ -49,20 +46,6 @@ def errors(log: Log, first_cutoff: int = 21) -> dict[str, list[float]]:
                 result.setdefault(rule, []).append(miss / actual)
                 result.setdefault(f"{rule}, exposed", []).append(miss / (actual + EXPOSURE_DAYS))
     return result
-
-
-def _targets(users: NDArray[np.int64], days: NDArray[np.int64]) -> Iterator[tuple[float, float]]:
-    """Target numbers of users, and the (fractional) day on which so many distinct users had visited."""
-    first = np.full(users.max() + 1, -1)
-    order = np.argsort(-days, kind="stable")
-    first[users[order]] = days[order]
-    curve = np.concatenate([[0], np.cumsum(np.bincount(first[first >= 0]))])
-    for share in (0.25, 0.5, 0.75, 0.95):
-        wanted = share * curve[-1]
-        day = int(np.searchsorted(curve, wanted))
-        actual = day - 1 + (wanted - curve[day - 1]) / (curve[day] - curve[day - 1])
-        if actual >= 7:
-            yield wanted, float(actual)
 
 
 def planted(seed: int = 3) -> dict[str, Log]:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
 
 from dash_app import plan_drafts
 from dash_app.callbacks.clientside import register_clientside
 from dash_app.callbacks.planner import CANNOT
 from dash_app.components import elements
+from dash_app.components.roadmap_forecast import forecast_lines
 from dash_app.planning.brief import quoted
 from dash_app.planning.edits import read_edit
 from dash_app.planning.plan import Plan
@@ -26,6 +28,9 @@ Answer = tuple[Any, Any]
 def register(app: Dash, services: Services) -> None:
     """Wire the Roadmap page and undo."""
     _register_browser(app)
+    app.callback(Output("forecast-lines", "children"), Input("forecast-plans", "value"), prevent_initial_call=True)(
+        partial(foresee, services)
+    )
     for triggers, handle in (
         ([Input("plan-table", "cellValueChanged")], edit_cell),
         ([Input("dropped", "data")], drop),
@@ -41,6 +46,11 @@ def register(app: Dash, services: Services) -> None:
             State("saved", "data"),
             prevent_initial_call=True,
         )(partial(answer, services, handle))
+
+
+def foresee(services: Services, chosen: list[str] | None) -> list[Component]:
+    """What the chosen plans may bring in a quarter."""
+    return forecast_lines(services.roadmap.plans(), chosen or [], services.catalog())
 
 
 def _register_browser(app: Dash) -> None:

@@ -1,4 +1,4 @@
-"""Questions behind a plan: how a metric stands among users like a cluster's, and how many such users come.
+"""How a metric stands among users like a cluster's.
 
 Users are picked by the cluster's rule on the days before the baseline's; the metric is measured on the baseline's days,
 each user's own exposure alone. The arithmetic is in `planning/`; how a feature is made is in the pipeline.
@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
-from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
 from dash_app.planning.replay import delta_terms
 from grupa_pipeline.aggregates.event_window import ActionRoles
-from grupa_pipeline.event_catalog.roles import OUTCOMES
 from grupa_pipeline.exports.segments import Segment
 from grupa_pipeline.features.catalog import fraction_columns
 from grupa_pipeline.features.feature_set import build_features
@@ -148,52 +146,6 @@ def values_before(population: Population, names: Sequence[str]) -> dict[str, NDA
         for name in names
         if name in population.before.column_names
     }
-
-
-def load_enrolment(
-    con: duckdb.DuckDBPyConnection,
-    day: date,
-    audience: Audience,
-    roles: ActionRoles,
-    min_events: int,
-    segment: Segment | None = None,
-) -> Forecast:
-    """How many different eligible users of an audience (or its `segment`) come, from the days on which each was there.
-
-    No hindsight: a user is eligible from their `min_events`-th event on (outcomes not counted), as only then anyone
-    could have known what kind of user they are.
-
-    Raises:
-        DurationError: No user of the audience was active and eligible.
-    """
-    _, end, first_event = load_window(con, day)
-    first_day = first_event.date()
-    actions = [row[0] for row in con.execute("SELECT DISTINCT action FROM events").fetchall()]
-    outcomes = [action for action, role in roles.assign(actions).items() if role in OUTCOMES]
-    con.register("members", pa.table({"user_id": load_members(con, day, audience.clusters, segment)}))
-    rows = con.execute(
-        """
-        WITH own AS (
-          SELECT user_id, timestamp, action FROM events WHERE timestamp >= $first_event AND timestamp < $end
-          AND user_id IN (SELECT user_id FROM members)),
-        eligible AS (
-          SELECT user_id, timestamp AS since FROM own WHERE NOT list_contains($outcomes::VARCHAR[], action)
-          QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY timestamp) = $min_events)
-        SELECT dense_rank() OVER (ORDER BY user_id) AS user, date_diff('day', $first_day, day) AS day
-        FROM (SELECT DISTINCT user_id, timestamp::DATE AS day FROM own JOIN eligible USING (user_id)
-              WHERE timestamp >= since)""",
-        {
-            "first_event": first_event,
-            "end": end,
-            "outcomes": outcomes,
-            "min_events": min_events,
-            "first_day": first_day,
-        },
-    ).fetchnumpy()
-    if not len(rows["user"]):
-        who = "this cluster" if audience.kind is AudienceKind.CLUSTER else "these users"
-        raise DurationError(f"Nobody of {who} was there in the window, so a test would never fill.")
-    return forecast_enrolment(rows["user"], rows["day"], (end.date() - first_day).days)
 
 
 def load_window(con: duckdb.DuckDBPyConnection, day: date) -> tuple[datetime, datetime, datetime]:

@@ -10,6 +10,8 @@ from dash_app.components import elements
 from dash_app.components.addresses import address
 from dash_app.components.planner.outcome import result_lines
 from dash_app.data.snapshot import Feature, Snapshot, metric_label
+from dash_app.plan_drafts import calibration_of
+from dash_app.planning.calibration import Calibration
 from dash_app.planning.decisions import finished, matching
 from dash_app.planning.plan import Plan
 from dash_app.services import Services
@@ -17,19 +19,22 @@ from dash_app.services import Services
 
 def build(services: Services, snapshot: Snapshot | None, selected: str | None) -> Component:
     """The page with the tests as they are now."""
-    known = finished(services.roadmap.plans())
+    plans = services.roadmap.plans()
+    known, hindsight = finished(plans), html.P(forecast_quality(calibration_of(services, plans)), className="quiet")
     if not known:
         return html.Div(
             elements.notice(
                 "No test has been decided yet",
                 "Open a plan on the roadmap and record its result, the decision and what was learnt: it is found here then.",
                 html.P(dcc.Link("Go to the roadmap", href=address("/roadmap"))),
+                hindsight,
             ),
             className="empty",
         )
     return html.Div(
         [
             html.H1("Learnings", className="shown-title"),
+            hindsight,
             dmc.TextInput(
                 id="learnings-filter",
                 label="Find a test",
@@ -41,6 +46,21 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
         ],
         className="learnings",
     )
+
+
+def forecast_quality(found: Calibration) -> str:
+    """How far the planner's forecasts were off, in a sentence or two."""
+    if found.replayed is None:
+        parts = ["How good forecasts of durations are cannot be told yet: the log is too short to replay one."]
+    else:
+        parts = [
+            f"Forecasts of how long a test takes, made again from the first weeks of this log {found.replays:,} times, were off by"
+            f" {found.replayed:.1%} (median)."
+        ]
+    if found.days is not None and found.users is not None:
+        tests = f"{found.tests} finished test{'' if found.tests == 1 else 's'}"
+        parts.append(f"In {tests} the days were off by {found.days:.0%} and the users by {found.users:.0%} (median).")
+    return " ".join(parts)
 
 
 def found(services: Services, text: str) -> list[Component]:

@@ -14,6 +14,7 @@ from dash_app import formatting
 from dash_app.components import elements, plans
 from dash_app.components.addresses import address
 from dash_app.components.elements import aria
+from dash_app.components.roadmap_forecast import roadmap_forecast
 from dash_app.data.history import ClusterLabels
 from dash_app.data.snapshot import Feature, Snapshot, metric_label
 from dash_app.figures import timelines
@@ -61,6 +62,7 @@ def page(
         [
             html.Div([html.H1("Test roadmap", className="shown-title"), views, _exports()], className="page-head"),
             plans.overlap_notice(overlaps, names),
+            roadmap_forecast(found, catalog),
             html.Div(_table(found, clusters, by_plan, catalog), id="view-table", className="view"),
             html.Div(plans.board(found, clusters, by_plan), id="view-board", className="view", hidden=True),
             html.Div(_timeline(found, clusters, today), id="view-timeline", className="view", hidden=True),

@@ -33,8 +33,8 @@ from grupa_pipeline.storage.warehouse import MissingWarehouseError
 from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
-from grupa_pipeline.vocabulary.segment_rules import SegmentRule, check_rule
 from grupa_pipeline.vocabulary.plan_parts import TrackedValue
+from grupa_pipeline.vocabulary.segment_rules import SegmentRule, check_rule
 
 _BOARD_ORDER = tuple(PlanStatus)
 

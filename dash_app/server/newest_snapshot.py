@@ -2,8 +2,9 @@
 
 from flask import Flask, Response, jsonify
 
-from dash_app import formatting, plan_tracking
+from dash_app import formatting
 from dash_app.data.loading import load_newest
+from dash_app.server import plan_tracking
 from dash_app.services import Services
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
 

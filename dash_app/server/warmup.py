@@ -9,9 +9,8 @@ from typing import Any, cast
 from dash import Dash
 from dash.fingerprint import check_fingerprint
 
-from dash_app import plan_tracking
 from dash_app.data import users
-from dash_app.server import index_page
+from dash_app.server import index_page, plan_tracking
 from dash_app.server.security import pack_script
 from dash_app.services import Services
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError

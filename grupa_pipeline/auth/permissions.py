@@ -36,6 +36,7 @@ CALLBACKS: Mapping[str, UserRole] = {
     "planner.say_unsaved": VIEWER,
     "planner_outcome.record": PLANNER,
     "roadmap.answer": PLANNER,
+    "roadmap.foresee": VIEWER,
     "selections.open_segment": VIEWER,
     "selections.save_segment": PLANNER,
 }

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from dash_app import plan_drafts
@@ -71,6 +74,13 @@ def test_learnings_are_found_by_word_and_stand_beside_a_new_test_of_the_metric(s
     assert "No test holds these words" in "".join(text(each) for each in learnings.find(services, "pricing"))
     assert "Short forms win." in _earlier(services, a_plan(plan_id="other", cluster_id="C09"))[0]
     assert _earlier(services, a_plan(plan_id="other", cluster_id="C09", primary_metric="deals")) == []
+
+
+def test_learnings_say_how_good_the_forecasts_were(services, plan):
+    assert "made again from the first weeks of this log" in text(build(services, None, None))
+    services.roadmap.save(replace(plan, start_date=date(2026, 5, 4), duration_days=28), 1, "ann")
+    record(services, services.roadmap.plan(plan.plan_id), result=GOOD, decision="stop")
+    assert "In 1 finished test the days were off by" in text(build(services, None, None))
 
 
 def test_a_copy_of_a_decided_plan_starts_anew(services, plan):

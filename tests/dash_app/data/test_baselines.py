@@ -1,19 +1,17 @@
 from dataclasses import replace
 
 import duckdb
-import numpy as np
 import pytest
 
 from dash_app import plan_drafts
 from dash_app.data import baselines, loading
 from dash_app.planning.baseline import BaselineError
-from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.vocabulary.enums import BaselineUsers
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rule_to_json
 from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
-from tests.dash_app.synthetic import DAYS, FIRST_EVENT
+from tests.dash_app.synthetic import DAYS
 
 DAY = DAYS[1]
 
@@ -122,48 +120,6 @@ def test_columns_are_the_catalogs_however_rare_what_they_measure_is_now(services
     catalog = list(loading.load_catalog(_con(services)))
     assert found.values.column_names == ["user_id", *sorted([*catalog, "share_proposal_archive"])]
     assert set(found.values["share_proposal_archive"].to_pylist()) == {0.0}
-
-
-def test_enrolment_counts_different_users(services):
-    forecast = enrolment(services, "C02")
-    assert forecast.users_by(0.5) < 90
-    assert forecast.users_by(60) == pytest.approx(90, rel=0.1)
-    assert np.all(np.diff([forecast.users_by(day) for day in range(60)]) >= 0)
-
-
-@pytest.mark.slow
-def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(services, monkeypatch):
-    seen: list[tuple[np.ndarray, np.ndarray, int]] = []
-    real = baselines.forecast_enrolment
-    monkeypatch.setattr(baselines, "forecast_enrolment", lambda *given: seen.append(given) or real(*given))
-    baselines.load_enrolment(_con(services), DAY, Audience.of_cluster("C02"), Roles(), 5)
-    user, day, log_days = seen[0]
-    expected: dict[str, set[int]] = {}
-    logins: dict[str, int] = {}
-    for name, at, action in (
-        _con(services)
-        .execute(
-            "SELECT user_id, timestamp, action FROM events WHERE user_id IN (SELECT user_id FROM user_clusters"
-            " WHERE snapshot_date = ? AND cluster_id = 'C02') ORDER BY timestamp",
-            [DAY],
-        )
-        .fetchall()
-    ):
-        logins[name] = logins.get(name, 0) + (action == "login")
-        if logins[name] >= 5:
-            expected.setdefault(name, set()).add((at - FIRST_EVENT).days)
-    found = [set(day[user == each]) for each in np.unique(user)]
-    assert found == [expected[name] for name in sorted(expected)]
-    assert log_days == 68
-
-
-def test_a_cluster_of_users_with_too_few_events_never_fills(services):
-    with pytest.raises(DurationError, match="never fill"):
-        baselines.load_enrolment(_con(services), DAY, Audience.of_cluster("C02"), Roles(), 10_000)
-
-
-def enrolment(services, cluster_id):
-    return services.database.query(baselines.load_enrolment, DAY, Audience.of_cluster(cluster_id), Roles(), 5)
 
 
 def _con(services) -> duckdb.DuckDBPyConnection:

@@ -57,6 +57,21 @@ def test_a_plan_that_never_fills_is_told_apart_from_one_without_a_first_day(serv
     assert "'never'" in weeks["valueFormatter"]["function"]
 
 
+def test_what_the_chosen_plans_may_bring_stands_beside_the_naive_sum(services, shown, plan):
+    good = replace(plan, start_date=None, end_date=None, duration_days=28, feasible=True)
+    services.roadmap.save(good, 1, "ann")
+    services.roadmap.add(replace(good, plan_id="other", name="Other"), "ann")
+    page = text(roadmap.build(services, shown, None))
+    assert "What the tests may bring in a quarter" in page
+    assert "Adding up the planned effects says" in page
+    assert "Taken is that 12% of tests win" in page
+    assert "The 2 tests need" in page
+    one = "".join(text(each) for each in handlers.foresee(services, ["other"]))
+    assert "The test needs" in one
+    assert "90% interval" in one
+    assert "Choose at least one plan" in text(handlers.foresee(services, None)[0])
+
+
 def test_a_plan_of_a_cluster_that_is_gone_says_so(services, shown, plan):
     services.roadmap.add(replace(plan, plan_id="other", cluster_id="C99"), "ann")
     assert "C99 (gone)" in text(of_class(roadmap.build(services, shown, None), "board"))

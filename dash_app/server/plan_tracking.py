@@ -51,6 +51,7 @@ def _track_and_release(services: Services) -> None:
     act_as(Actor(APP, through="app"))
     try:
         track_shipped(services)
+        plan_drafts.calibration_of(services, ())  # kept for the page Learnings
     except (NoWarehouseError, DamagedWarehouseError, UnknownPlanError) as error:
         log.info("shipped plans are not measured again: %s", error)
     except Exception:

@@ -3,11 +3,11 @@ from datetime import date, datetime
 
 import pytest
 
-from dash_app import plan_options, plan_tracking
+from dash_app import plan_options
 from dash_app.planning.estimates import estimate
+from dash_app.server import plan_tracking
 from grupa_pipeline.vocabulary.enums import MetricKind
 from grupa_pipeline.vocabulary.plan_parts import ArmResult, Decision, ResultSource, TrackingVerdict
-
 
 pytestmark = pytest.mark.slow
 
