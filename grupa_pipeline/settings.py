@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         url_prefix: Path under which a proxy serves the app; begins and ends with a slash.
         seed: Random seed of a segmentation.
         timestamp_format: strptime format for logs whose timestamps are not ISO 8601 or epochs; None for those.
+        uploads_per_hour: Uploads that one person may make within an hour.
+        runs_per_hour: Runs that one person may launch in Dagster's UI within an hour.
+        exports_per_hour: Exports and reports that one person may download within an hour.
         file_group: Group of this machine's accounts that may read a new warehouse's tables; None: its owner alone.
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
@@ -143,6 +146,9 @@ class Settings(BaseSettings):
     url_prefix: Annotated[str, BeforeValidator(setting_values.url_path)] = "/"
     seed: Annotated[int, Field(ge=0)] = 42
     timestamp_format: str | None = None
+    uploads_per_hour: _Positive = 100
+    runs_per_hour: _Positive = 60
+    exports_per_hour: _Positive = 300
     file_group: str | None = None
     log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(setting_values.folders)] = ()
     own_dagster_home: _Path | None = Field(

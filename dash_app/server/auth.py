@@ -3,7 +3,7 @@
 Converts between Flask and `grupa_pipeline/auth/login.py`; it applies to every route but the health endpoint.
 """
 
-from flask import Flask, Response, abort, g, has_app_context, request
+from flask import Flask, Response, abort, g, has_app_context, jsonify, request
 
 from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.accounts import SignedInUser
@@ -13,6 +13,7 @@ from grupa_pipeline.auth.messages import AuthRequest
 from grupa_pipeline.auth.permissions import TOKEN_ONLY, TOKEN_ROUTES, route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
 from grupa_pipeline.auth.tokens import BEGINNING, AccessToken, AccessTokens, bearer, token_user
+from grupa_pipeline.auth.use_limits import LIMITED_ROUTES, LimitedUse, UseLimits
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, act_as, record
 from grupa_pipeline.vocabulary.enums import UserRole
@@ -48,7 +49,9 @@ def require_user(server: Flask, settings: Settings) -> None:
         server.before_request(lambda: _authenticate_by_proxy(settings))
     elif login := sign_in_gate(settings, settings.url_prefix):
         server.before_request(lambda: _authenticate_by_session(login, settings))
+    limits = UseLimits(settings)
     server.before_request(lambda: _check_route(settings))
+    server.before_request(lambda: _check_limit(limits))
     server.after_request(lambda response: _record_answer(settings, response))
     server.teardown_request(lambda _: act_as(None))
 
@@ -92,9 +95,24 @@ def _check_route(settings: Settings) -> None:
         require_role(route_role(request.endpoint, request.method))
 
 
+def _check_limit(limits: UseLimits) -> Response | None:
+    """Refuse what the user has done as often as one person may within an hour."""
+    use = LIMITED_ROUTES.get(request.endpoint or "")
+    reached = limits.take(current_user(), use) if use else None
+    if reached is None:
+        return None
+    g.refused = request.endpoint
+    response = (
+        jsonify(error=str(reached)) if use == LimitedUse.UPLOAD else Response(f"{reached}\n", mimetype="text/plain")
+    )
+    response.status_code = 429
+    response.headers["Retry-After"] = str(reached.seconds)
+    return response
+
+
 def _record_answer(settings: Settings, response: Response) -> Response:
-    """Record an export, and a request that was refused for want of a role."""
-    if response.status_code == 403 and NEEDED_ROLE_HEADER in response.headers:
+    """Record an export, and a request that was refused for want of a role or as one too many."""
+    if "refused" in g and (response.status_code == 429 or NEEDED_ROLE_HEADER in response.headers):
         asked = g.get("refused", request.endpoint or "")
         record(settings.warehouse, AuditAction.ASK, asked, AuditOutcome.REFUSED)
     elif response.status_code == 200 and request.path.startswith(_EXPORTS):

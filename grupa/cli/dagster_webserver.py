@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from grupa.cli.graphql_roles import needed_role
+from grupa.cli.graphql_roles import launches, needed_role
 from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.gates import SignInGate, sign_in_gate
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT
@@ -27,6 +27,7 @@ from grupa_pipeline.auth.request_guard import (
     RequestPolicy,
     check_request,
 )
+from grupa_pipeline.auth.use_limits import LimitedUse, LimitReached, UseLimits
 from grupa_pipeline.defs.idle_costs import SERVER_INTERVALS, keep_engines, lengthen_intervals
 from grupa_pipeline.defs.workspace import workspace_file
 from grupa_pipeline.logging_config import log_config
@@ -60,6 +61,7 @@ class Guard:
         prefix: Path in front of all of its paths, without a slash at its end.
         proxied_hosts: Names under which a proxy serves it.
         warehouse: The folder whose audit log holds the changes.
+        limits: How often one person may launch runs.
         proxy: The settings of a proxy that signs people in: every request must hold the name of a user.
     """
 
@@ -73,7 +75,9 @@ class Guard:
         proxied_hosts: frozenset[str] = frozenset(),
         proxy: Settings | None = None,
         warehouse: Path | None = None,
+        limits: UseLimits | None = None,
     ) -> None:
+        self._limits = limits
         self._warehouse = warehouse
         self._app, self._login, self._prefix, self._proxy = app, login, prefix, proxy
         form_paths = frozenset(f"{prefix}{path}" for path in _SIGN_IN_PATHS) if login else frozenset[str]()
@@ -110,8 +114,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
         outcome = AuditOutcome.REFUSED
+        reached = await asyncio.to_thread(self._launches_too_many, user, body) if user.role.may(needed) else None
         try:
-            if user.role.may(needed):
+            if reached:
+                refused = AuthResponse(429, f"Refused: {reached}\n", {"Retry-After": str(reached.seconds)})
+                await _send(refused, "text/plain; charset=utf-8", send)
+            elif user.role.may(needed):
                 outcome, status = AuditOutcome.FAILED, [0]
                 await asyncio.to_thread(self._user, scope, _headers(scope), by_person=True)
                 await self._app(scope, receive, _noting(status, send))
@@ -123,6 +131,11 @@ class Guard:
             actor = Actor(user.name, user.role, (scope.get("client") or ("",))[0], "dagster")
             if self._warehouse:
                 await asyncio.to_thread(record, self._warehouse, AuditAction.DAGSTER, what, outcome, by=actor)
+
+    def _launches_too_many(self, user: SignedInUser, body: bytes) -> LimitReached | None:
+        """Whether a write launches more runs than one person may within an hour; counts them."""
+        launched = launches(body)
+        return self._limits.take(user.name, LimitedUse.RUN, launched) if self._limits and launched else None
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a websocket until it ends, or its user is signed out."""
@@ -281,6 +294,7 @@ def guarded(app: App, port: int, settings: Settings) -> Guard:
         proxied_hosts=frozenset(settings.hosts) if is_proxied else frozenset(),
         proxy=settings if is_proxied and settings.trust_proxy else None,
         warehouse=settings.warehouse,
+        limits=UseLimits(settings),
     )
 
 

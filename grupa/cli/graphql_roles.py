@@ -19,6 +19,7 @@ from graphql.language import (
 )
 
 from grupa_pipeline.auth.permissions import MUTATIONS, dagster_write_role, mutation_role
+from grupa_pipeline.auth.use_limits import LAUNCHES
 from grupa_pipeline.vocabulary.enums import UserRole
 
 
@@ -37,20 +38,28 @@ def needed_role(path: str, body: bytes) -> tuple[Sequence[str], UserRole]:
         return [], UserRole.VIEWER  # the server cannot read it either, and says so
     except (KeyError, TypeError, RecursionError):
         return [], UserRole.ADMIN
-    return sorted(fields & MUTATIONS.keys()), UserRole.highest(map(mutation_role, fields)) or UserRole.VIEWER
+    return sorted({*fields} & MUTATIONS.keys()), UserRole.highest(map(mutation_role, fields)) or UserRole.VIEWER
 
 
-def mutation_fields(document: DocumentNode) -> set[str]:
+def launches(body: bytes) -> int:
+    """How many runs, or sets of them, a GraphQL request launches: each alias counts."""
+    try:
+        return sum(each in LAUNCHES for each in mutation_fields(parse(json.loads(body)["query"])))
+    except (GraphQLSyntaxError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
+
+
+def mutation_fields(document: DocumentNode) -> list[str]:
     """The fields of all mutations in a document, those in fragments too, under their own names and not their aliases."""
     definitions = document.definitions
     fragments = {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
     seen: set[str] = set()  # of the whole document: what spreads each other twice would else take 2^n steps
-    return {
+    return [
         field
         for each in definitions
         if isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
         for field in _fields(each.selection_set, fragments, seen)
-    }
+    ]
 
 
 def _fields(

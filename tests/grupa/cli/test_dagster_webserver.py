@@ -10,7 +10,7 @@ import pytest
 
 from grupa.cli import dagster_webserver, graphql_roles
 from grupa.cli.dagster_webserver import Guard, guarded
-from grupa.cli.graphql_roles import needed_role
+from grupa.cli.graphql_roles import launches, needed_role
 from grupa_pipeline.auth import permissions
 from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
@@ -364,3 +364,20 @@ def test_queries_and_what_cannot_be_read_need_no_role_and_reports_do() -> None:
     assert needed("/graphql", b'{"query": "mutation { unknown }"}') == UserRole.ADMIN
     assert needed("/report_asset_materialization/events", b"{}") == UserRole.OPERATOR
     assert needed("/elsewhere", b"{}") == UserRole.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("mutation { launchRun { __typename } }", 1),
+        (
+            "mutation { a: launchRun { __typename } b: launchRun { __typename } terminateRun(runId: 1) { __typename } }",
+            2,
+        ),
+        ("mutation { ...f } fragment f on Mutation { launchPartitionBackfill { __typename } }", 1),
+        ("{ runs { __typename } }", 0),
+        ("mutation {", 0),
+    ],
+)
+def test_each_alias_of_a_mutation_that_launches_counts(query: str, count: int) -> None:
+    assert launches(json.dumps({"query": query}).encode()) == count
