@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dash_app import formatting, plan_drafts
+from dash_app.components.rule_words import rule_words
 from dash_app.data import baselines
 from dash_app.data.baselines import Population
 from dash_app.data.snapshot import Cluster, Feature, Insight, Snapshot
@@ -272,9 +273,9 @@ def _stored(audience: Audience) -> Audience | None:
 
 
 def _population_text(shown: Snapshot, cluster: Cluster, audience: Audience) -> str:
-    rule = cluster.rule or f"users of {cluster.name}"
+    rule = rule_words(cluster, shown.catalog) or f"users of {cluster.name}"
     if audience.kind is AudienceKind.CLUSTER:
-        return cluster.rule or f"Users of {cluster.name}"
+        return formatting.capital(rule)
     if audience.kind is AudienceKind.EVERYONE:
         return f"All users. {cluster.cluster_id} ({rule}) is a stratum: split it evenly and read it on its own too"
     others = [shown.cluster(each) for each in audience.clusters if each != cluster.cluster_id]

@@ -162,12 +162,16 @@
     if (Object.keys(changes).length) await window.Plotly[method](map, changes, ...rest);
   };
 
+  const fullSpans = new WeakMap();
   const placeLabels = async (map) => {
-    const narrow = window.innerWidth < 760 ? 1 : 0;
+    /* Where the map is enlarged there is room for whole names. */
+    const [from, to] = map._fullLayout.xaxis.range;
+    if (!fullSpans.has(map)) fullSpans.set(map, to - from);
+    const form = to - from < 0.6 * fullSpans.get(map) ? 2 : window.innerWidth < 760 ? 1 : 0;
     const labels = map.layout.annotations || [];
     const texts = {};
     labels.forEach((each, at) => {
-      const text = map.layout.meta.labels[each.name][narrow];
+      const text = map.layout.meta.labels[each.name][form];
       if (each.text !== text) texts[`annotations[${at}].text`] = text;
     });
     await apply("relayout", map, texts);
@@ -212,6 +216,7 @@
 
   /* The users of the open segment among those drawn, by cluster: the others are grey. */
   let inSegment = null;
+  let hovers = 0;
   const marked = new WeakSet();
   const markSegment = async (map) => {
     if (!inSegment && !marked.has(map)) return;
@@ -353,6 +358,14 @@
       if (what === "new") return [unchanged(), { ...asked, what }];
       const fields = Object.fromEntries(ids.map(({ name }, at) => [name, values[at]]));
       return [unchanged(), { ...asked, what: "rule", fields, of: (selection && selection.segment) || "" }];
+    },
+    /* The server is asked about a user only when the pointer rests on them. */
+    hover: async (point) => {
+      const at = (hovers += 1);
+      const { customdata: id, curveNumber } = (point && point.points[0]) || {};
+      await new Promise((done) => setTimeout(done, 200));
+      if (at !== hovers || typeof id !== "string") return unchanged();
+      return { id, cluster: mapDrawn().data[curveNumber].meta };
     },
     draw_segment: (drawn) => {
       inSegment = drawn || null;

@@ -37,6 +37,20 @@ def register(app: Dash, services: Services) -> None:
         where,
         prevent_initial_call=True,
     )(partial(find_users, services))
+    register_clientside(app, "hover", Output("hovered", "data"), Input("map", "hoverData"), prevent_initial_call=True)
+    app.callback(Output("map-hover", "children"), Input("hovered", "data"), where, prevent_initial_call=True)(
+        partial(tell_user, services)
+    )
+
+
+def tell_user(services: Services, hovered: dict[str, str] | None, where: dict[str, Any]) -> Component | None:
+    """What is known of the user under the pointer."""
+    snapshot = services.snapshot(as_day(where["snapshot"]))
+    if not hovered or snapshot is None:
+        return None
+    goal = snapshot.goal_rates.metric if snapshot.goal_rates else None
+    found = services.database.query(users.load_glance, snapshot.day, hovered["id"], goal)
+    return user_components.glance(hovered["id"], hovered["cluster"], found, snapshot)
 
 
 def _register_selection(app: Dash) -> None:

@@ -80,11 +80,11 @@ def open_segment(services: Services, asked: dict[str, Any] | None, where: dict[s
     if asked["what"] == "new":
         return segment_card.new_segment(segment_form.form(choices, snapshot, fields))
     try:
-        selection = selected(services, snapshot, asked)
+        selection = selected(services, snapshot, asked, choices)
     except (SegmentRuleError, UnknownSavedSegmentError) as error:
         return segment_card.new_segment(segment_form.form(choices, snapshot, fields), str(error))
     facts = facts_of(services, snapshot, selection.rule, drawn=True)
-    own = None if selection.rule.users is not None else segment_form.fields_of(selection.rule)
+    own = None if selection.rule.users is not None else segment_form.fields_of(selection.rule, choices.fields)
     form = None if own is None else segment_form.form(choices, snapshot, own)
     return segment_card.open_segment(facts, selection.rule, snapshot, form, selection.saved, services.segments())
 
@@ -104,7 +104,7 @@ def save_segment(
         return no_update, no_update, no_update
     user = services.current_user()
     try:
-        selection = selected(services, snapshot, asked[0])
+        selection = selected(services, snapshot, asked[0], _choices(services, snapshot))
         if ctx.triggered_id["what"] == "delete" and selection.saved:
             gone = services.roadmap.remove_segment(selection.saved.segment_id, user)
             return _search(search, ""), changed + 1, elements.toast(f"“{gone.name}” is deleted.")
@@ -115,7 +115,7 @@ def save_segment(
     return _search(search, saved.segment_id), changed + 1, elements.toast(f"“{saved.name}” is saved.")
 
 
-def selected(services: Services, snapshot: Snapshot, asked: dict[str, Any]) -> Selection:
+def selected(services: Services, snapshot: Snapshot, asked: dict[str, Any], choices: FormChoices) -> Selection:
     """The rule that was asked for.
 
     Raises:
@@ -132,7 +132,7 @@ def selected(services: Services, snapshot: Snapshot, asked: dict[str, Any]) -> S
         corners = tuple(map(float, asked["x"])), tuple(map(float, asked["y"]))
         inside = services.database.query(segment_facts.find_in_area, snapshot.day, *corners)
         return Selection(SegmentRule(users=inside))
-    return Selection(segment_form.rule_of(asked.get("fields") or {}), saved)
+    return Selection(segment_form.rule_of(asked.get("fields") or {}, choices.fields), saved)
 
 
 def facts_of(services: Services, snapshot: Snapshot, rule: SegmentRule, *, drawn: bool = False) -> SegmentFacts:

@@ -1,5 +1,6 @@
 """The form that selects users by what they did, and its fields as a rule and back. Pure functions."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,13 @@ class FormChoices:
     goals: Sequence[str]
     metadata: Sequence[tuple[str, Sequence[str]]]
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """Fields of metadata by what people read and write instead; two that read alike keep their names."""
+        names = [name for name, _ in self.metadata]
+        times = Counter(formatting.words_of(name) for name in names)
+        return {name if times[words := formatting.words_of(name)] > 1 else words: name for name in names}
+
 
 def form(choices: FormChoices, snapshot: Snapshot, fields: Fields) -> Component:
     """The fields, filled with what was chosen before."""
@@ -59,21 +67,22 @@ def form(choices: FormChoices, snapshot: Snapshot, fields: Fields) -> Component:
 _GONE = "Nothing later than a day after the first time"
 
 
-def rule_of(fields: Fields) -> SegmentRule:
-    """The rule that the fields ask for.
+def rule_of(fields: Fields, named: Mapping[str, str] | None = None) -> SegmentRule:
+    """The rule that the fields ask for; `named` are fields of metadata by what people write instead (`FormChoices.fields`).
 
     Raises:
         SegmentRuleError: They ask for nothing, or cannot be read.
     """
     try:
-        return check_rule(SegmentRule(tuple(_conditions(fields))))
+        return check_rule(SegmentRule(tuple(_conditions(fields, named or {}))))
     except (TypeError, ValueError) as error:
         raise SegmentRuleError(str(error)) from error
 
 
-def fields_of(rule: SegmentRule) -> dict[str, Any]:
-    """The fields that ask for a rule; what a rule from elsewhere asks besides is left out."""
+def fields_of(rule: SegmentRule, named: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The fields that ask for a rule, with the names of `rule_of`; what a rule from elsewhere asks besides is left out."""
     fields: dict[str, Any] = {}
+    words = {name: text for text, name in (named or {}).items()}
     names = {SegmentConditionKind.DID_NOT: "did_not", SegmentConditionKind.NEVER_CAME_BACK: "gone_after"}
     for each in rule.conditions:
         days = {"from": each.first_day, "to": each.last_day}
@@ -81,7 +90,7 @@ def fields_of(rule: SegmentRule) -> dict[str, Any]:
             days = {"seen_from": each.first_day, "seen_to": each.last_day}
         fields |= {name: day.isoformat() for name, day in days.items() if day}
         if each.kind is SegmentConditionKind.METADATA:
-            fields.setdefault("fields", []).append(f"{each.subjects[0]} = {each.value}")
+            fields.setdefault("fields", []).append(_tag(words.get(each.subjects[0], each.subjects[0]), each.value))
         elif each.kind is SegmentConditionKind.CLUSTER:
             fields["clusters"] = list(each.subjects)
         elif each.subjects:
@@ -89,7 +98,7 @@ def fields_of(rule: SegmentRule) -> dict[str, Any]:
     return fields
 
 
-def _conditions(fields: Fields) -> Iterator[SegmentCondition]:
+def _conditions(fields: Fields, named: Mapping[str, str]) -> Iterator[SegmentCondition]:
     first, last = _as_date(fields.get("from")), _as_date(fields.get("to"))
     asked = False
     for kind, name in (
@@ -107,7 +116,8 @@ def _conditions(fields: Fields) -> Iterator[SegmentCondition]:
         if not sign or not field.strip():
             raise SegmentRuleError(f"{text}: write a field and its value with = between them, such as plan = pro.")
         kind = SegmentConditionKind.METADATA
-        yield SegmentCondition(kind, (field.strip(),), value.strip(), first_day=first, last_day=last)
+        name = named.get(field.strip().casefold(), field.strip())
+        yield SegmentCondition(kind, (name,), value.strip().strip('“”"'), first_day=first, last_day=last)
         asked = True
     if (first or last) and not asked:
         yield SegmentCondition(SegmentConditionKind.ACTIVE, first_day=first, last_day=last)
@@ -171,11 +181,11 @@ def _metadata(choices: FormChoices, fields: Fields) -> Component | None:
     if not choices.metadata:
         return None
     found = [
-        {"group": formatting.capital(formatting.words_of(name)), "items": [f"{name} = {value}" for value in values]}
-        for name, values in choices.metadata
-        if values
+        {"group": formatting.capital(words), "items": [_tag(words, value) for value in values]}
+        for words, name in choices.fields.items()
+        if (values := dict(choices.metadata)[name])
     ]
-    names = ", ".join(name for name, _ in choices.metadata[:6])
+    names = ", ".join(list(choices.fields)[:6])
     component: Component = dmc.TagsInput(
         id={"type": "segment-field", "name": "fields"},
         label="With metadata",
@@ -188,6 +198,11 @@ def _metadata(choices: FormChoices, fields: Fields) -> Component | None:
         comboboxProps={"withinPortal": True},
     )
     return component
+
+
+def _tag(words: str, value: str | None) -> str:
+    """A field and its value, as the log writes it."""
+    return f"{words} = “{value}”"
 
 
 def _day(name: str, label: str, fields: Fields) -> Component:

@@ -49,6 +49,7 @@ def shell(*, people_sign_in: bool = False) -> Component:
             dcc.Store(id="changed", data=0),
             dcc.Store(id="segment"),
             dcc.Store(id="picked"),
+            dcc.Store(id="hovered"),
             dcc.Store(id="asked"),
             dcc.Store(id="scheme", storage_type="local"),
             dcc.Store(id="replan"),

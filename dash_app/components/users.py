@@ -12,6 +12,7 @@ from dash_app.components.elements import aria
 from dash_app.components.rule_words import condition_words, rule_words, value_in_a_rule
 from dash_app.data.segment_facts import Difference
 from dash_app.data.snapshot import Cluster, Snapshot
+from dash_app.data.users import UserGlance
 from grupa_pipeline.vocabulary.enums import Membership
 from grupa_pipeline.vocabulary.rule_conditions import Condition, unmet_conditions
 
@@ -40,6 +41,17 @@ def search_results(users: Sequence[tuple[str, str | None]], snapshot: Snapshot, 
         **aria(label="Close the search results"),
     )
     return [content, more, close]
+
+
+def glance(user_id: str, cluster_id: str | None, found: UserGlance, snapshot: Snapshot) -> Component:
+    """A user under the pointer: cluster, whether they reached the goal, what they did last."""
+    cluster = snapshot.cluster(cluster_id)
+    told = [cluster.name if cluster else "in no cluster"]
+    if snapshot.goal_rates and found.reached is not None:
+        told.append(f"{'reached' if found.reached else 'did not reach'} “{snapshot.goal_rates.label}”")
+    if found.last_action and found.last_at:
+        told.append(f"last “{snapshot.labels.label(found.last_action)}”, {formatting.moment(found.last_at)}")
+    return html.P([html.Code(user_id), f" {'; '.join(told)}"])
 
 
 def why_here(user: dict[str, Any], snapshot: Snapshot) -> Component:

@@ -132,7 +132,7 @@ def _clusters(
     )
     memberships = _memberships(con, day)
     for row in rows:
-        for text in ("name", "summary"):
+        for text in ("name", "summary", "rule"):
             row[text] = labels.in_prose(row[text] or "")
         row["found_by"] = tuple(row["found_by"] or ())
         row["rule_conditions"] = rule_from_json(row["rule_conditions"]) if row["rule_conditions"] else None

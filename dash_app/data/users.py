@@ -5,7 +5,7 @@ Counts and averages always come from all users; only the points drawn on the map
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -130,6 +130,40 @@ def load_user(con: duckdb.DuckDBPyConnection, day: date, user_id: str) -> dict[s
         name: value for name, value in zip(columns, values, strict=False) if name not in ("snapshot_date", "user_id")
     }
     return {**dict(zip(names, row, strict=True)), "user_id": user_id, "features": named}
+
+
+@dataclass(frozen=True)
+class UserGlance:
+    """What the map tells of a user: whether they reached the goal (None: not measured), what they did last, and when."""
+
+    reached: bool | None
+    last_action: str | None
+    last_at: datetime | None
+
+
+def load_glance(con: duckdb.DuckDBPyConnection, day: date, user_id: str, goal_metric: str | None = None) -> UserGlance:
+    """A user at a glance, in the snapshot's window.
+
+    Raises:
+        KeyError: There is no such feature.
+    """
+    if goal_metric is not None and goal_metric not in feature_names(con):
+        raise KeyError(goal_metric)
+    values = (
+        con.execute(
+            f"SELECT {identifier(goal_metric)} > 0 FROM user_features WHERE snapshot_date = ? AND user_id = ?",
+            [day, user_id],
+        ).fetchall()
+        if goal_metric
+        else []
+    )
+    last = con.execute(
+        "SELECT action, timestamp FROM events JOIN segmentations s ON timestamp >= s.window_start AND timestamp < s.window_end"
+        " WHERE s.snapshot_date = ? AND user_id = ? ORDER BY timestamp DESC, sequence DESC NULLS LAST, action LIMIT 1",
+        [day, user_id],
+    ).fetchall()
+    action, at = last[0] if last else (None, None)
+    return UserGlance(values[0][0] if values else None, action, at)
 
 
 def in_polygon(

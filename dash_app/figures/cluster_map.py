@@ -136,7 +136,10 @@ def _add_labels(figure: go.Figure, points: Points, clusters: Sequence[Cluster]) 
     # What the browser needs to give clusters their colours back, and to cut labels where the screen is narrow.
     figure.layout.meta = {
         "colors": {"": UNASSIGNED} | {each.cluster_id: look(each.color_slot).color for each in clusters},
-        "labels": {each.cluster_id: [_label(each, texts[each.name]) for texts in (wide, narrow)] for each in clusters},
+        "labels": {
+            each.cluster_id: [_label(each, text) for text in (wide[each.name], narrow[each.name], each.name)]
+            for each in clusters
+        },
         "dimmed": {"color": UNASSIGNED, "opacity": DIMMED},
     }
     for cluster_id, x, y in points.labels:

@@ -140,7 +140,7 @@ def _map(snapshot: Snapshot, points: Points, selected: str | None) -> Component:
             bar,
             # Search results lie over the map: above or below it they would move the dots at each click.
             html.Div(
-                [graph, html.Div(id="found-users", className="found")],
+                [graph, html.Div(id="map-hover", className="map-hover"), html.Div(id="found-users", className="found")],
                 className="map-box",
                 role="group",
                 **aria(label=_map_words(snapshot)),

@@ -15,6 +15,7 @@ VIEWER, PLANNER, OPERATOR, ADMIN = UserRole
 CALLBACKS: Mapping[str, UserRole] = {
     "clusters.color_map": VIEWER,
     "clusters.find_users": VIEWER,
+    "clusters.tell_user": VIEWER,
     "data.act": OPERATOR,
     "data.refresh": VIEWER,
     "dialog.rename": PLANNER,

@@ -33,7 +33,7 @@ def test_a_recommendation_opens_filled_in_and_sized(draft):
     plan = draft.sizing.plan
     assert plan.name == "Save proposals as they are written"
     assert plan.primary_metric == "had_deal_complete"
-    assert plan.population == "sessions a week: more than 4 sessions/week"
+    assert plan.population == "Sessions a week: more than 4 sessions per week"
     assert plan.hypothesis.startswith("If proposals")
     assert plan.guardrails
     assert plan.n_per_arm > 0
@@ -87,7 +87,7 @@ def test_where_the_cluster_alone_is_too_small_all_users_take_part_and_it_says_so
         "direction": "increase",
     }
     back = plan_options.with_option(services, plan, option)
-    assert (back.audience, back.population) == (None, "sessions a week: more than 4 sessions/week")
+    assert (back.audience, back.population) == (None, "Sessions a week: more than 4 sessions per week")
 
 
 def test_what_the_card_says_and_what_the_plan_takes_stand_in_one_sentence_with_their_days(draft):

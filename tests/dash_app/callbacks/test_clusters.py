@@ -3,7 +3,7 @@ from dash import no_update
 from dash_app.callbacks import clusters
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.synthetic import DAYS
-from tests.dash_app.trees import ids, of_class, parts
+from tests.dash_app.trees import ids, of_class, parts, text
 
 WHERE = {"path": "/", "snapshot": DAYS[1].isoformat()}
 NOWHERE = {"path": "/", "snapshot": "2020-01-01"}
@@ -53,3 +53,16 @@ def test_a_picked_point_is_shown_with_the_cluster_that_the_map_knows(services):
     with triggered_by("picked", "data"):
         results = clusters.find_users(services, "other text", {"id": "user-00200", "cluster": "C02"}, WHERE)
     assert {"type": "open", "cluster": "C02", "at": "user user-00200"} in ids(results)
+
+
+def test_a_user_under_the_pointer_is_told_at_a_glance(services, shown):
+    words = text(clusters.tell_user(services, {"id": "user-00001", "cluster": "C01"}, WHERE))
+    with services.database.connect() as con:
+        [(action, reached)] = con.execute(
+            "SELECT arg_max(action, timestamp), bool_or(action = 'deal_complete') FROM events WHERE user_id = 'user-00001'"
+        ).fetchall()
+    assert words.startswith("user-00001 Deal closers; ")
+    assert f"{'reached' if reached else 'did not reach'} “deal complete”" in words
+    assert f"last “{shown.labels.label(action)}”" in words
+    assert clusters.tell_user(services, None, WHERE) is None
+    assert clusters.tell_user(services, {"id": "user-00001", "cluster": "C01"}, NOWHERE) is None

@@ -118,15 +118,19 @@ def test_fields_and_rules_are_the_same_thing():
         "did": ["pay", "browse"],
         "did_not": ["leave"],
         "gone_after": ["pay"],
-        "fields": ["plan = pro"],
+        "fields": ["payment plan = “pro_max”"],
         "clusters": ["C01", "unassigned"],
         "from": "2026-03-01",
         "to": "2026-03-07",
         "seen_from": "2026-02-01",
     }
-    rule = segment_form.rule_of(fields)
-    assert segment_form.fields_of(rule) == fields
-    assert segment_form.rule_of(segment_form.fields_of(rule)) == rule
+    named = {"payment plan": "payment_plan"}
+    rule = segment_form.rule_of(fields, named)
+    assert [each.subjects for each in rule.conditions if each.value] == [("payment_plan",)]
+    assert segment_form.fields_of(rule, named) == fields
+    assert (
+        segment_form.rule_of(segment_form.fields_of(rule)) == rule
+    )  # a field that is not proposed is written as it is
     assert segment_form.fields_of(segment_form.rule_of({"from": "2026-03-01"})) == {"from": "2026-03-01"}
     with pytest.raises(SegmentRuleError):
         segment_form.rule_of({"from": "2026-03-02", "to": "2026-03-01"})

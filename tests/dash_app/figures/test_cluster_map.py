@@ -73,9 +73,9 @@ def test_a_feature_colours_the_map_without_its_extremes(services, shown):
 def test_labels_have_a_short_form_that_is_no_markup_either(services, shown):
     clusters = [replace(each, name="<b>A name of many letters</b> and words") for each in shown.clusters]
     meta = cluster_map.cluster_map(points_of(services), clusters).layout.meta
-    long, short = meta["labels"]["C01"]
-    assert len(short) < len(long)
-    assert "<b>" not in long + short
+    long, short, whole = meta["labels"]["C01"]
+    assert len(short) < len(long) < len(whole)
+    assert "<b>" not in long + short + whole
     assert meta["colors"]["C02"] == look(shown.cluster("C02").color_slot).color
 
 
