@@ -10,7 +10,17 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.planner import drafts, durations, formulas, interleaved, mathematics, overlaps, power, programmes
+from benchmarks.planner import (
+    degenerate,
+    drafts,
+    durations,
+    formulas,
+    interleaved,
+    mathematics,
+    overlaps,
+    power,
+    programmes,
+)
 from grupa_pipeline.vocabulary.plan_fields import Arm
 
 
@@ -24,6 +34,7 @@ def main() -> None:
     _print_overlaps()
     _print_mathematics()
     _print_programmes()
+    _print_degenerate()
     _print_interleaved()
     _print_drafts([Path(each) for each in sys.argv[1:]])
 
@@ -128,6 +139,13 @@ def _print_programmes() -> None:
             f"| {name} | {found.every:.1%} | {found.own:.1%} | {found.usual:.1%} | {found.naive:.1f} | {found.expected:.2f} |",
             flush=True,
         )
+
+
+def _print_degenerate() -> None:
+    print("\n## Degenerate drafts\n")
+    print("| kind | drafts | told in words | invalid numbers shown |\n|---|---|---|---|")
+    for row in degenerate.count_degenerate():
+        print(f"| {row.kind} | {row.drafts} | {row.told} | {row.numbers} |", flush=True)
 
 
 def _print_interleaved() -> None:

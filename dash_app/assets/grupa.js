@@ -449,7 +449,10 @@
       const open = Boolean(planning && planning.plan);
       if (open && !planning.plan.startsWith(UNSAVED)) asOpened = null;
       if (open && document.querySelector("#toast .reopen")) own.set_props("toast", { children: null });
-      const wait = { namespace: "dash_html_components", type: "P", props: { children: "Measuring the baseline and sizing the test…", className: "quiet", "aria-busy": "true" } };
+      const part = (className, children) => ({ namespace: "dash_html_components", type: "Div", props: { className, children } });
+      const lines = ["skeleton-numbers", "skeleton-line", "skeleton-line short", "skeleton-block", "skeleton-block"].map((each) => part(`skeleton ${each}`));
+      const wait = part("planner", [part("quiet", "Measuring the baseline and sizing the test…"), ...lines]);
+      wait.props["aria-busy"] = "true";
       return [open, open ? wait : unchanged()];
     },
     let_go: () => {

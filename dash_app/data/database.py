@@ -33,6 +33,7 @@ class Database:
         self.path = path
         self._results: OrderedDict[tuple[object, ...], object] = OrderedDict()
         self._lock = threading.Lock()
+        self._loading: dict[tuple[object, ...], threading.Lock] = {}
         self._was_there = False
 
     def version(self) -> str | None:
@@ -80,13 +81,21 @@ class Database:
         """
         key = (self.version(), load, args, tuple(sorted(kwargs.items())))
         with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return cast(T, self._results[key])
-        with self.connect() as con:
-            result = load(con, *args, **kwargs)
-        with self._lock:
-            self._results[key] = result
-            while len(self._results) > _CACHED_RESULTS:
-                self._results.popitem(last=False)
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:  # who asks for what is being loaded waits for it
+            with self._lock:
+                if key in self._results:
+                    self._loading.pop(key, None)
+                    self._results.move_to_end(key)
+                    return cast(T, self._results[key])
+            try:
+                with self.connect() as con:
+                    result = load(con, *args, **kwargs)
+                with self._lock:
+                    self._results[key] = result
+                    while len(self._results) > _CACHED_RESULTS:
+                        self._results.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._loading.pop(key, None)
         return result

@@ -1,4 +1,4 @@
-"""Measures shipped plans again in the snapshots after them, and keeps what is found with the plans.
+"""Measures shipped plans again in the snapshots after them, keeps what is found with the plans, and prepares the next drafts.
 
 No components, no SQL, no formulas. Runs in the background when the app starts, and when it sees a new snapshot.
 """
@@ -13,17 +13,20 @@ from dash_app.data import baselines
 from dash_app.data.loading import load_catalog
 from dash_app.planning.baseline import FEWEST_DAYS, BaselineError, baseline_window
 from dash_app.planning.decisions import finished
+from dash_app.planning.duration import DurationError
 from dash_app.planning.plan import Plan
 from dash_app.roadmap.store import UnknownPlanError
 from dash_app.services import Services
 from grupa_pipeline.storage.audit_log import Actor, act_as
 from grupa_pipeline.storage.warehouse import DamagedWarehouseError, NoWarehouseError
-from grupa_pipeline.vocabulary.plan_parts import Decision, TrackedValue
+from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind, Decision, TrackedValue
 
 log = logging.getLogger(__name__)
 
 APP = "Grupa"
 """Who the revisions are by that the app makes itself."""
+_PREPARED_USERS = 200_000
+"""More are measured when somebody asks for a draft: they need gigabytes."""
 _running = Lock()
 
 
@@ -47,9 +50,23 @@ def track_shipped(services: Services) -> int:
     return changed
 
 
+def prepare_drafts(services: Services) -> None:
+    """Measure everyone for the newest snapshot's baselines: the part of a draft that takes seconds, and that all drafts share."""
+    shown = services.snapshot(None)
+    if shown is None or shown.users > _PREPARED_USERS:
+        return
+    everyone = Audience(AudienceKind.EVERYONE)
+    try:
+        plan_drafts.population_of(services, shown.day, everyone)
+        plan_drafts.enrolment(services, shown.day, everyone)
+    except (BaselineError, DurationError) as error:
+        log.info("drafts are not prepared: %s", error)
+
+
 def _track_and_release(services: Services) -> None:
     act_as(Actor(APP, through="app"))
     try:
+        prepare_drafts(services)
         track_shipped(services)
         plan_drafts.calibration_of(services, ())  # kept for the page Learnings
     except (NoWarehouseError, DamagedWarehouseError, UnknownPlanError) as error:

@@ -3,11 +3,18 @@ from datetime import date, datetime
 
 import pytest
 
-from dash_app import plan_options
+from dash_app import plan_drafts, plan_options
 from dash_app.planning.estimates import estimate
 from dash_app.server import plan_tracking
 from grupa_pipeline.vocabulary.enums import MetricKind
-from grupa_pipeline.vocabulary.plan_parts import ArmResult, Decision, ResultSource, TrackingVerdict
+from grupa_pipeline.vocabulary.plan_parts import (
+    ArmResult,
+    Audience,
+    AudienceKind,
+    Decision,
+    ResultSource,
+    TrackingVerdict,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +60,10 @@ def test_another_outcome_drops_what_was_measured_of_the_one_before(services, shi
     again = services.roadmap.save(replace(plan, decision=Decision.STOP), plan.revision, "bob")
     assert again.tracking is None
     assert plan_tracking.track_shipped(services) == 0
+
+
+def test_the_slow_part_of_a_draft_is_prepared(services, shown, monkeypatch):
+    plan_tracking.prepare_drafts(services)
+    monkeypatch.setattr(type(services.database), "connect", lambda self: pytest.fail("everyone is measured again"))
+    everyone = Audience(AudienceKind.EVERYONE)
+    assert len(plan_drafts.population_of(services, shown.day, everyone).values)
