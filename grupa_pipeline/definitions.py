@@ -35,7 +35,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: dict[str, A
     return dg.Definitions(
         assets=_assets(settings),
         asset_checks=dg.load_asset_checks_from_modules([asset_checks]),
-        jobs=[automation.ingest_job, automation.snapshot_job, weekly_check.deep_check_job],
+        jobs=[automation.ingest_job, automation.snapshot_job, automation.insights_job, weekly_check.deep_check_job],
         schedules=[
             automation.daily_schedule(settings),
             weekly_check.weekly_check,

@@ -113,6 +113,28 @@ def run_command(
     return ExitStatus.DONE
 
 
+@app.command("insights")
+def insights_command(
+    cluster: Annotated[
+        str | None, typer.Option(metavar="C01", help="Only this cluster's insights (default: all clusters').")
+    ] = None,
+    warehouse: WarehouseOption = None,
+) -> int:
+    """Ask for the newest snapshot's insights again, without segmenting."""
+    from grupa.cli.insights_again import ask_again
+    from grupa.cli.run import RunFailedError, UnusableInputError
+    from grupa_pipeline.storage.audit_log import AuditAction, recorded
+    from grupa_pipeline.storage.file_modes import prepare
+
+    settings = _writable_settings(GRUPA_WAREHOUSE=warehouse)
+    with exit_with(ExitStatus.UNUSABLE, UnusableInputError), exit_with(ExitStatus.FAILED, RunFailedError):
+        prepare(settings)
+        with recorded(settings.warehouse, AuditAction.RUN, f"insights={cluster or 'all'}"):
+            summary = ask_again(settings, cluster)
+    print(summary.as_text())
+    return ExitStatus.DONE
+
+
 @app.command("serve")
 def serve_command(
     host: HostOption = "127.0.0.1",

@@ -33,7 +33,7 @@ LARGEST_SEED = 2**32 - 1
 """The largest seed that numpy accepts."""
 
 # Dagster's own log of a run goes to its UI; the terminal gets our progress lines and one sentence on failure.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class UnusableInputError(Exception):
@@ -145,8 +145,8 @@ def _run(settings: Settings, files: Sequence[Path], as_of: date | None, reading:
         _check_day(settings, day, as_of)
         if files:
             defs = build_defs(settings)  # the log may have brought days before those that were known
-        result = _execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=_QUIET)
-    return _summarize(publication, day, ingested, warnings + _warnings(result))
+        result = execute(defs, instance, snapshot_job.name, partition_key=day.isoformat(), run_config=QUIET)
+    return summarize(publication, day, ingested, warnings + warnings_of(result))
 
 
 def _check_options(settings: Settings, as_of: date | None) -> None:
@@ -194,13 +194,13 @@ def _ingest(
     defs: dg.Definitions, instance: dg.DagsterInstance, files: Sequence[Path], reading: ReadingOptions
 ) -> tuple[list[dict[str, Any]], list[str]]:
     config = {"files": [str(file.absolute()) for file in files], **reading.as_values()}
-    run_config = _QUIET | {"ops": {"ingest": {"config": config}}}
-    result = _execute(defs, instance, ingest_job.name, run_config=run_config)
+    run_config = QUIET | {"ops": {"ingest": {"config": config}}}
+    result = execute(defs, instance, ingest_job.name, run_config=run_config)
     metadata: Any = result.asset_materializations_for_node("ingest")[0].metadata
-    return metadata["files"].value, [*metadata["notes"].value, *_warnings(result)]
+    return metadata["files"].value, [*metadata["notes"].value, *warnings_of(result)]
 
 
-def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
+def execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any) -> dg.ExecuteInProcessResult:
     """Run a job; a failed step becomes an error of one sentence."""
     result = defs.resolve_job_def(job).execute_in_process(
         instance=instance, raise_on_error=False, tags=process_tags(), **options
@@ -221,7 +221,7 @@ def _execute(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **opt
     raise RunFailedError(f"The run {result.run_id} failed; Dagster's UI shows the details.")
 
 
-def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+def warnings_of(result: dg.ExecuteInProcessResult) -> list[str]:
     """Warnings of the run's asset checks, but for the structure (part of the summary) and the age of the log."""
     return [
         f"{check.asset_key.path[-1]}: {check.description}"
@@ -230,7 +230,12 @@ def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
     ]
 
 
-def _summarize(publication: Publication, day: date, files: list[dict[str, Any]], warnings: list[str]) -> Summary:
+def summarize(publication: Publication, day: date, files: list[dict[str, Any]], warnings: list[str]) -> Summary:
+    """What is published of a day.
+
+    Raises:
+        RunFailedError: Nothing is.
+    """
     rows = publication.query("SELECT * FROM segmentations WHERE snapshot_date = ?", [day]).to_pylist()
     if not rows:
         raise RunFailedError(f"The tables of {day} come from different runs and were not published; run it again.")

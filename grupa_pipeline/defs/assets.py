@@ -277,6 +277,18 @@ def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_
     return build.make_evidence(user_features, feature_catalog, user_clusters)["cluster_evidence"]
 
 
+class AskedInsights(dg.Config):
+    """Which texts are written again although they are still true.
+
+    Attributes:
+        ask_again: Whether any are; otherwise only what is no longer true is written.
+        cluster_id: The only cluster; empty for all.
+    """
+
+    ask_again: bool = False
+    cluster_id: str = ""
+
+
 @dg.multi_asset(
     outs=_outs(tables.CLUSTERS, tables.CLUSTER_INSIGHTS, tables.LLM_CALLS),
     can_subset=True,
@@ -287,6 +299,7 @@ def cluster_evidence(user_features: RowsByDay, feature_catalog: RowsByDay, user_
 )
 def insights(
     context: dg.AssetExecutionContext,
+    config: AskedInsights,
     warehouse: WarehouseResource,
     cluster_evidence: RowsByDay,
     user_features: RowsByDay,
@@ -297,10 +310,12 @@ def insights(
     llm_base_url: dg.ResourceParam[str | None],
 ) -> Iterator[dg.Output[RowsByDay]]:
     """Name the clusters and write their pain points and recommendations, by a model or by rules."""
+    from grupa_pipeline.insights.previous_texts import WrittenAgain
     from grupa_pipeline.snapshots import build
 
     inputs = (cluster_evidence, user_features, feature_catalog, user_clusters, cluster_identities, event_catalog)
-    written = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url)
+    again = WrittenAgain(config.cluster_id or None) if config.ask_again else None
+    written = build.make_insights(warehouse.context, *inputs, base_url=llm_base_url, again=again)
     for warning in written.warnings:
         logger.warning(warning)
         context.log.warning(warning)

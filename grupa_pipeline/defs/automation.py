@@ -30,6 +30,12 @@ snapshot_job = dg.define_asset_job(
     description="Segment the users as of one day, and describe the clusters.",
 )
 
+insights_job = dg.define_asset_job(
+    JobName.INSIGHTS.value,
+    selection=dg.AssetSelection.assets(assets.insights),
+    description="Write the insights of one day again, from what was measured.",
+)
+
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """The schedule that segments the last day of the accepted events each night; skips when that is done already."""

@@ -11,6 +11,13 @@ from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, ClusterText, is_s
 
 
 @dataclass(frozen=True)
+class WrittenAgain:
+    """Which texts are written again although they are still true: those of one cluster, or (None) of all."""
+
+    cluster_id: str | None = None
+
+
+@dataclass(frozen=True)
 class PreviousTexts:
     """Texts that may be reused: rows of `clusters` with cluster_id and written.
 
@@ -18,23 +25,28 @@ class PreviousTexts:
         earlier_snapshot: Of the snapshot before this one.
         same_snapshot: Of the previous version of this snapshot. Only a model's texts are reused from it: the rules write
             theirs again, so that equal inputs give equal tables.
+        again: Whose texts are not reused; those of all other clusters then stay as they are in this snapshot.
     """
 
     earlier_snapshot: pd.DataFrame | None = None
     same_snapshot: pd.DataFrame | None = None
+    again: WrittenAgain | None = None
 
     def reusable(self, context: AnalysisContext, model: str | None) -> dict[str, ClusterText]:
         """Texts by this model (None: the rules) that are still true, by cluster.
 
         A text of the earlier snapshot is preferred to one of the same snapshot.
         """
-        candidates = [parse_texts(self.earlier_snapshot)]
-        if model is not None:
-            candidates.append(parse_texts(self.same_snapshot))
+        if self.again is not None:
+            candidates = [parse_texts(self.same_snapshot)] if self.again.cluster_id else []
+        else:
+            candidates = [parse_texts(self.earlier_snapshot)]
+            if model is not None:
+                candidates.append(parse_texts(self.same_snapshot))
         texts: dict[str, ClusterText] = {}
         for cluster_id in context.clusters["cluster_id"].astype(str):
             for candidate in candidates:
-                text = candidate.get(cluster_id)
+                text = None if self.again and self.again.cluster_id == cluster_id else candidate.get(cluster_id)
                 if text is not None and _is_reusable(text, context, model):
                     texts[cluster_id] = text
                     break

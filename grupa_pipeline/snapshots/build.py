@@ -23,7 +23,7 @@ from grupa_pipeline.insights import privacy
 from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
-from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.insights.previous_texts import PreviousTexts, WrittenAgain
 from grupa_pipeline.journeys.measure import measure_journeys
 from grupa_pipeline.segmentation.nature import cluster_natures
 from grupa_pipeline.segmentation.replicates import Replicates
@@ -204,8 +204,9 @@ def make_insights(
     event_catalogs: RowsByDay,
     *,
     base_url: str | None = None,
+    again: WrittenAgain | None = None,
 ) -> WrittenInsights:
-    """`clusters`, `cluster_insights` and `llm_calls` of each day."""
+    """`clusters`, `cluster_insights` and `llm_calls` of each day; `again` says which texts are not reused."""
     rows: AssetTables = {}
     provider_is_down = False
     warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
@@ -223,7 +224,7 @@ def make_insights(
             users_with=privacy.count_users(users),
             llm=context.settings.llm,
             min_group=context.settings.min_group,
-            previous=PreviousTexts(before, history.clusters_of(context.publication, day)),
+            previous=PreviousTexts(before, history.clusters_of(context.publication, day), again),
             now=datetime.now(UTC).replace(tzinfo=None),
             base_url=base_url,
             limits=call_limits(context.settings, base_url),

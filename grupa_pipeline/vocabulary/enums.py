@@ -162,6 +162,7 @@ class JobName(StrEnum):
 
     INGEST = "ingest_job"
     SNAPSHOT = "snapshot_job"
+    INSIGHTS = "insights_job"
     DEEP_CHECK = "deep_check_job"
     DIGEST = "digest_job"
 

@@ -108,3 +108,15 @@ def test_a_report_on_what_is_not_there_ends_with_status_2(
 ) -> None:
     status, _, error = run(capsys, small_written, "report", *words)
     assert status == ExitStatus.UNUSABLE and listed in error
+
+
+def test_insights_of_an_unknown_cluster_end_with_status_2_and_list_the_known_ones(
+    capsys: pytest.CaptureFixture[str], small_written: Path
+) -> None:
+    status, _, error = run(capsys, small_written, "insights", "--cluster", "C99")
+    assert status == ExitStatus.UNUSABLE and "no cluster C99" in error and "C01 (Deal closers)" in error
+
+
+def test_insights_without_a_snapshot_say_what_to_type(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, error = run(capsys, tmp_path / "empty", "insights")
+    assert status == ExitStatus.UNUSABLE and "grupa run LOG.csv" in error

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from grupa.cli.insights_again import ask_again
 from grupa.cli.run import RunFailedError, UnusableInputError, run
 from grupa_pipeline.definitions import build_defs
 from grupa_pipeline.defs.instance import dagster_instance
@@ -84,6 +85,21 @@ def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
     summary = run(made, [log])
     assert summary.files[0]["rows_duplicate"] == summary.files[0]["rows_read"] > 0
     assert Publication(made.warehouse).query("SELECT * FROM ingested_files").to_pylist() == before
+
+
+def test_insights_are_asked_for_again_in_one_publication_without_segmenting(made: Settings) -> None:
+    tables = ("segmentations", "cluster_evidence", "clusters", "cluster_insights")
+    publication = Publication(made.warehouse)
+    before = {name: publication.query(f"SELECT * FROM {name}").to_pylist() for name in tables}
+    versions = set(warehouse.versions(publication.database))
+    summary = ask_again(made, "C01")
+    after = {name: publication.query(f"SELECT * FROM {name}").to_pylist() for name in tables}
+    assert [after[name] == before[name] for name in tables[:2]] == [True, True]
+    assert {row["cluster_id"] for row in after["clusters"] if row not in before["clusters"]} <= {"C01"}
+    asked = [row for row in after["cluster_insights"] if row["snapshot_date"] == summary.snapshot_date]
+    assert asked and not any(row in before["cluster_insights"] for row in asked)
+    assert len(set(warehouse.versions(publication.database)) - versions) == 1
+    assert summary.snapshot_date == max(row["snapshot_date"] for row in after["segmentations"])
 
 
 def test_a_backfill_equals_single_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:

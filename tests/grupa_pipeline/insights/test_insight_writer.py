@@ -9,7 +9,7 @@ import pytest
 from grupa_pipeline import tables
 from grupa_pipeline.insights.call_limits import CallLimits
 from grupa_pipeline.insights.insight_writer import Insights
-from grupa_pipeline.insights.previous_texts import PreviousTexts
+from grupa_pipeline.insights.previous_texts import PreviousTexts, WrittenAgain
 from grupa_pipeline.insights.rule_based import RULES_VERSION
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
@@ -229,3 +229,11 @@ def test_a_provider_that_answers_nothing_for_now_is_told_apart(answer: str, is_d
         insights = contexts.write(llm=MODEL, base_url=server.openai_url, limits=CallLimits(attempts=1))
     assert insights.provider_is_down is is_down
     assert not insights.insights.empty
+
+
+def test_texts_that_are_asked_for_again_are_not_reused_and_the_others_stay() -> None:
+    first = contexts.write()
+    edited = first.names.assign(written=first.names["written"].str.replace('"name":"', '"name":"Kept ', regex=False))
+    for again, kept in ((WrittenAgain(), []), (WrittenAgain("C02"), ["C01", "C03"])):
+        names = contexts.write(previous=PreviousTexts(edited, edited, again)).names.set_index("cluster_id")["name"]
+        assert [cluster_id for cluster_id, name in names.items() if name.startswith("Kept ")] == kept
