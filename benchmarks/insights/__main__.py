@@ -39,8 +39,10 @@ def main() -> None:
     same, shared, pairs = text_scores.count_shared_names(cases)
     print(f"reverse test: {right} of {texts} texts matched to their own profile")
     print(f"names: {same} of {pairs} pairs alike, {shared} share a word")
-    false_outcomes = text_scores.count_false_outcomes(options.shuffled)
-    print(f"outcomes shuffled: {false_outcomes} of {options.shuffled} logs with any outcome evidence")
+    false_outcomes, stamped = text_scores.count_false_outcomes(options.shuffled)
+    print(
+        f"outcomes shuffled: {false_outcomes} of {options.shuffled} logs with any difference in outcomes, {stamped} stamped"
+    )
 
 
 main()

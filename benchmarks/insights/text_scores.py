@@ -94,9 +94,12 @@ def count_shared_names(cases: Iterable[DescribedCase]) -> tuple[int, int, int]:
     return same, shared, pairs
 
 
-def count_false_outcomes(logs: int) -> int:
-    """Number of logs with evidence on outcomes, among `logs` logs whose outcomes were shuffled between users."""
-    false_outcomes = 0
+def count_false_outcomes(logs: int) -> tuple[int, int]:
+    """Among `logs` logs whose outcomes were shuffled between users: those with a difference in outcomes, and with a stamped one.
+
+    A cluster's weakest steps are told whether or not it differs there, so rows whose interval holds 0 are no difference.
+    """
+    false_outcomes = stamped = 0
     products = [product for product in PRODUCTS if product.outcomes]
     for number in range(logs):
         product = products[number % len(products)]
@@ -109,5 +112,8 @@ def count_false_outcomes(logs: int) -> int:
         labels = assign_clusters(groups, cluster_ids([group.name for group in product.groups]), number)
         evidence = measure_evidence(features, labels, catalog)
         roles: pd.Series = catalog.set_index("feature")["role"]
-        false_outcomes += bool((evidence["metric"].map(roles) == FeatureRole.OUTCOME).any())
-    return false_outcomes
+        is_outcome = evidence["metric"].map(roles) == FeatureRole.OUTCOME
+        differs = is_outcome & ((evidence["ci_low"] > 0) | (evidence["ci_high"] < 0))
+        false_outcomes += bool(differs.any())
+        stamped += bool((differs & (evidence["replicated"].eq(True))).any())
+    return false_outcomes, stamped
