@@ -19,7 +19,7 @@ from grupa_pipeline.aggregates.units import DAY, HOUR, IDLE
 from grupa_pipeline.features.feature_set import measure_features
 from grupa_pipeline.vocabulary.enums import FeatureView, Role
 
-LIFE_PARTS = 9
+LIFE_PARTS = 64
 """Equal parts of the window that the view of life counts events in."""
 HOURS = 3
 """Hours that are counted together."""

@@ -1,8 +1,8 @@
 """Merges the cells of a fine partition until all that is left replicates in other sessions and has a gap around it.
 
-Two groups are told apart when each user's group, learnt on one half of everyone's sessions, can be read off the other half, and
-when users are rarer between the two than at either of them. A continuum that does not bend back on itself fails the second
-whatever it is cut into; counting noise ("ever did X") fails the first.
+Two groups are told apart when each user's group can be read off half of the user's sessions, and when users are rarer between
+the two than at either of them. A continuum that does not bend back on itself fails the second whatever it is cut into; counting
+noise ("ever did X") fails the first.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,16 @@ class Halves:
         """The halves of some of the landmarks."""
         return Halves(self.first[rows], self.second[rows], self.measured[rows])
 
+    def exchanged(self) -> "Halves":
+        """The halves of every other landmark exchanged.
+
+        The first session of everybody is in the first half, and what is only done there, such as a registration, would be a
+        difference between the halves that is none between users.
+        """
+        turned = (np.arange(len(self.first)) % 2 == 1)[:, None]
+        first, second = np.where(turned, self.second, self.first), np.where(turned, self.first, self.second)
+        return Halves(first, second, self.measured)
+
 
 def merge_cells(
     halves: Halves, cells: np.ndarray, config: SegmentationConfig, regions: int | None = None
@@ -42,8 +52,8 @@ def merge_cells(
     told apart, whatever the density between them: parts of a continuum.
     """
     count = int(cells.max()) + 1
-    learnt = (fit_discriminant(halves.first, cells, count), fit_discriminant(halves.second, cells, count))
-    asked = [learnt[0].scores(halves.second), learnt[1].scores(halves.first)]
+    learnt = fit_discriminant(np.vstack([halves.first, halves.second]), np.tile(cells, 2), count)
+    asked = [learnt.scores(halves.first), learnt.scores(halves.second)]
     labels, groups = cells.copy(), list(range(count))
     gaps: dict[tuple[int, int], bool] = {}
     while len(groups) > 1:
@@ -65,7 +75,7 @@ def _worst_pair(
     labels: np.ndarray,
     groups: list[int],
     asked: list[np.ndarray],
-    learnt: tuple[Discriminant, Discriminant],
+    learnt: Discriminant,
     gaps: dict[tuple[int, int], bool],
     config: SegmentationConfig,
     regions: int | None,
@@ -103,7 +113,7 @@ def pairwise_kappa(scores: np.ndarray, labels: np.ndarray, groups: list[int], me
 
 
 def along_difference(
-    halves: Halves, labels: np.ndarray, one: int, other: int, learnt: tuple[Discriminant, Discriminant]
+    halves: Halves, labels: np.ndarray, one: int, other: int, learnt: Discriminant
 ) -> np.ndarray:
     """Place of every landmark (n,) on the way from `one` group to the `other`.
 
@@ -111,12 +121,9 @@ def along_difference(
     """
     total = np.zeros(len(labels))
     members = (labels == one) | (labels == other)
-    for rows, asked, discriminant in (
-        (halves.first, halves.second, learnt[0]),
-        (halves.second, halves.first, learnt[1]),
-    ):
+    for rows, asked in ((halves.first, halves.second), (halves.second, halves.first)):
         difference = rows[labels == other].mean(axis=0) - rows[labels == one].mean(axis=0)
-        place = asked @ (discriminant.whitening @ (discriminant.whitening.T @ difference))
+        place = asked @ (learnt.whitening @ (learnt.whitening.T @ difference))
         total += place / max(float(place[members].std()), 1e-12)
     return total
 

@@ -135,7 +135,7 @@ def _select(inputs: _Inputs, prepared: Prepared) -> _Selected:
     halves = scaled_halves(inputs.replicates, index[people], prepared.rows[landmarks.rows], prepared.scales)
     if views:
         prepared, landmarks, people, halves = _with_views(inputs, views, landmarks, people, halves)
-    rows = prepared.rows[landmarks.rows]
+    rows, halves = prepared.rows[landmarks.rows], halves.exchanged()
     points = _landmark_map(inputs, rows, index[people])
     validation = validate_candidates(
         rows,

@@ -18,6 +18,8 @@ MOVES = 80
 """The commonest moves from one action to another that make the view of order."""
 NAMED = 0.5
 """How far apart a view must show two groups, in parts of the clearest view, to be named."""
+LIFE_KNOTS = 9
+"""Places along the window, evenly spaced, that the view of life knows."""
 PRIOR = 2.0
 """Events of the average user that each user's shares are mixed with, so that two events are no habit."""
 
@@ -56,8 +58,21 @@ def view_values(view: FeatureView, counts: pd.DataFrame, users: pd.Index) -> Vie
     known = place >= 0
     half, column = counts["half"].to_numpy()[known], keys.get_indexer(found)[known]
     np.add.at(tables, (half, place[known], column), counts["n"].to_numpy()[known])
-    values = _moves(tables) if view is FeatureView.ORDER else _shares(tables)
-    return _scaled(values)
+    if view is FeatureView.ORDER:
+        return _scaled(_moves(tables))
+    return _scaled(_shares(_near_knots(tables, keys) if view is FeatureView.LIFE else tables))
+
+
+def _near_knots(tables: np.ndarray, parts: pd.Index) -> np.ndarray:
+    """Counts (2, users, knots) of events near each knot, from those in the `parts` of the window (2, users, parts).
+
+    An event between two knots counts in part for both, so that users who come a little later each are a little further each:
+    counted in few separate parts, they would fall into as many groups, by nothing but when they came. The weights are squared
+    cosines, which the arcsine of the root makes distances in time.
+    """
+    place = (parts.to_numpy() + 0.5) / (parts.max() + 1) * (LIFE_KNOTS - 1)
+    away = np.minimum(np.abs(place[:, None] - np.arange(LIFE_KNOTS)), 1)
+    return np.asarray(tables @ np.cos(away * np.pi / 2) ** 2)
 
 
 def _shares(tables: np.ndarray) -> np.ndarray:
