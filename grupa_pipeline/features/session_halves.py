@@ -21,6 +21,9 @@ from grupa_pipeline.vocabulary.enums import FeatureView, Role
 
 LIFE_PARTS = 64
 """Equal parts of the window that the view of life counts events in."""
+STRETCHES = 8
+"""A user's sessions alternate between the halves in about so many stretches: what is done over several sessions in a row, such as
+a proposal drafted in one and sent in the next, would else be seen in both halves although it was done once."""
 HOURS = 3
 """Hours that are counted together."""
 MONDAY = 3
@@ -140,7 +143,9 @@ def _halve(
     # Odd and even sessions alternate in time, so when they are is the same by construction. A scrambled bit of the second at
     # which a session begins is as good as a coin, and the same on every engine.
     coin = ((began // 1_000_000) * 1_103_515_245 + 12_345) // 65_536 % 2
-    return rows.mutate(half=ibis.ifelse(rows.sessions >= 2, rows.session, rows.place) % 2, half_by_chance=coin)
+    stretch = ibis.greatest(rows.sessions // STRETCHES, 1)
+    place = ibis.ifelse(rows.sessions >= 2, (rows.session - 1) // stretch, rows.place)
+    return rows.mutate(half=place % 2, half_by_chance=coin)
 
 
 def _count_periods(rows: ir.Table, period: ir.Value, key: ir.Value) -> ir.Table:

@@ -28,7 +28,7 @@ class SegmentationConfig:
     fine_cells: tuple[int, ...] = (24, 40, 60)
     leaf_size: float = 0.005
     smallest_cluster: int = 12
-    min_kappa: float = 0.72
+    min_kappa: float = 0.75
     max_valley: float = 0.65
     max_valley_p: float = 0.002
     min_signal: float = 0.2
