@@ -144,7 +144,7 @@ def _halve(
     # which a session begins is as good as a coin, and the same on every engine.
     coin = ((began // 1_000_000) * 1_103_515_245 + 12_345) // 65_536 % 2
     stretch = ibis.greatest(rows.sessions // STRETCHES, 1)
-    place = ibis.ifelse(rows.sessions >= 2, (rows.session - 1) // stretch, rows.place)
+    place = ibis.ifelse(rows.sessions >= 2, 1 + (rows.session - 1) // stretch, rows.place)
     return rows.mutate(half=place % 2, half_by_chance=coin)
 
 

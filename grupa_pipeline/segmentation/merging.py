@@ -112,9 +112,7 @@ def pairwise_kappa(scores: np.ndarray, labels: np.ndarray, groups: list[int], me
     return np.where(chance < 1, (agreed - chance) / np.maximum(1 - chance, 1e-9), 0.0)
 
 
-def along_difference(
-    halves: Halves, labels: np.ndarray, one: int, other: int, learnt: Discriminant
-) -> np.ndarray:
+def along_difference(halves: Halves, labels: np.ndarray, one: int, other: int, learnt: Discriminant) -> np.ndarray:
     """Place of every landmark (n,) on the way from `one` group to the `other`.
 
     Each half is measured along the direction that the other half gives, so that noise cannot choose its own direction.

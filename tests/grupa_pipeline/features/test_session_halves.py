@@ -1,3 +1,4 @@
+from collections import defaultdict
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features import session_halves
 from grupa_pipeline.features.feature_set import build_features
-from grupa_pipeline.features.session_halves import SessionHalves, measure_halves, measure_views
+from grupa_pipeline.features.session_halves import LIFE_PARTS, SessionHalves, measure_halves, measure_views
 from grupa_pipeline.vocabulary.enums import FeatureView
 from tests.grupa_pipeline.features.logs import END, START, Event, connect
 
@@ -124,6 +125,15 @@ def test_only_the_users_and_the_window_that_were_asked_for_are_measured() -> Non
 
 
 @pytest.mark.slow
+def test_sessions_in_a_row_are_in_one_half() -> None:
+    """What takes two sessions, done once, is in both halves at the edge of a stretch alone."""
+    log: list[Event] = [("eve", f"{day // 2} {8 + day % 2 * 6:02d}:00", "open") for day in range(40)]
+    halves = _halves(connect(log), ["eve"])
+    placed = sorted((row["timestamp"], half) for half in (0, 1) for row in halves.features[half].to_pylist())
+    assert [half for _, half in placed] == ([1] * 5 + [0] * 5) * 4
+
+
+@pytest.mark.slow
 def test_a_user_without_events_in_a_half_is_missing_there() -> None:
     one = _halves(connect([*LOG, ("dan", "3 09:00", "open")]), ["dan"])
     assert [half["user_id"].to_pylist() for half in one.features] == [["dan"], []]
@@ -145,8 +155,8 @@ def test_hours_weekdays_and_parts_of_the_window_are_counted_by_half(views: dict[
     own = {key: n for key, n in days.items() if key[0] == "ann"}
     assert own == {("ann", (first + day + 3) // 7 % 2, (first + day) % 7): 1 for day in (1, 2, 3)}
     life = _counts(views, FeatureView.LIFE, "user_id", "key")
-    assert {key for user, key in life if user == "ann"} == {0, 1}
-    assert {key for user, key in life if user == "cat"} == {2}
+    assert {key for user, key in life if user == "ann"} == {3, 5, 7}  # 64ths of 28 days
+    assert {key for user, key in life if user == "cat"} == {15, 16, 19}
     assert set(_counts(views, FeatureView.LIFE, "half")) <= {(0,), (1,)}
 
 
@@ -165,7 +175,9 @@ def test_the_halves_of_life_do_not_alternate_in_time() -> None:
         ("eve", f"{day} {hour:02d}:0{day % 7}", "open") for day in range(28) for hour in (6, 11, 16, 21)
     ]
     counts = _views(connect(log), ["eve"])[FeatureView.LIFE].to_pylist()
-    by_half = {half: {row["key"]: row["n"] for row in counts if row["half"] == half} for half in (0, 1)}
+    by_half: dict[int, dict[int, int]] = {0: defaultdict(int), 1: defaultdict(int)}
+    for row in counts:
+        by_half[row["half"]][row["key"] * 9 // LIFE_PARTS] += row["n"]
     assert min(len(parts) for parts in by_half.values()) >= 7
     assert sum(by_half[0].values()) + sum(by_half[1].values()) == 112
     assert any(abs(by_half[0].get(part, 0) - by_half[1].get(part, 0)) > 2 for part in range(9))

@@ -175,11 +175,29 @@ def test_noise_cannot_choose_its_own_direction() -> None:
     rng = np.random.default_rng(6)
     _rows, halves = measured_twice(np.zeros((120, 60)), 1.0, rng)
     labels = kmeans_cells(halves.first, 2, 0)
-    learnt = (fit_discriminant(halves.first, labels, 2), fit_discriminant(halves.second, labels, 2))
+    learnt = fit_discriminant(np.vstack([halves.first, halves.second]), np.tile(labels, 2), 2)
     same = Halves(halves.first, halves.first, halves.measured)
-    own = along_difference(same, labels, 0, 1, (learnt[0], learnt[0]))
+    own = along_difference(same, labels, 0, 1, fit_discriminant(halves.first, labels, 2))
     assert has_gap(own, labels, 0, 1, CONFIG)
     assert not has_gap(along_difference(halves, labels, 0, 1, learnt), labels, 0, 1, CONFIG)
+
+
+def test_what_only_the_first_half_has_is_no_difference_between_users() -> None:
+    """Everybody registers in the first half, where each user of one kind then lies as users of the other do without that."""
+    rows, halves, truth = kinds([150, 150])
+    apart = rows[truth == 1].mean(axis=0) - rows[truth == 0].mean(axis=0)
+    registered = np.zeros(rows.shape[1])
+    registered[-1] = 3 * np.linalg.norm(apart)
+    shifted = Halves(halves.first + apart + registered, halves.second, halves.measured)
+    learnt = fit_discriminant(shifted.second, truth, 2)
+    assert (learnt.scores(shifted.first).argmax(axis=1)[truth == 0] == 1).mean() > 0.9
+    assert replication(shifted.exchanged(), truth)[0].min() > 0.9
+    assert len(np.unique(merge_cells(shifted.exchanged(), truth, CONFIG))) == 2
+
+
+def test_every_other_user_has_the_halves_exchanged() -> None:
+    halves = Halves(np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]), np.ones(2, dtype=bool)).exchanged()
+    assert (halves.first.tolist(), halves.second.tolist()) == ([[1.0], [4.0]], [[3.0], [2.0]])
 
 
 def test_replication_tells_a_group_that_holds_from_one_that_does_not() -> None:

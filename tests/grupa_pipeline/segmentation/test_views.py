@@ -65,6 +65,16 @@ def test_times_are_admitted_where_users_have_their_own_and_not_where_they_have_n
     assert admitted_views({view: by_chance}, MIN_SIGNAL) == []
 
 
+def test_who_came_a_little_later_is_a_little_further_in_the_view_of_life() -> None:
+    """Users of one short visit each, evenly over the window: no gap between any two that follow each other."""
+    counts = pd.DataFrame({"user_id": USERS, "half": 0, "key": np.arange(len(USERS)) * 64 // len(USERS), "n": 20})
+    values = _values(FeatureView.LIFE, counts).whole
+    steps = np.linalg.norm(np.diff(values, axis=0), axis=1)
+    steps = steps[steps > 1e-9]
+    assert len(steps) == 63
+    assert steps.max() < 3 * np.median(steps)
+
+
 def test_admitted_views_are_in_the_order_of_their_names() -> None:
     rng = np.random.default_rng(2)
     one = rng.normal(size=(50, 2))
