@@ -73,7 +73,7 @@ def _gain_line(
     )
     return [
         html.Strong(f"{metric_label(metric, catalog)}: "),
-        f"{expected} {way} expected, {low} to {high} (90% interval). ",
+        f"{expected} {way} on average, nine times in ten {low} to {high}; a chance of {gain.chance:.0%} that there is any gain. ",
         html.Span(f"Adding up the planned effects says {naive}.", className="quiet"),
     ]
 

@@ -54,11 +54,15 @@ class PlannedGain:
 
 @dataclass(frozen=True)
 class GainForecast:
-    """What some tests may bring: what is expected with its 90% interval, and the sum of their planned effects."""
+    """What some tests may bring: expected, 90% interval, chance of any gain, and the sum of their planned effects.
+
+    A few tests mostly bring nothing and now and then much, so that what is expected may be above the interval.
+    """
 
     expected: float
     low: float
     high: float
+    chance: float
     naive: float
 
 
@@ -118,7 +122,8 @@ def forecast_gains(
         effects = np.where(rng.random(draws) < works, rng.exponential(sizes), 0.0)
         shown = rng.normal(effects * test.planned) > test.critical
         total += np.where(shown, effects * test.gain, 0.0)
-    return GainForecast(float(total.mean()), *_interval(total), float(sum(test.gain for test in tests)))
+    naive = float(sum(test.gain for test in tests))
+    return GainForecast(float(total.mean()), *_interval(total), float((total != 0).mean()), naive)
 
 
 def usual_kind(rng: np.random.Generator, draws: int) -> tuple[Array, Array]:

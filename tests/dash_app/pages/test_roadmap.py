@@ -68,7 +68,8 @@ def test_what_the_chosen_plans_may_bring_stands_beside_the_naive_sum(services, s
     assert "The 2 tests need" in page
     one = "".join(text(each) for each in handlers.foresee(services, ["other"]))
     assert "The test needs" in one
-    assert "90% interval" in one
+    assert "nine times in ten 0 to" in one
+    assert "that there is any gain" in one
     assert "Choose at least one plan" in text(handlers.foresee(services, None)[0])
 
 

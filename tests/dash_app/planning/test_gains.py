@@ -34,6 +34,9 @@ def test_the_interval_holds_what_is_expected_and_is_far_below_the_naive_sum():
     assert found.naive == 750
     assert 0 <= found.low < found.expected < found.high
     assert found.expected < found.naive / 4
+    assert (
+        USUAL_WIN_RATE < found.chance < 1 - (1 - USUAL_WIN_RATE) ** 4
+    )  # how often tests win is not known, and common to all
 
 
 def test_own_results_count_from_ten_on():
