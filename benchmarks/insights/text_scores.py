@@ -9,8 +9,15 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from benchmarks.insights.planted_cases import DescribedCase, assign_clusters, cluster_ids, compute_tables
+from benchmarks.insights.planted_cases import (
+    DescribedCase,
+    assign_clusters,
+    cluster_ids,
+    compute_tables,
+    events_of,
+)
 from benchmarks.insights.planted_products import PRODUCTS, PlantedPain, simulate
+from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence, weight
 from grupa_pipeline.insights.naming import distinctive_words
 from grupa_pipeline.insights.pain_points import find_pattern
@@ -22,7 +29,8 @@ from grupa_pipeline.vocabulary.enums import FeatureRole
 
 def reported_pains(described: DescribedCase, cluster_id: str) -> set[PlantedPain]:
     """Pain points in a cluster's draft as (kind, action), without habits, which are only reported for lack of others."""
-    entries = described.case.catalog.set_index("feature")
+    catalog = described.case.catalog
+    entries = add_event_roles(catalog, events_of(catalog)).set_index("feature")  # as the rules read it
     evidence = described.evidence
     rows = evidence[evidence["cluster_id"] == cluster_id].set_index("evidence_id", drop=False)
     pains = set()
