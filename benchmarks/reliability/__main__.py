@@ -1,6 +1,7 @@
 """Prints the table of reliability benchmarks; exit status 1 when a goal is missed."""
 
 import argparse
+import logging
 import os
 import platform
 import random
@@ -23,6 +24,7 @@ from benchmarks.reliability import (
     upload_bombs,
     workers,
 )
+from benchmarks.reliability.access import audited_day, credentials, held_connections, lock_outs, permission_matrix
 from benchmarks.reliability.fuzz_ingest import FileOutcome
 from sample_data.generate import write_log
 
@@ -180,6 +182,56 @@ def _bombs(folder: Path, options: argparse.Namespace) -> bool:
     )
 
 
+def _access(folder: Path, options: argparse.Namespace) -> bool:
+    """Every row, whether an earlier one holds or not."""
+    logging.disable(logging.ERROR)  # what a callback does with nonsense does not matter here
+    house = held_connections.warehouse_in
+    asked = list(permission_matrix.checks(house(folder / "matrix" / "warehouse")))
+    through = [f"let through: {what}" for what, is_open, may in asked if is_open and not may]
+    refused = [f"refused, though allowed: {what}" for what, is_open, may in asked if may and not is_open]
+    held = _print(
+        "every callback, route, mutation, tool and token's route x every role and scope",
+        f"{len(asked)} asked, {len(through)} let through, {len(refused)} refused though allowed",
+        "0, 0",
+        through + refused,
+    )
+    warehouse = house(folder / "credentials" / "warehouse")
+    tried = list(credentials.attempts(warehouse))
+    passed = [what for what, is_open in tried if is_open]
+    seconds = credentials.sign_out_seconds(warehouse)
+    held &= _print(
+        "sessions, tokens and ID tokens that are forged, expired, revoked, replayed or another's; sign-out everywhere",
+        f"{len(tried)} tried, {len(passed)} let through; {seconds:.2f} s",
+        "0; within 1 s",
+        passed + ([] if seconds <= 1 else ["the sign-out took too long"]),
+    )
+    locked = lock_outs.lock_outs(folder / "locks", 1000)
+    held &= _print(
+        "1,000 right sign-ins from one address; 1,000 wrong ones within a minute on one name from as many",
+        f"{locked.refused_right} refused; {locked.checked_wrong} passwords looked at, its owner waits {locked.wait} s, "
+        f"their session {'goes on' if locked.is_open else 'has ended'}",
+        "0; slowed, at most 60 s, untouched",
+        [f"right sign-ins refused: {locked.refused_right}"] * bool(locked.refused_right)
+        + ["the session ended"] * (not locked.is_open)
+        + ["nobody was slowed, or too much"] * (not 0 < locked.wait <= lock_outs.LONGEST_WAIT),
+    )
+    actions = 300
+    missing, personal = audited_day.missing_and_personal(house(folder / "day" / "warehouse"), actions, options.seed)
+    held &= _print(
+        f"a scripted day of {actions} actions of four people, and the audit log",
+        f"{actions - len(missing)} of {actions}, {len(personal)} personal values",
+        f"{actions} of {actions}, 0",
+        missing + personal,
+    )
+    times = {name: held_connections.p95(each) for name, each in held_connections.answer_times(200, 20, 40).items()}
+    return held & _print(
+        "200 half-open connections and 20 stalled uploads: p95 of `/healthz` and of a signed-in request",
+        "; ".join(f"{name} {seconds:.3f} s" for name, seconds in times.items()),
+        "under 1 s",
+        [f"{name} took {seconds:.1f} s" for name, seconds in times.items() if seconds >= 1],
+    )
+
+
 def _print_kills(results: kills.KillResults, what: str, then: str) -> bool:
     return _print(
         f"kill -9 at {results.kills} random instants of {what}",
@@ -199,6 +251,7 @@ def _print(what: str, result: str, goal: str, faults: list[str]) -> bool:
 
 
 _BENCHMARKS = {
+    "access": _access,
     "concurrency": _concurrency,
     "runs": _runs,
     "saves": _saves,

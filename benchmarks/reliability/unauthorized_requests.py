@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.reliability.attack_requests import RawRequest, allowed_requests, forbidden_requests, without_session
 from grupa_pipeline.auth.accounts import set_password
+from grupa_pipeline.vocabulary.enums import UserRole
 from tests.dash_app.synthetic import write_warehouse
 
 PASSWORD = "the benchmark's password"
@@ -51,15 +52,15 @@ def send(port: int, request: RawRequest, host: str) -> int:
 
 
 @contextmanager
-def served(users: bool) -> Iterator[tuple[dict[str, int], Path]]:
-    """Ports of a `grupa serve` over a small warehouse, and its folder."""
+def served(users: bool, role: UserRole = UserRole.VIEWER) -> Iterator[tuple[dict[str, int], Path]]:
+    """Ports of a `grupa serve` over a small warehouse, and its folder; with `users` there is one, of a role."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_warehouse(root)
         ports = {"app": _free_port(), "dagster": _free_port()}
         env = {"PATH": os.environ["PATH"], "HOME": folder, "GRUPA_WAREHOUSE": folder, "GRUPA_LLM": "none"}
         if users:
-            set_password(root / "users", "kim", PASSWORD)
+            set_password(root / "users", "kim", PASSWORD, role)
             env["GRUPA_USERS_FILE"] = str(root / "users")
         options = ["--port", str(ports["app"]), "--dagster-port", str(ports["dagster"])]
         command = [sys.executable, "-m", "grupa.cli.main", "serve", *options]
