@@ -127,9 +127,11 @@ def with_option(services: Services, plan: Plan, option: Mapping[str, Any]) -> Pl
     audience = Audience(AudienceKind(option["audience"]), tuple(str(option["clusters"]).split()))
     shown = services.snapshot(plan.snapshot_date)
     cluster = shown.cluster(plan.cluster_id) if shown else None
-    words = _population_text(shown, cluster, audience) if shown and cluster else plan.population
+    words = plan.population
     if own := plan_drafts.segment_of(services, audience):
         words = f"Users of the segment {own.name} ({own.segment_id}), as it is when they are counted"
+    elif shown and cluster:
+        words = _population_text(shown, cluster, audience)
     plan = replace(plan, audience=_stored(audience), direction=Direction(option["direction"]), population=words)
     before = plan.primary_metric
     plan = plan_drafts.with_metric(services, plan, str(option["metric"]), int(option["exposure"]))

@@ -12,6 +12,7 @@ from dash_app.planning.plan import PlanError
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.vocabulary.enums import BaselineUsers
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
+from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.dash_app.planning.plans import Steady
 from tests.dash_app.trees import ids, parts, text
 
@@ -88,6 +89,14 @@ def test_where_the_cluster_alone_is_too_small_all_users_take_part_and_it_says_so
     }
     back = plan_options.with_option(services, plan, option)
     assert (back.audience, back.population) == (None, "Sessions a week: more than 4 sessions per week")
+    rule = SegmentRule((SegmentCondition(SegmentConditionKind.DID, ("login",)),))
+    services.roadmap.save_segment("Came", rule, "ann")
+    on_segment = plan_options.with_option(services, plan, option | {"audience": "segment", "clusters": "S01"})
+    assert on_segment.audience == Audience(AudienceKind.SEGMENT, ("S01",))
+    assert (
+        "segment Came (S01)" in on_segment.population
+        and "segment S01" in plan_drafts.briefed(services, on_segment).brief
+    )
 
 
 def test_what_the_card_says_and_what_the_plan_takes_stand_in_one_sentence_with_their_days(draft):
