@@ -17,7 +17,8 @@ _PAGE = Template("""<!doctype html>
 <style>body{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:5vh auto;padding:0 1rem}
 label,input,select{display:block;font:inherit;box-sizing:border-box}
 input,select{width:20rem;max-width:100%;padding:.5rem;margin:.25rem 0 1rem}
-button{font:inherit;padding:.4rem .8rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .6rem .4rem 0;
+button{font:inherit;padding:.4rem .8rem;white-space:nowrap}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .6rem .4rem 0;
 border-bottom:1px solid light-dark(#ddd,#444);vertical-align:top;overflow-wrap:anywhere}
 summary{cursor:pointer;margin:1rem 0}code{overflow-wrap:anywhere}.wrong{color:light-dark(#b3261e,#ff8a80)}</style>
 <main><p><a href="$root/">Back to Grupa</a></p><h1>$name</h1><p>Your role: $role.</p>$message
