@@ -24,7 +24,7 @@ from grupa_pipeline.insights.pain_points import find_pattern
 from grupa_pipeline.insights.rule_based import HABIT_WEIGHT
 from grupa_pipeline.insights.templates import PLACEHOLDER
 from grupa_pipeline.insights.wording import action_words
-from grupa_pipeline.vocabulary.enums import FeatureRole
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 
 def reported_pains(described: DescribedCase, cluster_id: str) -> set[PlantedPain]:
@@ -106,6 +106,7 @@ def count_false_outcomes(logs: int) -> tuple[int, int]:
     """Among `logs` logs whose outcomes were shuffled between users: those with a difference in outcomes, and with a stamped one.
 
     A cluster's weakest steps are told whether or not it differs there, so rows whose interval holds 0 are no difference.
+    Steps, errors and last actions before an outcome were not shuffled and do differ.
     """
     false_outcomes = stamped = 0
     products = [product for product in PRODUCTS if product.outcomes]
@@ -119,8 +120,8 @@ def count_false_outcomes(logs: int) -> tuple[int, int]:
         features, catalog = compute_tables(events)
         labels = assign_clusters(groups, cluster_ids([group.name for group in product.groups]), number)
         evidence = measure_evidence(features, labels, catalog)
-        roles: pd.Series = catalog.set_index("feature")["role"]
-        is_outcome = evidence["metric"].map(roles) == FeatureRole.OUTCOME
+        families: pd.Series = catalog.set_index("feature")["family"]
+        is_outcome = evidence["metric"].map(families).isin([FeatureFamily.OUTCOME_HAD, FeatureFamily.OUTCOME_RATE])
         differs = is_outcome & ((evidence["ci_low"] > 0) | (evidence["ci_high"] < 0))
         false_outcomes += bool(differs.any())
         stamped += bool((differs & (evidence["replicated"].eq(True))).any())
