@@ -62,6 +62,8 @@ class UseLimits:
 
     def take(self, user: str, use: LimitedUse, times: int = 1) -> "LimitReached | None":
         """Count a use; where it would be one too many, nothing is counted and the answer says when there is room again."""
+        if not self._path.parent.is_dir():
+            return None  # the warehouse is gone: whoever answers says so
         field = f"{use.value}_per_hour"
         most, now, who = int(getattr(self._settings, field)), self._clock(), hashlib.sha256(user.encode()).hexdigest()
         with open_store(self._path) as con:
