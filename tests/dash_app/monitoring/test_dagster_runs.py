@@ -108,7 +108,7 @@ def test_the_last_tick_of_the_sensor_is_read_with_its_phase(settings: Settings, 
 
 
 def test_the_app_and_dagster_name_jobs_and_steps_alike(settings: Settings) -> None:
-    defs = build_defs(settings)
+    defs = build_defs(settings.model_copy(update={"digest_urls": ("json://127.0.0.1:9",)}))  # with a digest to send
     steps = {node.name for job in JobName for node in defs.resolve_job_def(job.value).nodes}
     assert set(list(PipelineStage)[1:6]) <= steps
 
