@@ -319,6 +319,12 @@ CLUSTERS = Table(
         ("size", "BIGINT", "Users in it."),
         ("share", "DOUBLE", "Size over the users of the snapshot, 0 to 1."),
         (
+            "goal_rate",
+            "DOUBLE",
+            "Share of its users with enough events who reach the goal that most of all such users reach, 0 to 1. NULL: the log "
+            "has no goal, or an earlier release.",
+        ),
+        (
             "stability",
             "DOUBLE",
             "Mean best-match Jaccard over subsamples (Hennig 2007); below .6 unstable, .75 and up stable.",

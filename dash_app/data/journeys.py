@@ -164,17 +164,14 @@ def load_journeys(con: duckdb.DuckDBPyConnection, day: date, labels: ActionLabel
     }
 
 
-def load_goal_rates(
-    con: duckdb.DuckDBPyConnection, day: date, labels: ActionLabels, everyone: GroupJourneys
-) -> GoalRates | None:
+def load_goal_rates(con: duckdb.DuckDBPyConnection, day: date, labels: ActionLabels) -> GoalRates | None:
     """How many of each group reach the commonest goal; None where the log has no goal that was measured."""
     goals = _goal_features(con)
     rates = {goal: _rates(con, day, metric) for goal, metric in goals.items()}
     known = {goal: found for goal, found in rates.items() if None in found}
     if not known:
         return None
-    with_funnel = [funnel.goal for funnel in everyone.funnels if funnel.goal in known]
-    goal = with_funnel[0] if with_funnel else min(known, key=lambda each: (-known[each][None], each))
+    goal = min(known, key=lambda each: (-known[each][None], each))
     by_group = {group: rate for group, rate in known[goal].items() if group is not None}
     return GoalRates(goal, labels.label(goal), goals[goal], known[goal][None], by_group)
 

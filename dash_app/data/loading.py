@@ -61,7 +61,7 @@ def load_snapshot(con: duckdb.DuckDBPyConnection, day: date) -> Snapshot | None:
         return None
     catalog, labels = load_catalog(con), load_action_labels(con)
     journeys = load_journeys(con, day, labels)
-    goal_rates = load_goal_rates(con, day, labels, journeys.get(None, GroupJourneys()))
+    goal_rates = load_goal_rates(con, day, labels)
     previous = con.execute("SELECT max(from_snapshot) FROM cluster_transitions WHERE to_snapshot = ?", [day]).fetchone()
     earlier = con.execute("SELECT count(*) FROM segmentations WHERE snapshot_date < ?", [day]).fetchone()
     names = con.execute(

@@ -39,6 +39,7 @@ from grupa_pipeline.snapshots.log_replicates import LogReplicates
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key, keep_note, read_note
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.enums import FeatureRole, Role, UnassignedReason
+from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 _CALLS_NOTE = "event_catalog_calls"
 AssetTables = dict[str, dict[date, pa.Table]]
@@ -271,7 +272,7 @@ def product_notes(product: Product) -> str:
 def _describe(
     users: pd.DataFrame, catalog: pd.DataFrame, labels: pd.DataFrame, identities: pd.DataFrame, event_catalog: pa.Table
 ) -> pd.DataFrame:
-    """One row a cluster with its size, share, stability, rule and nature."""
+    """One row a cluster with its size, share, goal rate, stability, rule and nature."""
     by_user = labels.set_index("user_id")["cluster_id"]
     sizes = by_user.value_counts().rename("size").rename_axis("cluster_id").reset_index()
     rules = describe_clusters(users[_clustering_columns(users, catalog)], by_user.reindex(users.index), catalog)
@@ -280,9 +281,21 @@ def _describe(
     )
     columns = users[_clustering_columns(users, catalog)]
     natures = cluster_natures(columns, by_user.reindex(users.index), catalog, _errors(event_catalog))
+    reached = _reached_goal(users, catalog)
+    rates = reached.groupby(by_user.reindex(users.index)).mean() if reached is not None else {}
     return clusters.assign(
-        share=clusters["size"] / max(len(by_user), 1), nature=clusters["cluster_id"].map(natures)
+        share=clusters["size"] / max(len(by_user), 1),
+        goal_rate=clusters["cluster_id"].map(rates).astype(float),
+        nature=clusters["cluster_id"].map(natures),
     ).sort_values("cluster_id", ignore_index=True)
+
+
+def _reached_goal(users: pd.DataFrame, catalog: pd.DataFrame) -> pd.Series | None:
+    """Whether each of `users` reached the goal that most of them reach, 1 or 0; None where no goal was measured."""
+    had = catalog["family"].eq(FeatureFamily.OUTCOME_HAD) & catalog["higher_is_better"].eq(True)
+    goals = catalog[had & catalog["feature"].isin(users.columns)].sort_values("source_action")["feature"]
+    rates = users[list(goals)].mean().dropna()
+    return users[rates.idxmax()] if len(rates) else None
 
 
 def _errors(event_catalog: pa.Table) -> set[str]:

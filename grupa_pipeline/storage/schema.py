@@ -217,10 +217,24 @@ def _to_version_8(con: duckdb.DuckDBPyConnection) -> None:
         rebuild(con, table)
 
 
+def _to_version_9(con: duckdb.DuckDBPyConnection) -> None:
+    """Clusters have a goal rate; older snapshots have none."""
+    rebuild(con, CLUSTERS)
+
+
 CURRENT = SchemaVersion(
     "grupa.duckdb",
     _create,
-    (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7, _to_version_8),
+    (
+        _to_version_2,
+        _to_version_3,
+        _to_version_4,
+        _to_version_5,
+        _to_version_6,
+        _to_version_7,
+        _to_version_8,
+        _to_version_9,
+    ),
 )
 """Today's schema. A change of tables.py needs a step here, most often a `rebuild` of the changed table, and the new schema
 frozen by `python -m tests.grupa_pipeline.storage.released`, with which a test compares."""

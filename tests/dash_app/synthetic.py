@@ -254,6 +254,7 @@ def _write_cluster(
         "summary": f"{name} come back {np.median(users['values'][mine, 0]):.1f} times a week.",
         "size": int(mine.sum()) - (10 if day == DAYS[0] else 0),
         "share": float(mine.mean()),
+        "goal_rate": None,
         "stability": (0.93, 0.7, 0.5)[slot],
         "replication": (0.95, 0.72, 0.61)[slot],
         "found_by": (["what"], ["hour", "what"], ["what"])[slot],

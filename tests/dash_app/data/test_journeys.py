@@ -53,7 +53,7 @@ def test_a_log_without_a_goal_has_no_goal_rate_and_earlier_releases_no_journeys(
         con.execute("DROP TABLE journey_paths")
     with warehouse.read(folder / PIPELINE_FILE) as con:
         labels = journeys.load_action_labels(con)
-        assert journeys.load_goal_rates(con, DAYS[1], labels, journeys.GroupJourneys()) is None
+        assert journeys.load_goal_rates(con, DAYS[1], labels) is None
         assert journeys.load_journeys(con, DAYS[1], labels) == {}
 
 

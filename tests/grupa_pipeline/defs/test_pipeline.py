@@ -73,6 +73,22 @@ def test_every_table_is_there_with_its_comments(made: Settings) -> None:
     assert {table.name for table in PIPELINE_TABLES} - filled <= {"column_mappings", "llm_calls", "rejected_rows"}
 
 
+def test_the_goal_rate_of_a_cluster_is_the_share_that_reaches_the_commonest_goal(made: Settings) -> None:
+    with warehouse.read(made.warehouse / "grupa.duckdb") as con:
+        goals = con.execute(
+            "SELECT feature FROM feature_catalog WHERE family = 'outcome_had' AND higher_is_better ORDER BY source_action"
+        ).fetchall()
+        rates = {goal: con.execute(f"SELECT avg({goal}) FROM user_features").fetchall()[0][0] for (goal,) in goals}
+        commonest = max(rates, key=rates.__getitem__)
+        wrong = con.execute(
+            f"SELECT cluster_id, goal_rate, avg({commonest}) AS rate FROM clusters"
+            " JOIN user_clusters USING (snapshot_date, cluster_id) JOIN user_features USING (snapshot_date, user_id)"
+            " GROUP BY ALL HAVING goal_rate IS NULL OR abs(goal_rate - rate) > 1e-9"
+        ).fetchall()
+    assert rates
+    assert wrong == []
+
+
 def test_events_can_be_read_from_any_folder(made: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with duckdb.connect(str((made.warehouse / "grupa.duckdb").resolve()), read_only=True) as con:
