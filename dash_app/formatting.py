@@ -33,12 +33,14 @@ def count(number: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share (0 to 1) as a percentage: one decimal below 10%, none above."""
+    """A share (0 to 1) as a percentage: one decimal below 10%, none above; only all of them are 100%."""
     if share is None:
         return "–"
     hundredths = 100 * share
     if hundredths and abs(hundredths) < 0.1:
         return "<0.1%" if hundredths > 0 else ">-0.1%"
+    if 99.5 <= hundredths < 100:
+        return f"{min(hundredths, 99.9):.1f}%"
     return f"{hundredths:.0f}%" if abs(hundredths) >= 9.95 or hundredths == 0 else f"{hundredths:.1f}%"
 
 
@@ -75,7 +77,7 @@ def quantity(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "share":
-        return f"{_plain(100 * value)}%"
+        return f"{_plain(100 * value)}%" if value >= 1 or value < 0.995 else f"{min(100 * value, 99.9):.1f}%"
     if unit in _IN_HOURS:
         return _duration(value * _IN_HOURS[unit])
     noun, _, per = unit.partition("/")

@@ -131,11 +131,10 @@ def spark_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def own_umask() -> Iterator[None]:
-    """What a command of `grupa` sets for its process ends with the test."""
-    before = os.umask(0o022)
-    os.umask(before)
+    """What a command of `grupa`, or a fixture that ran one, set for its process ends with the test."""
+    os.umask(0o022)
     yield
-    os.umask(before)
+    os.umask(0o022)
 
 
 @pytest.fixture

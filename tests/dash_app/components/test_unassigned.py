@@ -38,6 +38,7 @@ def test_the_page_has_them_among_the_cards_and_opens_them_from_the_address(servi
 
 def test_two_clusters_side_by_side_have_their_goal_rates_and_funnels(shown):
     left, right = shown.cluster("C01"), shown.cluster("C03")
-    words = text(details.compare(left, right, (), shown))
+    sides = [details.cluster_side(cluster, shown) for cluster in (left, right)]
+    words = text(details.compare(sides, (left.name, right.name), (), shown))
     assert words.count("Where they get lost From") == 2
     assert words.count("reach “deal complete”") == 2
