@@ -103,9 +103,11 @@ def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
     assert Publication(made.warehouse).query("SELECT * FROM ingested_files").to_pylist() == before
 
 
-def test_insights_are_asked_for_again_in_one_publication_without_segmenting(made: Settings) -> None:
+def test_insights_are_asked_for_again_in_one_publication_without_segmenting(made: Settings, tmp_path: Path) -> None:
+    made = Settings(warehouse=shutil.copytree(made.warehouse, tmp_path / "copy", symlinks=True))
     tables = ("segmentations", "cluster_evidence", "clusters", "cluster_insights")
     publication = Publication(made.warehouse)
+    restore(made, max(path.stem for path in warehouse.versions(publication.database)))
     before = {name: publication.query(f"SELECT * FROM {name}").to_pylist() for name in tables}
     versions = set(warehouse.versions(publication.database))
     summary = ask_again(made, "C01")
