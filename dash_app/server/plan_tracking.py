@@ -6,7 +6,7 @@ No components, no SQL, no formulas. Runs in the background when the app starts, 
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from threading import Lock, Thread
+from threading import Lock, Timer
 
 from dash_app import plan_drafts
 from dash_app.data import baselines
@@ -27,13 +27,17 @@ APP = "Grupa"
 """Who the revisions are by that the app makes itself."""
 _PREPARED_USERS = 200_000
 """More are measured when somebody asks for a draft: they need gigabytes."""
+_PAUSE = 20.0
+"""Seconds until the measuring begins, so that it takes no time from the page that somebody opens first."""
 _running = Lock()
 
 
 def track_in_background(services: Services) -> None:
-    """Start `track_shipped` in a thread; does nothing while one is at work."""
+    """Start `track_shipped` in a thread, in a while; does nothing while one is at work or about to be."""
     if _running.acquire(blocking=False):
-        Thread(target=_track_and_release, args=(services,), daemon=True).start()
+        timer = Timer(_PAUSE, _track_and_release, [services])
+        timer.daemon = True
+        timer.start()
 
 
 def track_shipped(services: Services) -> int:
