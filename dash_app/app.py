@@ -1,5 +1,6 @@
 """Creates the Dash app: layout, callbacks, routes, protection. Does no work at import."""
 
+import importlib
 import logging
 from functools import partial
 from threading import Thread
@@ -115,6 +116,8 @@ def report_error(error: Exception) -> None:
 
 def create_server() -> Flask:
     """The WSGI application, for gunicorn: `gunicorn 'dash_app.app:create_server()'`."""
+    # Plotly looks at pandas when it writes JSON, also at one that another thread has half imported: an answer would fail.
+    importlib.import_module("pandas")
     settings = Settings.from_env()
     prepare(settings)
     services = _open(settings)

@@ -1,6 +1,9 @@
 import csv
 import hashlib
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -201,3 +204,12 @@ def test_a_changed_byte_in_what_a_page_reads_is_told_on_it(folder):
     assert str(damaged) in text(page) and f"grupa run --as-of {DAYS[-1]}" in text(page)
     page, _ = show_page(services, {"path": "/", "snapshot": f"{DAYS[0]}"}, "")
     assert "damaged" not in text(page), "of that day nothing is damaged"
+
+
+@pytest.mark.slow
+def test_pandas_is_whole_before_the_first_answer(tmp_path):
+    """Plotly writes an answer wrongly while another thread imports it."""
+    code = "import sys; from dash_app.app import create_server; create_server(); print(hasattr(sys.modules['pandas'], 'NaT'))"
+    env = {"GRUPA_WAREHOUSE": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": os.getcwd()}
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert found.stdout.split()[-1] == "True"
