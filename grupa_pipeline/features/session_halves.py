@@ -53,7 +53,8 @@ def measure_halves(
     catalog: pa.Table,
     users: Iterable[str],
 ) -> SessionHalves:
-    """Measure `users` on their odd and on their even sessions; those with a single one on their odd and even events.
+    """Measure `users` on two halves of their sessions, in stretches that alternate (`STRETCHES`); those with a single session on
+    their odd and even events.
 
     Args:
         engine: Sees the events.
@@ -140,7 +141,7 @@ def _halve(
     user = ibis.window(group_by="user_id")
     rows = rows.mutate(sessions=rows.session.max().over(user))
     began = rows["at"].min().over(ibis.window(group_by=["user_id", "session"]))
-    # Odd and even sessions alternate in time, so when they are is the same by construction. A scrambled bit of the second at
+    # The halves' sessions alternate in time, so when they are is the same by construction. A scrambled bit of the second at
     # which a session begins is as good as a coin, and the same on every engine.
     coin = ((began // 1_000_000) * 1_103_515_245 + 12_345) // 65_536 % 2
     stretch = ibis.greatest(rows.sessions // STRETCHES, 1)
