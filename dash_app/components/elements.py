@@ -1,5 +1,6 @@
 """Elements that many pages share: icons, cluster marks, badges, notices, toasts. Pure functions from values to components."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,25 @@ from dash_app.figures.colors import look
 def aria(**words: str) -> dict[str, Any]:
     """Attributes for assistive technology: `aria(label="Close")` gives `aria-label="Close"`."""
     return {f"aria-{name}": word for name, word in words.items()}
+
+
+def user_list(user_ids: Iterable[str], at: str) -> list[Component]:
+    """Users with a button each that opens their timeline; nothing for nobody. `at` tells the buttons of one place from others."""
+    rows = [
+        html.Li(
+            [
+                html.Code(user_id),
+                html.Button(
+                    "What they did",
+                    id={"type": "show", "what": "timeline", "of": f"1 {user_id}", "at": at},
+                    className="link",
+                    n_clicks=0,
+                ),
+            ]
+        )
+        for user_id in user_ids
+    ]
+    return [html.Ul(rows, className="found-list")] if rows else []
 
 
 def data_attributes(**words: str) -> dict[str, Any]:

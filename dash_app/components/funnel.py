@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from dash_app import formatting
 from dash_app.components.addresses import address
-from dash_app.components.elements import aria
+from dash_app.components.elements import aria, user_list
 from dash_app.data.journeys import ClusterFunnel, FunnelStep, GroupJourneys, JourneyPath, StepUsers
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.enums import PathKind
@@ -63,22 +63,8 @@ def step_users(found: StepUsers, step: FunnelStep, following: FunnelStep) -> Com
     )
     if found.went_on + found.stayed < step.users:
         told += " Those who did too little to be compared are left out."
-    rows = [
-        html.Li(
-            [
-                html.Code(user_id),
-                html.Button(
-                    "What they did",
-                    id={"type": "show", "what": "timeline", "of": f"1 {user_id}", "at": "step"},
-                    className="link",
-                    n_clicks=0,
-                ),
-            ]
-        )
-        for user_id in found.user_ids
-    ]
-    some = "Some" if len(rows) < found.stayed else "Those"
-    users = [html.H4(f"{some} who did not"), html.Ul(rows, className="found-list")] if rows else []
+    some = "Some" if len(found.user_ids) < found.stayed else "Those"
+    users = [html.H4(f"{some} who did not"), *user_list(found.user_ids, "step")] if found.user_ids else []
     return html.Div([html.P(told), *users])
 
 

@@ -96,7 +96,7 @@ def open_segment(
             open_cluster.section("Of these clusters", _mix(facts, snapshot)),
             open_cluster.section("Where they get lost", _lost(facts, snapshot)) if facts.measured else None,
             open_cluster.section("What sets them apart", told, "Nothing but what the filter itself asks for."),
-            open_cluster.section("Some of them", _sample(facts)),
+            open_cluster.section("Some of them", elements.user_list(facts.sample, "segment")),
             html.Details([html.Summary("Change the filter"), form]) if form else None,
             _keep(saved, facts),
             _tools(saved, snapshot, facts, others),
@@ -197,24 +197,6 @@ def _lost(facts: SegmentFacts, snapshot: Snapshot) -> list[Component]:
     if facts.funnels:
         return funnel.where_lost(GroupJourneys(facts.funnels), _COLOR, snapshot.goal_note)
     return [html.P("No way to a goal was measured for each user.", className="quiet")]
-
-
-def _sample(facts: SegmentFacts) -> list[Component]:
-    rows = [
-        html.Li(
-            [
-                html.Code(user_id),
-                html.Button(
-                    "What they did",
-                    id={"type": "show", "what": "timeline", "of": f"1 {user_id}", "at": "segment"},
-                    className="link",
-                    n_clicks=0,
-                ),
-            ]
-        )
-        for user_id in facts.sample
-    ]
-    return [html.Ul(rows, className="found-list")] if rows else []
 
 
 def _keep(saved: SavedSegment | None, facts: SegmentFacts) -> Component | None:

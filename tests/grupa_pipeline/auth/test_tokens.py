@@ -9,22 +9,10 @@ import pytest
 from grupa_pipeline.auth.accounts import Account
 from grupa_pipeline.auth.tokens import MAX_DAYS, MAX_TOKENS, AccessToken, AccessTokens, TokenError, bearer, token_user
 from grupa_pipeline.vocabulary.enums import TokenScope, UserRole
+from tests.grupa_pipeline.auth.clocks import Clock
 
 BOTH = {TokenScope.READ, TokenScope.PLAN}
 DAY = 24 * 3600
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_770_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

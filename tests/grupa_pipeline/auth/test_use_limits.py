@@ -7,18 +7,7 @@ import pytest
 from grupa_pipeline.auth.permissions import MUTATIONS, OPERATOR
 from grupa_pipeline.auth.use_limits import LAUNCHES, LimitedUse, UseLimits
 from grupa_pipeline.settings import Settings
-
-
-class Clock:
-    now = 1_770_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.grupa_pipeline.auth.clocks import Clock
 
 
 @pytest.fixture
