@@ -41,6 +41,7 @@ def open_data(page: Page, server: Server) -> None:
 
 
 def drop(page: Page, name: str, text: str) -> Locator:
+    page.wait_for_selector("#drop .drop-title")  # the page is laid out by the app's script after it has loaded
     page.evaluate(DROP, [name, text])
     return page.locator(f'.upload[aria-label="{name}"]')
 
