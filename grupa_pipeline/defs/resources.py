@@ -34,6 +34,12 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     keep_run_days: int = _DEFAULTS.keep_run_days
     llm: str | None = None
     llm_warning: str | None = None
+    llm_timeout: int | None = None
+    llm_deadline: int | None = None
+    llm_concurrency: int | None = None
+    llm_calls: int | None = None
+    llm_output_tokens: int | None = None
+    llm_context: int | None = None
     engine: str = _DEFAULTS.engine
     roles_file: str | None = None
     timestamp_format: str | None = None
