@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.reliability.access import audited_day, held_connections, lock_outs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_a_scripted_day_is_in_the_audit_log(tmp_path, quick_passwords):

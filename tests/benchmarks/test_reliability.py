@@ -13,6 +13,8 @@ from grupa_pipeline.tables import PIPELINE_TABLES
 from tests.dash_app.planning.plans import a_plan
 from tests.grupa_pipeline.ingested_logs import NOW, log
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def publication(tmp_path: Path) -> Publication:

@@ -18,6 +18,8 @@ from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentCon
 from tests.dash_app.synthetic import DAYS, KINDS, UNASSIGNED
 from tests.grupa.conftest import FUNNEL
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = Path(__file__).parents[2] / "docs" / "notebooks"
 
 

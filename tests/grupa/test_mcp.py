@@ -15,6 +15,8 @@ from tests.dash_app.planning.plans import a_plan
 from tests.dash_app.synthetic import DAYS, KINDS
 from tests.grupa.report.numbers import table_numbers
 
+pytestmark = pytest.mark.slow
+
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("snapshots", {}),
     ("clusters", {}),

@@ -1,6 +1,10 @@
+import pytest
+
 from dash_app.callbacks import dialog
 from tests.dash_app.synthetic import DAYS
 from tests.dash_app.trees import ids, of_class, text
+
+pytestmark = pytest.mark.slow
 
 WHERE = {"path": "/", "snapshot": DAYS[1].isoformat()}
 

@@ -14,6 +14,8 @@ from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.planning.plans import Steady, a_plan
 from tests.dash_app.trees import ids, text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def strict(services, folder):

@@ -8,6 +8,8 @@ from dash_app.callbacks import roadmap
 from tests.dash_app.callbacks.triggers import triggered_by
 from tests.dash_app.trees import ids, of_class
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def plan(services, shown):

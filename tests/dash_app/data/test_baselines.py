@@ -13,6 +13,8 @@ from grupa_pipeline.vocabulary.rule_conditions import Comparison, Condition, rul
 from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.dash_app.synthetic import DAYS
 
+pytestmark = pytest.mark.slow
+
 DAY = DAYS[1]
 
 

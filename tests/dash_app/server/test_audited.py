@@ -13,6 +13,8 @@ from grupa_pipeline.storage import audit_log
 from grupa_pipeline.vocabulary.enums import UserRole
 from tests.dash_app.planning.plans import a_plan
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "a long enough password"
 
 

@@ -19,6 +19,8 @@ from sample_data.generate import END, write_log
 from tests.grupa_pipeline import ingested_logs
 from tests.grupa_pipeline.defs.test_pipeline import QUIET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

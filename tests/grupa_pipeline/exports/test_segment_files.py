@@ -3,12 +3,15 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from grupa_pipeline.exports import export_log
 from grupa_pipeline.exports.export_log import ExportPlace
 from grupa_pipeline.exports.formats import SegmentFormat
 from grupa_pipeline.exports.segment_files import export_segment, write_csv
 from tests.dash_app.synthetic import DAYS, KINDS, write_warehouse
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_cluster_as_csv_parquet_and_sql_is_the_same_users(tmp_path: Path) -> None:

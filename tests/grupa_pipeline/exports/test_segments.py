@@ -19,6 +19,8 @@ from grupa_pipeline.exports.segments import (
 )
 from tests.grupa_pipeline.exports.conftest import DAYS
 
+pytestmark = pytest.mark.slow
+
 VISITORS = rule_segment(parse_conditions([("visits", ">", 2)]))
 SEGMENTS = (cluster_segment("C01", "One"), cluster_segment("C02", "Two"), unassigned_segment(), VISITORS)
 

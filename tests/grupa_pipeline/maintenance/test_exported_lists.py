@@ -12,6 +12,8 @@ from grupa_pipeline.maintenance.exported_lists import erase_from_exports, lists_
 from grupa_pipeline.maintenance.person import Person
 from tests.dash_app.synthetic import DAYS, write_warehouse
 
+pytestmark = pytest.mark.slow
+
 ANN = Person("user-00003")
 """Of C01."""
 CLUSTERS = dict.fromkeys(DAYS, "C01")
