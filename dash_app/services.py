@@ -18,6 +18,7 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.roles_store import load_roles
 from grupa_pipeline.storage.warehouse import NoWarehouseError
+from grupa_pipeline.vocabulary.insight_feedback import Feedback
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Services:
     current_user: Callable[[], str]
     _names: dict[str | None, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
     _segments: dict[str | None, tuple[SavedSegment, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _feedback: dict[str | None, Feedback] = field(default_factory=dict, repr=False, compare=False)
 
     def require_warehouse(self) -> None:
         """Check that what was there when the app started, or was read since, is there still.
@@ -75,8 +77,18 @@ class Services:
             return found
         return self._segments[version]
 
+    def feedback(self) -> Feedback:
+        """What users said of insights, by insight_id; cached until the roadmap has a new version."""
+        version = warehouse.version(self.roadmap.database)
+        if version not in self._feedback:
+            found = self.roadmap.feedback()
+            self._feedback.clear()
+            self._feedback[version] = found
+            return found
+        return self._feedback[version]
+
     def snapshot(self, day: date | None) -> Snapshot | None:
-        """The snapshot of `day` (None: the newest), with users' names for clusters; None when there is none.
+        """The snapshot of `day` (None: the newest), with users' names and feedback; None when there is none.
 
         Raises:
             NoWarehouseError: Nothing has been published.
@@ -87,7 +99,7 @@ class Services:
                 return None
             day = days[0]
         snapshot = self.database.query(load_snapshot, day)
-        return snapshot.renamed(self.names()) if snapshot else None
+        return snapshot.renamed(self.names()).judged(self.feedback()) if snapshot else None
 
     def catalog(self) -> Mapping[str, Feature]:
         """The feature catalog; empty when nothing has been published."""

@@ -12,6 +12,7 @@ from dash_app.planning.plan import Plan
 from dash_app.roadmap.store import Roadmap
 from grupa_pipeline.exports.segments import UnknownSegmentError, UnknownSnapshotError, listed_days
 from grupa_pipeline.storage.warehouse import NoWarehouseError
+from grupa_pipeline.vocabulary.insight_feedback import Feedback
 
 
 def find_day(database: Database, day: date | None = None) -> date:
@@ -29,7 +30,7 @@ def find_day(database: Database, day: date | None = None) -> date:
 
 
 def find_snapshot(database: Database, roadmap: Roadmap, day: date | None = None) -> Snapshot:
-    """The snapshot of `day` (None: the newest), with the names that people gave to clusters.
+    """The snapshot of `day` (None: the newest), with the names that people gave to clusters, without insights that they dismissed.
 
     Raises:
         UnknownSnapshotError: There is none.
@@ -38,7 +39,7 @@ def find_snapshot(database: Database, roadmap: Roadmap, day: date | None = None)
     found = database.query(load_snapshot, at)
     if found is None:
         raise UnknownSnapshotError(f"There is no snapshot of {at} any more; ask again.")
-    return found.renamed(given_names(roadmap))
+    return found.renamed(given_names(roadmap)).judged(given_feedback(roadmap))
 
 
 def find_cluster(snapshot: Snapshot, cluster_id: str) -> Cluster:
@@ -68,5 +69,13 @@ def given_names(roadmap: Roadmap) -> dict[str, str]:
     """Names that people gave to clusters, by id; none where the app was never started on the warehouse."""
     try:
         return roadmap.cluster_names()
+    except NoWarehouseError:
+        return {}
+
+
+def given_feedback(roadmap: Roadmap) -> Feedback:
+    """What people said of insights, by id; none where the app was never started on the warehouse."""
+    try:
+        return roadmap.feedback()
     except NoWarehouseError:
         return {}

@@ -666,6 +666,31 @@ SAVED_SEGMENTS = Table(
     key=("segment_id", "revision"),
 )
 
+INSIGHT_FEEDBACK = Table(
+    "insight_feedback",
+    "What people say of insights; the newest revision of each counts.",
+    _columns(
+        ("insight_id", "VARCHAR", "The insight; joins cluster_insights."),
+        ("revision", "BIGINT", "Counts up with everything that is said of the insight, from 1."),
+        ("snapshot_date", "DATE", "The snapshot that it was said of."),
+        _CLUSTER,
+        ("title", "VARCHAR", "The insight's title then."),
+        (
+            "verdict",
+            "VARCHAR",
+            "useful, known, planned or dismissed (hidden in the app and ranked last until the effect leaves its interval); "
+            "NULL takes back what was said.",
+        ),
+        ("text", "VARCHAR", "Why; a dismissal always says so. NULL where nobody did."),
+        ("evidence_id", "VARCHAR", "The first evidence that the insight cites; NULL where it cites none."),
+        ("ci_low", "DOUBLE", "Lower end of the 95% interval of that evidence's effect then."),
+        ("ci_high", "DOUBLE", "Upper end of the interval."),
+        ("said_by", "VARCHAR", "Who said it."),
+        ("said_at", "TIMESTAMP", "When (UTC)."),
+    ),
+    key=("insight_id", "revision"),
+)
+
 PUBLISHED_FILES = Table(
     "published_files",
     "Grupa's own bookkeeping: what this version is made of.",
@@ -734,4 +759,5 @@ ROADMAP_TABLES: tuple[Table, ...] = (
     CLUSTER_NAMES,
     PLAN_COMMENTS,
     SAVED_SEGMENTS,
+    INSIGHT_FEEDBACK,
 )

@@ -16,6 +16,7 @@ from dash_app.components import choice as choice_components
 from dash_app.components import details, elements, funnel, overview, segment_card
 from dash_app.components import timeline as timeline_components
 from dash_app.components import users as user_components
+from dash_app.components.feedback import feedback_form
 from dash_app.data import calls, choice, journeys, segment_facts, timeline, users
 from dash_app.data.event_catalog import load_event_rows
 from dash_app.data.snapshot import Snapshot
@@ -172,6 +173,11 @@ def _rename(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     )
 
 
+def _feedback(services: Services, snapshot: Snapshot, of: str) -> Content | None:
+    found = snapshot.insight(of)
+    return ("Feedback", feedback_form(found[1])) if found else None
+
+
 def _choice(services: Services, snapshot: Snapshot, of: str) -> Content | None:
     found = services.database.query(choice.load_choice, snapshot.day)
     return (overview.choice_title(snapshot), choice_components.how_chosen(found, snapshot)) if found else None
@@ -208,6 +214,7 @@ CONTENTS: dict[str, Callable[[Services, Snapshot, str], Content | None]] = {
     "typical": _typical,
     "step": _step,
     "rename": _rename,
+    "feedback": _feedback,
     "compare": _compare,
     "choice": _choice,
 }

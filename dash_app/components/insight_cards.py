@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from dash_app.components import elements
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import evidence_chip
+from dash_app.components.feedback import feedback_line
 from dash_app.data.snapshot import Cluster, Insight
 
 
@@ -67,7 +68,7 @@ def _finding(
             *(_recommendation(each, cluster, names, told=insight.evidence_ids) for each in own),
             *also,
             *tentative,
-            _chips(insight, cluster),
+            _foot(insight, cluster),
         ],
         className="insight",
     )
@@ -82,7 +83,7 @@ def _recommendation(
             html.Div([html.H5(insight.title), _plan_button(insight)], className="recommendation-head"),
             html.P(insight.body),
             *_testing_notes(insight, names),
-            _chips(insight, cluster, told),
+            _foot(insight, cluster, told),
         ],
         className="recommendation",
     )
@@ -113,6 +114,7 @@ def _testing_notes(insight: Insight, names: Mapping[str, str]) -> list[Component
     return [html.Details([html.Summary("What it takes to test it"), html.Ul(told)], className="notes")] if told else []
 
 
-def _chips(insight: Insight, cluster: Cluster, told: Sequence[str] = ()) -> Component | None:
+def _foot(insight: Insight, cluster: Cluster, told: Sequence[str] = ()) -> Component:
+    """The evidence that is not `told` already, and what people say of the insight."""
     found = [each for each in cluster.evidence_of(insight) if each.evidence_id not in told]
-    return html.Span([evidence_chip(each, insight) for each in found], className="chips") if found else None
+    return html.Span([*(evidence_chip(each, insight) for each in found), feedback_line(insight)], className="chips")

@@ -12,6 +12,7 @@ from dash_app import formatting
 from dash_app.components import elements, funnel, insight_cards, reliance
 from dash_app.components.elements import aria
 from dash_app.components.evidence_bars import difference_bars
+from dash_app.components.feedback import dismissed_list
 from dash_app.components.rule_words import rule_words
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.figures.colors import look
@@ -47,6 +48,7 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str, segments: Seque
                 "More to try", further, None if cluster.recommendations else "Nothing to recommend from these numbers."
             ),
             section("Strengths", strengths),
+            dismissed_list(cluster.dismissed),
             section("Typical journeys", [*funnel.typical_journeys(cluster.journeys), _typical_user(cluster)]),
             _how_we_know(cluster, snapshot),
             _tools(cluster, snapshot, export, segments),

@@ -10,6 +10,7 @@ from dash_app.data.journeys import GoalRates, GroupJourneys
 from dash_app.planning.metric_groups import MetricGroup, metric_group
 from grupa_pipeline.event_catalog.action_meanings import GoalNote
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.vocabulary.insight_feedback import Feedback, InsightFeedback
 from grupa_pipeline.vocabulary.rule_conditions import Rule
 
 
@@ -64,7 +65,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Insight:
-    """One row of cluster_insights."""
+    """One row of cluster_insights; `feedback` is what a person said of it."""
 
     insight_id: str
     cluster_id: str
@@ -87,6 +88,7 @@ class Insight:
     falsified_by: str | None = None
     shared_with: tuple[str, ...] = ()
     step_action: str | None = None
+    feedback: InsightFeedback | None = None
 
 
 TREND_SNAPSHOTS = 12
@@ -110,6 +112,7 @@ class Cluster:
     release wrote the snapshot. `rule_conditions` is None where an earlier release wrote a rule that could not be turned into
     conditions; `trend` is its size in the last `TREND_SNAPSHOTS` snapshots that have it, up to this one, oldest first.
     `goal_rate` is the share of its users who reached the snapshot's goal; None where the log has none.
+    `dismissed` are insights that a person dismissed, and recommendations for nothing else.
     """
 
     cluster_id: str
@@ -132,6 +135,7 @@ class Cluster:
     pain_points: tuple[Insight, ...] = ()
     strengths: tuple[Insight, ...] = ()
     recommendations: tuple[Insight, ...] = ()
+    dismissed: tuple[Insight, ...] = ()
     trend: tuple[tuple[date, int], ...] = ()
     named_by_person: bool = False
     journeys: GroupJourneys = field(default_factory=GroupJourneys)
@@ -144,8 +148,29 @@ class Cluster:
 
     @property
     def insights(self) -> tuple[Insight, ...]:
-        """Pain points, strengths and recommendations."""
+        """Pain points, strengths and recommendations that are shown."""
         return (*self.pain_points, *self.strengths, *self.recommendations)
+
+    def judged(self, feedback: Feedback) -> "Cluster":
+        """The same cluster with what people said of its insights, and without those that they dismissed."""
+        if not any(each.insight_id in feedback for each in self.insights):
+            return self
+        effects = {each.evidence_id: each.effect_size for each in self.evidence}
+        gone = {each.insight_id for each in self.insights if _is_dismissed(each, feedback, effects)}
+        gone |= {each.insight_id for each in self.recommendations if each.addresses and gone.issuperset(each.addresses)}
+        all_ = [replace(each, feedback=feedback.get(each.insight_id)) for each in self.insights]
+        kept = {each.insight_id: each for each in all_ if each.insight_id not in gone}
+
+        def shown(insights: tuple[Insight, ...]) -> tuple[Insight, ...]:
+            return tuple(kept[each.insight_id] for each in insights if each.insight_id in kept)
+
+        return replace(
+            self,
+            pain_points=shown(self.pain_points),
+            strengths=shown(self.strengths),
+            recommendations=shown(self.recommendations),
+            dismissed=tuple(each for each in all_ if each.insight_id in gone),
+        )
 
     def evidence_of(self, insight: Insight) -> tuple[Evidence, ...]:
         """The evidence that `insight` cites, in its order."""
@@ -203,7 +228,7 @@ class Snapshot:
     def insight(self, insight_id: str | None) -> tuple[Cluster, Insight] | None:
         """The insight of that id with its cluster; None when this snapshot has none."""
         for cluster in self.clusters:
-            for each in cluster.insights:
+            for each in (*cluster.insights, *cluster.dismissed):
                 if each.insight_id == insight_id:
                     return cluster, each
         return None
@@ -223,6 +248,17 @@ class Snapshot:
             for each in self.clusters
         )
         return replace(self, clusters=tuple(clusters), names={**self.names, **names})
+
+    def judged(self, feedback: Feedback) -> "Snapshot":
+        """The same snapshot with what people said of insights, and without those that they dismissed."""
+        if not feedback:
+            return self
+        return replace(self, clusters=tuple(each.judged(feedback) for each in self.clusters))
+
+
+def _is_dismissed(insight: Insight, feedback: Feedback, effects: Mapping[str, float]) -> bool:
+    said = feedback.get(insight.insight_id)
+    return said is not None and said.dismisses(effects)
 
 
 def metric_label(metric: str, catalog: Mapping[str, Feature]) -> str:

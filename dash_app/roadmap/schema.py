@@ -11,6 +11,7 @@ import duckdb
 from grupa_pipeline.storage.migrations import SchemaVersion
 from grupa_pipeline.tables import (
     CLUSTER_NAMES,
+    INSIGHT_FEEDBACK,
     PLAN_COMMENTS,
     ROADMAP_TABLES,
     SAVED_SEGMENTS,
@@ -18,7 +19,7 @@ from grupa_pipeline.tables import (
     TEST_ROADMAP_HISTORY,
     Table,
 )
-from grupa_pipeline.vocabulary.enums import Direction, MetricKind, PlanStatus
+from grupa_pipeline.vocabulary.enums import Direction, FeedbackVerdict, MetricKind, PlanStatus
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 
 
@@ -73,12 +74,22 @@ _SEGMENT_CHECKS = (
     "length(name) > 0",
     "(rule IS NULL) <> (users IS NULL)",
 )
+_FEEDBACK_OPTIONAL = {"verdict", "text", "evidence_id", "ci_low", "ci_high"}
+_FEEDBACK_CHECKS = (
+    "revision >= 1",
+    "regexp_full_match(cluster_id, 'C[0-9]{2,}')",
+    _in("verdict", FeedbackVerdict),
+    "text IS NULL OR length(text) > 0",
+    "verdict IS DISTINCT FROM 'dismissed' OR text IS NOT NULL",
+    "(evidence_id IS NULL) = (ci_low IS NULL) AND (ci_low IS NULL) = (ci_high IS NULL)",
+)
 _OPTIONAL: dict[Table, set[str]] = {
     TEST_ROADMAP: _PLAN_OPTIONAL,
     TEST_ROADMAP_HISTORY: _PLAN_OPTIONAL,
     CLUSTER_NAMES: _NAME_OPTIONAL,
     PLAN_COMMENTS: set(),
     SAVED_SEGMENTS: _SEGMENT_OPTIONAL,
+    INSIGHT_FEEDBACK: _FEEDBACK_OPTIONAL,
 }
 _CHECKS = {
     TEST_ROADMAP: _PLAN_CHECKS,
@@ -86,6 +97,7 @@ _CHECKS = {
     CLUSTER_NAMES: _NAME_CHECKS,
     PLAN_COMMENTS: _COMMENT_CHECKS,
     SAVED_SEGMENTS: _SEGMENT_CHECKS,
+    INSIGHT_FEEDBACK: _FEEDBACK_CHECKS,
 }
 
 
@@ -140,6 +152,13 @@ def _to_version_5(con: duckdb.DuckDBPyConnection) -> None:
     _create_table(con, SAVED_SEGMENTS)
 
 
-CURRENT = SchemaVersion("roadmap.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5))
+def _to_version_6(con: duckdb.DuckDBPyConnection) -> None:
+    """People say what they think of insights."""
+    _create_table(con, INSIGHT_FEEDBACK)
+
+
+CURRENT = SchemaVersion(
+    "roadmap.duckdb", _create, (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6)
+)
 """The current schema version. To change it, add a step here and freeze the new version:
 `python -m tests.grupa_pipeline.storage.released` writes the file."""

@@ -24,14 +24,17 @@ from dash_app.planning.tracking import tracked
 from dash_app.roadmap import schema
 from dash_app.roadmap.cluster_names import ClusterNameEdit, add_cluster_name, select_cluster_names
 from dash_app.roadmap.comments import add_comment, select_comments
+from dash_app.roadmap.feedback_edits import add_feedback, checked_feedback
 from dash_app.roadmap.segment_edits import add_revision, find_stored, next_segment_id, require_short, sound_name
 from grupa_pipeline.exports.saved_segments import SavedSegment, select_saved
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.storage.audit_log import AuditAction, recorded
+from grupa_pipeline.storage.feedback_store import select_feedback
 from grupa_pipeline.storage.migrations import is_current, migrate
 from grupa_pipeline.storage.warehouse import MissingWarehouseError
 from grupa_pipeline.tables import TEST_ROADMAP, TEST_ROADMAP_HISTORY
 from grupa_pipeline.vocabulary.enums import PlanStatus
+from grupa_pipeline.vocabulary.insight_feedback import Feedback, InsightFeedback
 from grupa_pipeline.vocabulary.plan_fields import PLAN_FIELDS
 from grupa_pipeline.vocabulary.plan_parts import TrackedValue
 from grupa_pipeline.vocabulary.segment_rules import SegmentRule, check_rule
@@ -64,7 +67,7 @@ def utc_now() -> datetime:
 
 
 class Roadmap:
-    """The plans, cluster names and saved segments of one warehouse folder.
+    """The plans, cluster names, saved segments and feedback on insights of one warehouse folder.
 
     Every method opens the version published at that moment; an instance holds no connection and may be shared by threads.
     `brief` writes the brief that is stored with each revision; `require_approval` lets no plan be scheduled that nobody approved.
@@ -315,6 +318,21 @@ class Roadmap:
             before, now = find_stored(con, segment_id), self._now()
             gone = replace(before, revision=before.revision + 1, saved_by=user, saved_at=now, deleted_at=now)
             return add_revision(con, gone)
+
+    def feedback(self) -> Feedback:
+        """The newest that people said of each insight, but for what was taken back."""
+        with self._open() as con:
+            return select_feedback(con)
+
+    def give_feedback(self, feedback: InsightFeedback, user: str) -> InsightFeedback:
+        """Keep what `user` says of an insight; no verdict takes back what was said before.
+
+        Raises:
+            FeedbackError: A dismissal has no reason, or a reason is too long.
+        """
+        checked = checked_feedback(feedback)
+        with self._publish(feedback.insight_id, AuditAction.FEEDBACK) as con:
+            return add_feedback(con, checked, user, self._now())
 
     def _insert(self, con: duckdb.DuckDBPyConnection, plan: Plan, user: str) -> Plan:
         if _select(con, TEST_ROADMAP.name, plan.plan_id):

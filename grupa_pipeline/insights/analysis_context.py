@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from grupa_pipeline.insights.templates import aliases
 from grupa_pipeline.insights.text_reuse import ClusterText, cited_ids, evidence_bands, named_metrics, schema_sha256
 from grupa_pipeline.insights.true_names import ClusterUsers
 from grupa_pipeline.vocabulary.enums import Measure
+from grupa_pipeline.vocabulary.insight_feedback import Feedback
 
 MIN_CITABLE = 3
 """With fewer robust rows of evidence than this, all rows of a cluster are citable."""
@@ -33,6 +34,7 @@ class AnalysisContext:
         catalog: `feature_catalog`.
         product: What the team says of its product, for prompts; empty where nothing is said.
         users: The users that the rules' names are checked on; None leaves them unchecked.
+        decisions: What people decided on earlier insights.
     """
 
     evidence: pd.DataFrame
@@ -40,6 +42,7 @@ class AnalysisContext:
     catalog: pd.DataFrame
     product: str = ""
     users: ClusterUsers | None = None
+    decisions: Feedback = field(default_factory=dict)
 
     def product_sha256(self, model: str | None) -> str:
         """Hash of what a writer is told of the product: nothing for the rules (`model` is None)."""

@@ -15,6 +15,7 @@ from grupa_pipeline import tables
 from grupa_pipeline.insights import rule_based
 from grupa_pipeline.insights.analysis_context import AnalysisContext, new_text
 from grupa_pipeline.insights.call_limits import CallLimits, limits_for
+from grupa_pipeline.insights.decided_insights import rank_decided
 from grupa_pipeline.insights.diagnosis import places_of
 from grupa_pipeline.insights.llm_client import LlmClient
 from grupa_pipeline.insights.models import NameDraft
@@ -27,6 +28,7 @@ from grupa_pipeline.insights.rows import INSIGHT_COLUMNS, NAME_COLUMNS, insight_
 from grupa_pipeline.insights.text_checks import content_words
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, ClusterText, schema_sha256
 from grupa_pipeline.insights.true_names import ClusterUsers
+from grupa_pipeline.vocabulary.insight_feedback import Feedback
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def write_insights(
     product: str = "",
     users: pd.DataFrame | None = None,
     labels: pd.Series | None = None,
+    decisions: Feedback | None = None,
 ) -> Insights:
     """Describe every cluster of at least `min_group` users.
 
@@ -82,6 +85,7 @@ def write_insights(
         product: What the team says of its product, for the prompts.
         users: `user_features` with index user_id, on which the rules' names are checked; None leaves them unchecked.
         labels: cluster_id of each of `users`, in their order; None for those in no cluster.
+        decisions: What people decided on earlier insights: it bears on the order, and a model is told.
 
     Example:
         >>> insights = write_insights(evidence, clusters, catalog, users_with=count_users(features), llm=None,
@@ -96,6 +100,7 @@ def write_insights(
         screened.catalog,
         product,
         None if users is None or labels is None else ClusterUsers(users, labels, _column_of(screened.metric_of)),
+        decisions or {},
     )
     texts = previous.reusable(context, llm)
     small = screened.clusters.loc[~is_large, "cluster_id"].astype(str)
@@ -258,11 +263,10 @@ def _to_rows(
     ordered = _with_unique_names(texts)
     names = [name_row(text, context.evidence_of(text.cluster_id)) for text in ordered]
     places = places_of(context.catalog)
-    rows = [
-        row
-        for text in ordered
-        for row in insight_rows(text, context.evidence_of(text.cluster_id), metric_of, now, places)
-    ]
+    rows: list[dict[str, Any]] = []
+    for text in ordered:
+        evidence = context.evidence_of(text.cluster_id)
+        rows += rank_decided(insight_rows(text, evidence, metric_of, now, places), evidence, context.decisions)
     mark_shared(rows)
     call_columns = [name for name in tables.LLM_CALLS.column_names if name != "snapshot_date"]
     return Insights(

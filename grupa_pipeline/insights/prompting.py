@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from grupa_pipeline.insights.analysis_context import AnalysisContext
+from grupa_pipeline.insights.decided_insights import decisions_on
 from grupa_pipeline.insights.draft_validation import CitableFacts, naming_faults
 from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, ParsedReply, Reply, ReplyParser
 from grupa_pipeline.insights.models import NameDraft, Naming
@@ -122,7 +123,9 @@ def _request_draft(
     cluster = next(row for row in context.clusters.to_dict("records") if row["cluster_id"] == cluster_id)
 
     def messages_with(rows: int) -> list[tuple[str, str]]:
-        data = _to_json([_cluster_data(cluster, context, rows)])
+        decided = decisions_on(cluster_id, context.decisions)
+        told = {"decisions": decided} if decided else {}
+        data = _to_json([_cluster_data(cluster, context, rows) | told])
         return _messages(context, _prompt("cluster", metrics=_metrics_with_direction(context.catalog), data=data))
 
     def parse(text: str) -> ParsedReply[PartialDraft]:

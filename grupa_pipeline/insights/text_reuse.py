@@ -21,7 +21,7 @@ from grupa_pipeline.insights.evidence import weight
 from grupa_pipeline.insights.models import ClusterDraft, NameDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
-PROMPT_VERSION = "v3"
+PROMPT_VERSION = "v4"
 """Folder of the prompts and schemas. A changed prompt is a new version, so that each text records which one made it."""
 
 PROMPTS = Path(__file__).with_name("prompts") / PROMPT_VERSION

@@ -20,6 +20,7 @@ from grupa_pipeline.tables import (
     EVENT_CATALOG,
     EVENTS,
     INGESTED_FILES,
+    INSIGHT_FEEDBACK,
     LLM_CALLS,
     PLAN_COMMENTS,
     REJECTED_ROWS,
@@ -46,6 +47,7 @@ _TEXTS: Mapping[Table, Sequence[str]] = {
     CLUSTER_NAMES: ("name",),
     PLAN_COMMENTS: ("text",),
     SAVED_SEGMENTS: ("name", "rule"),
+    INSIGHT_FEEDBACK: ("title", "text"),
 }
 """Columns of free text, written by a user or a model."""
 
@@ -55,6 +57,7 @@ _PEOPLE: Mapping[Table, Sequence[str]] = {
     CLUSTER_NAMES: ("edited_by",),
     PLAN_COMMENTS: ("said_by",),
     SAVED_SEGMENTS: ("saved_by",),
+    INSIGHT_FEEDBACK: ("said_by",),
 }
 """Columns whose value is a person."""
 

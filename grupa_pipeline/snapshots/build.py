@@ -36,10 +36,13 @@ from grupa_pipeline.snapshots.engines import aggregate_cache, assigner, engine_o
 from grupa_pipeline.snapshots.event_catalogs import catalog_of_day, read_catalog
 from grupa_pipeline.snapshots.event_drafts import call_limits, calls_from_json, calls_to_json
 from grupa_pipeline.snapshots.log_replicates import LogReplicates
+from grupa_pipeline.storage.feedback_store import load_decisions
 from grupa_pipeline.storage.staging import BATCH_KEY, CONTENT_KEY, RowsByDay, conform, content_key, keep_note, read_note
+from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 from grupa_pipeline.tables import Table
 from grupa_pipeline.vocabulary.enums import FeatureRole, Role, UnassignedReason
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
+from grupa_pipeline.vocabulary.insight_feedback import Feedback
 
 _CALLS_NOTE = "event_catalog_calls"
 AssetTables = dict[str, dict[date, pa.Table]]
@@ -212,6 +215,7 @@ def make_insights(
     provider_is_down = False
     warnings = [context.settings.llm_warning] if context.settings.llm_warning else []
     before: pd.DataFrame | None = None
+    decisions = _decisions(context, warnings)
     for day in sorted(evidence):
         users, catalog = _by_user(features[day]), catalogs[day].to_pandas()
         clusters = _describe(users, catalog, labels[day].to_pandas(), identities[day].to_pandas(), event_catalogs[day])
@@ -232,6 +236,7 @@ def make_insights(
             product=product_notes(context.roles().product),
             users=users,
             labels=assigned,
+            decisions=decisions,
         )
         before = clusters.merge(insights.names, on="cluster_id", how="left")
         warnings += insights.warnings
@@ -249,6 +254,15 @@ def make_insights(
             },
         )
     return WrittenInsights(rows, warnings, provider_is_down)
+
+
+def _decisions(context: SnapshotContext, warnings: list[str]) -> Feedback:
+    """What people decided on earlier insights; a roadmap that does not open stops no run."""
+    try:
+        return load_decisions(context.publication.folder)
+    except DamagedWarehouseError as error:
+        warnings.append(f"Feedback on earlier insights was left out: {error}")
+        return {}
 
 
 def _calls_for_event_catalog(context: SnapshotContext, day: date) -> list[dict[str, Any]]:

@@ -57,6 +57,7 @@ class AuditAction(StrEnum):
     COMMENT = "comment"
     APPROVE = "approve"
     SEGMENT = "segment"
+    FEEDBACK = "feedback"
     EVENT_ROLES = "event_roles"
     EXPORT = "export"
     FORGET = "forget"

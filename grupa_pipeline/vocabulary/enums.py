@@ -115,6 +115,18 @@ class FeatureView(StrEnum):
     """When in the window: who comes, stays, goes."""
 
 
+class FeedbackVerdict(StrEnum):
+    """What a person says of an insight."""
+
+    USEFUL = "useful"
+    KNOWN = "known"
+    """The team knew it."""
+    PLANNED = "planned"
+    """Something is planned about it."""
+    DISMISSED = "dismissed"
+    """Not to be shown until its numbers change."""
+
+
 class InboxPhase(StrEnum):
     """State of the inbox sensor: the cursor that it leaves with Dagster at each tick."""
 

@@ -17,6 +17,7 @@ SHOWN = {
     "typical": "C01 0",
     "step": "C01 1 deal_complete",
     "rename": "C01",
+    "feedback": "P-C01",
     "compare": "C01 C02",
     "choice": DAYS[1].isoformat(),
 }
@@ -47,6 +48,7 @@ def test_the_dialog_opens_with_a_title_and_content(services, what, of):
         ("step", "C01 2 deal_complete"),
         ("step", "C01 1 no_goal"),
         ("rename", "C99"),
+        ("feedback", "P-C99"),
         ("compare", "C01 C99"),
         ("no such kind", "C01"),
     ],

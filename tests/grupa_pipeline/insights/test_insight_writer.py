@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -13,7 +14,8 @@ from grupa_pipeline.insights.previous_texts import PreviousTexts, WrittenAgain
 from grupa_pipeline.insights.rule_based import RULES_VERSION
 from grupa_pipeline.insights.templates import PLACEHOLDER, format_part
 from grupa_pipeline.insights.text_reuse import PROMPT_VERSION, parse_texts
-from grupa_pipeline.vocabulary.enums import CallOutcome, InsightKind, InsightSource
+from grupa_pipeline.vocabulary.enums import CallOutcome, FeedbackVerdict, InsightKind, InsightSource
+from grupa_pipeline.vocabulary.insight_feedback import InsightFeedback
 from tests.grupa_pipeline.insights import contexts, planted
 from tests.grupa_pipeline.insights.model_server import ModelServer, data_of, good_answer, good_draft
 
@@ -237,3 +239,20 @@ def test_texts_that_are_asked_for_again_are_not_reused_and_the_others_stay() -> 
     for again, kept in ((WrittenAgain(), []), (WrittenAgain("C02"), ["C01", "C03"])):
         names = contexts.write(previous=PreviousTexts(edited, edited, again)).names.set_index("cluster_id")["name"]
         assert [cluster_id for cluster_id, name in names.items() if name.startswith("Kept ")] == kept
+
+
+@pytest.mark.slow
+def test_what_people_decided_is_in_the_rows_and_a_model_is_told(openai_key: None) -> None:
+    gone = contexts.write().insights.iloc[0]
+    cluster_id, title, evidence_id = gone["cluster_id"], gone["title"], gone["evidence_ids"][0]
+    said = InsightFeedback(
+        gone["insight_id"], date(2026, 2, 1), cluster_id, title, FeedbackVerdict.DISMISSED, "no", evidence_id, 8.0, 9.0
+    )
+    decisions = {said.insight_id: said}
+    rows = contexts.write(decisions=decisions).insights.set_index("insight_id")
+    assert "It was dismissed as of 1 February 2026" in rows.loc[said.insight_id, "body"]
+    with ModelServer() as server:
+        contexts.write(llm=MODEL, base_url=server.openai_url, decisions=decisions)
+    [told] = [data_of(each)[0] for each in server.prompts if '"decisions": [' in each]
+    decision = {"insight": title, "decided": "dismissed", "why": "no"}
+    assert (told["cluster_id"], told["decisions"]) == (cluster_id, [decision])

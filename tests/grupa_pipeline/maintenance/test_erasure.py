@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,8 @@ from grupa_pipeline.storage import staging, warehouse
 from grupa_pipeline.storage.inbox import ingest_logs
 from grupa_pipeline.storage.publication import Publication
 from grupa_pipeline.tables import USER_CLUSTERS
+from grupa_pipeline.vocabulary.enums import FeedbackVerdict
+from grupa_pipeline.vocabulary.insight_feedback import InsightFeedback
 from grupa_pipeline.vocabulary.segment_rules import SegmentCondition, SegmentConditionKind, SegmentRule
 from tests.grupa_pipeline.ingested_logs import NOW, held, log
 
@@ -269,4 +272,16 @@ def test_saved_segments_list_them_no_longer(publication: Publication) -> None:
     listed, about = roadmap.segments()
     assert (listed.rule.users, listed.saved_by) == (("ann-77", "bob-9"), "[erased]")
     assert (about.name, about.rule.conditions[0].value) == ("About [erased]", "[erased]")
+    assert not any(bytes_with(publication.folder, "ann-7"))
+
+
+@pytest.mark.slow
+def test_feedback_names_them_no_longer(publication: Publication) -> None:
+    roadmap = Roadmap(publication.folder)
+    roadmap.ensure()
+    said = InsightFeedback("P-1", date(2026, 3, 2), "C01", "Of ann-7", FeedbackVerdict.DISMISSED, "ann-7 says so")
+    roadmap.give_feedback(said, "ann-7")
+    assert "insight_feedback" in forget(Settings(warehouse=publication.folder), "ann-7")
+    [kept] = roadmap.feedback().values()
+    assert (kept.title, kept.text, kept.said_by) == ("Of [erased]", "[erased] says so", "[erased]")
     assert not any(bytes_with(publication.folder, "ann-7"))
