@@ -1,10 +1,14 @@
 """DuckDB sessions, and SQL literals of texts and file names."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:  # most processes of the service quote names, and open nothing
+    import duckdb
 
 
 def open_duckdb(
@@ -20,6 +24,8 @@ def open_duckdb(
         ...     con.sql("SELECT 1").fetchall()
         [(1,)]
     """
+    import duckdb
+
     con = duckdb.connect(str(path), read_only=read_only, config=dict(config or {}))
     con.execute("SET enable_progress_bar = false")
     return con

@@ -35,6 +35,8 @@ class RequestLogger(Logger):
 
 def on_starting(server: Arbiter) -> None:  # gunicorn's own name
     """Load what is the same for all workers before they are forked, and then share its memory; the app itself each makes anew."""
+    import pandas  # noqa: F401 - `create_server` says what for
+
     import dash_app.app  # noqa: F401
     from dash_app.server.warmup import pack_scripts
     from grupa_pipeline.defs.idle_costs import keep_engines

@@ -6,11 +6,13 @@ may change something, be a POST of JSON. Where there is a file of users, it need
 below a path (`GRUPA_URL_PREFIX`) and people sign in, the proxy's names are accepted too. Docs: docs/security.md.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from grupa.cli.graphql_roles import launches, needed_role
@@ -35,6 +37,9 @@ from grupa_pipeline.settings import Settings
 from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, record
 from grupa_pipeline.vocabulary.enums import UserRole
 
+if TYPE_CHECKING:
+    import uvicorn
+
 HOST = "127.0.0.1"
 
 Scope = MutableMapping[str, Any]
@@ -47,6 +52,8 @@ _SIGN_IN_PATHS = frozenset({SIGN_IN, SIGN_OUT})
 _MAX_FORM_BYTES = 16 * 1024
 _SESSION_CHECK_SECONDS = 0.5
 _FRAMED_NOWHERE = {b"x-frame-options": b"DENY", b"content-security-policy": b"frame-ancestors 'none'"}
+_LOOKS_PER_SECOND, _TICKS_OF_A_DATE = 2, 10
+"""uvicorn writes the date of its answers anew at each tenth tick."""
 _GRACE_SECONDS = 5
 """For requests under way when the server is stopped; an open page's subscription would otherwise hold it for ever."""
 
@@ -298,6 +305,22 @@ def guarded(app: App, port: int, settings: Settings) -> Guard:
     )
 
 
+def rarely_ticking(server: uvicorn.Server) -> uvicorn.Server:
+    """`server`, looking twice a second whether it was stopped; by itself uvicorn does so ten times, busy or not."""
+
+    async def main_loop() -> None:
+        seconds = 0
+        while not await server.on_tick(seconds * _TICKS_OF_A_DATE):
+            for _ in range(_LOOKS_PER_SECOND):
+                await asyncio.sleep(1 / _LOOKS_PER_SECOND)
+                if server.should_exit:
+                    return
+            seconds += 1
+
+    server.main_loop = main_loop  # type: ignore[method-assign] # it has no setting
+    return server
+
+
 def main() -> None:
     """Serve the UI of the instance at `DAGSTER_HOME` until the process is stopped."""
     parser = argparse.ArgumentParser()
@@ -324,7 +347,7 @@ def main() -> None:
         with WorkspaceProcessContext(instance, target, code_server_log_level="WARNING") as context:
             app = create_app_from_workspace_process_context(context, path_prefix=settings.dagster_prefix)
             log_configuration = log_config(settings.log_format)
-            uvicorn.run(
+            config = uvicorn.Config(
                 guarded(app, port, settings),
                 host=options.host,
                 port=port,
@@ -332,6 +355,7 @@ def main() -> None:
                 log_config=log_configuration,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
+            rarely_ticking(uvicorn.Server(config)).run()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ It imports neither Dagster nor the app, so that it costs nearly nothing.
 
 import logging
 import os
+import select
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +31,9 @@ _UP_SECONDS = 20.0
 _LONGEST_PAUSE = 15.0
 STOP_SECONDS = 12.0
 """What has not ended by itself so long after the service was told to stop is killed."""
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
+"""It looks at once when one of its processes has ended; a worker or a folder that is gone it finds so late."""
+_MANY_SIGNALS = 4096
 
 
 @dataclass
@@ -156,6 +161,7 @@ class Supervisor:
             signal.signal(number, self._stop_soon)
         process_tree.adopt_orphans()
         try:
+            wakes = _woken_by_signals()
             while not self._stopping:
                 if failed := self._look():
                     logger.error(
@@ -164,7 +170,7 @@ class Supervisor:
                         len(failed.ends),
                     )
                     return False
-                self._sleep()
+                self._sleep(wakes)
             return True
         finally:
             self._stop()
@@ -172,11 +178,12 @@ class Supervisor:
     def _stop_soon(self, *_: object) -> None:
         self._stopping = True
 
-    def _sleep(self) -> None:
-        """Wait for the next look, or for a signal: it interrupts the wait."""
-        deadline = time.monotonic() + (_LOOK_SECONDS if not self._unanswered else 0.2)
-        while not self._stopping and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, 0.25))
+    def _sleep(self, wakes: socket.socket) -> None:
+        """Wait for the next look, or for a signal: that a process has ended is one."""
+        if select.select([wakes], [], [], _LOOK_SECONDS if not self._unanswered else 0.2)[0]:
+            with suppress(BlockingIOError):
+                while wakes.recv(_MANY_SIGNALS):
+                    pass
 
     def _look(self) -> ServiceProcess | None:
         """Start what is due, and clear what ended; returns a process that does not stay up."""
@@ -225,6 +232,16 @@ class Supervisor:
         for each in self._services:
             if each.creates:
                 each.creates.unlink(missing_ok=True)
+
+
+def _woken_by_signals() -> socket.socket:
+    """A socket that can be read as soon as a signal has come, so that nobody has to look for one again and again."""
+    reads, writes = socket.socketpair()
+    reads.setblocking(False)
+    writes.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored wakes nobody
+    signal.set_wakeup_fd(writes.detach(), warn_on_full_buffer=False)
+    return reads
 
 
 def _identity(folder: Path | None) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the code server needs no database
 
 SERVER_INTERVALS = {
     # The UI and the daemon ask the code server whether it was restarted or reloaded.
-    ("dagster._grpc.server_watcher", "WATCH_INTERVAL"): 5,
+    ("dagster._grpc.server_watcher", "WATCH_INTERVAL"): 10,
     # The code server tells the process that holds the definitions, which ends after 30 s without, that it is there.
     ("dagster._grpc.client", "CLIENT_HEARTBEAT_INTERVAL"): 10,
     # A server's main thread looks whether it was stopped; signals wake it anyway.

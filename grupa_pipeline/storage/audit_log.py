@@ -4,6 +4,8 @@ Whichever process acts appends under a lock; nothing is ever rewritten. Entries 
 says of its users; `grupa forget` leaves a keyed hash of the user's id.
 """
 
+from __future__ import annotations
+
 import fcntl
 import getpass
 import json
@@ -17,10 +19,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from grupa_pipeline.sql import exactly
+
+if TYPE_CHECKING:
+    import duckdb
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +172,8 @@ def query(warehouse: Path, sql: str, parameters: list[object] | None = None) -> 
 
     Example: `query(folder, "SELECT user_name, count(*) FROM audit_log GROUP BY ALL")`.
     """
+    import duckdb  # only readers of the log need it, and every process of the service writes to it
+
     con = duckdb.connect()
     files = sorted((warehouse / "audit").glob(_PATTERN))
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())

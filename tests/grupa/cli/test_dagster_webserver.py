@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from grupa.cli import dagster_webserver, graphql_roles
-from grupa.cli.dagster_webserver import Guard, guarded
+from grupa.cli.dagster_webserver import Guard, guarded, rarely_ticking
 from grupa.cli.graphql_roles import launches, needed_role
 from grupa_pipeline.auth import permissions
 from grupa_pipeline.auth.accounts import read_accounts, set_password
@@ -381,3 +382,18 @@ def test_queries_and_what_cannot_be_read_need_no_role_and_reports_do() -> None:
 )
 def test_each_alias_of_a_mutation_that_launches_counts(query: str, count: int) -> None:
     assert launches(json.dumps({"query": query}).encode()) == count
+
+
+def test_the_server_writes_its_date_and_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dagster_webserver, "_LOOKS_PER_SECOND", 100)
+    server = rarely_ticking(uvicorn.Server(uvicorn.Config(app=lambda: None)))
+
+    async def serve() -> None:
+        loop = asyncio.ensure_future(server.main_loop())
+        while not server.server_state.default_headers:
+            await asyncio.sleep(0)
+        server.should_exit = True
+        await loop
+
+    asyncio.run(serve())
+    assert b"date" in dict(server.server_state.default_headers)

@@ -1,7 +1,9 @@
 """The supervisor with small processes in place of the service's own."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grupa.service import process_tree, supervisor
-from grupa.service.supervisor import ServiceProcess
+from grupa.service.supervisor import ServiceProcess, Supervisor
 
 SUPERVISE = """
 import logging, os, sys
@@ -137,3 +139,21 @@ def test_once_up_a_process_is_given_more_chances() -> None:
     assert not service.has_failed()
     service.ends = [0.0] * supervisor.MOST_ENDS
     assert service.has_failed()
+
+
+@pytest.fixture
+def wakes() -> Iterator[socket.socket]:
+    before = signal.getsignal(signal.SIGCHLD)
+    with supervisor._woken_by_signals() as reads:
+        yield reads
+        os.close(signal.set_wakeup_fd(-1))
+    signal.signal(signal.SIGCHLD, before)
+
+
+def test_it_wakes_when_a_process_ends(monkeypatch: pytest.MonkeyPatch, wakes: socket.socket) -> None:
+    monkeypatch.setattr(supervisor, "_LOOK_SECONDS", 10_000.0)
+    for _ in range(2):  # and sleeps again afterwards
+        with subprocess.Popen(["true"]) as process:
+            Supervisor([], {})._sleep(wakes)
+        assert process.returncode == 0
+    assert not select.select([wakes], [], [], 0)[0]
