@@ -1,7 +1,7 @@
 """`grupa serve`: the app, Dagster's code server, its UI and its daemon, kept running together.
 
 Dagster's three processes share one code server, which loads the definitions once and launches the runs. This process
-imports neither Dagster nor the app: it only looks after the others (`grupa.service`).
+prepares them, and then becomes one that only looks after the others (`grupa.service.supervision`).
 """
 
 import logging
@@ -13,7 +13,8 @@ import time
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from grupa.cli.exit_status import ExitStatus
-from grupa.service.supervisor import ServiceProcess, Supervisor
+from grupa.service.supervision import become_supervisor
+from grupa.service.supervisor import ServiceProcess
 from grupa_pipeline.auth.accounts import AccountsError, read_accounts, roleless_warning
 from grupa_pipeline.defs.workspace import code_server_socket, workspace_file
 from grupa_pipeline.settings import Settings
@@ -35,7 +36,7 @@ class AlreadyServedError(Exception):
 
 
 def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
-    """Serve until interrupted, or until one of the processes does not stay up; returns the exit status.
+    """Serve until interrupted, or until one of the processes does not stay up; returns the exit status where nothing starts.
 
     Args:
         settings: The settings; the child processes read the same ones.
@@ -53,14 +54,14 @@ def serve(settings: Settings, host: str, port: int, dagster_port: int) -> int:
     path = settings.warehouse / ".service.lock"
     was_killed = path.exists() and path.stat().st_size > 0
     try:
-        with file_lock.lock(path, purpose="grupa serve", on_wait=_refuse):
-            return _serve(settings, host, port, dagster_port, _PORT_SECONDS if was_killed else 0.0)
+        with file_lock.lock(path, purpose="grupa serve", on_wait=_refuse) as held:
+            return _serve(settings, host, port, dagster_port, held, _PORT_SECONDS if was_killed else 0.0)
     except AlreadyServedError as error:
         logger.error("grupa: %s", error)
         return ExitStatus.UNUSABLE
 
 
-def _serve(settings: Settings, host: str, port: int, dagster_port: int, patience: float) -> int:
+def _serve(settings: Settings, host: str, port: int, dagster_port: int, lock: int, patience: float) -> int:
     problem = _unavailable(host, port, patience) or _unavailable("127.0.0.1", dagster_port, patience)
     if problem:
         logger.error("grupa: %s", problem)
@@ -72,8 +73,7 @@ def _serve(settings: Settings, host: str, port: int, dagster_port: int, patience
     record(settings.warehouse, AuditAction.SERVE, given)
     delete_old(settings.warehouse, settings.keep_audit_days)
     services = _services(settings, host, port, dagster_port)
-    stayed_up = Supervisor(services, env, on_stop=[*_PREPARATION, "--stopped"]).run()
-    return ExitStatus.DONE if stayed_up else ExitStatus.FAILED
+    become_supervisor(services, env, [*_PREPARATION, "--stopped"], lock, settings.log_format)
 
 
 def _refuse(holder: str) -> None:

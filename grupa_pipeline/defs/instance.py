@@ -70,7 +70,7 @@ def _configure_home(settings: Settings) -> Path:
     return home
 
 
-def _table_creation_lock(home: Path) -> AbstractContextManager[None]:
+def _table_creation_lock(home: Path) -> AbstractContextManager[int]:
     """Dagster creates its tables when it first opens them, and two processes that do so at once corrupt them."""
     return file_lock.lock(home / ".tables.lock", purpose="creating Dagster's tables")
 

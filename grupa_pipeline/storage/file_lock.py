@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = None) -> Iterator[int]:
     """Hold an exclusive lock between processes and threads; the kernel frees it when its holder dies.
 
     Args:
@@ -18,6 +18,9 @@ def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = No
         purpose: What for, as part of that description.
         on_wait: Called once with the description of the holder when the lock is taken and this call has to wait. What
             it raises is raised in place of waiting.
+
+    Yields:
+        The descriptor of the file: whoever has it open holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -33,7 +36,7 @@ def lock(path: Path, *, purpose: str, on_wait: Callable[[str], None] | None = No
         file.write(f"{holder} ({purpose}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)")
         file.flush()
         try:
-            yield
+            yield file.fileno()
         finally:
             file.truncate(0)
 
