@@ -5,25 +5,39 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dash_app.app import create_app
+from dash_app.uploads.check_limits import CheckLimits
 from dash_app.uploads.upload_store import UploadStore
 from grupa_pipeline.settings import Settings
 
 _HEAD = b"user_id,timestamp,action\n"
 _ROW = b"u1,2025-03-01T10:00:00Z,login\n"
 MIB = 1 << 20
+_IDLE_REQUESTS = 100
 
 
 @dataclass
 class BombResults:
-    """What the checks of the bombs took: MiB in memory, seconds, the slowest other request in seconds, and the faults."""
+    """What the checks of the bombs took.
+
+    Attributes:
+        memory, disk: Most MiB of one check, in memory and beside its upload.
+        seconds: Of the longest check.
+        idle, busy: Seconds of another client's requests before the first bomb, and while they are checked.
+        reports: What each was told, a line each.
+        faults: What must not be.
+    """
 
     memory: float = 0
+    disk: float = 0
     seconds: float = 0
-    request_seconds: float = 0
+    idle: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -63,12 +77,13 @@ def bombs(scale: int) -> Iterator[tuple[str, bytes]]:
 
 
 def send(folder: Path, scale: int) -> BombResults:
-    """Upload all bombs, one after the other, while another client asks for the app's health."""
+    """Upload all bombs, one after the other, while another client asks for the app."""
     settings, results = Settings(warehouse=folder / "warehouse"), BombResults()
     settings.warehouse.mkdir()
     server = create_app(settings).server
     store, done = UploadStore(settings.warehouse, settings.inbox), threading.Event()
-    other = threading.Thread(target=_ask, args=(server, done, results))
+    _ask(server, done, results.idle, results.faults, _IDLE_REQUESTS)
+    other = threading.Thread(target=_ask, args=(server, done, results.busy, results.faults))
     other.start()
     try:
         for name, content in bombs(scale):
@@ -86,17 +101,24 @@ def send(folder: Path, scale: int) -> BombResults:
 
 
 def _watch(store: UploadStore, token: str, name: str, size: int, results: BombResults) -> None:
-    begun, memory = time.monotonic(), 0.0
+    begun, memory, disk = time.monotonic(), 0.0, 0.0
     while True:
         memory = max(memory, _memory_of_check(store.folder / token))
+        disk = max(disk, (_bytes_in(store.folder / token) - size) / MIB)
         [upload] = [each for each in store.uploads() if each.token == token]
         if upload.report or (not upload.is_checking and time.monotonic() - begun > 30):
             break
         time.sleep(0.1)
     seconds = time.monotonic() - begun
-    results.memory, results.seconds = max(results.memory, memory), max(results.seconds, seconds)
+    results.memory, results.disk = max(results.memory, memory), max(results.disk, disk)
+    results.seconds = max(results.seconds, seconds)
     told = (upload.report.problem or f"{upload.report.rows_accepted:,} accepted") if upload.report else None
-    results.reports.append(f"{name} ({size:,} bytes): {memory:.0f} MiB, {seconds:.0f} s: {told}")
+    results.reports.append(
+        f"{name} ({size:,} bytes): {memory:.0f} MiB, {disk:.0f} MiB of disk, {seconds:.0f} s: {told}"
+    )
+    limits = CheckLimits.of_size(size)
+    if memory * MIB > limits.address_space or disk * MIB > limits.file_size:
+        results.faults.append(f"{name} took {memory:.0f} MiB of memory and {disk:.0f} MiB of disk")
     if told is None:
         results.faults.append(f"{name} ended without a report")
 
@@ -113,10 +135,20 @@ def _memory_of_check(place: Path) -> float:
     return 0.0
 
 
-def _ask(server: object, done: threading.Event, results: BombResults) -> None:
-    client = server.test_client()  # type: ignore[attr-defined]
-    while not done.wait(0.5):
+def _bytes_in(place: Path) -> int:
+    """Bytes of the files in `place`, scratch files too; what is deleted meanwhile counts as none."""
+    total = 0
+    for path in place.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+def _ask(server: Any, done: threading.Event, seconds: list[float], faults: list[str], times: int | None = None) -> None:
+    """Ask for the layout, as each opening of the app does, `times` times or until it is done."""
+    client = server.test_client()
+    while not done.wait(0.1) and (times is None or len(seconds) < times):
         begun = time.monotonic()
-        if client.get("/healthz").status_code != 200:
-            results.faults.append("another request failed")
-        results.request_seconds = max(results.request_seconds, time.monotonic() - begun)
+        if client.get("/_dash-layout").status_code != 200:
+            faults.append("another request failed")
+        seconds.append(time.monotonic() - begun)

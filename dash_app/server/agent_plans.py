@@ -4,7 +4,6 @@
 `{"recommendation_id": "...", "snapshot_date": "YYYY-MM-DD"}` (default: the newest snapshot).
 """
 
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from dash_app.planning.positions import new_plan_id
 from dash_app.server.auth import current_token
 from dash_app.services import Services
 from grupa_pipeline.auth.tokens import AccessToken
+from grupa_pipeline.storage.file_lock import lock
 from grupa_pipeline.storage.warehouse import NoWarehouseError
 from grupa_pipeline.vocabulary.enums import InsightKind, PlanStatus
 
@@ -40,15 +40,13 @@ class RefusedIdeaError(Exception):
 
 def register(server: Flask, services: Services) -> None:
     """Add the route."""
-    one_at_a_time = threading.Lock()  # what is counted stays true, and measuring leaves the app its processor
 
     def draft_plan() -> Response:
         token = current_token()
         if token is None:
             raise RuntimeError("the guard lets no request without a token in here")
         try:
-            with one_at_a_time:
-                plan, is_new = propose(services, token, request.get_json(silent=True))
+            plan, is_new = propose(services, token, request.get_json(silent=True))
         except RefusedIdeaError as refusal:
             response = jsonify(error=str(refusal))
             response.status_code = refusal.status
@@ -75,10 +73,18 @@ def propose(services: Services, token: AccessToken, body: object) -> tuple[Plan,
         RefusedIdeaError: The request is unusable, there is no such recommendation, it cannot be planned, or too many wait.
     """
     recommendation_id, day = _request(body)
-    shown, cluster, insight = _find(services, recommendation_id, day)
+    found = _find(services, recommendation_id, day)
+    # One at a time, over all workers: what is counted stays true, and measuring leaves the app its processor.
+    with lock(services.settings.warehouse / ".ideas.lock", purpose="taking an agent's idea"):
+        return _take(services, token, *found)
+
+
+def _take(
+    services: Services, token: AccessToken, shown: Snapshot, cluster: Cluster, insight: Insight
+) -> tuple[Plan, bool]:
     ideas = _waiting(services.roadmap.plans(), token.agent)
     for idea in ideas:
-        if (idea.recommendation_id, idea.snapshot_date) == (recommendation_id, shown.day):
+        if (idea.recommendation_id, idea.snapshot_date) == (insight.insight_id, shown.day):
             return idea, False
     if len(ideas) >= MAX_IDEAS:
         raise RefusedIdeaError(f"{len(ideas)} ideas of {token.agent} wait for a person, the most there may be.", 429)

@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, g, has_app_context, jsonify, request
 from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.gates import SignInGate, known_accounts, sign_in_gate
-from grupa_pipeline.auth.login import CALLBACK, SIGN_IN, SIGN_OUT, START
+from grupa_pipeline.auth.login import BACK_CHANNEL, CALLBACK, SIGN_IN, SIGN_OUT, START
 from grupa_pipeline.auth.messages import AuthRequest
 from grupa_pipeline.auth.permissions import TOKEN_ONLY, TOKEN_ROUTES, route_role
 from grupa_pipeline.auth.proxy import ProxyError, is_proxy, signed_in_user
@@ -28,7 +28,7 @@ _OPEN_PATHS = frozenset({"/healthz"})
 _EXPORTS = ("/export/", "/print/")
 _NAMED = {"export_users": ("cluster", "segment"), "download_report": ("cluster",)}
 """What endpoints are asked for by id, which answer 200 only where it is there."""
-_LOGIN_PATHS = (SIGN_IN, START, CALLBACK, SIGN_OUT, ACCOUNT)
+_LOGIN_PATHS = (SIGN_IN, START, CALLBACK, SIGN_OUT, BACK_CHANNEL, ACCOUNT)
 _POLLED = "/news"
 """What an open page asks for by itself."""
 _CALLBACKS = "/_dash-update-component"
@@ -194,7 +194,7 @@ def _authenticate_by_session(login: SignInGate, settings: Settings) -> Response 
             path=request.path,
             target=request.full_path.rstrip("?"),
             cookies=request.headers.get("Cookie", ""),
-            form=request.form if request.path in (SIGN_IN, ACCOUNT) else {},
+            form=request.form if request.path in (SIGN_IN, BACK_CHANNEL, ACCOUNT) else {},
             address=_client_address(settings),
             agent=request.headers.get("User-Agent", ""),
             # A client who claims this of a plain connection only loses its own cookie.

@@ -20,6 +20,8 @@ from grupa_pipeline.storage.audit_log import Actor, AuditAction, AuditOutcome, r
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 START, CALLBACK = f"{SIGN_IN}/start", f"{SIGN_IN}/callback"
 """Where a sign-in through a provider begins, and comes back to."""
+BACK_CHANNEL = f"{SIGN_OUT}/back-channel"
+"""Where the provider itself says that somebody signed out there."""
 _STYLE = "color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;max-width:20rem;margin:15vh auto;padding:0 1rem;display:block"
 _PAGE = Template(f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

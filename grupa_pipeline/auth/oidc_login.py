@@ -17,8 +17,9 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from grupa_pipeline.auth.account_forms import AccountForms
 from grupa_pipeline.auth.account_page import ACCOUNT
 from grupa_pipeline.auth.accounts import SignedInUser
-from grupa_pipeline.auth.login import CALLBACK, RELOAD_PAGE, SIGN_IN, SIGN_OUT, START, local_path
+from grupa_pipeline.auth.login import BACK_CHANNEL, CALLBACK, RELOAD_PAGE, SIGN_IN, SIGN_OUT, START, local_path
 from grupa_pipeline.auth.messages import AuthRequest, AuthResponse
+from grupa_pipeline.auth.oidc_logout import check_logout_token
 from grupa_pipeline.auth.oidc_people import OidcPeople
 from grupa_pipeline.auth.oidc_provider import Client, OidcError, OidcProvider
 from grupa_pipeline.auth.open_sessions import SESSION_SECONDS
@@ -32,6 +33,7 @@ from grupa_pipeline.vocabulary.enums import UserRole
 EVERYBODY = "*"
 """The group in `GRUPA_OIDC_GROUPS` in which everybody is whom the provider lets in."""
 _FLOW_SECONDS = 600
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _PAGE = Template("""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in to Grupa</title>
 <style>body{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;max-width:20rem;margin:15vh auto;padding:0 1rem}
@@ -81,7 +83,7 @@ class OidcGate:
             ACCOUNT: self._account,
         }
         if self._starts:
-            own |= {START: self._start, CALLBACK: self._finish}
+            own |= {START: self._start, CALLBACK: self._finish, BACK_CHANNEL: self._end_by_provider}
         page = own.get(request.path)
         if page and (answer := page(request)):
             return answer
@@ -135,7 +137,9 @@ class OidcGate:
         by = Actor(name, role, request.address, request.through)
         record(self._settings.warehouse, AuditAction.SIGN_IN, by=by)
         account = self.people.accounts()[name]
-        session = self._sessions.begin(name, account.password_hash, request.address, request.agent)
+        session = self._sessions.begin(
+            name, account.password_hash, request.address, request.agent, part_of=_session_of(claims)
+        )
         # A redirect would still count as a request of the provider's site, without the cookie; a page of ours asks anew.
         page = _GO_ON.substitute(to=escape(f"{self._root}{flow['to']}"))
         return AuthResponse(200, page, {"Set-Cookie": self._cookies.set(session, request, SESSION_SECONDS)})
@@ -182,6 +186,27 @@ class OidcGate:
         headers = {"Location": f"{self._root}{SIGN_IN}?out=1", "Set-Cookie": self._cookies.set("", request, 0)}
         return AuthResponse(303, "", headers)
 
+    def _end_by_provider(self, request: AuthRequest) -> AuthResponse:
+        """End the sessions that the provider names, because somebody signed out there or was signed out."""
+        if request.method != "POST":
+            return AuthResponse(405, "The provider of sign-ins posts a logout token here.\n", {"Allow": "POST"})
+        issuer = self._settings.oidc_issuer or ""
+        try:
+            notice = check_logout_token(self._provider, request.form.get("logout_token"))
+            if not self._sessions.spend(f"logout {hashlib.sha256(notice.token_id.encode()).hexdigest()}"):
+                raise OidcError("This logout token was used before.")
+        except OidcError as error:
+            by = Actor("", "", request.address, request.through)
+            record(self._settings.warehouse, AuditAction.SIGN_OUT, outcome=AuditOutcome.FAILED, by=by)
+            return AuthResponse(400, f"{error}\n", _NOT_KEPT)
+        name = self.people.name_of(issuer, notice.subject) if notice.subject else None
+        if notice.session:
+            self._sessions.end_part_of(notice.session)
+        elif name:
+            self._sessions.end_all(name)
+        record(self._settings.warehouse, AuditAction.SIGN_OUT, by=Actor(name or "", "", request.address, "provider"))
+        return AuthResponse(200, "", _NOT_KEPT)
+
     def _refuse(self, status: int, problem: str) -> AuthResponse:
         return self._page(status, "/", f'<p role="alert" class="wrong">{escape(problem)}</p>')
 
@@ -198,6 +223,12 @@ class OidcGate:
 
 def _query(request: AuthRequest) -> dict[str, list[str]]:
     return parse_qs(urlsplit(request.target).query, keep_blank_values=True)
+
+
+def _session_of(claims: Mapping[str, Any]) -> str:
+    """The provider's session of a sign-in; empty where it names none."""
+    session = claims.get("sid")
+    return session if isinstance(session, str) and len(session) <= 255 else ""
 
 
 def _parameter(request: AuthRequest, name: str) -> str:

@@ -34,9 +34,15 @@ class OidcPeople:
             ).fetchall()
         return {name: Account(f"oidc {who}", UserRole(role)) for name, who, role in rows}
 
+    def name_of(self, issuer: str, subject: str) -> str | None:
+        """The name by which a person is known here; None for somebody who never signed in."""
+        with open_store(self._path) as con:
+            row = con.execute("SELECT name FROM people WHERE who = ?", [_who(issuer, subject)]).fetchone()
+        return str(row[0]) if row else None
+
     def note(self, issuer: str, claims: Mapping[str, Any], role: UserRole) -> str:
         """Note a sign-in; returns the name by which the person is known here, which nobody else ever gets."""
-        who = hashlib.sha256(f"{issuer}\n{claims['sub']}".encode()).hexdigest()
+        who = _who(issuer, str(claims["sub"]))
         with open_store(self._path) as con:
             known = con.execute("SELECT name FROM people WHERE who = ?", [who]).fetchone()
             name = str(known[0]) if known else _name(claims, who)
@@ -44,6 +50,10 @@ class OidcPeople:
                 name = f"{name[:50]} {who[:12]}"
             con.execute("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)", [who, name, role.value, self._clock()])
         return name
+
+
+def _who(issuer: str, subject: str) -> str:
+    return hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()
 
 
 def _name(claims: Mapping[str, Any], who: str) -> str:

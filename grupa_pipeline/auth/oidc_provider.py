@@ -32,7 +32,8 @@ _KEEP_SECONDS = 600
 _FETCH_EVERY = 10
 """Seconds between two looks for a key that is not known."""
 _TIMEOUT_SECONDS = 10
-_LONGEST_TOKEN = 32 * 1024
+LONGEST_TOKEN = 32 * 1024
+"""Characters of a token that is looked at."""
 
 
 class OidcError(Exception):
@@ -114,10 +115,10 @@ class OidcProvider:
         Raises:
             OidcError: It is anything else.
         """
-        if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TOKEN:
+        if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TOKEN:
             raise OidcError("The provider sent no ID token.")
         try:
-            token = self._decode(text)
+            token = self.decode(text)
             options = {"iss": {"essential": True, "value": self.client.issuer}}
             params = {"nonce": nonce, "client_id": self.client.client_id, "access_token": access_token}
             claims = CodeIDToken(token.claims, token.header, options, params)
@@ -154,8 +155,13 @@ class OidcProvider:
                 self._metadata = time.monotonic(), found
             return self._metadata[1]
 
-    def _decode(self, text: str) -> jwt.Token:
-        """The token, whose signature is checked; a key that is not known is looked for once more."""
+    def decode(self, text: str) -> jwt.Token:
+        """The token, whose signature is checked; a key that is not known is looked for once more.
+
+        Raises:
+            JoseError, ValueError: It is none, or not signed by this provider.
+            OidcError: The provider's keys cannot be read.
+        """
         try:
             return jwt.decode(text, self._key_set(_KEEP_SECONDS), algorithms=ALGORITHMS)
         except (JoseError, ValueError):

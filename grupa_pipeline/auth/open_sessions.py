@@ -104,6 +104,11 @@ class OpenSessions:
         with open_store(self._path) as con:
             con.execute("DELETE FROM open_sessions WHERE session = ?", [session])
 
+    def end_with(self, beginning: str) -> None:
+        """Forget the sessions whose ids have this beginning."""
+        with open_store(self._path) as con:
+            con.execute("DELETE FROM open_sessions WHERE substr(session, 1, ?) = ?", [len(beginning), beginning])
+
     def end_all(self, who: str | None) -> None:
         """Forget all sessions of a user, or of everybody."""
         with open_store(self._path) as con:

@@ -43,9 +43,14 @@ class Sessions:
         self._store = SignInStore(warehouse / ".sign_in.sqlite", clock)
         self._open_sessions = OpenSessions(warehouse / ".sign_in.sqlite", clock)
 
-    def begin(self, name: str, password_hash: str, address: str = "", agent: str = "") -> str:
-        """The cookie's value for a user who signed in from an address with a browser."""
+    def begin(self, name: str, password_hash: str, address: str = "", agent: str = "", *, part_of: str = "") -> str:
+        """The cookie's value for a user who signed in from an address with a browser.
+
+        `part_of` is the session elsewhere, such as that of a provider of sign-ins, with which this one ends (`end_part_of`).
+        """
         session = secrets.token_hex(16)
+        if part_of:
+            session = f"{_part(part_of)}.{session}"
         self._open_sessions.begin(session, _of_user(name), address, agent)
         return self._signer.dumps([name, self._stamp(name, password_hash), session])
 
@@ -67,7 +72,7 @@ class Sessions:
         if (
             account is None
             or not secrets.compare_digest(str(stamp), self._stamp(str(name), account.password_hash))
-            or self._store.has_ended(session)
+            or self._store.has_ended(session, _whole(session))
             or not self._open_sessions.use(session, _of_user(str(name)), by_person=by_person)
         ):
             return None
@@ -88,7 +93,11 @@ class Sessions:
 
     def open_sessions(self, name: str) -> list[OpenSession]:
         """The open sessions of a user, the last used first."""
-        return [each for each in self._open_sessions.of(_of_user(name)) if not self._store.has_ended(each.session)]
+        return [
+            each
+            for each in self._open_sessions.of(_of_user(name))
+            if not self._store.has_ended(each.session, _whole(each.session))
+        ]
 
     def end_own(self, name: str, session: str) -> bool:
         """End a session of a user by its id; returns whether it was theirs."""
@@ -96,6 +105,11 @@ class Sessions:
         if is_own:
             self._end(session)
         return is_own
+
+    def end_part_of(self, other: str) -> None:
+        """End every session that began as part of `other`, also one that only begins now."""
+        self._store.end(_part(other))
+        self._open_sessions.end_with(f"{_part(other)}.")
 
     def spend(self, once: str) -> bool:
         """Whether something that may be used once was not used before; now it is."""
@@ -182,10 +196,10 @@ class SignInStore:
             con.execute("DELETE FROM ended WHERE at < ?", [now - SESSION_SECONDS])
             return con.execute("INSERT OR IGNORE INTO ended VALUES (?, ?)", [session, now]).rowcount == 1
 
-    def has_ended(self, session: str) -> bool:
-        """Whether a session was ended."""
+    def has_ended(self, session: str, whole: str) -> bool:
+        """Whether a session was ended, or the one elsewhere whose part it is."""
         with open_store(self._path) as con:
-            return con.execute("SELECT 1 FROM ended WHERE session = ?", [session]).fetchone() is not None
+            return con.execute("SELECT 1 FROM ended WHERE session IN (?, ?)", [session, whole]).fetchone() is not None
 
 
 def session_key(path: Path) -> bytes:
@@ -214,6 +228,16 @@ def keyed_hash(warehouse: Path, value: str) -> str:
 
 
 _EVERYBODY = "everybody"
+
+
+def _part(other: str) -> str:
+    """What the ids of all sessions begin with that are part of a session elsewhere."""
+    return _digest(f"part of {other}")[:32]
+
+
+def _whole(session: object) -> str:
+    """The beginning that a session shares with others of one session elsewhere; itself where it is part of none."""
+    return str(session).partition(".")[0]
 
 
 def _of_user(name: str) -> str:

@@ -4,11 +4,13 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from werkzeug.serving import make_server
 
 from dash_app.app import create_app
 from grupa_pipeline.settings import Settings
@@ -20,8 +22,20 @@ PACKAGE = "oidc-provider@9.13.3"
 REDIRECT, BACK = "http://localhost/sign-in/callback", "http://localhost/sign-in"
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_port() -> int:
+    """Where the provider tells the app who signed out."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def issuer(app_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
         pytest.skip("node and npm are not on this machine: no sign-in is tried with a provider of others")
@@ -29,12 +43,10 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE]
     if subprocess.run(words, cwd=folder, check=False, timeout=300, capture_output=True).returncode:
         pytest.skip(f"npm could not install {PACKAGE}: no sign-in is tried with a provider of others")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = str(Path(__file__).with_name("provider.mjs"))
     started = subprocess.Popen(
-        [node, script, str(port), REDIRECT, BACK],
+        [node, script, str(port), REDIRECT, BACK, f"http://127.0.0.1:{app_port}/sign-out/back-channel"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,9 +78,9 @@ def app(issuer: str, tmp_path_factory: pytest.TempPathFactory):
     return create_app(settings)
 
 
-def through_provider(issuer: str, address: str, name: str) -> str:
+def through_provider(issuer: str, address: str, name: str, browser: requests.Session | None = None) -> str:
     """Sign in as `name` at the provider; returns the address that it sends the browser back to."""
-    browser = requests.Session()
+    browser = browser or requests.Session()
     answer = browser.get(address, timeout=20)
     for _ in range(4):
         form = re.search(r'action="([^"]+)"', answer.text)
@@ -117,3 +129,21 @@ def test_a_code_is_worth_nothing_in_another_browser(app, issuer: str) -> None:
     other.get("/sign-in/start")
     assert other.get(back).status_code == 401
     assert other.get("/account").status_code == 401
+
+
+def test_who_signs_out_at_the_provider_is_signed_out_here(app, app_port: int, issuer: str) -> None:
+    client, other, browser = app.server.test_client(), app.server.test_client(), requests.Session()
+    for each, signs_in in ((client, browser), (other, requests.Session())):
+        back = through_provider(issuer, each.get("/sign-in/start").headers["Location"], "kim", signs_in)
+        assert each.get(back.removeprefix("http://localhost")).status_code == 200
+    form = browser.get(f"{issuer}/session/end", params={"client_id": "grupa"}, timeout=20).text
+    secret = re.search(r'name="xsrf" value="([^"]+)"', form)
+    assert secret, form
+    server = make_server("127.0.0.1", app_port, app.server, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        browser.post(f"{issuer}/session/end/confirm", data={"xsrf": secret[1], "logout": "yes"}, timeout=20)
+    finally:
+        server.shutdown()
+    assert client.get("/account").status_code == 401
+    assert other.get("/account").status_code == 200  # another session at the provider

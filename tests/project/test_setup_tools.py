@@ -4,6 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from tests import ROOT
 
 TOOLS = ROOT / "tools"
-verdict = runpy.run_path(str(TOOLS / "audit.py"))["verdict"]
+audit = runpy.run_path(str(TOOLS / "audit.py"))
+verdict = audit["verdict"]
 
 
 def run(script: str, *arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
@@ -126,13 +128,51 @@ def test_a_known_vulnerability_fails_and_is_named() -> None:
         (json.dumps({"dependencies": [package(skip_reason="not found")]}), "", "knew none of 1 packages"),
     ],
 )
-def test_a_database_that_cannot_be_asked_fails_nothing_and_is_plainly_said(
+def test_of_a_database_that_cannot_be_asked_no_status_follows_and_the_reason_is_said(
     report: str, errors: str, reason: str
 ) -> None:
     said, status = verdict(report, errors)
-    assert status == 0
-    assert "NOT CHECKED" in said
+    assert status is None
     assert reason in said
+
+
+def saved(**advisory: object) -> dict[str, object]:
+    entry = {"package": "some", "id": "PYSEC-1", "ranges": [], "fixed": []} | advisory
+    return {"date": "2026-03-01", "packages": ["some", "other"], "advisories": [entry]}
+
+
+def test_saved_advisories_say_of_which_day_they_are_and_what_is_not_checked() -> None:
+    pins = audit["pins_of"]("some==1.0 \\\n  --hash=sha256:0\nNew_One[extra]==2 ; x\nother==3\n")
+    assert pins == {"some": "1.0", "new-one": "2", "other": "3"}
+    said, status = audit["saved_verdict"](pins, saved(), date(2026, 3, 31))
+    assert status == 0
+    assert "0 in 2 packages, by the advisories of 2026-03-01, saved 30 days ago; 1 were locked later" in said
+    assert "What became known since is NOT CHECKED" in said
+
+
+@pytest.mark.parametrize(
+    ("version", "is_affected"),
+    [("0.9", False), ("1.0", True), ("1.4", True), ("1.5", False), ("2.0", True), ("2.2", True), ("2.3", False)],
+)
+def test_a_saved_advisory_counts_within_its_ranges(version: str, is_affected: bool) -> None:
+    ranges = [
+        [{"introduced": "1.0"}, {"fixed": "1.5"}],
+        [{"introduced": "2.0"}, {"last_affected": "2.2"}],
+    ]
+    said, status = audit["saved_verdict"]({"some": version}, saved(ranges=ranges, fixed=["1.5"]), date(2026, 3, 31))
+    assert status == int(is_affected)
+    assert (f"some {version}: PYSEC-1, fixed in 1.5" in said) == is_affected
+
+
+def test_a_saved_advisory_without_ranges_names_versions() -> None:
+    assert audit["saved_verdict"]({"some": "1.0"}, saved(versions=["1.0"]), date(2026, 3, 31))[1] == 1
+
+
+def test_the_saved_advisories_can_be_read() -> None:
+    found = json.loads(audit["SAVED"].read_text())
+    locked = audit["pins_of"]((TOOLS.parent / "requirements.lock").read_text())
+    assert len(found["advisories"]) > 100 and "flask" in found["packages"]
+    assert audit["saved_verdict"](locked, found, date.fromisoformat(found["date"]))[1] == 0
 
 
 def test_nothing_found_is_no_failure() -> None:

@@ -1,5 +1,6 @@
 """Sessions, tokens and ID tokens that are forged, expired, revoked, replayed, fixed or another's: none may be let through."""
 
+import asyncio
 import base64
 import json
 import time
@@ -11,14 +12,16 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from dash_app.app import create_app
+from grupa.cli.dagster_webserver import Guard
 from grupa_pipeline.auth.accounts import read_accounts, set_password
 from grupa_pipeline.auth.login import LoginGate
+from grupa_pipeline.auth.oidc_logout import check_logout_token
 from grupa_pipeline.auth.oidc_provider import OidcError
 from grupa_pipeline.auth.sessions import Sessions
 from grupa_pipeline.auth.tokens import AccessTokens
 from grupa_pipeline.settings import Settings
 from grupa_pipeline.vocabulary.enums import TokenScope, UserRole
-from tests.grupa_pipeline.auth.providers import NONCE, LocalProvider, local_provider
+from tests.grupa_pipeline.auth.providers import NONCE, LocalProvider, local_provider, logout_claims
 
 PASSWORD = "four words not together"
 _DAY = 24 * 3600
@@ -41,6 +44,7 @@ def attempts(folder: Path) -> Iterator[Attempt]:
             shown = " ".join(f"{name} {value[:30]}" for name, value in headers.items())
             yield f"{method} {path} with {shown}", answer.status_code not in (401, 405)
     yield from _id_tokens()
+    yield from _logout_tokens()
 
 
 def sign_out_seconds(folder: Path) -> float:
@@ -55,6 +59,41 @@ def sign_out_seconds(folder: Path) -> float:
     while gate.user(cookies) is not None:
         pass
     return time.monotonic() - begun
+
+
+def websocket_seconds(folder: Path) -> float:
+    """Seconds after which an open websocket of Dagster's UI is closed when its user's sessions were ended elsewhere."""
+    users, port = folder.parent / "users", 3000
+    sessions, sent = Sessions(folder), []
+    cookie = f"grupa_session={sessions.begin('kim', read_accounts(users)['kim'].password_hash)}"
+    headers = {"host": f"127.0.0.1:{port}", "origin": f"http://127.0.0.1:{port}", "cookie": cookie}
+    scope = {"type": "websocket", "path": "/graphql", "query_string": b"", "client": ("127.0.0.1", 1)}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def work() -> float:
+        opened = asyncio.Event()
+
+        async def subscribed(*_: Any) -> None:
+            opened.set()
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        served = asyncio.create_task(Guard(subscribed, port, LoginGate(users, folder))(scope, receive, send))
+        await asyncio.wait_for(opened.wait(), 60)
+        begun = time.monotonic()
+        await asyncio.to_thread(sessions.end_all, "kim")
+        await asyncio.wait_for(served, 60)
+        return time.monotonic() - begun
+
+    seconds = asyncio.run(work())
+    if sent != ["websocket.close"]:
+        raise RuntimeError(f"the websocket was not closed: {sent}")
+    return seconds
 
 
 def _sessions(folder: Path, users: Path) -> Iterator[dict[str, str]]:
@@ -136,6 +175,35 @@ def _id_tokens() -> Iterator[Attempt]:
     for what, text in forged.items():
         yield what, _is_accepted(provider, text)
     yield "replayed ID token", _is_accepted(provider, sound, "the nonce of another sign-in")
+
+
+def _logout_tokens() -> Iterator[Attempt]:
+    provider, now = local_provider(), int(time.time())
+    wrong: tuple[dict[str, Any], ...] = (
+        {"iss": "https://evil.example"},
+        {"aud": "another"},
+        {"aud": ["grupa", "another"]},
+        {"iat": now - 900, "exp": now - 300},
+        {"exp": None},
+        {"exp": now + _DAY},
+        {"iat": now + 3600, "exp": now + 3660},
+        {"events": None},
+        {"events": {}},
+        {"nonce": NONCE},
+        {"jti": None},
+        {"sid": None, "sub": None},
+    )
+    forged = {f"logout token with {changed}": provider.signed(logout_claims(provider, **changed)) for changed in wrong}
+    forged["ID token as a logout token"] = provider.signed(provider.claims(jti="x", sid="y"))
+    forged["logout token of another key"] = local_provider().signed(logout_claims(provider))
+    for what, text in forged.items():
+        try:
+            check_logout_token(provider, text)
+        except OidcError:
+            yield what, False
+        else:
+            yield what, True
+    yield "logout token as an ID token", _is_accepted(provider, provider.signed(logout_claims(provider)))
 
 
 def _is_accepted(provider: LocalProvider, text: str, nonce: str = NONCE) -> bool:

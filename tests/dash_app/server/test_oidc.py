@@ -15,15 +15,20 @@ from grupa_pipeline.auth.tokens import AccessTokens
 from grupa_pipeline.settings import SettingError, Settings
 from grupa_pipeline.storage import audit_log
 from grupa_pipeline.vocabulary.enums import TokenScope, UserRole
-from tests.grupa_pipeline.auth.providers import CLIENT_ID, ISSUER, LocalProvider
+from tests.grupa_pipeline.auth.providers import CLIENT_ID, ISSUER, LocalProvider, logout_claims
 
 GROUPS = {"growth": UserRole.PLANNER, "data": UserRole.OPERATOR}
 
 
 class RedeemingProvider(LocalProvider):
-    """Gives an ID token for the code `good`, with the claims in `person` and the nonce of the sign-in."""
+    """Gives an ID token for the code `good`, with the claims in `person` and the nonce of the sign-in; `made` holds each one."""
 
+    made: ClassVar[list["RedeemingProvider"]] = []
     person: ClassVar = {"sub": "0001", "preferred_username": "kim", "groups": ["growth"]}
+
+    def __init__(self, client) -> None:
+        super().__init__(client)
+        self.made.append(self)
 
     def redeem(self, code, redirect_uri, verifier, nonce):
         self.redeemed = code, redirect_uri, verifier
@@ -201,6 +206,54 @@ def test_all_sessions_of_a_person_end(app, folder):
     assert client.get("/roadmap").status_code == 200
     Sessions(folder).end_all("kim")
     assert client.get("/roadmap").status_code == 401
+
+
+def sign_out_by_provider(app, **changed):
+    """What the provider is told when it posts a logout token."""
+    provider = RedeemingProvider.made[-1]
+    token = provider.signed(logout_claims(provider, **changed))
+    return app.server.test_client().post("/sign-out/back-channel", data={"logout_token": token})
+
+
+def test_the_provider_ends_the_session_that_it_names_in_both_servers(app, settings, folder):
+    clients = []
+    for session in ("the session", "another"):
+        RedeemingProvider.person["sid"] = session
+        clients.append(app.server.test_client())
+        assert sign_in(clients[-1]).status_code == 200
+    dagster = oidc_login.OidcGate(settings, "/dagster/", "/", starts_sign_ins=False)
+    cookies = [f"grupa_session={each.get_cookie('grupa_session').value}" for each in clients]
+    RedeemingProvider.made.pop()  # that of the second gate
+    assert [dagster.user(each) is not None for each in cookies] == [True, True]
+    answer = sign_out_by_provider(app)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert [each.get("/account").status_code for each in clients] == [401, 200]
+    assert [dagster.user(each) is not None for each in cookies] == [False, True]
+    assert [each.address for each in Sessions(folder).open_sessions("kim")] == ["127.0.0.1"]
+    found = audit_log.query(folder, "SELECT user_name, outcome, through FROM audit_log WHERE action = 'sign_out'")
+    assert found.fetchall() == [("kim", "done", "provider")]
+    assert sign_out_by_provider(app).status_code == 400  # a logout token counts once
+    assert sign_out_by_provider(app, jti="two", sid=None).status_code == 200  # all of the person's
+    assert clients[1].get("/account").status_code == 401
+
+
+def test_a_session_that_the_provider_ended_before_it_began_here_does_not_begin(app):
+    RedeemingProvider.person["sid"] = "the session"
+    client = app.server.test_client()
+    assert sign_out_by_provider(app).status_code == 200
+    sign_in(client)
+    assert client.get("/account").status_code == 401
+
+
+def test_a_logout_token_that_does_not_hold_ends_nothing(app, folder):
+    client = app.server.test_client()
+    sign_in(client)
+    assert sign_out_by_provider(app, aud="another").status_code == 400
+    assert client.post("/sign-out/back-channel").status_code == 400
+    assert client.get("/sign-out/back-channel").status_code == 405
+    assert client.get("/account").status_code == 200
+    found = audit_log.query(folder, "SELECT outcome FROM audit_log WHERE action = 'sign_out'").fetchall()
+    assert found == [("failed",), ("failed",)]
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,9 @@ class LocalProvider(OidcProvider):
 def local_provider() -> LocalProvider:
     """One with a new key."""
     return LocalProvider(Client(ISSUER, CLIENT_ID, "a secret"))
+
+
+def logout_claims(provider: LocalProvider, **changed: Any) -> dict[str, Any]:
+    """Sound claims of a logout token, with `changed` ones; None leaves one out."""
+    events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    return provider.claims(**({"nonce": None, "jti": "one", "sid": "the session", "events": events} | changed))
