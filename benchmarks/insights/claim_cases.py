@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from benchmarks.insights.fault_logs import PRODUCTS, simulate
+from benchmarks.insights.answer_logs import ANSWER_PRODUCTS
+from benchmarks.insights.fault_logs import simulate
 from benchmarks.insights.planted_cases import assign_clusters, cluster_ids, compute_tables, events_of
 from grupa_pipeline.insights.analysis_context import AnalysisContext
 from grupa_pipeline.insights.draft_validation import CitableFacts, statement_faults
@@ -32,7 +33,8 @@ class LabelledSentence:
         cites: Metrics whose evidence it rests on.
         true: Whether the log says so.
         blind: Whether it was written before the checks' code was read.
-        set_aside: Whether it was written after the checks were finished, and never used to change them.
+        set_aside: Whether it was written after the checks of their time were finished.
+        fresh: Whether it belongs to the report: measured once, after the last change, and never used to change the checks.
     """
 
     log: str
@@ -42,6 +44,7 @@ class LabelledSentence:
     true: bool
     blind: bool
     set_aside: bool = False
+    fresh: bool = False
 
 
 def read_sentences() -> list[LabelledSentence]:
@@ -53,7 +56,7 @@ def read_sentences() -> list[LabelledSentence]:
 @cache
 def context_of(log: str) -> tuple[AnalysisContext, Mapping[str, str]]:
     """The simulated log as a writer sees it, and group -> cluster_id."""
-    product = next(each for each in PRODUCTS if each.name == log)
+    product = next(each for each in ANSWER_PRODUCTS if each.name == log)
     events, groups = simulate(product, seed=SEED)
     features, catalog = compute_tables(events)
     ids = cluster_ids([group.name for group in product.groups])
@@ -99,8 +102,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.insights.claim_cases")
     parser.add_argument("--texts", action="store_true", help="print the sentences that are judged wrongly")
+    parser.add_argument("--fresh", action="store_true", help="measure the sentences for the report, and only these")
     options = parser.parse_args()
-    sentences = read_sentences()
+    sentences = [each for each in read_sentences() if each.fresh == options.fresh]
     rounds = {
         "all": sentences,
         "blind": [each for each in sentences if each.blind],
