@@ -19,6 +19,8 @@ from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 MIN_PASSED = 0.95
 """A step is on the way to a bad end if at least this share of those who ended so had got to the step."""
+PAUSES = frozenset({"median_gap_days", "days_since_last_event"})
+"""Metrics of pauses, which users of a single visit do not have."""
 _EVENTS, _PER_SESSION = "events_total", "events_per_session"
 
 Mask = NDArray[np.bool_]

@@ -6,13 +6,16 @@ text may contain is checked in `text_checks`. Faults are sentences that are sent
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
-from grupa_pipeline.insights.claims import unsupported_claims, without_true_quantities
+from grupa_pipeline.insights.claims import unsupported_claims
+from grupa_pipeline.insights.comparisons import Comparable, contradictions
+from grupa_pipeline.insights.draft_harm import is_no_pain, offered_harm
 from grupa_pipeline.insights.models import (
     ClusterDraft,
     NameDraft,
@@ -21,8 +24,9 @@ from grupa_pipeline.insights.models import (
     RequestedRecommendation,
     Strength,
 )
+from grupa_pipeline.insights.quantities import without_true_quantities
 from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow, can_fill, rows_by_alias
-from grupa_pipeline.insights.text_checks import claimed_direction, content_words, contradictions, text_faults
+from grupa_pipeline.insights.text_checks import claimed_direction, content_words, text_faults
 from grupa_pipeline.vocabulary.enums import Direction, Measure
 
 MAX_PAIN_POINTS, MAX_RECOMMENDATIONS = 5, 5
@@ -50,28 +54,47 @@ class CitableFacts:
         higher_is_better: Feature -> whether higher values are better; None where the catalog has no preference.
         names: Features, descriptions and actions of the catalog, which may contain digits, and what the team says of its product.
         actions: Metric -> the actions that it is about.
+        spoken: Names of features and actions, and what the team says of its product: what a text may speak of.
+        entries: Metric -> its row of `feature_catalog`, with the roles of its action where these are known.
+        no_pain: Metrics on which a pain cannot rest for this cluster (see `cluster_facts`).
     """
 
     rows: Mapping[str, EvidenceRow]
     higher_is_better: Mapping[str, bool | None]
     names: frozenset[str]
     actions: Mapping[str, frozenset[str]]
+    spoken: frozenset[str] = frozenset()
+    entries: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    no_pain: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, evidence: pd.DataFrame, catalog: pd.DataFrame, product: str = "") -> "CitableFacts":
-        """Facts of one cluster from its evidence, in alias order, `feature_catalog`, and what is said of the product."""
+    def of(
+        cls, evidence: pd.DataFrame, catalog: pd.DataFrame, product: str = "", no_pain: Collection[str] = ()
+    ) -> "CitableFacts":
+        """Facts of one cluster from its evidence, in alias order, `feature_catalog`, what is said of the product, and `no_pain`."""
         higher_is_better = {
             str(row["feature"]): _optional_bool(row["higher_is_better"]) for row in catalog.to_dict("records")
         }
         columns = ("feature", "description", "source_action")
         names = {str(text) for column in columns for text in catalog[column].dropna()}
         names |= {product} if product else set()
+        spoken = {str(text) for column in ("feature", "source_action") for text in catalog[column].dropna()}
+        spoken |= {product} if product else set()
         actions = {
             str(row["feature"]): frozenset(str(row["source_action"]).splitlines())
             for row in catalog.to_dict("records")
             if not pd.isna(row["source_action"])
         }
-        return cls(rows_by_alias(evidence), higher_is_better, frozenset(names), actions)
+        entries = {str(row["feature"]): row for row in catalog.to_dict("records")}
+        return cls(
+            rows_by_alias(evidence),
+            higher_is_better,
+            frozenset(names),
+            actions,
+            frozenset(spoken),
+            entries,
+            frozenset(no_pain),
+        )
 
     def standing(self, alias: str) -> Standing:
         """How the cluster does on the metric of this evidence."""
@@ -198,6 +221,9 @@ def pain_point_faults(pain_point: PainPoint, facts: CitableFacts) -> list[str]:
 def _is_pain(alias: str, facts: CitableFacts) -> bool:
     """Whether a pain point can rest on this: worse than the others, a step at which users stop, or all that there is."""
     standing = facts.standing(alias)
+    metric = str(facts.rows[alias]["metric"])
+    if metric in facts.no_pain or is_no_pain(facts.rows[alias], facts.entries.get(metric, {})):
+        return False
     if standing is Standing.WORSE:
         return True
     if facts.rows[alias]["measure"] == Measure.STEP:
@@ -227,7 +253,7 @@ def recommendation_faults(recommendation: RequestedRecommendation, facts: Citabl
         faults += _prose_faults(part, getattr(recommendation, part), recommendation.evidence_ids, facts, proposes=True)
     if not re.match(r"\s*if\b.+\b(then|will|should|would)\b.+", recommendation.hypothesis, re.IGNORECASE | re.DOTALL):
         faults.append("hypothesis is not of the form: if ... then ... because ...")
-    return [*faults, *_target_faults(recommendation, facts)]
+    return [*faults, *_target_faults(recommendation, facts), *offered_harm(recommendation, facts.rows, facts.entries)]
 
 
 def _target_faults(recommendation: RequestedRecommendation, facts: CitableFacts) -> Iterator[str]:
@@ -263,7 +289,7 @@ def _citation_faults(evidence_ids: list[str], facts: CitableFacts, *, at_least: 
 def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *, proposes: bool = False) -> list[str]:
     is_hypothesis = part == "hypothesis"
     rows = {alias: facts.rows[alias] for alias in cited if alias in facts.rows}
-    plain = without_true_quantities(text, rows)
+    plain = without_true_quantities(text, rows, facts.actions)
     faults = text_faults(plain, max_length=MAX_LENGTHS[part], names=facts.names, causal=is_hypothesis)
     for match in PLACEHOLDER.finditer(text):
         alias, number = match.groups()
@@ -272,10 +298,18 @@ def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *
         elif not can_fill(facts.rows[alias], number):
             faults.append(f"uses {match.group()}, which does not exist")
     if not faults and not is_hypothesis:
-        faults = contradictions(text, facts.rows)
+        faults = contradictions(text, _comparable(cited, facts))
     if not faults and part not in ("hypothesis", "change"):
-        faults = unsupported_claims(text, facts.names, proposes=proposes)
+        faults = unsupported_claims(text, facts.spoken, proposes=proposes)
     return [f"{part} {fault}" for fault in faults]
+
+
+def _comparable(cited: Sequence[str], facts: CitableFacts) -> Comparable:
+    standings = {alias: facts.standing(alias) for alias in facts.rows}
+    ahead, behind = (
+        [alias for alias, each in standings.items() if each is side] for side in (Standing.BETTER, Standing.WORSE)
+    )
+    return Comparable(facts.rows, cited, facts.actions, ahead, behind)
 
 
 def _optional_bool(value: object) -> bool | None:

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from grupa_pipeline.insights.analysis_context import AnalysisContext
+from grupa_pipeline.insights.cluster_facts import PAUSES, read_facts
 from grupa_pipeline.insights.decided_insights import decisions_on
 from grupa_pipeline.insights.draft_validation import CitableFacts, naming_faults
 from grupa_pipeline.insights.llm_client import LlmClient, Messages, NoReplyError, ParsedReply, Reply, ReplyParser
@@ -23,6 +24,7 @@ from grupa_pipeline.insights.pain_points import better_direction, side_of
 from grupa_pipeline.insights.partial_drafts import NOT_THE_SHAPE, PartialDraft, read_parts
 from grupa_pipeline.insights.templates import format_part, parts, rows_by_alias
 from grupa_pipeline.insights.text_reuse import PROMPTS, read_schema
+from grupa_pipeline.insights.wording import Wording
 from grupa_pipeline.vocabulary.enums import DecidedBy, Role
 
 MAX_ROWS_FOR_NAMES = 8
@@ -77,7 +79,9 @@ def request_texts(
 
 def facts_of(context: AnalysisContext, cluster_id: str) -> CitableFacts:
     """What the texts about a cluster may cite and speak of."""
-    return CitableFacts.of(context.citable_of(cluster_id), context.catalog, context.product)
+    known = read_facts(context.users, cluster_id, Wording(context.catalog))
+    no_pain = known.explained | (PAUSES if known.comes_once else frozenset())
+    return CitableFacts.of(context.citable_of(cluster_id), context.catalog, context.product, no_pain)
 
 
 def _request_names(
@@ -223,7 +227,7 @@ def _merge_roles(messages: Messages) -> list[tuple[str, str]]:
 def _cluster_data(cluster: Mapping[str, Any], context: AnalysisContext, max_rows: int) -> dict[str, Any]:
     """One cluster as it is described in a prompt: size and evidence, with formatted numbers."""
     evidence = context.citable_of(str(cluster["cluster_id"]))
-    facts = facts_of(context, str(cluster["cluster_id"]))
+    facts = CitableFacts.of(evidence, context.catalog)
     descriptions = context.descriptions()
     roles = {str(row["feature"]): row for row in context.catalog.to_dict("records")}
     rows = [

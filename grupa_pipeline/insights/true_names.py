@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from grupa_pipeline.insights.remedies import step_kind
 from grupa_pipeline.insights.step_phrases import is_participle
 from grupa_pipeline.insights.wording import UNNAMED, Wording, capitalize
+from grupa_pipeline.vocabulary.enums import Role
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 MIN_OWN, MAX_OTHER = 0.7, 0.3
@@ -22,6 +23,21 @@ _OFTEN, _MOSTLY = 0.2, 0.4
 """Shares of a user's events from which an action is done often, or mostly."""
 _SLOW_HOURS = 24.0
 _PAIR_COST = 0.12
+_MAX_RANKED = 400
+"""Combinations of statements that are looked at for a cluster, those that separate it best first."""
+_AMOUNT_WEIGHT, _LITTLE_WEIGHT = -0.1, -0.3
+"""What it tells that users have much or little of something: less than what they do."""
+_HIGH_FROM, _LOW_UP_TO = (0.5, 0.6, 0.7, 0.8), (0.5, 0.4, 0.3, 0.2)
+"""Shares of all users below a high value, and up to a low one: the half of all users that has more can be said to have much."""
+_COUNTED = (
+    FeatureFamily.ACTIVITY,
+    FeatureFamily.PROPOSALS,
+    FeatureFamily.FEATURE_USAGE,
+    FeatureFamily.FEATURE_SHARE,
+    FeatureFamily.ACTION_SHARE,
+    FeatureFamily.OUTCOME_RATE,
+)
+"""Families of amounts, of which a user has much or little compared with all users."""
 _WEIGHTS = {
     FeatureFamily.FUNNEL_STEP: 0.35,
     FeatureFamily.OUTCOME_HAD: 0.4,
@@ -31,6 +47,7 @@ _WEIGHTS = {
     FeatureFamily.FUNNEL_HOURS: 0.2,
     FeatureFamily.ACTION_SHARE: 0.1,
     FeatureFamily.FEATURE_USED: 0.1,
+    FeatureFamily.STOPPED_AT: 0.25,
 }
 """How much a statement of a family tells a product manager: where users get to before what they do."""
 _BUYING = "payment"
@@ -100,12 +117,13 @@ def _ranked(
     """Names that are true of a cluster, the best first: single statements and pairs."""
     own = rates[name]
     other = np.maximum.reduce([rates[each] for each in rates if each != name])
-    fits = np.argwhere((own >= MIN_OWN) & (other <= MAX_OTHER))
+    fits = np.argwhere(np.triu((own >= MIN_OWN) & (other <= MAX_OTHER)))
+    fits = fits[np.argsort(-(own - other)[fits[:, 0], fits[:, 1]], kind="stable")]
     ranked = []
     for one, two in fits:
-        if one > two or (
-            one != two and (_stands_alone(one, own, other, statements) or _stands_alone(two, own, other, statements))
-        ):
+        if len(ranked) >= _MAX_RANKED:
+            break
+        if one != two and (_stands_alone(one, own, other, statements) or _stands_alone(two, own, other, statements)):
             continue
         text = _text(statements[one], statements[two], same=one == two)
         if text is None:
@@ -113,7 +131,7 @@ def _ranked(
         weight = (statements[one].weight + statements[two].weight) / 2
         score = float(own[one, two] - other[one, two]) + weight - (_PAIR_COST if one != two else 0.0)
         ranked.append((score, TrueName(text, float(own[one, two]), float(other[one, two]))))
-    return sorted(ranked, key=lambda each: (-each[0], each[1].name))[:20]
+    return sorted(ranked, key=lambda each: (-each[0], each[1].name))
 
 
 def _stands_alone(
@@ -144,14 +162,37 @@ def _statements(users: ClusterUsers, wording: Wording) -> Iterator[_Statement]:
         if column is None or column not in users.features:
             continue
         entry, steps = wording.entry(metric), wording.steps(metric)
-        if not steps or UNNAMED in steps:
+        if UNNAMED in steps or entry.get("event_role") == Role.SYSTEM:
             continue
         values = users.features[column].to_numpy(dtype=np.float64)
         weight = _WEIGHTS.get(entry["family"], 0.0)
+        if entry["family"] in _COUNTED:
+            yield from _amounts(metric, values, wording)
+        if not steps:
+            continue
         for words, holds, is_negative in _readings(
             str(entry["family"]), (steps, wording.deed(metric)), values, bool(entry["higher_is_better"])
         ):
             yield _Statement(words, weight, holds, is_negative)
+
+
+def _amounts(metric: str, values: NDArray[np.float64], wording: Wording) -> Iterator[_Statement]:
+    """That a user has much or little of something compared with all users, in the words for names of the metric."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return
+    templates = wording.find(metric)
+    for names, shares, is_high in ((templates.name_high, _HIGH_FROM, True), (templates.name_low, _LOW_UP_TO, False)):
+        words = [name for template in names if (name := wording.name(template, metric))]
+        for limit in sorted({float(limit) for limit in np.quantile(known, shares)}):
+            with np.errstate(invalid="ignore"):
+                holds = (values >= limit) & (values > 0) if is_high else values <= limit
+            weight = _AMOUNT_WEIGHT if is_high else _LITTLE_WEIGHT
+            yield from (_Statement(_uncapitalized(name), weight, holds) for name in words)
+
+
+def _uncapitalized(name: str) -> str:
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def _readings(
@@ -190,6 +231,10 @@ def _readings(
         case FeatureFamily.ACTION_SHARE:
             often, mostly = (f"often {does}", f"mostly {does}") if does else (f"often at {place}", f"mostly at {place}")
             readings = [(mostly, values >= _MOSTLY, False), (often, values >= _OFTEN, False)]
+        case FeatureFamily.STOPPED_AT:
+            readings = [(f"last seen at {place}", yes, False)]
+        case FeatureFamily.PATH if len(steps) > 1:
+            readings = [(f"from {steps[0]} straight to {step}", yes, False)]
         case FeatureFamily.ACTION_DONE:
             readings = [(get_there, yes, False), (f"never {get_there}", no, True)]
     return readings

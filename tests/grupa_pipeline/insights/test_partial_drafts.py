@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from grupa_pipeline.insights.claims import unsupported_claims, without_true_quantities
+from grupa_pipeline.insights.claims import unsupported_claims
 from grupa_pipeline.insights.draft_validation import CitableFacts, draft_faults
 from grupa_pipeline.insights.partial_drafts import NOT_THE_SHAPE, PartialDraft, complete, read_parts
+from grupa_pipeline.insights.quantities import without_true_quantities
 from grupa_pipeline.insights.rule_based import write_draft
 from tests.grupa_pipeline.insights import planted
 from tests.grupa_pipeline.insights.test_draft_validation import analysis_context, good, worst_and_other

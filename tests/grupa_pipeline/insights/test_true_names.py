@@ -52,3 +52,21 @@ def test_a_name_that_is_withheld_is_no_part_of_one(users: ClusterUsers, wording:
     columns = {name: column for name, column in users.columns.items() if "payment_error" not in name}
     names = true_names(ClusterUsers(users.features, users.labels, columns), ["C01", "C02", "C03"], wording)
     assert not any("payment error" in name.name for name in names.values())
+
+
+def test_a_cluster_that_only_differs_in_amounts_is_named_by_them(wording: Wording) -> None:
+    catalog = pd.DataFrame(
+        [
+            {"feature": "sessions_per_week", "description": "Sessions a week", "family": "activity", "subject": None,
+             "source_action": None, "higher_is_better": None, "event_role": None, "first_role": None, "decided_by": None,
+             "step_labels": None}
+        ]
+    )  # fmt: skip
+    features = pd.DataFrame(
+        {"sessions_per_week": [1.0] * 50 + [9.0] * 50}, index=[f"u{number}" for number in range(100)]
+    )
+    labels = pd.Series(["C01"] * 50 + ["C02"] * 50, index=features.index)
+    names = true_names(
+        ClusterUsers(features, labels, {"sessions_per_week": "sessions_per_week"}), ["C01", "C02"], Wording(catalog)
+    )
+    assert set(names) == {"C01", "C02"} and all(each.own == 1 and each.other == 0 for each in names.values())
