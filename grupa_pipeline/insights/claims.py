@@ -86,8 +86,14 @@ def _claims_of(clause: str, own: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name in _CAPITAL.findall(PLACEHOLDER.sub("x", clause)):
         if not _is_own(name, own):
             yield "something by its name", name
-    if not is_of_users and not _PRONOUN.match(clause.strip()) and not PLACEHOLDER.search(clause):
-        beginning = [word for word in re.findall(r"[^\W\d_]+", clause)[:_BEGINNING] if len(word) > 2]
+    words = re.findall(r"[^\W\d_]+", clause)
+    if (
+        not is_of_users
+        and not _PRONOUN.match(clause.strip())
+        and not PLACEHOLDER.search(clause)
+        and len(words) > _BEGINNING
+    ):
+        beginning = [word for word in words[:_BEGINNING] if len(word) > 2]
         foreign = [word for word in beginning if not _is_own(word, own) and not _is_own(word, _plain())]
         if len(foreign) >= MAX_FOREIGN_OF_THINGS:
             yield "what no event says", foreign[0]

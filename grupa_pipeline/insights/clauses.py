@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from grupa_pipeline.insights.metric_vocabulary import known_verbs
 from grupa_pipeline.insights.templates import PLACEHOLDER
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
@@ -30,7 +31,16 @@ _CONDITION = re.compile(
     r"\bif\b.*\b(?:would|might|could|may|should|will)\b|\b(?:would|might|could|may|should|will)\b.*\bif\b"
 )
 _MONTH = re.compile(r"(?<=[a-z,] )May\b")
-_ENDINGS = {"s": ("",), "es": ("",), "ies": ("y",), "ed": ("", "e"), "ing": ("", "e"), "ly": ("",), "n": ("",)}
+_ENDINGS = {
+    "s": ("",),
+    "es": ("",),
+    "ies": ("y",),
+    "ed": ("", "e"),
+    "ing": ("", "e"),
+    "ly": ("",),
+    "n": ("",),
+    "er": ("", "e"),
+}
 """Endings of words, and what stands in their place in the base form."""
 
 
@@ -97,14 +107,16 @@ def has_phrase(phrases: Sequence[re.Pattern[str]], text: str) -> str | None:
 
 @lru_cache(maxsize=20_000)
 def word_forms(word: str) -> frozenset[str]:
-    """A word and what may be its base: `refused` is of `refuse`, `browsing` of `browse`."""
+    """A word and what may be its base: `refused` is of `refuse`, `seekers` and `sought` of `seek`."""
     forms = {word}
     for ending, bases in _ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending) + 2:
             stem = word.removesuffix(ending)
             forms |= {stem + base for base in bases}
             forms |= {stem[:-1]} if len(stem) > 3 and stem[-1] == stem[-2] else set()
-    return frozenset(forms)
+    if word.endswith("ers"):
+        forms |= word_forms(word.removesuffix("s"))
+    return frozenset(forms | {known_verbs().irregular[form] for form in forms if form in known_verbs().irregular})
 
 
 @cache

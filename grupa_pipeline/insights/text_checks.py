@@ -18,6 +18,10 @@ _NUMBERS = frozenset(PROSE_WORDS["numbers"])
 _COMPOUND_NUMBER = re.compile(
     r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty\w*|(?:thir|four|fif|six|seven|eigh|nine)teen\w*|\w{2,}fold"
 )
+_BOTH = re.compile(
+    r"\b(?:the|these|those) two (?=(?:go|are|come|occur|happen|steps|things|actions|belong)\b)", re.IGNORECASE
+)
+"""Both of two things that were named, which is no figure."""
 _MARKUP = re.compile(r"[<>`|\\*#\[\]^~]|&#?\w+;|\n|\r|_{2}")
 _ADDRESS = re.compile(r"//|\bwww\b|\b(?:javascript|data|mailto|https?|ftp)\s*:|@|\b[\w-]+\.[a-z]{2,}\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"\w+_\w+")
@@ -85,6 +89,7 @@ def first_phrase_in(phrases: Iterable[str], text: str) -> str | None:
 
 def _number_in(text: str) -> str | None:
     """The first number, in digits of any script, in words, or in words with separated letters."""
+    text = _BOTH.sub(" ", text)
     figure = next((character for character in text if character.isnumeric() or character in "%‰"), None)
     spelled_out = re.sub(r"(?<=\b\w)[\W_]+(?=\w\b)", "", text.lower())
     words = re.findall(r"[^\W\d_]+", f"{text.lower()} {spelled_out}")

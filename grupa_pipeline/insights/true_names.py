@@ -119,7 +119,7 @@ def _ranked(
     other = np.maximum.reduce([rates[each] for each in rates if each != name])
     fits = np.argwhere(np.triu((own >= MIN_OWN) & (other <= MAX_OTHER)))
     fits = fits[np.argsort(-(own - other)[fits[:, 0], fits[:, 1]], kind="stable")]
-    ranked = []
+    ranked: list[tuple[float, TrueName]] = []
     for one, two in fits:
         if len(ranked) >= _MAX_RANKED:
             break
