@@ -54,6 +54,7 @@ class _Rule:
     with_words: frozenset[str]
     without: frozenset[str]
     names: frozenset[str]
+    despite: frozenset[str]
 
     def applies(self, name: tuple[str, ...]) -> bool:
         if " ".join(name) in self.names:
@@ -83,9 +84,9 @@ def read_name(action: str) -> NameMeaning:
     if vocabulary.telling.isdisjoint(name) or _is_sentence(name):  # nearly all of a million different names
         return _NOTHING
     by_system = DecidedBy.SYSTEM if vocabulary.decided_by_system.intersection(name) else DecidedBy.USER
-    ignored = bool(vocabulary.ignored.intersection(name))
+    ignored = vocabulary.ignored.intersection(name)
     for rule in vocabulary.rules:
-        if rule.applies(name) and not (ignored and rule.role in _IMPORTANT and not _is_revision(rule)):
+        if rule.applies(name) and not (ignored - rule.despite and rule.role in _IMPORTANT):
             decided_by = DecidedBy.SYSTEM if rule.role in (Role.SYSTEM, Role.ERROR) else by_system
             return NameMeaning(
                 rule.role, decided_by, _CERTAIN if rule.with_words or rule.names else _LIKELY, rule.means
@@ -96,11 +97,6 @@ def read_name(action: str) -> NameMeaning:
 def vocabulary_sha256() -> str:
     """Hash of the vocabulary's text: other rules give other roles."""
     return hashlib.sha256(VOCABULARY.read_bytes()).hexdigest()
-
-
-def _is_revision(rule: _Rule) -> bool:
-    """Whether "updated", which elsewhere says that nothing of importance happened, is what the rule is about."""
-    return rule.role is Role.PROPOSAL_REVISE
 
 
 def _is_sentence(name: tuple[str, ...]) -> bool:
@@ -145,6 +141,7 @@ def _rule(entry: Mapping[str, Any]) -> _Rule:
         with_words=_words(entry.get("with", "")),
         without=_words(entry.get("without", "")),
         names=frozenset(entry.get("name", ())),
+        despite=_words(entry.get("despite", "")),
     )
 
 
