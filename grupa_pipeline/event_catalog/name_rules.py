@@ -1,6 +1,7 @@
 """What an action's name says of its role: the rules of `vocabulary.toml`, applied to the words of the name."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from typing import Any
 from grupa_pipeline.vocabulary.action_names import without_accents, words
 from grupa_pipeline.vocabulary.enums import DecidedBy, Role
 
+_IDENTIFIER = re.compile(r"[^\s/-]+")
+_NO_WORDS: frozenset[str] = frozenset()
+_SHORTEST_PART = 4
+"""Letters of each of the words that one without blanks is taken apart into."""
 VOCABULARY = Path(__file__).with_name("vocabulary.toml")
 _CERTAIN, _LIKELY = 0.9, 0.7
 """Confidence where a rule needs two words or the whole name, and where one word is enough."""
@@ -81,7 +86,11 @@ def read_name(action: str) -> NameMeaning:
     """
     vocabulary = _vocabulary()
     name = tuple(without_accents(word) for word in words(action))
-    if vocabulary.telling.isdisjoint(name) or _is_sentence(name):  # nearly all of a million different names
+    if vocabulary.telling.isdisjoint(name):
+        name = tuple(part for word in name for part in _compound(word))
+        if vocabulary.telling.isdisjoint(name):  # nearly all of a million different names
+            return _NOTHING
+    if _is_sentence(action, name):
         return _NOTHING
     by_system = DecidedBy.SYSTEM if vocabulary.decided_by_system.intersection(name) else DecidedBy.USER
     ignored = vocabulary.ignored.intersection(name)
@@ -99,8 +108,25 @@ def vocabulary_sha256() -> str:
     return hashlib.sha256(VOCABULARY.read_bytes()).hexdigest()
 
 
-def _is_sentence(name: tuple[str, ...]) -> bool:
+def _compound(word: str) -> tuple[str, ...]:
+    """The two words that `word` is made of: `paymentfailed`, or with an s between `zahlungsfehler`; else itself.
+
+    The second says what the whole is, so it says what happened: a `kundigungsfrist` is no `kundigung`.
+    """
     vocabulary = _vocabulary()
+    if word in vocabulary.known:
+        return (word,)
+    for end in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
+        first, last = word[:end], word[end:]
+        if last in vocabulary.heads and (first in vocabulary.known or first.removesuffix("s") in vocabulary.known):
+            return first.removesuffix("s") if first not in vocabulary.known else first, last
+    return (word,)
+
+
+def _is_sentence(action: str, name: tuple[str, ...]) -> bool:
+    vocabulary = _vocabulary()
+    if _IDENTIFIER.fullmatch(action):
+        return len(name) > vocabulary.most_words_of_an_identifier
     longest = vocabulary.most_words_of_a_sentence if vocabulary.sentence.intersection(name) else vocabulary.most_words
     return len(name) > longest
 
@@ -114,6 +140,9 @@ class _Vocabulary:
     decided_by_system: frozenset[str]
     most_words: int
     most_words_of_a_sentence: int
+    most_words_of_an_identifier: int
+    known: frozenset[str]
+    heads: frozenset[str]
 
 
 @cache
@@ -130,6 +159,11 @@ def _vocabulary() -> _Vocabulary:
         decided_by_system=by_system,
         most_words=int(ignored["most_words"]),
         most_words_of_a_sentence=int(ignored["most_words_of_a_sentence"]),
+        most_words_of_an_identifier=int(ignored["most_words_of_an_identifier"]),
+        known=by_system.union(*(rule.words | rule.with_words for rule in rules)),
+        heads=by_system.union(
+            *(rule.with_words | (rule.words if rule.role in (Role.ERROR, Role.HELP) else _NO_WORDS) for rule in rules)
+        ),
     )
 
 
