@@ -5,7 +5,7 @@ import pytest
 from benchmarks.event_catalog.__main__ import GOALS, read_schemas, score, wrong_names
 from grupa_pipeline.event_catalog.name_rules import read_name
 
-FIRST_SCHEMAS = [
+FIRST_SCHEMAS = {
     "segment_ecommerce",
     "segment_b2b_saas",
     "ga4",
@@ -20,7 +20,7 @@ FIRST_SCHEMAS = [
     "sendgrid",
     "segment_live_chat_mobile",
     "paddle",
-]
+}
 
 
 def test_roles_of_public_schemas_are_read_from_their_names() -> None:
