@@ -60,17 +60,28 @@ class _Rule:
     without: frozenset[str]
     names: frozenset[str]
     despite: frozenset[str]
+    lone: frozenset[str]
+    is_next: bool
 
     def applies(self, name: tuple[str, ...]) -> bool:
-        if " ".join(name) in self.names:
-            return True
         own = frozenset(name)
+        long = [word for word in name if len(word) > 1]
+        if " ".join(name) in self.names or (len(long) == 1 and long[0] in self.lone):
+            return True
         if not own & self.words or own & self.without:
             return False
         # Two words of the name, unless one word is in both lists: "spamreport".
         return not self.with_words or any(
-            own - {word} & self.with_words or word in self.with_words for word in own & self.words
+            word in self.with_words or self._companions(word, name) & self.with_words for word in own & self.words
         )
+
+    def _companions(self, word: str, name: tuple[str, ...]) -> frozenset[str]:
+        """The other words of a name: all, or those next to the word."""
+        if not self.is_next:
+            return frozenset(name) - {word}
+        large = [other for other in name if other not in _vocabulary().small]
+        places = [place for place, other in enumerate(large) if other == word]
+        return frozenset(large[near] for place in places for near in (place - 1, place + 1) if 0 <= near < len(large))
 
 
 _NOTHING = NameMeaning(None, DecidedBy.USER, 0.0, "")
@@ -93,12 +104,13 @@ def read_name(action: str) -> NameMeaning:
     if _is_sentence(action, name):
         return _NOTHING
     by_system = DecidedBy.SYSTEM if vocabulary.decided_by_system.intersection(name) else DecidedBy.USER
-    ignored = vocabulary.ignored.intersection(name)
+    ignored, begun = vocabulary.ignored.intersection(name), vocabulary.begun.intersection(name)
     for rule in vocabulary.rules:
-        if rule.applies(name) and not (ignored - rule.despite and rule.role in _IMPORTANT):
+        excluding = ignored | begun if rule.role is Role.GOAL else ignored
+        if rule.applies(name) and not (excluding - rule.despite and rule.role in _IMPORTANT):
             decided_by = DecidedBy.SYSTEM if rule.role in (Role.SYSTEM, Role.ERROR) else by_system
             return NameMeaning(
-                rule.role, decided_by, _CERTAIN if rule.with_words or rule.names else _LIKELY, rule.means
+                rule.role, decided_by, _CERTAIN if rule.with_words or rule.names or rule.lone else _LIKELY, rule.means
             )
     return NameMeaning(None, by_system, 0.0, "")
 
@@ -136,6 +148,8 @@ class _Vocabulary:
     rules: tuple[_Rule, ...]
     telling: frozenset[str]
     ignored: frozenset[str]
+    begun: frozenset[str]
+    small: frozenset[str]
     sentence: frozenset[str]
     decided_by_system: frozenset[str]
     most_words: int
@@ -153,8 +167,10 @@ def _vocabulary() -> _Vocabulary:
     by_system = _words(document["decided_by_system"]["words"])
     return _Vocabulary(
         rules=rules,
-        telling=by_system.union(*(rule.words | _words(" ".join(rule.names)) for rule in rules)),
+        telling=by_system.union(*(rule.words | rule.lone | _words(" ".join(rule.names)) for rule in rules)),
         ignored=_words(ignored["words"]),
+        begun=_words(ignored["begun"]),
+        small=_words(ignored["small"]),
         sentence=_words(ignored["sentence"]),
         decided_by_system=by_system,
         most_words=int(ignored["most_words"]),
@@ -176,6 +192,8 @@ def _rule(entry: Mapping[str, Any]) -> _Rule:
         without=_words(entry.get("without", "")),
         names=frozenset(entry.get("name", ())),
         despite=_words(entry.get("despite", "")),
+        lone=_words(entry.get("lone", "")),
+        is_next=entry.get("next", False),
     )
 
 
