@@ -17,13 +17,14 @@ from grupa_pipeline.storage.warehouse import DamagedWarehouseError
 
 
 def prepare(settings: Settings) -> int:
-    """Migrate the roadmap, repair the warehouse, configure Dagster, and end the runs that killed processes left.
+    """Migrate the roadmap, make the inbox, repair the warehouse, configure Dagster, and end the runs that killed processes left.
 
     Returns:
         The exit status; what went wrong is printed in a sentence.
     """
     try:
         Roadmap(settings.warehouse).ensure()
+        settings.inbox.mkdir(exist_ok=True)  # people drop files there
         try:
             repair(settings)
         except DamagedWarehouseError as error:  # not fatal: the app shows it too, and is of use without the tables
