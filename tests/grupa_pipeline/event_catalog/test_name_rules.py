@@ -148,6 +148,7 @@ def test_words_are_whole(action: str) -> None:
         "no_show_deleted",
         "subscription_changes_removed",
         "chargeback_reversed",
+        "Group member removed",
     ],
 )
 def test_what_only_sounds_like_a_bad_end_is_none(action: str) -> None:
@@ -157,6 +158,7 @@ def test_what_only_sounds_like_a_bad_end_is_none(action: str) -> None:
 @pytest.mark.parametrize(
     "action",
     [
+        "Enrolment instance created",
         "invoice.partially_paid",
         "purchase_restored",
         "purchase_screen_close",
