@@ -4,12 +4,10 @@ Users are picked by the cluster's rule on the days before the baseline's; the me
 each user's own exposure alone. The arithmetic is in `planning/`; how a feature is made is in the pipeline.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import duckdb
 import numpy as np
@@ -20,14 +18,13 @@ from numpy.typing import NDArray
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError, BaselineWindow, baseline_window, measure
 from dash_app.planning.replay import delta_terms
+from grupa_pipeline.aggregates.event_window import ActionRoles
 from grupa_pipeline.exports.segments import Segment
 from grupa_pipeline.features.catalog import fraction_columns
+from grupa_pipeline.features.feature_set import build_features
 from grupa_pipeline.vocabulary.enums import BaselineUsers, MetricKind
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 from grupa_pipeline.vocabulary.rule_conditions import Rule, features_of, matching_users, rule_from_json
-
-if TYPE_CHECKING:
-    from grupa_pipeline.aggregates.event_window import ActionRoles
 
 _FEWEST_COME = 30
 """Fewer users than this on the unseen days are no baseline; then the cluster's own users on all days are."""
@@ -190,8 +187,6 @@ def load_before(
     con: duckdb.DuckDBPyConnection, start: datetime, end: datetime, roles: ActionRoles, min_events: int
 ) -> pa.Table:
     """Everyone with enough events on `[start, end)`, in the features of the snapshots."""
-    from grupa_pipeline.features.feature_set import build_features  # what it imports costs an idle app 20 MB
-
     return build_features(
         con, "events", window_start=start, window_end=end, roles=roles, min_events=min_events, like=_columns(con)
     ).features
@@ -203,8 +198,6 @@ def load_exposed(con: duckdb.DuckDBPyConnection, window: BaselineWindow, roles: 
     An exposure begins with the user's first event on those days. Each user's events are moved so that all exposures end
     together: then one window of `exposure_days` fits everyone.
     """
-    from grupa_pipeline.features.feature_set import build_features  # as above
-
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE exposed AS

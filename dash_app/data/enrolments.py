@@ -1,9 +1,6 @@
 """Who comes: the days on which users of an audience were there and eligible, and what is foretold from them."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -13,12 +10,10 @@ from numpy.typing import NDArray
 from dash_app.data.baselines import load_members, load_window
 from dash_app.planning.calibration import replayed_errors
 from dash_app.planning.duration import DurationError, Forecast, forecast_enrolment
+from grupa_pipeline.aggregates.event_window import ActionRoles
 from grupa_pipeline.event_catalog.roles import OUTCOMES
 from grupa_pipeline.exports.segments import Segment
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
-
-if TYPE_CHECKING:
-    from grupa_pipeline.aggregates.event_window import ActionRoles
 
 _REPLAYED = 20_000
 """About so many users are replayed: every so-many-th of more."""

@@ -1,22 +1,17 @@
 """A feature column: a value per user and its row of `feature_catalog`; and which columns are informative enough to keep."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis.expr import types as ir
 
 from grupa_pipeline.tables import FEATURE_CATALOG
 from grupa_pipeline.vocabulary.enums import FeatureRole, Measure, MetricKind
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
-
-if TYPE_CHECKING:  # the app needs the names of columns, and not Ibis
-    from ibis.expr import types as ir
 
 MAX_NULL_SHARE = 0.2
 """Share of users for whom a clustering column may be NULL; above it the column becomes context."""

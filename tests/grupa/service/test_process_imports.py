@@ -15,7 +15,7 @@ _STARTING = "dash_app.server.gunicorn_config import on_starting; on_starting(Non
         ("grupa.service import supervision", ("pydantic", "duckdb", "numpy", "dagster", "dash"), ()),
         ("grupa.cli import dagster_webserver", ("duckdb", "numpy", "pyarrow", "dash"), ()),
         # Gunicorn's workers share what is there before they are forked, and have each their own of what comes later.
-        (_STARTING, ("ibis", "sqlglot", "sklearn", "umap"), ("pandas", "scipy", "dash", "duckdb", "dagster")),
+        (_STARTING, ("sklearn", "umap"), ("pandas", "scipy", "ibis", "dash", "duckdb", "dagster")),
     ],
     ids=["the supervisor", "Dagster's UI", "the app"],
 )
