@@ -39,6 +39,14 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def program(pid: int) -> str | None:
+    """Path of the program that the process `pid` runs; None where it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
 def descendants(pid: int) -> list[int]:
     """Ids of the children of `pid`, of theirs, and so on, parents first."""
     found = children(pid)

@@ -101,11 +101,16 @@ class ServiceProcess:
         if self.process.poll() is not None:
             return f"ended with status {self.process.returncode}"
         if self.has_worker and (self._worker is None or not process_tree.is_running(self._worker)):
-            running = filter(process_tree.is_running, process_tree.children(self.process.pid))
-            lost, self._worker = self._worker, next(running, None)
+            lost, self._worker = self._worker, self._find_worker(self.process.pid)
             if lost is not None and self._worker is None:
                 return "lost its worker process"
         return None
+
+    @staticmethod
+    def _find_worker(pid: int) -> int | None:
+        """The child in which the process `pid` does its work; others are programs that it asks something, and end soon."""
+        running = filter(process_tree.is_running, process_tree.children(pid))
+        return next((child for child in running if process_tree.program(child) == process_tree.program(pid)), None)
 
     def clear(self) -> None:
         """Remove what is left of a process that ended, and decide when it may be started again.

@@ -157,3 +157,14 @@ def test_it_wakes_when_a_process_ends(monkeypatch: pytest.MonkeyPatch, wakes: so
             Supervisor([], {})._sleep(wakes)
         assert process.returncode == 0
     assert not select.select([wakes], [], [], 0)[0]
+
+
+def test_a_program_that_a_process_asks_something_is_not_its_worker() -> None:
+    with subprocess.Popen(["sleep", "600"]) as asked:
+        assert ServiceProcess._find_worker(os.getpid()) != asked.pid
+        with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"]) as worker:
+            assert process_tree.program(worker.pid) == process_tree.program(os.getpid())
+            assert process_tree.program(worker.pid) != process_tree.program(asked.pid)
+            worker.kill()
+        asked.kill()
+    assert process_tree.program(asked.pid) is None
