@@ -45,7 +45,9 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str, segments: Seque
             ),
             section("Pain points", pains, "No pain point stands out from the numbers."),
             section(
-                "More to try", further, None if cluster.recommendations else "Nothing to recommend from these numbers."
+                "More to try",
+                further,
+                None if cluster.recommendations or cluster.dismissed else "Nothing to recommend from these numbers.",
             ),
             section("Strengths", strengths),
             dismissed_list(cluster.dismissed),

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from grupa_pipeline.insights.event_roles import is_unwanted
 from grupa_pipeline.insights.evidence import is_large
-from grupa_pipeline.insights.remedies import Cause, step_kind
+from grupa_pipeline.insights.remedies import Cause, is_offer, step_kind
 from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same
 from grupa_pipeline.insights.wording import Wording
 from grupa_pipeline.vocabulary.enums import DecidedBy, Measure
@@ -26,6 +27,11 @@ _SLOW_WEIGHT, _WEAK_WEIGHT = 0.3, 0.3
 """Nobody is lost by being slow, or by a step at which others do no better: such places weigh less than those where users stop."""
 MIN_SLOW_RATIO = 2.0
 """A step is slow if its median time is so many times the others'."""
+
+NEARLY_ALL = 0.9
+"""Share of a cluster's users from which on a first step is what they all begin with."""
+_ON_THE_WAY = ("payment", "pricing", "form", "waiting")
+"""Kinds of first steps that are part of what is to be done for a goal."""
 
 _COMING_BACK = "return_visit"
 """Nothing is open after such a step: the time from it to the next says how often users come, not that they wait."""
@@ -47,6 +53,7 @@ class Obstacle:
         about: The error, or the other action of a loop.
         target: The metric to move; None where a step's own metric is not known.
         is_behind: Whether the others do better.
+        usual: What sets the users apart, where nothing between the step before and the step is known.
     """
 
     cause: Cause
@@ -58,11 +65,12 @@ class Obstacle:
     target: str | None
     about: str | None = None
     is_behind: bool = True
+    usual: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
         """Obstacles of equal key are the same, whatever cluster they are in."""
-        return (self.cause, *self.actions, self.about or "")
+        return (self.cause, *self.actions, self.about or "", self.usual or "")
 
 
 def is_about_journeys(entry: Mapping[str, Any]) -> bool:
@@ -92,10 +100,32 @@ def find_obstacles(rows: Rows, wording: Wording) -> list[Obstacle]:
         for alias in rows
         if (each := _error_alone(alias, rows, wording, size)) is not None and each.about not in explained
     ]
+    refused = _refused(rows, wording, size)
+    if refused is not None:  # where they turn away is known
+        told = [refused, *(each for each in told if not is_far(each, rows, wording))]
     if not any(each.cause is not Cause.SLOW and each.cause is not Cause.WAIT for each in told):
         told += _weakest(steps, rows, wording, size)
     places = _each_place_once(sorted(told, key=lambda each: (-each.severity, each.alias)))
     return _each_support_once(places, rows, wording)
+
+
+def is_far(obstacle: Obstacle, rows: Rows, wording: Wording) -> bool:
+    """Whether users are lost between what nearly all of them begin with and the goal itself.
+
+    Nothing that is known lies between such steps, so what helps at the one or the other says nothing of why, unless the first is
+    part of what is to be done for the goal.
+    """
+    if len(obstacle.actions) < 2 or obstacle.actions[-1] != obstacle.goal or obstacle.about:
+        return False
+    size = max(int(row["n_cluster"]) for row in rows.values())
+    if int(rows[obstacle.alias]["n_cluster"]) < NEARLY_ALL * size or step_kind(obstacle.actions[0]) in _ON_THE_WAY:
+        return False
+    steps = [
+        str(entry["source_action"]).splitlines()
+        for entry in map(wording.entry, wording.metrics())
+        if entry["family"] == FeatureFamily.FUNNEL_STEP and entry["subject"] == obstacle.goal
+    ]
+    return not any(len(own) > 1 and own[-1] == obstacle.actions[0] for own in steps)
 
 
 def decided_step(rows: Rows, wording: Wording) -> str | None:
@@ -215,6 +245,33 @@ def _error_alone(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacl
     goal = wording.entry(target)["subject"] if following else None
     cause = Cause.ERROR if following else Cause.ERROR_ALONE
     return Obstacle(cause, alias, support, severity, place, goal, target, actions[-1])
+
+
+def _refused(rows: Rows, wording: Wording, size: int) -> Obstacle | None:
+    """An offer that more users turn down than of the others, where fewer reach the goal."""
+    behind = [
+        (float(row["effect_size"]), alias)
+        for alias, row in rows.items()
+        if (entry := wording.entry(str(row["metric"])))["family"] == FeatureFamily.OUTCOME_HAD
+        and entry["higher_is_better"]
+        and row["ci_high"] < 0
+    ]
+    turned_down = [
+        (-float(row["effect_size"]), alias)
+        for alias, row in rows.items()
+        if (entry := wording.entry(str(row["metric"])))["family"] == FeatureFamily.ACTION_DONE
+        and row["ci_low"] > 0
+        and is_large(row)
+        and not is_unwanted(entry)
+        and not _is_decided_elsewhere(row, wording)
+        and is_offer(str(entry["source_action"]), refused=True)
+    ]
+    if not behind or not turned_down:
+        return None
+    (_, support), (_, alias) = min(behind), min(turned_down)
+    row, goal = rows[alias], str(rows[support]["metric"])
+    severity = float(row["effect_size"]) * int(row["n_cluster"]) / max(size, 1)
+    return Obstacle(Cause.REFUSED, alias, support, severity, _actions(row, wording), None, goal)
 
 
 def _weakest(steps: Rows, rows: Rows, wording: Wording, size: int) -> list[Obstacle]:

@@ -5,10 +5,17 @@ more often than the others. `diagnosis` decides where, `journey_texts` puts it i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grupa_pipeline.insights.cluster_facts import ClusterFacts
-from grupa_pipeline.insights.diagnosis import Obstacle, decided_step, find_obstacles, find_strengths, goal_standing
+from grupa_pipeline.insights.diagnosis import (
+    Obstacle,
+    decided_step,
+    find_obstacles,
+    find_strengths,
+    goal_standing,
+    is_far,
+)
 from grupa_pipeline.insights.journey_texts import (
     apart_of,
     pain_point_of,
@@ -16,6 +23,7 @@ from grupa_pipeline.insights.journey_texts import (
     remedies_for,
     set_apart,
     strength_of,
+    usual_action,
 )
 from grupa_pipeline.insights.models import ClusterDraft, PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.remedies import Cause
@@ -66,10 +74,17 @@ class Diagnosis:
 
 def diagnose(rows: dict[str, EvidenceRow], wording: Wording, facts: ClusterFacts | None = None) -> Diagnosis:
     """Read a cluster's evidence on journeys."""
-    obstacles = find_obstacles(rows, wording)[:MAX_TEXTS]
+    obstacles = [_with_usual(each, rows, wording) for each in find_obstacles(rows, wording)[:MAX_TEXTS]]
     goals = [each.goal for each in obstacles if each.goal]
     standing, goal = goal_standing(rows, wording), _goal_metric(goals, wording)
     return Diagnosis(rows, obstacles, standing, goal, facts or ClusterFacts(), decided_step(rows, wording))
+
+
+def _with_usual(obstacle: Obstacle, rows: dict[str, EvidenceRow], wording: Wording) -> Obstacle:
+    """With what sets the users apart where nothing is known between the steps of the obstacle, else as it is."""
+    if not is_far(obstacle, rows, wording):
+        return obstacle
+    return replace(obstacle, usual=usual_action(rows, wording, goal=obstacle.actions[-1]))
 
 
 def has_funnel(wording: Wording) -> bool:
@@ -158,7 +173,8 @@ def _build_on(strength: Strength, number: int, diagnosis: Diagnosis, wording: Wo
     if metric is None:
         return []
     support = others[0] if others else alias
-    obstacle = Obstacle(Cause.STRENGTH, alias, support, 0.0, (goal,), goal, metric)
+    usual = usual_action(diagnosis.rows, wording, goal=str(goal))
+    obstacle = Obstacle(Cause.STRENGTH, alias, support, 0.0, (goal,), goal, metric, usual=usual)
     direction = Direction.INCREASE if wording.entry(metric)["higher_is_better"] else Direction.DECREASE
     draft = recommendation_of(obstacle, remedies_for(obstacle)[0], number, metric, direction, wording)
     return [draft.model_copy(update={"evidence_ids": list(strength.evidence_ids)})]

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from grupa_pipeline.insights.diagnosis import Obstacle
-from grupa_pipeline.insights.event_roles import can_be_offered
+from grupa_pipeline.insights.event_roles import can_be_offered, is_unwanted
 from grupa_pipeline.insights.evidence import is_large
 from grupa_pipeline.insights.models import PainPoint, Recommendation, Strength
 from grupa_pipeline.insights.pain_points import side_of, worse_side
-from grupa_pipeline.insights.remedies import Cause, Remedy, find_remedies, step_kind
+from grupa_pipeline.insights.remedies import Cause, Remedy, find_remedies, is_offer, step_kind
 from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same
 from grupa_pipeline.insights.wording import UNNAMED, Wording, added_sentence, capitalize, quoted
-from grupa_pipeline.vocabulary.enums import Direction, Measure
+from grupa_pipeline.vocabulary.enums import DecidedBy, Direction, Measure
 from grupa_pipeline.vocabulary.feature_families import FeatureFamily
 
 _CONFIDENCE = {
@@ -21,6 +21,7 @@ _CONFIDENCE = {
     Cause.DROP: 0.6,
     Cause.SLOW: 0.6,
     Cause.WAIT: 0.5,
+    Cause.REFUSED: 0.6,
 }
 JOURNEYS = (Measure.STEP, Measure.ERROR, Measure.LOOP, Measure.LAST_ACTION)
 _LEVELS = ((0.75, "high"), (0.5, "medium"), (0.0, "low"))
@@ -36,6 +37,9 @@ def pain_point_of(obstacle: Obstacle, rows: Mapping[str, EvidenceRow], wording: 
     if obstacle.cause in (Cause.SLOW, Cause.WAIT):
         title = f"{{{alias}.cluster}} {place}, {{{alias}.rest}} for the others"
         body = f"Those of them who get {place} typically take {both}."
+    elif obstacle.cause is Cause.REFUSED:
+        title = f"{{{alias}.who}} of them turn an offer down ({names[0]}); of the others {{{alias}.rest}}"
+        body = f"More of them turn an offer down ({names[0]}): {both}."
     elif rows[alias]["measure"] == Measure.ERROR:
         title = f"Of those who get to {names[0]}, {{{alias}.cluster}} meet {about}; of the others {{{alias}.rest}}"
         body = f"Of the users who get to {names[0]}, more meet {about} here: {both}."
@@ -88,6 +92,22 @@ def set_apart(rows: Mapping[str, EvidenceRow], wording: Wording) -> tuple[str, s
             if entry["family"] == family and row["effect_size"] > 0 and can_be_offered(entry):
                 return alias, str(entry["source_action"])
     return next(iter(plain or rows)), None
+
+
+def usual_action(rows: Mapping[str, EvidenceRow], wording: Wording, *, goal: str) -> str | None:
+    """What users of a cluster do more than the others, where they can be met: no offer, and neither a goal nor what goes wrong.
+
+    What is done on the way to something else counts where there is nothing else.
+    """
+    found: list[tuple[bool, bool, str]] = []
+    for row in rows.values():
+        metric = str(row["metric"])
+        entry, action = wording.entry(metric), str(wording.entry(metric)["source_action"])
+        is_place = entry["family"] in (FeatureFamily.ACTION_SHARE, FeatureFamily.ACTION_DONE) and row["effect_size"] > 0
+        is_known = is_place and wording.steps(metric) != [UNNAMED] and action != goal and not is_offer(action)
+        if is_known and not is_unwanted(entry) and entry.get("decided_by") != DecidedBy.SYSTEM:
+            found.append((not can_be_offered(entry), entry["family"] != FeatureFamily.ACTION_SHARE, action))
+    return min(found, key=lambda each: each[:2])[2] if found else None
 
 
 def apart_of(alias: str, decided: str | None, rows: Mapping[str, EvidenceRow], wording: Wording) -> Strength:
@@ -154,6 +174,7 @@ def recommendation_of(
         "<aim>": wording.aim(metric, direction),
         "<error>": quoted(wording.step(obstacle.about)) if obstacle.about else "the error",
         "<other>": quoted(wording.step(obstacle.about)) if obstacle.about else "the step before",
+        "<usual>": quoted(wording.step(obstacle.usual)) if obstacle.usual else "what they do most",
         "<goal>": quoted(wording.step(obstacle.goal)) if obstacle.goal else "the goal",
     }
 
@@ -182,7 +203,10 @@ def recommendation_of(
 
 
 def remedies_for(obstacle: Obstacle) -> list[Remedy]:
-    """Remedies for an obstacle, the best first: by the kind of the step, for errors else by that of the step before."""
+    """Remedies for an obstacle, the best first: by what sets the users apart where that is all that is known, else by the kind of
+    the step, for errors also by that of the step before."""
+    if obstacle.usual is not None:
+        return find_remedies(obstacle.cause, "usual")[:1]
     if obstacle.cause is Cause.WAIT:
         return find_remedies(obstacle.cause, "waiting")
     if not obstacle.actions:

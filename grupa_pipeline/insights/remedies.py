@@ -1,11 +1,12 @@
 """What to try about an obstacle: remedies by what is seen at a step and by the kind of the step, from `remedies.toml`."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from grupa_pipeline.vocabulary.action_names import words
 
@@ -24,6 +25,7 @@ class Cause(StrEnum):
     STRENGTH = "strength"
     DECIDED = "decided"
     HABIT = "habit"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,38 @@ def step_kind(*names: str) -> str | None:
     return None
 
 
+@cache
+def is_offer(name: str, *, refused: bool = False) -> bool:
+    """Whether a name is about an offer, and where `refused` about turning one down.
+
+    Example:
+        >>> is_offer("paywall_closed", refused=True), is_offer("menu_closed", refused=True)
+        (True, False)
+    """
+    groups = _refused()
+    kinds = ("offers", "refusals") if refused else ("offers",)
+    return all(any(_is(word, entry) for word in words(name) for entry in groups[kind]) for kind in kinds)
+
+
 def _is(word: str, entry: str) -> bool:
     return word.startswith(entry[:-1]) if entry.endswith("*") else word == entry
 
 
 @cache
 def _kinds() -> Sequence[tuple[str, tuple[str, ...]]]:
+    return [(entry["kind"], tuple(entry["words"])) for entry in _step_kinds()["kind"]]
+
+
+@cache
+def _refused() -> Mapping[str, Sequence[str]]:
+    groups: Mapping[str, Sequence[str]] = _step_kinds()["refused"]
+    return groups
+
+
+@cache
+def _step_kinds() -> Mapping[str, Any]:
     with Path(__file__).with_name("step_kinds.toml").open("rb") as file:
-        return [(entry["kind"], tuple(entry["words"])) for entry in tomllib.load(file)["kind"]]
+        return tomllib.load(file)
 
 
 @cache

@@ -38,7 +38,7 @@ from grupa_pipeline.insights.wording import (
 )
 from grupa_pipeline.vocabulary.enums import Direction, FeatureRole, Measure
 
-RULES_VERSION = "rules-4"
+RULES_VERSION = "rules-5"
 """Version of the rule-based writer; texts of another version are not reused."""
 MAX_PAIN_POINTS = 3
 MIN_RELATIVE_SEVERITY = 0.4

@@ -1,17 +1,20 @@
 """Insights of a shop's log: users are told where they are lost, well-doing ones have a strength, and siblings share."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from grupa_pipeline.features.feature_set import FeatureSet
 from grupa_pipeline.insights.event_roles import add_event_roles
 from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts
 from grupa_pipeline.insights.privacy import count_users
-from grupa_pipeline.insights.remedies import Cause, find_remedies, step_kind
+from grupa_pipeline.insights.remedies import Cause, find_remedies, is_offer, step_kind
 from grupa_pipeline.insights.templates import reads_the_same
 from tests.grupa_pipeline.features.logs import measure
 from tests.grupa_pipeline.features.shop_log import BUYERS, GOAL, REFUSED, USERS, group_of, shop_events
@@ -27,18 +30,24 @@ ACTIONS = {
 
 def described(groups: pd.Series, **decided: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Rows of `cluster_insights`, of the evidence and of the catalog; `decided` says who decides an action."""
-    built = measure(shop_events())
+    return described_log(measure(shop_events()), groups, ACTIONS, **decided)
+
+
+def described_log(
+    built: FeatureSet, groups: pd.Series, actions: Mapping[str, tuple[str, str]], **decided: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The same of any log; `actions` has the role of each action, and who decides it."""
     features, catalog = built.features.to_pandas().set_index("user_id"), built.catalog.to_pandas()
     events = pd.DataFrame(
         [
             {"action": name, "role": role, "decided_by": decided.get(name, by), "label": name.replace("_", " ")}
-            for name, (role, by) in ACTIONS.items()
+            for name, (role, by) in actions.items()
         ]
     )
     evidence = measure_evidence(features, groups, catalog)
     sizes = groups.value_counts().sort_index()
     clusters = pd.DataFrame(
-        {"cluster_id": sizes.index.astype(str), "size": sizes.to_numpy(), "share": sizes.to_numpy() / USERS}
+        {"cluster_id": sizes.index.astype(str), "size": sizes.to_numpy(), "share": sizes.to_numpy() / len(groups)}
     )
     written = write_insights(
         evidence,
@@ -125,6 +134,61 @@ def test_siblings_with_the_same_pain_share_a_recommendation_and_repeat_no_other(
     assert told[told["shared_with"].isna()]["title"].is_unique
 
 
+STORIES = {
+    "C01": ("exercise_logged", "premium_purchased"),
+    "C02": ("paywall_shown", "paywall_closed"),
+    "C03": ("class_started", "class_completed"),
+    "C04": ("route_drawn", "route_drawn"),
+}
+
+
+RUNS = ("run_finished", "premium_purchased")
+"""What half of those who buy do: no step leads all of them there."""
+
+
+@pytest.fixture(scope="module")
+def gym() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Insights of users who open an app and then do different things, of which one buys; without steps in between."""
+    groups = pd.Series({f"u{n:03d}": list(STORIES)[n % 4] for n in range(100)})
+    events = [
+        (user, f"{number % 7} 10:0{place}", action)
+        for number, (user, group) in enumerate(groups.items())
+        for place, action in enumerate(("open_app", *(RUNS if number % 8 == 0 else STORIES[group])))
+    ]
+    actions = {name: ("step", "user") for story in (["open_app"], RUNS, *STORIES.values()) for name in story}
+    insights, *_ = described_log(measure(events), groups, actions | {"premium_purchased": ("goal", "user")})
+    return insights[insights["kind"] == "pain_point"], insights[insights["kind"] == "recommendation"]
+
+
+def test_an_offer_that_is_turned_down_is_the_pain_of_those_who_do(gym: Any) -> None:
+    pains, recommendations = gym
+    own = pains[pains["cluster_id"] == "C02"]
+    assert own["title"].iloc[0] == "All of them turn an offer down (“paywall closed”); of the others 0%"
+    assert "“open app”" not in " ".join(own["body"])  # where they turn away is known
+    assert not any("turn an offer down" in title for title in pains.loc[pains["cluster_id"] != "C02", "title"])
+    [advice] = recommendations.loc[recommendations["cluster_id"] == "C02", "title"]
+    assert advice.startswith("Find out what the offer lacks for those who do “paywall closed”")
+
+
+def test_a_far_goal_is_brought_to_where_each_clusters_users_are(gym: Any) -> None:
+    _, recommendations = gym
+    titles = recommendations.drop_duplicates("cluster_id").set_index("cluster_id")["title"]
+    assert titles["C03"] == "Put “premium purchased” one step away from “class completed”, where these users are"
+    assert titles["C04"] == "Put “premium purchased” one step away from “route drawn”, where these users are"
+    expected = "Learn how users who do “[a-z ]+” get to “premium purchased”, and lead newcomers the same way"
+    assert re.fullmatch(expected, titles["C01"])
+    assert recommendations["title"].is_unique and recommendations["body"].is_unique
+    assert not any("price" in body or "next “" in body for body in recommendations["body"])
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("paywall_closed", True), ("Angebot abgelehnt", True), ("paywall_shown", False), ("menu_closed", False)],
+)
+def test_a_name_says_whether_an_offer_is_turned_down(name: str, refused: bool) -> None:
+    assert is_offer(name, refused=True) is refused
+
+
 def test_every_target_is_a_metric_of_the_catalog(shop: Any) -> None:
     insights, _, catalog = shop
     assert set(insights["target_metric"].dropna()) <= set(catalog["feature"])
@@ -157,6 +221,8 @@ def test_what_holds_in_one_half_alone_is_tentative() -> None:
         ("workspace_created", "onboarding"),
         ("help_opened", "help"),
         ("W_Beoordelen", "waiting"),
+        ("paywall_shown", "pricing"),
+        ("shop_open", None),
         ("xyzzy", None),
     ],
 )
