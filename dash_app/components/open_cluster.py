@@ -47,7 +47,7 @@ def open_card(cluster: Cluster, snapshot: Snapshot, export: str, segments: Seque
             section(
                 "More to try",
                 further,
-                None if cluster.recommendations or cluster.dismissed else "Nothing to recommend from these numbers.",
+                None if cluster.recommendations or cluster.dismissed else "Nothing to recommend.",
             ),
             section("Strengths", strengths),
             dismissed_list(cluster.dismissed),
