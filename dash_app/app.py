@@ -30,7 +30,16 @@ from dash_app.components.shell import shell
 from dash_app.data.database import Database
 from dash_app.planning.brief import write_brief
 from dash_app.roadmap.store import Roadmap
-from dash_app.server import agent_plans, auth, downloads, index_page, newest_snapshot, report_download, security
+from dash_app.server import (
+    agent_plans,
+    agent_questions,
+    auth,
+    downloads,
+    index_page,
+    newest_snapshot,
+    report_download,
+    security,
+)
 from dash_app.server.guarded_dash import GuardedDash
 from dash_app.server.url_prefix import UrlPrefix
 from dash_app.server.warmup import warm_up
@@ -97,6 +106,7 @@ def _assemble(services: Services) -> Dash:
     downloads.register(app.server, services)
     report_download.register(app.server, services)
     agent_plans.register(app.server, services)
+    agent_questions.register(app.server, services)
     routes.register(app.server, services)
     newest_snapshot.register(app.server, services)
     security.protect(app, hosts=settings.hosts)

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grupa.api import Warehouse
+    from dash_app.agents.reader import Warehouse
 
 __all__ = ["open"]
 
@@ -28,7 +28,7 @@ def open(  # noqa: A001 - `grupa.open`, as in `gzip.open`
         >>> warehouse = grupa.open("warehouse")
         >>> warehouse.clusters()[["cluster_id", "name", "size"]]
     """
-    from grupa.api import Warehouse
+    from dash_app.agents.reader import Warehouse
     from grupa_pipeline.settings import Settings
 
     folder = Settings.from_env({"GRUPA_WAREHOUSE": str(warehouse)} if warehouse is not None else None).warehouse

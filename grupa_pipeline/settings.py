@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         uploads_per_hour: Uploads that one person may make within an hour.
         runs_per_hour: Runs that one person may launch in Dagster's UI within an hour.
         exports_per_hour: Exports and reports that one person may download within an hour.
+        questions_per_hour: Questions that the agents of one person may ask the app within an hour.
         file_group: Group of this machine's accounts that may read a new warehouse's tables; None: its owner alone.
         log_folders: Folders, beside the inbox, from which runs that Dagster launches may read logs.
         own_dagster_home: `DAGSTER_HOME`, when it is set.
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     uploads_per_hour: _Positive = 100
     runs_per_hour: _Positive = 60
     exports_per_hour: _Positive = 300
+    questions_per_hour: _Positive = 1000
     file_group: str | None = None
     log_folders: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(setting_values.folders)] = ()
     own_dagster_home: _Path | None = Field(

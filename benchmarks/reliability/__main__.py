@@ -24,7 +24,14 @@ from benchmarks.reliability import (
     upload_bombs,
     workers,
 )
-from benchmarks.reliability.access import audited_day, credentials, held_connections, lock_outs, permission_matrix
+from benchmarks.reliability.access import (
+    agent_questions,
+    audited_day,
+    credentials,
+    held_connections,
+    lock_outs,
+    permission_matrix,
+)
 from benchmarks.reliability.fuzz_ingest import FileOutcome
 from sample_data.generate import write_log
 
@@ -226,6 +233,17 @@ def _access(folder: Path, options: argparse.Namespace) -> bool:
         f"{actions - len(missing)} of {actions}, {len(personal)} personal values",
         f"{actions} of {actions}, 0",
         missing + personal,
+    )
+    agents = agent_questions.find(house(folder / "agents" / "warehouse"))
+    definitions = agents.definitions / agent_questions.CHARACTERS_A_TOKEN
+    longest = agents.longest / agent_questions.CHARACTERS_A_TOKEN
+    held &= _print(
+        f"agents at `/_mcp`: {agents.asked} scripted questions; definitions, longest answer; requests without a token, forged "
+        "or over the limit",
+        f"{agents.asked - len(agents.wrong)} of {agents.asked} right; at most {definitions:,.0f} and {longest:,.0f} tokens; "
+        f"{len(agents.through)} of {agents.tried} let through",
+        "all; 3,000 and 2,000; 0 of 100",
+        agents.wrong + agents.through + ["too long"] * (definitions > 3_000 or longest > 2_000),
     )
     times = {name: held_connections.p95(each) for name, each in held_connections.answer_times(200, 20, 40).items()}
     return held & _print(

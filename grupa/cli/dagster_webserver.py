@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from grupa.cli.graphql_roles import launches, needed_role
+from grupa.cli.graphql_roles import is_too_large, launches, needed_role
 from grupa_pipeline.auth.accounts import SignedInUser
 from grupa_pipeline.auth.gates import SignInGate, sign_in_gate
 from grupa_pipeline.auth.login import SIGN_IN, SIGN_OUT
@@ -116,6 +116,10 @@ class Guard:
 
     async def _write(self, user: SignedInUser, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Pass a write on where its user's role allows it; a change is recorded with its outcome, when it is known."""
+        if await asyncio.to_thread(is_too_large, body):
+            message = "Refused: the document asks for too many levels or fields.\n"
+            await _send(AuthResponse(413, message), "text/plain; charset=utf-8", send)
+            return
         what, needed = await asyncio.to_thread(needed_role, self._path(scope), body)
         if needed == UserRole.VIEWER:  # queries, and what the page sends by itself
             await self._app(scope, receive, send)

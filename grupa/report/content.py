@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from dash_app.agents.lookup import find_cluster, find_plans, find_snapshot
 from dash_app.data.database import Database
 from dash_app.data.snapshot import Cluster, Snapshot
 from dash_app.data.users import Points, load_points
 from dash_app.planning.plan import Plan
 from dash_app.roadmap.store import Roadmap
-from grupa.lookup import find_cluster, find_plans, find_snapshot
 from grupa_pipeline.storage.warehouse import PIPELINE_FILE
 
 MOST_POINTS = 3_000

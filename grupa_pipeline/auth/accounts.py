@@ -15,8 +15,9 @@ from pathlib import Path
 from grupa_pipeline.settings import SettingError
 from grupa_pipeline.vocabulary.enums import UserRole
 
-MIN_PASSWORD, MAX_PASSWORD = 12, 1024
-"""Of new passwords, in characters; older ones that are shorter stay valid."""
+MIN_PASSWORD, MAX_PASSWORD = 12, 128
+"""Of new passwords, in characters; older ones that are shorter or longer stay valid."""
+_LONGEST_LOOKED_AT = 1024
 HASH_METHOD = "scrypt:32768:8:3"
 """Werkzeug's name of scrypt with N = 2^15, r = 8, p = 3, one of OWASP's recommended settings (32 MB)."""
 _LEAST_SCORE = 2
@@ -100,8 +101,8 @@ def is_password(accounts: Mapping[str, Account], name: str, password: str) -> bo
     from werkzeug.security import check_password_hash
 
     known = accounts.get(name)
-    right = check_password_hash(known.password_hash if known else _NO_HASH, password[:MAX_PASSWORD])
-    return right and known is not None and len(password) <= MAX_PASSWORD
+    right = check_password_hash(known.password_hash if known else _NO_HASH, password[:_LONGEST_LOOKED_AT])
+    return right and known is not None and len(password) <= _LONGEST_LOOKED_AT
 
 
 def set_password(path: Path, name: str, password: str, role: UserRole | None = None) -> bool:
@@ -123,7 +124,7 @@ def set_password(path: Path, name: str, password: str, role: UserRole | None = N
     if not _NAME.fullmatch(name):
         raise AccountsError(f"{name!r} cannot be a user name: letters, digits and . _ @ + - only, at most 64.")
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AccountsError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+        raise AccountsError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
     if _is_common(password, name):
         raise AccountsError(
             "That password is among the first that somebody would guess; take a few words that do not belong together."

@@ -13,8 +13,8 @@ from pathlib import Path
 
 SESSION_SECONDS = 12 * 3600
 """A session ends so long after it began, however much it is used."""
-IDLE_SECONDS = 2 * 3600
-"""A session that was not used for so long has ended."""
+IDLE_SECONDS = 30 * 60
+"""A session that was not used for so long has ended (ASVS 3.3.2)."""
 _SEEN_EVERY = 60
 """Seconds between two notes of a session's use."""
 

@@ -55,6 +55,7 @@ ROUTES: Mapping[str, UserRole] = {
     "/_reload-hash": VIEWER,
     "_dash_assets.static": VIEWER,
     "announce_upload": OPERATOR,
+    "ask_tools": VIEWER,
     "download_report": VIEWER,
     "draft_plan": PLANNER,
     "export_logs": VIEWER,
@@ -75,6 +76,7 @@ SCOPE_ROLES: Mapping[TokenScope, UserRole] = {TokenScope.READ: VIEWER, TokenScop
 """The role that each scope of a token needs its owner to have."""
 
 TOKEN_ROUTES: Mapping[str, TokenScope] = {
+    "ask_tools": TokenScope.READ,
     "download_report": TokenScope.READ,
     "draft_plan": TokenScope.PLAN,
     "export_logs": TokenScope.READ,
@@ -86,7 +88,7 @@ TOKEN_ROUTES: Mapping[str, TokenScope] = {
 }
 """Routes that take a token instead of a session, and the scope that it must have; all others refuse tokens."""
 
-TOKEN_ONLY = frozenset({"draft_plan"})
+TOKEN_ONLY = frozenset({"ask_tools", "draft_plan"})
 """Routes that a token alone opens, wherever nobody signs in too: what comes through them is an agent's."""
 
 MUTATIONS: Mapping[str, UserRole] = {

@@ -20,8 +20,11 @@ from grupa_pipeline.auth.accounts import Account
 from grupa_pipeline.auth.open_sessions import SESSION_SECONDS, OpenSession, OpenSessions, open_store
 
 _PAIR, _NAME = "name and address", "name"
-FREE_FAILURES = {_PAIR: 9, _NAME: 50}
-"""Wrong passwords that cost no waiting, of a name from one IP address and of a name from all addresses together."""
+FREE_FAILURES = {_PAIR: 9, _NAME: 30}
+"""Wrong passwords that cost no waiting, of a name from one IP address and of a name from all addresses together.
+
+With the waits that follow, fewer than 100 passwords of a name are looked at within any hour (ASVS 2.2.1).
+"""
 MAX_WAIT_SECONDS = {_PAIR: 15 * 60, _NAME: 60}
 """Longest wait before the next attempt. That of a name alone is short: who guesses it must not keep its owner out."""
 FORGET_SECONDS = 24 * 3600

@@ -19,10 +19,13 @@ class LimitedUse(StrEnum):
     UPLOAD = "uploads"
     RUN = "runs"
     EXPORT = "exports"
+    QUESTION = "questions"
+    """A message of an agent."""
 
 
 LIMITED_ROUTES: Mapping[str, LimitedUse] = {
     "announce_upload": LimitedUse.UPLOAD,
+    "ask_tools": LimitedUse.QUESTION,
     "download_report": LimitedUse.EXPORT,
     "export_logs": LimitedUse.EXPORT,
     "export_plan": LimitedUse.EXPORT,

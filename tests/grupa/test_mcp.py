@@ -8,8 +8,9 @@ import duckdb
 import pytest
 from mcp import Client, StdioServerParameters
 
+from dash_app.agents.tools import LONGEST_ANSWER
 from dash_app.roadmap.store import Roadmap
-from grupa.mcp import LONGEST_ANSWER, create_server
+from grupa.mcp import create_server
 from grupa_pipeline.storage import warehouse
 from tests.dash_app.planning.plans import a_plan
 from tests.dash_app.synthetic import DAYS, KINDS

@@ -25,7 +25,7 @@ from tests.grupa_pipeline.auth.providers import NONCE, LocalProvider, local_prov
 
 PASSWORD = "four words not together"
 _DAY = 24 * 3600
-_PATHS = ("/", "/export/roadmap.json", "/_dash-layout", "/uploads", "/api/plans", "/account", "/news")
+_PATHS = ("/", "/export/roadmap.json", "/_dash-layout", "/uploads", "/api/plans", "/_mcp", "/account", "/news")
 Attempt = tuple[str, bool]
 """What was tried, and whether it was let through."""
 
@@ -39,7 +39,7 @@ def attempts(folder: Path) -> Iterator[Attempt]:
     for headers in (*_sessions(folder, users), *_tokens(folder, users)):
         client = app.server.test_client(use_cookies=False)
         for path in _PATHS:
-            method = "POST" if path in ("/uploads", "/api/plans") else "GET"
+            method = "POST" if path in ("/uploads", "/api/plans", "/_mcp") else "GET"
             answer = client.open(path, method=method, json={"name": "x.csv", "size": 1}, headers=headers)
             shown = " ".join(f"{name} {value[:30]}" for name, value in headers.items())
             yield f"{method} {path} with {shown}", answer.status_code not in (401, 405)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flask.testing import FlaskClient
+
 from dash_app.app import create_app
 from dash_app.server.guarded_dash import GuardedDash
 from grupa.cli.dagster_webserver import Guard
@@ -102,7 +104,7 @@ def _tokens(folder: Path) -> Iterator[Check]:
     users = folder.parent / "users-of-tokens"
     for role in UserRole:
         set_password(users, f"a-{role}", "four words not together", role)
-    settings = Settings(warehouse=folder, users_file=users, exports_per_hour=_MANY)
+    settings = Settings(warehouse=folder, users_file=users, exports_per_hour=_MANY, questions_per_hour=_MANY)
     client = create_app(settings).server.test_client()
     tokens = AccessTokens.beside(users, folder)
     scopes = [set(each) for size in (1, 2) for each in itertools.combinations(TokenScope, size)]
@@ -116,6 +118,19 @@ def _tokens(folder: Path) -> Iterator[Check]:
                 answer = client.open(_filled(rule.rule), method=method, json={}, headers=headers)
                 what = f"{method} {rule.rule} by a token for {'+'.join(sorted(given))} of a {role}"
                 yield what, answer.status_code not in (401, 403), may
+        for tool in ("clusters", "draft_plan"):
+            needed = {TokenScope.READ} | ({TokenScope.PLAN} if tool == "draft_plan" else set())
+            may = needed <= given and all(role.may(permissions.SCOPE_ROLES[scope]) for scope in needed)
+            what = f"tool {tool} by a token for {'+'.join(sorted(given))} of a {role}"
+            yield what, _is_answered(client, tool, headers), may
+
+
+def _is_answered(client: FlaskClient, tool: str, headers: Mapping[str, str]) -> bool:
+    """Whether a tool at `/_mcp` answers, if only that there is no such recommendation."""
+    arguments = {"insight_id": "none"} if tool == "draft_plan" else {}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+    answer = client.post("/_mcp", json=message, headers=headers)
+    return answer.status_code == 200 and "needs a token" not in answer.get_data(as_text=True)
 
 
 def _reaches(settings: Settings, role: UserRole, path: str, body: bytes) -> bool:

@@ -9,6 +9,7 @@ import duckdb
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from dash_app.agents.lookup import find_cluster, find_day, find_plans, find_snapshot, given_names
 from dash_app.data.database import Database
 from dash_app.data.journeys import GroupJourneys
 from dash_app.data.loading import list_snapshots, load_catalog
@@ -17,7 +18,6 @@ from dash_app.data.snapshot import Snapshot
 from dash_app.data.users import feature_names, load_points, load_values
 from dash_app.figures import cluster_map
 from dash_app.roadmap.store import Roadmap
-from grupa.lookup import find_cluster, find_day, find_plans, find_snapshot, given_names
 from grupa_pipeline.exports import segments
 from grupa_pipeline.exports.saved_segments import find_saved, load_saved
 from grupa_pipeline.exports.segments import Segment, UnknownSegmentError
