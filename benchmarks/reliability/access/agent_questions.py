@@ -61,7 +61,7 @@ def find(folder: Path) -> AgentFindings:
         client.post("/sign-in", data={"name": "kim", "password": _PASSWORD}).headers["Set-Cookie"].partition(";")[0]
     )
     forged = [sound[:place] + ("a" if sound[place] != "a" else "b") + sound[place + 1 :] for place in range(6, 46)]
-    attempts = (
+    attempts: list[tuple[str, dict[str, str]]] = (
         [("sessionless", {})] * 10
         + [("a session", {"Cookie": cookie})] * 10
         + [("a token for plans", _bearing(unable))] * 10
