@@ -25,7 +25,7 @@ from benchmarks.reliability import (
     workers,
 )
 from benchmarks.reliability.access import (
-    agent_questions,
+    agent_access,
     audited_day,
     credentials,
     held_connections,
@@ -234,9 +234,9 @@ def _access(folder: Path, options: argparse.Namespace) -> bool:
         f"{actions} of {actions}, 0",
         missing + personal,
     )
-    agents = agent_questions.find(house(folder / "agents" / "warehouse"))
-    definitions = agents.definitions / agent_questions.CHARACTERS_A_TOKEN
-    longest = agents.longest / agent_questions.CHARACTERS_A_TOKEN
+    agents = agent_access.find(house(folder / "agents" / "warehouse"))
+    definitions = agents.definitions / agent_access.CHARACTERS_A_TOKEN
+    longest = agents.longest / agent_access.CHARACTERS_A_TOKEN
     held &= _print(
         f"agents at `/_mcp`: {agents.asked} scripted questions; definitions, longest answer; requests without a token, forged "
         "or over the limit",
