@@ -32,8 +32,9 @@ _OF_USERS = re.compile(
 _PRONOUN = re.compile(r"(?:(?:and|but|so|while|whereas|yet|as|or|then)\s+)?(?:it|this|that|there)\b", re.IGNORECASE)
 _CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?:[A-Z][a-z]+)*\b")
 _ACTED_UPON = re.compile(r"\b(\w+) them\b")
-_SO = re.compile(r"^so (?:that )?(?:they|users|people|customers|visitors|these|most|many) (?!are\b|is\b|were\b|can\b)")
+_SO = re.compile(r"^so (?:that )?(?:they|users|people|customers|visitors|these) (?!are\b|is\b|were\b|can\b)")
 _SINCE = re.compile(r"\bsince (?:the|their|they|your|it|its|last) (?!last\b|first\b|start\b|beginning\b)\w+ \w+")
+_WAY = re.compile(r"\blead(?:s|ing)? (?:straight |directly |back )?(?:in)?to (?:the|a) (\w+)")
 _TOO = re.compile(r"\btoo (?!much\b|many\b|few\b|little\b|often\b|late\b|early\b|soon\b|long\b)[a-z]{3,}\b")
 MAX_FOREIGN, MAX_FOREIGN_BESIDE_NUMBERS, MAX_FOREIGN_OF_THINGS = 2, 5, 1
 """From so many words that neither the log nor plain talk of behaviour has, a sentence tells something that was not measured; a
@@ -81,7 +82,7 @@ def _claims_of(clause: str, own: frozenset[str]) -> Iterator[tuple[str, str]]:
     is_of_users = _OF_USERS.match(clause.strip()) is not None
     if not is_of_users:
         yield from (("a cause", found.group()) for found in _ACTED_UPON.finditer(plain) if not _lets_be(found.group(1)))
-    if found := _TOO.search(plain):
+    if found := _TOO.search(clause):
         yield "a judgement", found.group()
     for name in _CAPITAL.findall(PLACEHOLDER.sub("x", clause)):
         if not _is_own(name, own):
@@ -116,6 +117,12 @@ def _foreign(text: str, own: frozenset[str], *, beside_numbers: bool) -> tuple[s
 def _lets_be(word: str) -> bool:
     """Whether a word before "them" lets nobody act upon them."""
     return word in _beside_them() or word.endswith("ly")
+
+
+def without_ways(text: str, names: Collection[str]) -> str:
+    """The text of a proposal without ways through the product ("a button that leads to the shop"), which claim no cause."""
+    own = _own_words(frozenset(names))
+    return _WAY.sub(lambda found: found.group(1) if _is_own(found.group(1), own) else found.group(), text)
 
 
 @cache

@@ -56,7 +56,7 @@ def clauses_of(sentence: str) -> list[str]:
 
 def stated_clauses(sentence: str) -> list[str]:
     """The clauses that are stated as facts: none of a question, a condition or a guess, nor what goes on with a guess."""
-    if sentence.rstrip().endswith("?") or _CONDITION.search(plain_words(sentence)):
+    if is_conditional(sentence):
         return []
     stated, previous, is_guess = [], "", False
     for clause in clauses_of(sentence):
@@ -66,6 +66,11 @@ def stated_clauses(sentence: str) -> list[str]:
             stated.append(clause)
         previous = clause
     return stated
+
+
+def is_conditional(sentence: str) -> bool:
+    """Whether a sentence asks, or says what would be so under a condition."""
+    return sentence.rstrip().endswith("?") or _CONDITION.search(plain_words(sentence)) is not None
 
 
 def is_hedged(clause: str) -> bool:

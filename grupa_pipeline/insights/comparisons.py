@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
-from grupa_pipeline.insights.clauses import clauses_of, has_phrase, listed_phrases, losses, negations, sentences_of
+from grupa_pipeline.insights.clauses import (
+    clauses_of,
+    has_phrase,
+    is_conditional,
+    listed_phrases,
+    losses,
+    negations,
+    sentences_of,
+)
 from grupa_pipeline.insights.mentions import mentioned_rows, names_others
 from grupa_pipeline.insights.templates import PLACEHOLDER, EvidenceRow
 from grupa_pipeline.insights.text_checks import PROSE_WORDS, first_phrase_in
@@ -41,7 +49,7 @@ def contradictions(text: str, facts: Comparable) -> list[str]:
     """Sentences that contradict the evidence."""
     faults = []
     for sentence in sentences_of(text):
-        for clause in clauses_of(sentence):
+        for clause in () if is_conditional(sentence) else clauses_of(sentence):
             if word := _wrong_way(clause, facts) or _wrong_standing(clause, facts):
                 faults.append(f"says {word!r} where the evidence says the opposite: {clause!r}")
         faults += [fault for place in PLACEHOLDER.finditer(sentence) if (fault := _swapped_values(sentence, place))]

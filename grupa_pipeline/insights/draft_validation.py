@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from grupa_pipeline.insights.claims import unsupported_claims
+from grupa_pipeline.insights.claims import unsupported_claims, without_ways
 from grupa_pipeline.insights.comparisons import Comparable, contradictions
 from grupa_pipeline.insights.draft_harm import is_no_pain, offered_harm
 from grupa_pipeline.insights.models import (
@@ -290,6 +290,7 @@ def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *
     is_hypothesis = part == "hypothesis"
     rows = {alias: facts.rows[alias] for alias in cited if alias in facts.rows}
     plain = without_true_quantities(text, rows, facts.actions)
+    plain = without_ways(plain, facts.spoken) if proposes else plain
     faults = text_faults(plain, max_length=MAX_LENGTHS[part], names=facts.names, causal=is_hypothesis)
     for match in PLACEHOLDER.finditer(text):
         alias, number = match.groups()
@@ -300,7 +301,7 @@ def _prose_faults(part: str, text: str, cited: list[str], facts: CitableFacts, *
     if not faults and not is_hypothesis:
         faults = contradictions(text, _comparable(cited, facts))
     if not faults and part not in ("hypothesis", "change"):
-        faults = unsupported_claims(text, facts.spoken, proposes=proposes)
+        faults = unsupported_claims(plain, facts.spoken, proposes=proposes)
     return [f"{part} {fault}" for fault in faults]
 
 

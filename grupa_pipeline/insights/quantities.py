@@ -46,7 +46,7 @@ _RATIO = re.compile(
 def without_true_quantities(
     text: str, rows: Mapping[str, EvidenceRow], actions: Mapping[str, frozenset[str]] | None = None
 ) -> str:
-    """The text without quantities in words that agree with the evidence they are about.
+    """The text with "some" in place of quantities in words that agree with the evidence they are about.
 
     A quantity is about the evidence whose numbers its sentence states, and about cited evidence on the actions that its clause
     names; of anything else it could mean whatever fits.
@@ -78,7 +78,7 @@ def _blank_if_true(
     shares = [] if is_ratio else [share for row in rows.values() for share in _shares(row, others=sees_others)]
     shares += [1 - share for share in shares] if is_turned else []
     ratios = [ratio for row in rows.values() for ratio in _ratios(row)] if sees_others or is_ratio else []
-    return " " if _agrees(found, shares, ratios) else found.group()
+    return "some" if _agrees(found, shares, ratios) else found.group()
 
 
 def _agrees(found: re.Match[str], shares: list[float], ratios: list[float]) -> bool:

@@ -59,6 +59,7 @@ def test_what_goes_on_with_a_guess_belongs_to_it() -> None:
         ("Fewer of them leave at a photo ({E2.cluster} against {E2.rest} of the others).", False),
         ("They are ahead of the others in typing a card.", False),
         ("They fall behind the others in typing a card.", True),
+        ("If the form were shorter, more of them might type a card, today {E1.cluster}.", True),
     ],
 )
 def test_a_comparison_is_carried_by_the_evidence_that_it_is_about(sentence: str, is_true: bool) -> None:
