@@ -12,10 +12,11 @@ from dash_app.data import baselines, enrolments
 from dash_app.data.baselines import Population
 from dash_app.data.database import Database
 from dash_app.data.loading import load_catalog
+from dash_app.data.measured_tables import MeasuredTables
 from dash_app.data.snapshot import Feature
 from dash_app.planning.baseline import Baseline, BaselineError
 from dash_app.planning.brief import NO_LABELS, Label, Labels, write_brief
-from dash_app.planning.calibration import Calibration, calibration
+from dash_app.planning.calibration import Calibration, ReplayedForecasts, calibration
 from dash_app.planning.cuped import find_covariate
 from dash_app.planning.decisions import finished
 from dash_app.planning.draft import baseline_fields, default_effect, default_guardrail
@@ -102,8 +103,9 @@ def baseline_of(services: Services, plan: Plan) -> Baseline | None:
 def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
     """How many different eligible users of an audience come; kept while the warehouse is the same."""
     settings = services.settings
-    return services.database.query(
-        enrolments.load_enrolment,
+    return services.database.derive(
+        enrolments.find_enrolment,
+        MeasuredTables(services.database).query,
         day,
         audience,
         services.event_roles(),
@@ -116,10 +118,11 @@ def calibration_of(services: Services, plans: Sequence[Plan]) -> Calibration:
     """How good the forecasts were: on finished tests, and replayed on the newest snapshot's log."""
     try:
         days, roles, fewest = services.days(), services.event_roles(), services.settings.min_events
-        replayed = services.database.query(enrolments.load_replayed_errors, days[0], roles, fewest) if days else ()
+        ask = MeasuredTables(services.database).query
+        found = services.database.derive(enrolments.find_replayed, ask, days[0], roles, fewest) if days else None
     except (BaselineError, NoWarehouseError):
-        replayed = ()
-    return calibration(finished(plans), replayed)
+        found = None
+    return calibration(finished(plans), found or ReplayedForecasts())
 
 
 def population_of(
@@ -134,8 +137,10 @@ def population_of(
     """
     roles, fewest = services.event_roles(), services.settings.min_events
     segment = segment_of(services, audience)
-    ask = services.database.query
-    return baselines.find_population(ask, day, audience, roles, fewest, exposure_days, segment, rules_of=rules_of)
+    ask = MeasuredTables(services.database).query
+    return services.database.derive(
+        baselines.find_population, ask, day, audience, roles, fewest, exposure_days, segment, rules_of=rules_of
+    )
 
 
 def segment_of(services: Services, audience: Audience) -> Segment | None:

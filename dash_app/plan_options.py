@@ -3,7 +3,7 @@
 No components, no SQL, no formulas.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,13 +51,15 @@ class Draft:
         sizing: The proposed plan, sized.
         notes: What to know of how it was filled in.
         options: The tests compared, the proposed one first; at most `SHOWN_OPTIONS`.
-        fits: Whether any of them runs within eight weeks.
+        fits: Whether it is decided by a goal or step rate and runs within eight weeks; a person is first told where not.
+        nearest: Where it does not fit, the goal or step rate among the users who show the smallest effect on it, if any.
     """
 
     sizing: Sizing
     notes: tuple[str, ...]
     options: tuple[PlanOption, ...]
     fits: bool
+    nearest: PlanOption | None = None
 
 
 def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: Insight) -> Draft:
@@ -86,14 +88,21 @@ def new_draft(services: Services, shown: Snapshot, cluster: Cluster, insight: In
             break
     if best is None or chosen is None:
         raise last or BaselineError("There is no metric to plan for.")
-    fits = bool(best.plan.feasible)
+    runs = bool(best.plan.feasible)
     if not best.refusals:
         best = replace(best, plan=plan_drafts.briefed(services, plan_drafts.with_past(services, best.plan)))
-    if fits and best.plan.duration_days:  # a guardrail may need more weeks than the metric
+    if runs and best.plan.duration_days:  # a guardrail may need more weeks than the metric
         chosen, options = _with_weeks(options, chosen, best.plan.duration_days // 7)
     others = tuple(each for each in options if each is not chosen)
     notes = tuple(_notes(services, shown, cluster, insight, chosen, best, failure))
-    return Draft(best, notes, (chosen, *others)[:SHOWN_OPTIONS], fits)
+    fits = runs and chosen.candidate.group.is_rate
+    return Draft(best, notes, (chosen, *others)[:SHOWN_OPTIONS], fits, None if fits else nearest_rate(options))
+
+
+def nearest_rate(options: Iterable[PlanOption]) -> PlanOption | None:
+    """Of the tests on a goal or step rate the one that shows the smallest effect; None where none shows any."""
+    rates = [each for each in options if each.candidate.group.is_rate and each.smallest is not None]
+    return min(rates, key=lambda each: each.smallest or 0.0, default=None)
 
 
 def compare(

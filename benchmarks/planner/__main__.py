@@ -62,7 +62,8 @@ def _print_power() -> None:
 def _print_durations() -> None:
     print("\n## Median relative error of predicted days, before rounding\n")
     columns = [f"{rule}{suffix}" for suffix in ("", ", exposed") for rule in durations.RULES]
-    print(f"| log | forecasts | {' | '.join(columns)} |\n|---|---|{'---|' * len(columns)}")
+    heads = ["log", "forecasts", *columns, "shown", "shown, exposed", "range held"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     everything: dict[str, list[float]] = {}
     for title, logs in (("planted", durations.planted()), ("real", durations.real())):
         together: dict[str, list[float]] = {}
@@ -79,7 +80,9 @@ def _print_durations() -> None:
 
 def _print_errors(name: str, errors: dict[str, list[float]], columns: list[str]) -> None:
     cells = " | ".join(f"{np.median(errors[column]):.1%}" for column in columns)
-    print(f"| {name} | {len(errors['ours'])} | {cells} |", flush=True)
+    shown, held = errors.get("shown", []), errors.get("held", [])
+    quality = f"{np.median(shown):.1%}" if shown else "–", f"{np.mean(held):.0%} of {len(held)}" if held else "–"
+    print(f"| {name} | {len(errors['ours'])} | {cells} | {len(shown)} | {' | '.join(quality)} |", flush=True)
 
 
 def _print_overlaps() -> None:
@@ -161,14 +164,15 @@ def _print_drafts(folders: list[Path]) -> None:
         return
     print("\n## Drafts as opened\n")
     print(
-        "| warehouse | drafts | runnable on a rate | on a count or time | told that nothing fits | failed | first | median |"
+        "| warehouse | drafts | runnable on a rate | on a count or time alone | not on a rate, and told so first | untold | failed "
+        "| 10% reachable on a rate | first | median |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for folder in folders:
         found = drafts.count_drafts(folder)
         print(
-            f"| {folder.name} | {found.drafts} | {found.runnable} | {found.other} | {found.told} | {found.failed} "
-            f"| {found.first_s:.1f} s | {found.median_s:.1f} s |",
+            f"| {folder.name} | {found.drafts} | {found.runnable} | {found.other} | {found.told} | {found.untold} | {found.failed} "
+            f"| {found.reachable} | {found.first_s:.1f} s | {found.median_s:.1f} s |",
             flush=True,
         )
 

@@ -10,7 +10,9 @@ from time import perf_counter
 import flask
 
 from dash_app import plan_options
+from dash_app.components.planner import drawer as planner_components
 from dash_app.data.database import Database
+from dash_app.data.snapshot import Snapshot
 from dash_app.planning.baseline import BaselineError
 from dash_app.planning.design import SizeError
 from dash_app.planning.duration import DurationError
@@ -29,7 +31,8 @@ class DraftCounts:
         drafts: Recommendations.
         runnable: Runnable within eight weeks on a goal or step rate.
         other: Runnable on a count or a time alone.
-        told: Of the rest, those that say at the top that nothing fits.
+        told: Those not runnable on a goal or step rate that say so at the top, with what to do instead.
+        untold: Those that are neither.
         failed: Not opened at all.
         reachable: Whether any audience has the users for a 10% effect on a goal or step rate.
         first_s: Seconds to the first draft of the process.
@@ -40,6 +43,7 @@ class DraftCounts:
     runnable: int
     other: int
     told: int
+    untold: int
     failed: int
     reachable: int
     first_s: float
@@ -54,7 +58,7 @@ def count_drafts(folder: Path) -> DraftCounts:
     services = Services(Settings(warehouse=folder), database, roadmap, lambda: "benchmark")
     shown = services.snapshot(None)
     assert shown is not None
-    counts = dict.fromkeys(("runnable", "other", "told", "failed", "reachable"), 0)
+    counts = dict.fromkeys(("runnable", "other", "told", "untold", "failed", "reachable"), 0)
     times = []
     with flask.Flask("benchmark").test_request_context():
         for cluster in shown.clusters:
@@ -70,10 +74,26 @@ def count_drafts(folder: Path) -> DraftCounts:
                 is_rate = shown.catalog[plan.primary_metric].group.is_rate
                 counts["runnable"] += bool(plan.feasible and is_rate)
                 counts["other"] += bool(plan.feasible and not is_rate)
-                counts["told"] += not plan.feasible and not draft.fits
+                counts["told"] += not draft.fits and _says_first(draft, shown)
+                counts["untold"] += not (plan.feasible and is_rate) and not (
+                    not draft.fits and _says_first(draft, shown)
+                )
                 options, _ = plan_options.compare(services, shown, cluster, insight)
                 rates = [each for each in options if each.candidate.group.is_rate and each.smallest is not None]
                 counts["reachable"] += any((each.smallest or 1) <= 0.1 for each in rates)
     others = sorted(times[1:]) or [0.0]
     first = times[0] if times else 0.0
     return DraftCounts(drafts=len(times) + counts["failed"], first_s=first, median_s=others[len(others) // 2], **counts)
+
+
+def _says_first(draft: plan_options.Draft, shown: Snapshot) -> bool:
+    """Whether the drawer begins with why nothing fits, and offers the three things to do instead."""
+    drawer = str(
+        planner_components.planner(
+            draft.sizing, None, shown.catalog, options=draft.options, fits=draft.fits, nearest=draft.nearest
+        )
+    )
+    at = [drawer.find(words) for words in ("in eight weeks here", "a plausible effect here")]
+    first = max(at)
+    offers = ("Talk to typical users", "compare before with after", "Plan it for a bigger audience")
+    return 0 <= first < drawer.find("Planning only") and all(drawer.find(each) > first for each in offers)

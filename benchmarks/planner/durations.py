@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dash_app.planning.baseline import EXPOSURE_DAYS
-from dash_app.planning.calibration import starts
-from dash_app.planning.duration import forecast_enrolment
+from dash_app.planning.calibration import forecast_error, is_within, starts
+from dash_app.planning.duration import forecast_enrolment, is_foretold
+from dash_app.planning.forecast_check import checked_forecast
 
 WEEKS = 14
 ELIGIBLE_FROM = 3
@@ -30,15 +31,20 @@ def errors(log: Log) -> dict[str, list[float]]:
     """Relative errors of predicted days, before rounding, by rule (`RULES`).
 
     Each rule has the errors of the days until enrolment and, as `..., exposed`, of the whole test with its exposure window.
+    `shown` has the latter of ours where the app would show it, `held` 1 where what was seen lay in its likely range, else 0.
     """
     users, days, length = log
     hindsight = replace(forecast_enrolment(users, days, length), level=1.0)
     result: dict[str, list[float]] = {}
     for start in starts(users, days, length):
-        forecast = forecast_enrolment(users[start.seen], days[start.seen], start.day)
+        forecast = checked_forecast(users[start.seen], days[start.seen], start.day)
         visits = len(np.unique(users[start.seen] * length + days[start.seen])) / start.day
         new_users = len(np.unique(users[start.seen])) / start.day
         for wanted, actual in start.targets:
+            if is_foretold(forecast):
+                result.setdefault("shown", []).append(forecast_error(forecast, wanted, actual))
+                if forecast.past is not None:
+                    result.setdefault("held", []).append(float(is_within(forecast, wanted, actual)))
             ours, known = (curve.days_until(wanted) or NEVER for curve in (forecast, hindsight))
             predictions = (ours, wanted / visits, wanted / new_users, known)
             for rule, predicted in zip(RULES, predictions, strict=True):
@@ -117,17 +123,31 @@ def real() -> dict[str, Log]:
         logs["moodle_edify_raw (270 users, 4.6 years)"] = _eligible_days(
             course, "try_strptime(timestamp, '%d/%m/%y, %H:%M')"
         )
+    for name in ("helpdesk", "env_permit", "bpi_13_incidents"):
+        if (folder / f"{name}.csv").exists():
+            logs[name] = _eligible_days(folder / f"{name}.csv", "try_cast(CompleteTimestamp AS TIMESTAMP)", "CaseID")
+    if (folder / "cdnow.txt").exists():
+        logs["cdnow"] = _cdnow(folder / "cdnow.txt")
     return logs
 
 
-def _eligible_days(path: Path, at: str) -> Log:
+def _cdnow(path: Path) -> Log:
+    """Purchases of a shop's new customers of one quarter; a customer is eligible from the first on."""
+    table = np.loadtxt(path, usecols=(0, 1), dtype=np.int64)
+    day = np.array([np.datetime64(f"{each // 10000}-{each // 100 % 100:02}-{each % 100:02}") for each in table[:, 1]])
+    days = (day - day.min()).astype(np.int64)
+    order = np.lexsort((days, table[:, 0]))
+    return table[order, 0], days[order], int(days.max()) + 1
+
+
+def _eligible_days(path: Path, at: str, user: str = "user_id") -> Log:
     """User and day of every event from each user's third on, sorted by user and time."""
     rows = (
         duckdb.connect()
         .execute(
             f"""
         WITH events AS (
-            SELECT user_id, {at} AS happened FROM read_csv('{path}', all_varchar = true) WHERE user_id <> ''
+            SELECT "{user}" AS user_id, {at} AS happened FROM read_csv('{path}', all_varchar = true) WHERE "{user}" <> ''
         ), counted AS (
             SELECT dense_rank() OVER (ORDER BY user_id) AS code, happened,
                 min(happened) OVER () AS beginning, max(happened) OVER () AS ending,

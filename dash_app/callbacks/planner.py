@@ -297,6 +297,7 @@ def _new(services: Services, insight_id: str, day: str | None) -> tuple[Componen
         options=draft.options,
         segments=_segments(services),
         fits=draft.fits,
+        nearest=draft.nearest,
     )
     return drawer, plan_drafts.to_store(draft.sizing.plan), _title(planner_components.title(draft.sizing.plan))
 

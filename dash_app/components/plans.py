@@ -93,7 +93,7 @@ def _column(
 
 def _card(plan: Plan, cluster: tuple[str, int | None], overlaps: Sequence[Overlap], at: int, of: int) -> Component:
     name, slot = cluster
-    weeks = "never fills" if plan.duration_days is None else _weeks(plan.duration_days // 7)
+    weeks = "no end foretold" if plan.duration_days is None else _weeks(plan.duration_days // 7)
     start = f"from {formatting.day(plan.start_date)}" if plan.start_date else "no first day"
     warn = [html.P(each.text, className="card-warning") for each in overlaps]
     return html.Article(

@@ -7,7 +7,7 @@ each user's own exposure alone. The arithmetic is in `planning/`; how a feature 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import duckdb
 import numpy as np
@@ -51,8 +51,7 @@ class Population:
     before: pa.Table
 
 
-@dataclass(frozen=True)
-class Exposed:
+class Exposed(NamedTuple):
     """Every user over their own exposure: features, and both sums of the ratios, in the same order."""
 
     values: pa.Table
@@ -239,8 +238,9 @@ def _of_users(exposed: Exposed, users: pa.ChunkedArray) -> Exposed:
 
 
 def _rows_of(table: pa.Table, users: pa.ChunkedArray) -> pa.Table:
-    """The rows of these users, in the table's order."""
-    return table.filter(pc.is_in(table["user_id"], value_set=users.combine_chunks()))
+    """The rows of these users, in the table's order; the table itself where they are all its users."""
+    chosen = pc.is_in(table["user_id"], value_set=users.combine_chunks())
+    return table if pc.all(chosen).as_py() else table.filter(chosen)
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> pa.Table:

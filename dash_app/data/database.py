@@ -79,7 +79,24 @@ class Database:
             NoWarehouseError: Nothing has been published.
             DamagedWarehouseError: The published version does not open or is gone, or a file that is read is not the one published.
         """
-        key = (self.version(), load, args, tuple(sorted(kwargs.items())))
+
+        def compute() -> T:
+            with self.connect() as con:
+                return load(con, *args, **kwargs)
+
+        return self._kept((self.version(), load, args, tuple(sorted(kwargs.items()))), compute)
+
+    def derive(self, find: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `find(*args, **kwargs)`, which asks this database itself; kept as results of `query` are.
+
+        Raises:
+            NoWarehouseError: Nothing has been published.
+            DamagedWarehouseError: The published version does not open or is gone.
+        """
+        return self._kept((self.version(), find, args, tuple(sorted(kwargs.items()))), lambda: find(*args, **kwargs))
+
+    def _kept(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
+        """What was computed under this key, or is computed now."""
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:  # who asks for what is being loaded waits for it
@@ -89,8 +106,7 @@ class Database:
                     self._results.move_to_end(key)
                     return cast(T, self._results[key])
             try:
-                with self.connect() as con:
-                    result = load(con, *args, **kwargs)
+                result = compute()
                 with self._lock:
                     self._results[key] = result
                     while len(self._results) > _CACHED_RESULTS:

@@ -1,7 +1,7 @@
 """Queries on a segment: who is in it, how it differs from everyone else or from another one, and its way to the goal."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -186,15 +186,18 @@ def load_metadata_values(con: duckdb.DuckDBPyConnection, day: date) -> tuple[tup
     )
 
 
-def export_users(con: duckdb.DuckDBPyConnection, day: date, segment: Segment) -> Iterator[tuple[Any, ...]]:
-    """Rows of a segment's users, the heading first, with their cluster and all their features."""
+def export_users(
+    con: duckdb.DuckDBPyConnection, day: date, segment: Segment, only: Sequence[str] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a segment's users (those in `only`, where it is given), the heading first, with their cluster and features."""
     names = ", ".join(f"f.{identifier(name)}" for name in feature_names(con))
     found = con.execute(
         "SELECT c.user_id, c.cluster_id, c.probability, c.membership, c.unassigned_reason, c.nearest_cluster_id,"
         f" c.nearest_probability{', ' + names if names else ''}"
         " FROM user_clusters c LEFT JOIN user_features f USING (snapshot_date, user_id)"
-        f" WHERE c.snapshot_date = $day AND c.user_id IN ({segment.ids}) ORDER BY c.user_id",
-        segment.values | {"day": day},
+        f" WHERE c.snapshot_date = $day AND c.user_id IN ({segment.ids})"
+        " AND ($only IS NULL OR list_contains($only::VARCHAR[], c.user_id)) ORDER BY c.user_id",
+        segment.values | {"day": day, "only": None if only is None else list(only)},
     )
     yield tuple(column[0] for column in found.description or ())
     while rows := found.fetchmany(5_000):

@@ -120,6 +120,14 @@ def load_user_events(
 
 def load_typical_user(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, number: int = 0) -> str | None:
     """A user in the middle of a cluster: of those who are most surely in it, the `number`-th nearest to its centre on the map."""
+    found = load_typical_users(con, day, cluster_id, 1, number)
+    return found[0] if found else None
+
+
+def load_typical_users(
+    con: duckdb.DuckDBPyConnection, day: date, cluster_id: str, most: int, number: int = 0
+) -> tuple[str, ...]:
+    """The users in the middle of a cluster, as many as `most` from the `number`-th on."""
     found = con.execute(
         """WITH own AS (
              SELECT c.user_id, x, y, coalesce(membership = 'core', true) AS is_core
@@ -127,7 +135,7 @@ def load_typical_user(con: duckdb.DuckDBPyConnection, day: date, cluster_id: str
              WHERE c.snapshot_date = $day AND cluster_id = $cluster),
            centre AS (SELECT median(x) AS mx, median(y) AS my FROM own)
            SELECT user_id FROM own, centre ORDER BY is_core DESC, (x - mx) ** 2 + (y - my) ** 2, user_id
-           LIMIT 1 OFFSET $number % (SELECT greatest(count(*), 1) FROM own)""",
-        {"day": day, "cluster": cluster_id, "number": number},
+           LIMIT $most OFFSET $number % (SELECT greatest(count(*), 1) FROM own)""",
+        {"day": day, "cluster": cluster_id, "number": number, "most": most},
     ).fetchall()
-    return found[0][0] if found else None
+    return tuple(str(row[0]) for row in found)

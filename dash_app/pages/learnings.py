@@ -50,13 +50,22 @@ def build(services: Services, snapshot: Snapshot | None, selected: str | None) -
 
 def forecast_quality(found: Calibration) -> str:
     """How far the planner's forecasts were off, in a sentence or two."""
-    if found.replayed is None:
+    if found.replayed is None and found.withheld:
+        parts = [
+            f"When users come cannot be foretold from this log, so no weeks are shown: at {found.withheld:,} starts in its past"
+            " the forecasts from before had been off by more than double."
+        ]
+    elif found.replayed is None:
         parts = ["How good forecasts of durations are cannot be told yet: the log is too short to replay one."]
     else:
         parts = [
             f"Forecasts of how long a test takes, made again from the first weeks of this log {found.replays:,} times, were off by"
             f" {found.replayed:.1%} (median)."
         ]
+        if found.covered is not None:
+            parts.append(f"The weeks given as likely held in {found.covered:.0%} of them.")
+        if found.withheld:
+            parts.append(f"{found.withheld:,} more would not have been shown, as those before them had not held.")
     if found.days is not None and found.users is not None:
         tests = f"{found.tests} finished test{'' if found.tests == 1 else 's'}"
         parts.append(f"In {tests} the days were off by {found.days:.0%} and the users by {found.users:.0%} (median).")

@@ -166,7 +166,7 @@ def _columns() -> list[dict[str, Any]]:
             "width": 90,
             "cellClass": "words ag-right-aligned-cell",
             "valueFormatter": {
-                "function": "params.value == null ? 'never'"
+                "function": "params.value == null ? 'none foretold'"
                 " : d3.format(',')(params.value) + (params.data.feasible ? '' : ', not feasible')"
             },
         },
@@ -212,7 +212,7 @@ def _timeline(found: Sequence[Plan], clusters: ClusterLabels, today: date) -> Co
     rest = [
         html.P(f"{words}: {', '.join(each.name for each in some)}.", className="quiet")
         for words, some in (
-            ("Never fills", endless),
+            ("No end foretold", endless),
             ("No first day yet", [each for each in undrawn if each not in endless]),
         )
         if some

@@ -173,8 +173,9 @@ def past_sentences(plan: Plan, labels: Labels = NO_LABELS) -> list[str]:
 
 
 def _facts(plan: Plan) -> str:
-    weeks = f"{plan.duration_days // 7} weeks" if plan.duration_days else "never fills"
-    limit = "" if plan.feasible else " (longer than eight weeks: not feasible as it stands)"
+    weeks = f"{plan.duration_days // 7} weeks" if plan.duration_days else "no end foretold"
+    longer = "longer than eight weeks: " if plan.duration_days else ""
+    limit = "" if plan.feasible else f" ({longer}not feasible as it stands)"
     if plan.n_total is None:
         weeks, limit = "not sized", ""
     rows = [

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dash_app.planning.baseline import EXPOSURE_DAYS
-from dash_app.planning.duration import forecast_enrolment
+from dash_app.planning.duration import Forecast, is_foretold
+from dash_app.planning.forecast_check import FIRST_START, checked_forecast
 from dash_app.planning.plan import Plan
 
-FIRST_START = 21
-"""Days of the log before the first start that is replayed."""
 LATER_DAYS = 56
 """Days after a start that count: the eight weeks of the longest test."""
 _FEWEST = 50
@@ -38,12 +37,31 @@ class TestStart:
 
 
 @dataclass(frozen=True)
+class ReplayedForecasts:
+    """Forecasts made again from the first weeks of a log.
+
+    Attributes:
+        errors: Of the days that a test takes, over what was seen; of the forecasts that are shown.
+        withheld: Forecasts that are not shown, as those before them did not hold.
+        covered: How many of those shown with a range had what was seen within it.
+        ranged: How many were shown with a range.
+    """
+
+    errors: tuple[float, ...] = ()
+    withheld: int = 0
+    covered: int = 0
+    ranged: int = 0
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Errors of forecasts, each over what was seen; medians, None where there is nothing to compare.
 
     Attributes:
         replayed: Of the days that a test takes, by replay on the log.
         replays: How many of those.
+        withheld: Replayed forecasts that would not have been shown.
+        covered: Share of those shown with a range that held what was seen.
         days: Of the days of finished tests.
         users: Of their users.
         tests: How many of those.
@@ -54,6 +72,8 @@ class Calibration:
     days: float | None
     users: float | None
     tests: int
+    withheld: int = 0
+    covered: float | None = None
 
 
 def starts(users: Days, days: Days, log_days: int) -> Iterator[TestStart]:
@@ -70,17 +90,37 @@ def starts(users: Days, days: Days, log_days: int) -> Iterator[TestStart]:
             yield TestStart(day, seen, tuple(_targets(users[later], days[later] - day)))
 
 
-def replayed_errors(users: Days, days: Days, log_days: int) -> tuple[float, ...]:
-    """Relative errors of the days that a test takes, its usual exposure included, as forecast from the days before each start."""
-    errors = []
+def replay_forecasts(users: Days, days: Days, log_days: int) -> ReplayedForecasts:
+    """Forecast the days that a test takes, its usual exposure included, from the days before each start of a log."""
+    errors: list[float] = []
+    withheld = covered = ranged = 0
     for start in starts(users, days, log_days):
-        forecast = forecast_enrolment(users[start.seen], days[start.seen], start.day)
-        for wanted, actual in start.targets:
-            errors.append(abs((forecast.days_until(wanted) or _NEVER) - actual) / (actual + EXPOSURE_DAYS))
-    return tuple(errors)
+        forecast = checked_forecast(users[start.seen], days[start.seen], start.day)
+        if not is_foretold(forecast):
+            withheld += len(start.targets)
+            continue
+        errors += [forecast_error(forecast, *target) for target in start.targets]
+        if forecast.past is not None:
+            ranged += len(start.targets)
+            covered += sum(is_within(forecast, *target) for target in start.targets)
+    return ReplayedForecasts(tuple(errors), withheld, covered, ranged)
 
 
-def calibration(plans: Iterable[Plan], replayed: tuple[float, ...]) -> Calibration:
+def forecast_error(forecast: Forecast, users: float, actual_days: float) -> float:
+    """How far the forecast days to `users` users were off, over the whole test with its usual exposure."""
+    return abs((forecast.days_until(users) or _NEVER) - actual_days) / (actual_days + EXPOSURE_DAYS)
+
+
+def is_within(forecast: Forecast, users: float, actual_days: float) -> bool:
+    """Whether `users` users came within the days that the forecast calls likely."""
+    if forecast.past is None:
+        return False
+    by = forecast.past.factor
+    first, last = forecast.days_until(users / by), forecast.days_until(users * by)
+    return (first or 0.0) <= actual_days <= (last or _NEVER)
+
+
+def calibration(plans: Iterable[Plan], replayed: ReplayedForecasts) -> Calibration:
     """The errors on finished tests among `plans`, and of what was replayed."""
     days, users = [], []
     for plan in plans:
@@ -91,7 +131,9 @@ def calibration(plans: Iterable[Plan], replayed: tuple[float, ...]) -> Calibrati
         if ran >= 1:
             days.append(abs(plan.duration_days - ran) / ran)
             users.append(abs(plan.n_total - came) / came)
-    return Calibration(_median(replayed), len(replayed), _median(days), _median(users), len(days))
+    share = replayed.covered / replayed.ranged if replayed.ranged else None
+    errors = replayed.errors
+    return Calibration(_median(errors), len(errors), _median(days), _median(users), len(days), replayed.withheld, share)
 
 
 def _median(values: Iterable[float]) -> float | None:

@@ -6,7 +6,7 @@ the same users return.
 """
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, exp, hypot
 from typing import Protocol
 
 import numpy as np
@@ -25,12 +25,49 @@ HORIZON_DAYS = 3660
 """Ten years: what takes longer never happens."""
 
 
+LIKELY = 1.645
+"""Standard deviations on either side that nine of ten lie within."""
+_LEAST_SPREAD = 0.03
+
+
 class DurationError(ValueError):
     """A duration that cannot be computed; the message says why."""
 
 
+@dataclass(frozen=True)
+class PastForecasts:
+    """How forecasts from the earlier weeks of a log came out: the users who came in four weeks over those foretold.
+
+    Attributes:
+        starts: How many were made.
+        low: A tenth of these quotients are below it.
+        high: A tenth are above it.
+        spread: Root mean square of their logarithms.
+    """
+
+    starts: int
+    low: float
+    high: float
+    spread: float
+
+    @property
+    def hold(self) -> bool:
+        """Whether they hold to a factor of two; where they do not, the next one is no better than a guess."""
+        return self.low >= 1 / MOST_LEVEL and self.high <= MOST_LEVEL
+
+    @property
+    def factor(self) -> float:
+        """Of ten forecasts, nine are off by at most this factor."""
+        return exp(LIKELY * hypot(self.spread, _LEAST_SPREAD))
+
+
 class Enrolment(Protocol):
     """Expected number of different eligible users within a number of days from the start of a test."""
+
+    @property
+    def past(self) -> PastForecasts | None:
+        """How earlier forecasts came out; None where the log is too short to make any."""
+        ...
 
     def users_by(self, days: float) -> float:
         """Different eligible users in the first `days` days; never falls, 0 at 0."""
@@ -53,12 +90,14 @@ class Forecast:
         pools: Users whose visits are about `taus` days apart.
         taus: Days, shortest first.
         level: What the log's last two weeks, and its trend, make of its average.
+        past: How the same forecasts from its earlier weeks came out; None when that is not known.
     """
 
     inflow: float
     pools: tuple[float, ...]
     taus: tuple[float, ...]
     level: float
+    past: PastForecasts | None = None
 
     def users_by(self, days: float) -> float:
         """Different eligible users expected in the first `days` days of a test."""
@@ -84,11 +123,14 @@ class Duration:
         enrolment_days: Days until enough different users have come, before rounding; None when they never do.
         days: Whole weeks of enrolment and exposure, in days; None when they never come.
         feasible: Whether it ends within eight weeks.
+        likely: Whole weeks between which it ends in nine cases of ten (None: beyond ten years), by how earlier forecasts
+            came out; None when that is not known.
     """
 
     enrolment_days: float | None
     days: int | None
     feasible: bool
+    likely: tuple[int, int | None] | None = None
 
 
 def distinct_curve(users: ArrayLike, days: ArrayLike, log_days: int) -> NDArray[np.float64]:
@@ -169,13 +211,30 @@ def duration_of(n_total: int, traffic_share: float, exposure_days: int, enrolmen
         n_total: Users in all arms.
         traffic_share: Share of the eligible users that takes part, above 0 up to 1.
         exposure_days: Days in which the metric counts, after a user's first.
-        enrolment: How many different eligible users come.
+        enrolment: How many different eligible users come; where that cannot be foretold there are no days.
     """
-    enrolment_days = enrolment.days_until(n_total / traffic_share)
+    users = n_total / traffic_share
+    enrolment_days = enrolment.days_until(users) if is_foretold(enrolment) else None
     if enrolment_days is None or enrolment_days > HORIZON_DAYS:
         return Duration(None, None, False)
-    weeks = max(1, ceil((enrolment_days + exposure_days) / 7 - 1e-9))
-    return Duration(enrolment_days, 7 * weeks, weeks <= LONGEST_WEEKS)
+    weeks = _whole_weeks(enrolment_days, exposure_days)
+    likely = None
+    if enrolment.past is not None:
+        first, last = (enrolment.days_until(users * by) for by in (1 / enrolment.past.factor, enrolment.past.factor))
+        likely = (
+            _whole_weeks(first or enrolment_days, exposure_days),
+            None if last is None else _whole_weeks(last, exposure_days),
+        )
+    return Duration(enrolment_days, 7 * weeks, weeks <= LONGEST_WEEKS, likely)
+
+
+def is_foretold(enrolment: Enrolment) -> bool:
+    """Whether how many users come can be foretold: unless forecasts from the log's earlier weeks did not hold."""
+    return enrolment.past is None or enrolment.past.hold
+
+
+def _whole_weeks(enrolment_days: float, exposure_days: int) -> int:
+    return max(1, ceil((enrolment_days + exposure_days) / 7 - 1e-9))
 
 
 def users_within(weeks: int, traffic_share: float, exposure_days: int, enrolment: Enrolment) -> float:

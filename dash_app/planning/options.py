@@ -11,7 +11,7 @@ from dash_app.planning.alternatives import rounded_up
 from dash_app.planning.baseline import Baseline
 from dash_app.planning.design import Design, SizeError
 from dash_app.planning.draft import DEFAULT_EFFECT, LARGEST_DEFAULT, default_effect
-from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, duration_of, users_within
+from dash_app.planning.duration import LONGEST_WEEKS, Enrolment, duration_of, is_foretold, users_within
 from dash_app.planning.metric_groups import MetricGroup
 from dash_app.planning.refusals import FEWEST_EVENTS, FEWEST_USERS, is_constant
 from dash_app.planning.sample_size import detectable_effect, size, smallest_expected_cell
@@ -60,7 +60,7 @@ class PlanOption:
 
     Attributes:
         candidate: Metric, audience and exposure.
-        users: Different users within eight weeks.
+        users: Different users within eight weeks; None where that cannot be foretold.
         smallest: Smallest effect that these show, over the baseline; None when they show none.
         effect: The effect it would be planned for, in the metric's unit; None where it cannot run.
         weeks: How long that takes; None where it cannot run.
@@ -68,7 +68,7 @@ class PlanOption:
     """
 
     candidate: MeasuredMetric
-    users: int
+    users: int | None
     smallest: float | None
     effect: float | None
     weeks: int | None
@@ -88,6 +88,8 @@ def assess(candidate: MeasuredMetric, enrolment: Enrolment, design: Design | Non
     """
     design = design or Design()
     base = candidate.baseline
+    if not is_foretold(enrolment):
+        return PlanOption(candidate, None, None, None, None, "when these users come cannot be foretold")
     users = users_within(LONGEST_WEEKS, 1.0, candidate.exposure_days, enrolment)
     if is_constant(base.kind, base.value, base.sd):
         who = "everybody had it" if base.value else "nobody had it"

@@ -12,7 +12,7 @@ from math import floor
 from dash_app.planning.alternatives import Alternative, find_alternative
 from dash_app.planning.brief import NO_LABELS, Labels, decision_rule, write_brief
 from dash_app.planning.design import METHODS
-from dash_app.planning.duration import Enrolment, users_within
+from dash_app.planning.duration import Enrolment, duration_of, is_foretold, users_within
 from dash_app.planning.plan import Plan, check
 from dash_app.planning.refusals import PlanRefusal, refusals, unsized
 from dash_app.planning.requirements import with_days, with_users
@@ -28,6 +28,7 @@ class WarningKind(StrEnum):
     NEVER_FILLS = "never_fills"
     SAME_DAYS = "same_days"
     TOO_LONG = "too_long"
+    UNFORESEEN = "unforeseen"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Sizing:
         alternative: What to do instead when the test would last longer than eight weeks; None when it does not.
         refusals: Why its numbers would not be valid; where there are any the plan holds none.
         warnings: What else to show beside the numbers.
+        likely: Weeks between which it ends in nine cases of ten (None: never), by how earlier forecasts came out; None
+            when that is not known.
     """
 
     plan: Plan
@@ -67,6 +70,12 @@ class Sizing:
     alternative: Alternative | None
     refusals: tuple[PlanRefusal, ...]
     warnings: tuple[SizingWarning, ...]
+    likely: tuple[int, int | None] | None = None
+
+    @property
+    def is_foretold(self) -> bool:
+        """Whether the log allows a forecast of when users come."""
+        return all(each.kind is not WarningKind.UNFORESEEN for each in self.warnings)
 
 
 def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> Sizing:
@@ -90,10 +99,14 @@ def size_plan(plan: Plan, enrolment: Enrolment, labels: Labels = NO_LABELS) -> S
     if refused:
         plan = unsized(plan)
     plan = replace(plan, decision_rule=decision_rule(plan, labels))
-    detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS)
-    alternative = None if plan.feasible or refused else find_alternative(plan, enrolment, labels)
+    foretold = is_foretold(enrolment)
+    detectable = tuple(_detectable(plan, weeks, enrolment) for weeks in PREVIEW_WEEKS if foretold)
+    alternative = None if plan.feasible or refused or not foretold else find_alternative(plan, enrolment, labels)
     plan = replace(plan, brief=write_brief(plan, labels))
-    return Sizing(plan, binding, detectable, alternative, refused, tuple(_warnings(plan)))
+    likely = None
+    if plan.n_total:
+        likely = duration_of(plan.n_total, plan.traffic_share, plan.exposure_days, enrolment).likely
+    return Sizing(plan, binding, detectable, alternative, refused, tuple(_warnings(plan, enrolment)), likely)
 
 
 def sized_before(plan: Plan) -> Sizing:
@@ -129,15 +142,23 @@ def _detectable(plan: Plan, weeks: int, enrolment: Enrolment) -> Detectable:
     return Detectable(weeks, floor(users), absolute, relative)
 
 
-def _warnings(plan: Plan) -> Iterator[SizingWarning]:
+def _warnings(plan: Plan, enrolment: Enrolment) -> Iterator[SizingWarning]:
     if not plan.baseline_unseen:
         yield SizingWarning(
             WarningKind.SAME_DAYS,
             "The baseline was measured on the same days that picked these users, so it may flatter.",
         )
-    if plan.n_total is None:
+    past = enrolment.past
+    if past is not None and not past.hold:
+        yield SizingWarning(
+            WarningKind.UNFORESEEN,
+            f"When these users come cannot be foretold, so no weeks are shown: of {past.starts} forecasts made from this"
+            f" log's earlier weeks, one in ten saw less than {past.low:.0%} of the users it foretold and one in ten more than"
+            f" {past.high:.0%}. The users an arm hold: plan for a time when they are there, and run until so many have come.",
+        )
+    elif plan.n_total is None:
         return
-    if plan.duration_days is None:
+    elif plan.duration_days is None:
         yield SizingWarning(WarningKind.NEVER_FILLS, "So many different users never come, by the log's own curve.")
     elif not plan.feasible:
         yield SizingWarning(

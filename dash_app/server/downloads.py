@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 
-from dash_app.data import files, segment_facts
+from dash_app.data import files, segment_facts, timeline
 from dash_app.planning.calendar import to_ics
 from dash_app.planning.export import to_csv, to_json, to_markdown
 from dash_app.planning.payloads import growthbook_payload, posthog_payload
@@ -28,6 +28,7 @@ from grupa_pipeline.storage.warehouse import DamagedWarehouseError, MissingWareh
 
 log = logging.getLogger(__name__)
 
+_MOST_TYPICAL = 100
 _WRITERS = {
     "csv": (to_csv, "text/csv"),
     "json": (to_json, "application/json"),
@@ -98,7 +99,10 @@ def print_roadmap(services: Services) -> Response:
 
 
 def export_users(services: Services) -> Response:
-    """The users of a cluster (`cluster=` empty: the unassigned) or a saved segment with their features, as CSV, row by row."""
+    """The users of a cluster (`cluster=` empty: the unassigned) or a saved segment with their features, as CSV, row by row.
+
+    With `typical=N` only the N users who stand for the cluster best.
+    """
     cluster_id = request.args.get("cluster") or None
     saved_id = request.args.get("segment")
     try:
@@ -119,16 +123,21 @@ def export_users(services: Services) -> Response:
         else unassigned_segment()
     )
 
+    wanted = request.args.get("typical", type=int)
+    typical = None
+    if wanted and cluster_id:
+        typical = services.database.query(timeline.load_typical_users, day, cluster_id, min(wanted, _MOST_TYPICAL))
+
     def rows() -> Iterator[tuple[Any, ...]]:
         with services.database.connect() as con:
-            yield from segment_facts.export_users(con, day, segment)
+            yield from segment_facts.export_users(con, day, segment, typical)
 
     segment_id = segment.segment_id
     export_log.add(
         services.settings.warehouse,
         ExportEntry(segment_id, day, None, SegmentFormat.CSV, None, ExportPlace.DOWNLOAD, by=services.current_user()),
     )
-    name = f"users-{day.isoformat()}-{segment_id}.csv"
+    name = f"{'typical-' if typical else ''}users-{day.isoformat()}-{segment_id}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(csv_lines(rows()), mimetype="text/csv", headers=headers)
 

@@ -96,7 +96,7 @@ class ParquetAggregateCache:
         return [(day, self._keys[day]) for day in days if day in self._keys]
 
     def _path(self, name: str, day_range: DayRange) -> Path:
-        inputs = (name, day_range, self._events(day_range), self.roles_sha256, _code_sha256())
+        inputs = (name, day_range, self._events(day_range), self.roles_sha256, code_sha256())
         digest = hashlib.sha256(repr(inputs).encode()).hexdigest()
         return cache_folder(self.publication.folder) / f"{digest[:32]}.parquet"
 
@@ -107,17 +107,25 @@ def cache_folder(warehouse_folder: Path) -> Path:
 
 
 def clear(warehouse_folder: Path, keep_days: float = KEEP_DAYS) -> None:
-    """Delete aggregates that no run has read for `keep_days` (0: all), and files that killed processes left half written."""
+    """Delete aggregates that no run has read for `keep_days` (0: all), and files that killed processes left half written.
+
+    What the app measured of everyone (`*.arrow`) lies there too and goes with them.
+    """
     oldest = time.time() - keep_days * 86_400
-    for path in cache_folder(warehouse_folder).glob("*.parquet"):
+    for path in _files(warehouse_folder, "*"):
         if not keep_days or path.stat().st_mtime <= oldest:  # a clock that was set back gives files times in the future
-            path.unlink()
-    for draft in cache_folder(warehouse_folder).glob(".*.parquet"):
-        draft.unlink()
+            path.unlink(missing_ok=True)
+    for draft in _files(warehouse_folder, ".*"):
+        draft.unlink(missing_ok=True)
+
+
+def _files(warehouse_folder: Path, name: str) -> list[Path]:
+    folder = cache_folder(warehouse_folder)
+    return [path for ending in ("parquet", "arrow") for path in folder.glob(f"{name}.{ending}")]
 
 
 @cache
-def _code_sha256() -> str:
+def code_sha256() -> str:
     """Hash of the code that an aggregate depends on, so that one computed by other code is never used.
 
     `aggregates` and `features` compute them, `event_catalog` decides which actions are aggregated, and all use `vocabulary`.

@@ -8,6 +8,7 @@ from dash_app.components.planner import drawer
 from dash_app.components.planner.form import read_weights, weights_text
 from dash_app.data.database import Database
 from dash_app.planning.brief import baseline_users_note
+from dash_app.planning.duration import PastForecasts
 from dash_app.planning.plan import PlanError
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.vocabulary.enums import BaselineUsers
@@ -63,9 +64,44 @@ def test_a_draft_that_a_modest_effect_brings_into_eight_weeks_starts_from_it_and
     monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(pace.a_day / 100))
     never = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
     assert (never.sizing.plan.feasible, never.fits) == (False, False)
-    words = text(drawer.planner(never.sizing, None, shown.catalog, options=never.options, fits=never.fits))
+    words = text(
+        drawer.planner(never.sizing, None, shown.catalog, options=never.options, fits=False, nearest=never.nearest)
+    )
     assert words.index("No test of eight weeks") < words.index("Planning only")
-    assert "Talk to some of them" in words
+    assert "Talk to typical users" in words
+
+
+def test_a_draft_that_runs_on_a_count_alone_says_first_that_no_goal_or_step_can_be_tested(services, shown, monkeypatch):
+    monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(1000))
+    real = plan_options.compare
+
+    def without_rates(*given):
+        options, failure = real(*given)
+        rates = [each for each in options if each.candidate.group.is_rate]
+        cannot = [replace(each, effect=None, weeks=None, smallest=0.5, users=900, reason="too few") for each in rates]
+        return [*(each for each in options if each not in rates), *cannot], failure
+
+    monkeypatch.setattr(plan_options, "compare", without_rates)
+    draft = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
+    assert (draft.sizing.plan.feasible, draft.fits) == (True, False)
+    assert draft.nearest.smallest == 0.5
+    words = text(
+        drawer.planner(draft.sizing, None, shown.catalog, options=draft.options, fits=False, nearest=draft.nearest)
+    )
+    assert words.index("No goal and no step can be tested in eight weeks here") < words.index("Planning only")
+    assert "900 users come in eight weeks, and about 3,600 would have to" in words
+    for instead in ("Talk to typical users", "compare before with after", "Plan it for a bigger audience"):
+        assert instead in words
+
+
+def test_a_log_that_cannot_be_foretold_says_so_first_and_shows_no_weeks(services, shown, monkeypatch):
+    past = PastForecasts(12, 0.1, 3.0, 1.2)
+    monkeypatch.setattr(plan_drafts, "enrolment", lambda *_: Steady(1000, past=past))
+    draft = plan_options.new_draft(services, shown, *shown.insight("R-C01"))
+    words = text(drawer.planner(draft.sizing, None, shown.catalog, options=draft.options, fits=draft.fits))
+    assert words.index("cannot be foretold from this log") < words.index("Planning only")
+    assert "weeks: cannot be foretold" in words
+    assert draft.sizing.plan.n_per_arm
 
 
 def test_where_the_cluster_alone_is_too_small_all_users_take_part_and_it_says_so(services, shown, monkeypatch):

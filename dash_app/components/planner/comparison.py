@@ -11,10 +11,15 @@ from dash_app.components import elements
 from dash_app.components.addresses import address
 from dash_app.components.html_tables import table
 from dash_app.data.snapshot import Feature, metric_label
+from dash_app.planning.brief import quoted
+from dash_app.planning.draft import LARGEST_DEFAULT
 from dash_app.planning.options import PlanOption
 from dash_app.planning.plan import Plan
+from dash_app.planning.sizing import Sizing
 from grupa_pipeline.vocabulary.plan_parts import Audience, AudienceKind
 
+INTERVIEWED = 12
+"""Typical users in the list for interviews: not everyone answers."""
 _AUDIENCES = {
     AudienceKind.CLUSTER: "the cluster",
     AudienceKind.SIBLINGS: "it and those with the same pain",
@@ -65,36 +70,63 @@ def _option_id(plan: Plan, metric: str, audience: Audience) -> dict[str, str | i
     }
 
 
-def nothing_fits(plan: Plan) -> Component:
-    """Says first that no test can run, and what else can be done."""
-    users = address(f"/export/users.csv?snapshot={plan.snapshot_date.isoformat()}&cluster={plan.cluster_id}")
-    return elements.notice(
-        "No test of eight weeks can show a plausible effect here",
-        "Neither these users nor all of them are enough to show an effect of a quarter on any goal or step. Do one of these"
-        " instead; the draft below is the nearest to a test.",
-        html.Ul(
+def nothing_fits(sizing: Sizing, nearest: PlanOption | None, catalog: Mapping[str, Feature]) -> Component:
+    """Says first that no goal or step can be tested, what can be, and what else can be done."""
+    plan = sizing.plan
+    runs = bool(plan.feasible)
+    title = "No test of eight weeks can show a plausible effect here"
+    draft = "Do one of these instead; the draft below is the nearest to a test."
+    if runs:
+        title = "No goal and no step can be tested in eight weeks here"
+        decided_by = quoted(metric_label(plan.primary_metric, catalog))
+        draft = (
+            f"The draft below is decided by {decided_by} instead: that one can be tested, but if it moves it is not"
+            " shown that more users reach the goal. Or do one of these:"
+        )
+    why = _why_nothing_fits(sizing, nearest, catalog)
+    return elements.notice(title, f"{why} {draft}", html.Ul(_instead(plan)), kind="warning")
+
+
+def _why_nothing_fits(sizing: Sizing, nearest: PlanOption | None, catalog: Mapping[str, Feature]) -> str:
+    if not sizing.is_foretold:
+        return "When these users come cannot be foretold from this log, so nobody knows when a test would end."
+    if nearest is None or nearest.users is None or not nearest.smallest or nearest.smallest <= LARGEST_DEFAULT:
+        return "Neither these users nor all of them are enough for a sound test on any goal or step."
+    each = nearest.candidate
+    needed = (
+        nearest.users * (nearest.smallest / LARGEST_DEFAULT) ** 2
+    )  # users needed fall with the square of the effect
+    return (
+        f"The nearest is {quoted(metric_label(each.metric, catalog))} among {audience_text(each.audience)}: {nearest.users:,}"
+        f" users come in eight weeks, and about {float(f'{needed:.2g}'):,.0f} would have to, to show even an effect of"
+        f" {LARGEST_DEFAULT:.0%}."
+    )
+
+
+def _instead(plan: Plan) -> list[Component]:
+    """What one can do without a test."""
+    typical = address(
+        f"/export/users.csv?snapshot={plan.snapshot_date.isoformat()}&cluster={plan.cluster_id}&typical={INTERVIEWED}"
+    )
+    return [
+        html.Li(
             [
-                html.Li(
-                    [
-                        html.A("Talk to some of them", href=users, download=""),
-                        ": the file lists this cluster's users; five to eight typical ones show why it happens.",
-                    ]
-                ),
-                html.Li(
-                    "Roll it out and compare before with after. It is cheap, but season, other releases and the way these users"
-                    " were picked change the numbers too: take it as a hint, never as proof."
-                ),
-                html.Li(
-                    [
-                        "Plan it for a bigger audience: ",
-                        dcc.Link("open the clusters", href=address("/")),
-                        " and choose a recommendation that more users share, or let more days of the log come in.",
-                    ]
-                ),
+                html.A("Talk to typical users", href=typical, download=""),
+                f": the file lists the {INTERVIEWED} who stand for this cluster best; five to eight show why it happens.",
             ]
         ),
-        kind="warning",
-    )
+        html.Li(
+            "Roll it out and compare before with after. It is cheap, but season, other releases and the way these users"
+            " were picked change the numbers too: take it as a hint, never as proof."
+        ),
+        html.Li(
+            [
+                "Plan it for a bigger audience: ",
+                dcc.Link("open the clusters", href=address("/")),
+                " and choose a recommendation that more users share, or let more days of the log come in.",
+            ]
+        ),
+    ]
 
 
 def audience_text(audience: Audience) -> str:
@@ -126,7 +158,7 @@ def _row(option: PlanOption, plan: Plan, catalog: Mapping[str, Feature], *, chos
         [
             html.Th([name, html.Div(option.reason, className="quiet") if option.reason else None], scope="row"),
             html.Td(f"{audience_text(each.audience)}, {each.exposure_days} days each"),
-            html.Td(formatting.count(option.users)),
+            html.Td("–" if option.users is None else formatting.count(option.users)),
             html.Td("none" if option.smallest is None else formatting.percent(option.smallest)),
             html.Td(weeks),
             html.Td("proposed" if chosen else use),

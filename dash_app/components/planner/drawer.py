@@ -37,6 +37,7 @@ def planner(
     options: Sequence[PlanOption] = (),
     segments: Sequence[tuple[str, str]] = (),
     fits: bool = True,
+    nearest: PlanOption | None = None,
 ) -> Component:
     """The whole drawer for a sized plan.
 
@@ -50,10 +51,11 @@ def planner(
         unsized: Why it cannot be sized again, when what is shown are the numbers it was saved with.
         options: The tests it was compared with, itself first.
         segments: Ids and names of saved segments that it could be put to.
-        fits: Whether any of them runs within eight weeks.
+        fits: Whether it is decided by a goal or step rate and runs within eight weeks.
+        nearest: Where it does not fit, the test on such a rate that shows the smallest effect.
     """
     plan = sizing.plan
-    first = [] if fits else [nothing_fits(plan)]
+    first = [] if fits else [nothing_fits(sizing, nearest, catalog)]
     if plan.caution:
         first.append(elements.notice("Mind this first", plan.caution, kind="warning"))
     kept = [elements.notice(SAVED_NUMBERS, unsized, kind="warning")] if unsized else []
@@ -87,13 +89,26 @@ def numbers(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:
     if sizing.refusals:
         return html.Div([_large("–", "no number holds: see below")], className="numbers")
     effect = change_text(plan.metric_kind, plan.effect, metric_unit(plan.primary_metric, catalog)).replace("-", "−")
-    weeks = "never" if plan.duration_days is None else f"{plan.duration_days // 7}"
     large = [  # a unit such as sessions/week may end a line at its slash, and not within a word
         _large(formatting.count(plan.n_per_arm or 0), "users in control" if _uneven(plan) else "users an arm"),
-        _large(weeks, "enough users" if plan.duration_days is None else "week" if weeks == "1" else "weeks"),
+        _large(*_weeks(sizing)),
         _large(effect.replace("/", "/\u200b"), "smallest effect it would show"),
     ]
     return html.Div(large, className="numbers")
+
+
+def _weeks(sizing: Sizing) -> tuple[str, str]:
+    """The number of weeks and the words below it, with the weeks between which the test most likely ends."""
+    if not sizing.is_foretold:
+        return "?", "weeks: cannot be foretold"
+    if sizing.plan.duration_days is None:
+        return "never", "enough users"
+    weeks = sizing.plan.duration_days // 7
+    words = "week" if weeks == 1 else "weeks"
+    if sizing.likely is None or sizing.likely == (weeks, weeks):
+        return f"{weeks}", words
+    first, last = sizing.likely
+    return f"{weeks}", f"{words}; {first} {'or more' if last is None else f'to {last}'} likely"
 
 
 def advice(sizing: Sizing, catalog: Mapping[str, Feature]) -> Component:

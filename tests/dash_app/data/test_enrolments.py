@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from dash_app.data import enrolments
+from dash_app.planning.calibration import ReplayedForecasts
 from dash_app.planning.duration import DurationError
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.vocabulary.plan_parts import Audience
@@ -21,8 +22,8 @@ def test_enrolment_counts_different_users(services):
 @pytest.mark.slow
 def test_a_user_is_eligible_from_their_fifth_event_on_outcomes_not_counted(services, monkeypatch):
     seen: list[tuple[np.ndarray, np.ndarray, int]] = []
-    real = enrolments.forecast_enrolment
-    monkeypatch.setattr(enrolments, "forecast_enrolment", lambda *given: seen.append(given) or real(*given))
+    real = enrolments.checked_forecast
+    monkeypatch.setattr(enrolments, "checked_forecast", lambda *given: seen.append(given) or real(*given))
     enrolments.load_enrolment(_con(services), DAY, Audience.of_cluster("C02"), Roles(), 5)
     user, day, log_days = seen[0]
     expected: dict[str, set[int]] = {}
@@ -55,10 +56,14 @@ def enrolment(services, cluster_id):
 
 @pytest.mark.slow
 def test_the_past_of_everyone_is_replayed(services):
-    errors = enrolments.load_replayed_errors(_con(services), DAY, Roles(), 5)
-    assert errors
-    assert all(0 <= error < 1 for error in errors)
-    assert enrolments.load_replayed_errors(_con(services), DAY, Roles(), 10_000) == ()
+    con = _con(services)
+
+    def replayed(fewest):
+        return enrolments.find_replayed(lambda load, *given: load(con, *given), DAY, Roles(), fewest)
+
+    assert replayed(5).errors
+    assert all(0 <= error < 1 for error in replayed(5).errors)
+    assert replayed(10_000) == ReplayedForecasts()
 
 
 def _con(services) -> duckdb.DuckDBPyConnection:

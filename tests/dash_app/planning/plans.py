@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from dash_app.planning.duration import PastForecasts
 from dash_app.planning.plan import Plan
 from grupa_pipeline.vocabulary.enums import BaselineUsers, Direction, MetricKind
 from grupa_pipeline.vocabulary.plan_fields import Arm, Guardrail
@@ -15,6 +16,7 @@ class Steady:
 
     a_day: float
     pool: float = float("inf")
+    past: PastForecasts | None = None
 
     def users_by(self, days: float) -> float:
         return min(self.a_day * days, self.pool)

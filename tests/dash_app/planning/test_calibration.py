@@ -4,7 +4,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from dash_app.planning.calibration import calibration, replayed_errors, starts
+from dash_app.planning.calibration import ReplayedForecasts, calibration, is_within, replay_forecasts, starts
+from dash_app.planning.duration import Forecast, PastForecasts
 from dash_app.planning.estimates import estimate
 from grupa_pipeline.vocabulary.plan_parts import ArmResult, ResultSource
 from tests.dash_app.planning.plans import a_plan
@@ -15,9 +16,11 @@ def passers_by(length=70, users=3000):
 
 
 def test_a_steady_log_is_foretold_from_its_own_weeks():
-    errors = replayed_errors(*passers_by())
-    assert len(errors) >= 10
-    assert np.median(errors) < 0.05
+    found = replay_forecasts(*passers_by(length=98, users=4000))
+    assert len(found.errors) >= 10
+    assert np.median(found.errors) < 0.05
+    assert (found.withheld, found.ranged > 0) == (0, True)
+    assert found.covered >= 0.8 * found.ranged
 
 
 def test_a_start_sees_only_the_days_before_it():
@@ -28,7 +31,22 @@ def test_a_start_sees_only_the_days_before_it():
 
 
 def test_a_short_log_has_no_start():
-    assert replayed_errors(*passers_by(length=30, users=80)) == ()
+    assert replay_forecasts(*passers_by(length=30, users=80)) == ReplayedForecasts()
+
+
+def test_forecasts_that_did_not_hold_before_are_withheld():
+    users, days, length = passers_by(length=280, users=6000)
+    term = (days // 35) % 2 == 0  # five weeks with everybody, five with nobody
+    found = replay_forecasts(users[term], days[term], length)
+    assert found.withheld > len(found.errors)
+
+
+def test_what_is_seen_lies_within_the_likely_days_or_not():
+    forecast = Forecast(10.0, (), (), 1.0, PastForecasts(5, 0.9, 1.1, 0.1))
+    by = forecast.past.factor
+    assert is_within(forecast, 100, 10 * by - 0.01)
+    assert not is_within(forecast, 100, 10 * by + 0.01)
+    assert not is_within(forecast, 100, 10 / by - 0.01)
 
 
 def finished_in(days, users):
@@ -39,12 +57,16 @@ def finished_in(days, users):
 
 
 def test_finished_tests_are_compared_with_what_was_planned():
-    found = calibration([finished_in(28, 1000), finished_in(35, 800), finished_in(56, 500), a_plan()], (0.1, 0.3, 0.2))
+    found = calibration(
+        [finished_in(28, 1000), finished_in(35, 800), finished_in(56, 500), a_plan()],
+        ReplayedForecasts((0.1, 0.3, 0.2), 4, 3, 4),
+    )
     assert (found.replayed, found.replays, found.tests) == (0.2, 3, 3)
+    assert (found.withheld, found.covered) == (4, 0.75)
     assert found.days == pytest.approx(7 / 35)
     assert found.users == pytest.approx(0.25)
 
 
 def test_nothing_is_said_of_nothing():
-    found = calibration([a_plan()], ())
+    found = calibration([a_plan()], ReplayedForecasts())
     assert (found.replayed, found.days, found.users, found.tests) == (None, None, None, 0)

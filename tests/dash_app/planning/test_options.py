@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dash_app.planning.baseline import measure
+from dash_app.planning.duration import PastForecasts
 from dash_app.planning.metric_groups import MetricGroup, metric_group
 from dash_app.planning.options import MeasuredMetric, Relevance, assess, ranked
 from grupa_pipeline.vocabulary.enums import Direction
@@ -79,3 +80,9 @@ def test_rates_come_first_then_the_closest_to_the_recommendation():
 )
 def test_metrics_are_grouped_by_what_they_measure(family, kind, role, unit, group):
     assert metric_group(family, kind, role, unit) is group
+
+
+def test_nothing_runs_where_nobody_can_foretell_who_comes():
+    option = assess(candidate(), Steady(2000, past=PastForecasts(12, 0.1, 3.0, 1.2)))
+    assert (option.runs, option.users, option.weeks) == (False, None, None)
+    assert "cannot be foretold" in option.reason

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dash_app.planning.design import Design, Metric
+from dash_app.planning.duration import PastForecasts
 from dash_app.planning.plan import PlanError, with_margin
 from dash_app.planning.refusals import RefusalKind
 from dash_app.planning.sample_size import achieved_power, non_inferiority_size, size
@@ -239,3 +240,23 @@ def test_looks_need_a_little_more_at_most_and_stand_in_the_rule():
     assert "33%: 3.710, 67%: 2.511, 100%: 1.993" in looked.decision_rule
     assert "may stop without effect" in looked.decision_rule
     assert "check the split" in once.decision_rule
+
+
+def test_where_who_comes_cannot_be_foretold_users_are_shown_and_no_weeks():
+    sizing = size_plan(a_plan(), Steady(500, past=PastForecasts(12, 0.1, 3.0, 1.2)))
+    plan = sizing.plan
+    assert plan.n_per_arm
+    assert (plan.duration_days, plan.feasible, plan.end_date) == (None, False, None)
+    assert (sizing.is_foretold, sizing.alternative, sizing.detectable) == (False, None, ())
+    (warning,) = [each.text for each in sizing.warnings if each.kind is WarningKind.UNFORESEEN]
+    assert "of 12 forecasts" in warning
+    assert "never fills" not in plan.brief
+    assert "no end foretold (not feasible as it stands)" in plan.brief
+
+
+def test_the_weeks_have_a_range_from_how_earlier_forecasts_came_out():
+    sizing = size_plan(a_plan(), Steady(500, past=PastForecasts(12, 0.8, 1.2, 0.2)))
+    first, last = sizing.likely
+    assert first <= sizing.plan.duration_days // 7 <= last
+    assert first < last
+    assert size_plan(a_plan(), Steady(500)).likely is None
