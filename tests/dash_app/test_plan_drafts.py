@@ -9,6 +9,7 @@ from dash_app.components.planner.form import read_weights, weights_text
 from dash_app.data.database import Database
 from dash_app.planning.brief import baseline_users_note
 from dash_app.planning.duration import PastForecasts
+from dash_app.planning.metric_groups import MetricGroup
 from dash_app.planning.plan import PlanError
 from grupa_pipeline.storage import warehouse
 from grupa_pipeline.vocabulary.enums import BaselineUsers
@@ -77,9 +78,9 @@ def test_a_draft_that_runs_on_a_count_alone_says_first_that_no_goal_or_step_can_
 
     def without_rates(*given):
         options, failure = real(*given)
-        rates = [each for each in options if each.candidate.group.is_rate]
-        cannot = [replace(each, effect=None, weeks=None, smallest=0.5, users=900, reason="too few") for each in rates]
-        return [*(each for each in options if each not in rates), *cannot], failure
+        counts = [replace(each, candidate=replace(each.candidate, group=MetricGroup.COUNT)) for each in options]
+        rate = replace(options[0], effect=None, weeks=None, smallest=0.5, users=900, reason="too few")
+        return [*counts, rate], failure
 
     monkeypatch.setattr(plan_options, "compare", without_rates)
     draft = plan_options.new_draft(services, shown, *shown.insight("R-C01"))

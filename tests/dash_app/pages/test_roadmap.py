@@ -50,7 +50,7 @@ def test_a_plan_that_never_fills_is_told_apart_from_one_without_a_first_day(serv
         replace(plan, plan_id="undated", name="Undated", duration_days=14, start_date=None, end_date=None), "ann"
     )
     tree = roadmap.build(services, shown, None)
-    assert "Endless" in told(tree, "Never fills: ")
+    assert "Endless" in told(tree, "No end foretold: ")
     assert told(tree, "No first day yet: ") == "Undated."
     grid = next(each for each in parts(tree) if getattr(each, "id", None) == "plan-table")
     weeks = next(each for each in grid.columnDefs if each["field"] == "weeks")
