@@ -133,7 +133,7 @@ def real() -> dict[str, Log]:
 
 def _cdnow(path: Path) -> Log:
     """Purchases of a shop's new customers of one quarter; a customer is eligible from the first on."""
-    table = np.loadtxt(path, usecols=(0, 1), dtype=np.int64)
+    table = np.loadtxt(path, usecols=(0, 1), skiprows=1, dtype=np.int64)
     day = np.array([np.datetime64(f"{each // 10000}-{each // 100 % 100:02}-{each % 100:02}") for each in table[:, 1]])
     days = (day - day.min()).astype(np.int64)
     order = np.lexsort((days, table[:, 0]))
