@@ -66,6 +66,7 @@ def candidates(names: Sequence[str], samples: Mapping[str, Sequence[str]]) -> di
         samples: Values of each column in the first records.
     """
     times = {name for name in names if holds_times(samples.get(name, ()))}
+    names = [name for name in names if not _holds_objects(samples.get(name, ()))]
     found: dict[EventField, list[str]] = {}
     for field in REQUIRED_FIELDS:
         ranked = sorted(
@@ -101,6 +102,12 @@ def holds_times(values: Sequence[str]) -> bool:
     """Whether nearly all of the `values` that are not empty look like times."""
     filled = [value for value in values if value.strip()]
     return bool(filled) and 10 * sum(bool(_TIME.fullmatch(value)) for value in filled) >= 8 * len(filled)
+
+
+def _holds_objects(values: Sequence[str]) -> bool:
+    """Whether most of the `values` that are not empty are JSON objects or lists, which are no id, time or action."""
+    filled = [value for value in values if value.strip()]
+    return bool(filled) and 2 * sum(value.lstrip().startswith(("{", "[")) for value in filled) > len(filled)
 
 
 def _score(field: EventField, name: str) -> float:

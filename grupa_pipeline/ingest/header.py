@@ -30,6 +30,7 @@ MAX_COLUMNS = 1_000
 SAMPLED_RECORDS = 200
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _FEWEST_COLUMNS, _LISTED = 3, 12
+_PREAMBLE_LINES = 20
 _PREAMBLE = re.compile(r'\s*(#|//|"?sep=.)', re.IGNORECASE)
 
 
@@ -185,6 +186,24 @@ def _samples(scan: Scan, names: Sequence[str], delimiter: str, header_line: int)
     return {name: [record[position] for record in records] for position, name in enumerate(names)}
 
 
+def _header_below(scan: Scan, line: int) -> int | None:
+    """The line among the next ones that names the columns of a log, below a title and the like; None where there is none."""
+    for number, raw in enumerate(
+        scan.head.split(scan.newline, line + _PREAMBLE_LINES)[line : line + _PREAMBLE_LINES], line + 1
+    ):
+        for delimiter in _DELIMITERS:
+            names = _split(raw.decode(errors="replace").strip("\r"), delimiter)
+            if not _FEWEST_COLUMNS <= len(names) <= MAX_COLUMNS or not all(names):
+                continue
+            samples = _samples(scan, names, delimiter, number)
+            if any(samples.values()) and (
+                find_mapping(scan.name, names, given=None, remembered=NO_MAPPINGS, samples=samples)
+                or ask_for_columns(scan.name, names, samples, number).question.proposal
+            ):
+                return number
+    return None
+
+
 def _unused(name: str, taken: set[str]) -> str:
     candidates = (name if number == 1 else f"{name}_{number}" for number in range(1, len(taken) + 2))
     return next(candidate for candidate in candidates if candidate not in taken)
@@ -205,6 +224,9 @@ def _unknown(
         return UnusableFileError(scan.name, sentence, line)
     question = ask_for_columns(scan.name, names, _samples(scan, names, delimiter, line), line)
     if len(names) < _FEWEST_COLUMNS or not any(question.question.choices.values()):
+        if below := _header_below(scan, line):
+            problem = f"its first line is no header of a log, and line {below} looks like one; delete the lines above that one."
+            return UnusableFileError(scan.name, problem, line)
         columns = ", ".join(repr(name[:40]) for name in names[:_LISTED]) or "no columns"
         problem = (
             f"its first line is no header of a log, which has columns such as user_id, timestamp and action (found, "

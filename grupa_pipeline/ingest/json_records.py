@@ -30,6 +30,8 @@ NESTED = "properties"
 _BATCH = 4_096
 _USER, _TIME, _ACTION, _METADATA, _EVENT_ID = range(5)
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_WRAPPED = re.compile(rb'\{\s*(?:"[^"\\]*"\s*:\s*[^][{}]*,\s*)*?("[^"\\\']*")\s*:\s*\[\s*\{')
+"""The start of an object down to the first list of objects in it."""
 _CONTROL = re.compile(r"\\u00[01][0-9a-f]")
 
 
@@ -66,6 +68,7 @@ def read_json_layout(scan: Scan, given: ColumnMapping | None, remembered: Rememb
     if found is None:
         if given is not None:
             raise missing_columns(scan.name, given, names, None)
+        _refuse_wrapped(scan)
         raise ask_for_columns(scan.name, names, samples, None)
     if not found.is_said and (question := ask_for_anonymous_id(scan.name, names, found.mapping, samples, None)):
         raise question
@@ -280,6 +283,24 @@ def _samples(scan: Scan) -> dict[str, list[str]]:
     if not names:
         raise UnusableFileError(scan.name, "none of its first lines is a JSON object with members; export it again.", 1)
     return {name: [_sample(record.get(name)) for record in records] for name in names}
+
+
+def _refuse_wrapped(scan: Scan) -> None:
+    """Refuse a file that is one object with the records in a list inside it.
+
+    Raises:
+        UnusableFileError: It is, with the command that takes the list out.
+    """
+    head = scan.head.strip()
+    found = _WRAPPED.match(head)
+    if found is None or scan.newline in head:
+        return
+    name = json.loads(found[1])
+    path = f".{name}[]" if name.isascii() and name.isidentifier() else f'.["{name}"][]'
+    problem = (
+        f"it is one JSON object with its records in a list under {name!r}; take them out: jq -c '{path}' {scan.name}"
+    )
+    raise UnusableFileError(scan.name, problem, 1)
 
 
 def _sample(member: _Member | None) -> str:

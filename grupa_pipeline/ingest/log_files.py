@@ -19,6 +19,8 @@ from grupa_pipeline.ingest.source import BLOCK, ZIP
 _ENDING = re.compile(r"(?i)\.((csv|tsv|tab|txt|log|json|jsonl|ndjson|parquet|pq)(\.(gz|zst|zstd))?|gz|zst|zstd|zip)$")
 LOG_ENDINGS_WORDS = ".csv, .tsv, .json, .jsonl or .parquet (also with .gz or .zst), or .zip"
 """The endings of logs, for people."""
+_ABOUT = re.compile(r"(?i)(read[ _-]?me|licen[cs]e|notice|changelog|data[ _-]?dictionary)\b[^.]*(\.(txt|log))?$")
+"""Names of texts about the logs beside them."""
 _UNREADABLE = (
     zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
@@ -89,7 +91,12 @@ def _is_zip(path: Path) -> bool:
 def _members(root: Path, paths: Sequence[Path], archive: str, options: ReadingOptions) -> list[FoundLog]:
     names = {path: path.relative_to(root).as_posix() for path in paths}
     shown = {path: name for path, name in names.items() if not _is_hidden(name) and not is_options_file(name)}
-    logs = [path for path in shown if has_log_ending(path.name) or "." not in path.name]  # such as part-00000
+    logs = [
+        path
+        for path in shown
+        if (has_log_ending(path.name) or "." not in path.name)  # such as part-00000
+        and not _ABOUT.match(path.name)
+    ]
     left_out = [shown[path] for path in shown if path not in logs]
     if not logs:
         listed = f" (only {', '.join(left_out[:5])})" if left_out else ""

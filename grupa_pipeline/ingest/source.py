@@ -7,17 +7,18 @@ the columns, `records.py` the records of a delimited file.
 import codecs
 import hashlib
 import io
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from grupa_pipeline.ingest.errors import UnusableFileError
+from grupa_pipeline.ingest.json_documents import is_document, one_object_a_line
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
@@ -37,12 +38,18 @@ _FOREIGN = {
     b"%PDF": "a PDF",
     b"BZh": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
+    b"SQLite format 3": "a SQLite database",
+    b"ARROW1": "an Arrow or Feather file",
+    b"Obj\x01": "an Avro file",
+    b"ORC": "an ORC file",
+    b"\x89HDF": "an HDF5 file",
+    b"\xff\xfe\0\0": "text in UTF-32",
+    b"\0\0\xfe\xff": "text in UTF-32",
 }
+_TAR = slice(257, 262)
 
 
 _EXPORT = "export or unpack it to CSV, TSV, JSON lines or Parquet."
-_PARSED_LINES = 20
-"""Lines at the start of a file of which one must be a JSON object, for the file to be JSON lines."""
 
 
 class Compression(StrEnum):
@@ -127,9 +134,9 @@ def _scan(path: Path) -> Scan:
         sha256 = digest.hexdigest()
         return Scan(path, path.name, sha256, FileFormat.PARQUET, compression, b"", b"\n", plain=False, lines=0)
     _require_text(path, head)
-    plain = text.plain() and not _is_transcoded(path)
+    plain = text.plain() and not _is_rewritten(path)
     newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-    file_format = _text_format(path, head, newline)
+    file_format = FileFormat.JSON_LINES if head.lstrip().startswith(b"{") else FileFormat.DELIMITED
     sha256 = digest.hexdigest()
     return Scan(path, path.name, sha256, file_format, compression, head, newline, plain, text.lines, text.is_utf8)
 
@@ -138,33 +145,18 @@ def _compression(start: bytes) -> Compression:
     return next((compression for magic, compression in _MAGIC.items() if start.startswith(magic)), Compression.NONE)
 
 
-def _text_format(path: Path, head: bytes, newline: bytes) -> FileFormat:
-    """JSON lines where a line among the first is a JSON object, else delimited."""
-    start = head.lstrip()
-    if start.startswith(b"{"):
-        lines = [line for line in start.split(newline, _PARSED_LINES + 1)[:_PARSED_LINES] if line.strip()]
-        if any(map(_is_object, lines)):
-            return FileFormat.JSON_LINES
-        problem = f"it is JSON with line breaks inside its objects; write one object a line: jq -c . {path.name}"
-        raise UnusableFileError(path.name, problem, line=1)
-    if start.startswith(b"[") and start[1:].lstrip()[:1] in (b"{", b"]"):
-        problem = f"it is one JSON list; write one object a line: jq -c '.[]' {path.name}"
-        raise UnusableFileError(path.name, problem, line=1)
-    return FileFormat.DELIMITED
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
 def text_blocks(path: Path, on_raw: Callable[[bytes], None] = lambda raw: None) -> Iterator[bytes]:
     """The file's text in blocks, in UTF-8 unless it is in another 8-bit encoding (`text_encoding.py`), without a byte order mark.
 
-    `on_raw` is called with the raw bytes.
+    JSON that is not one object a line is rewritten so. `on_raw` is called with the raw bytes.
     """
+    blocks = _unicode_blocks(path, on_raw)
+    first = next(blocks, b"")
+    text = chain([first], blocks)
+    yield from one_object_a_line(text, MAX_RECORD) if is_document(first) else text
+
+
+def _unicode_blocks(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes]:
     blocks = _decompressed(path, on_raw)
     first = next(blocks, b"")
     encoding = _utf16_of(first)
@@ -191,8 +183,10 @@ def _utf16_of(start: bytes) -> str | None:
     return None
 
 
-def _is_transcoded(path: Path) -> bool:
-    return _utf16_of(next(_decompressed(path, lambda raw: None), b"")) is not None
+def _is_rewritten(path: Path) -> bool:
+    """Whether the text is not the file's own: it was in UTF-16, or is JSON that is not one object a line."""
+    first = next(_decompressed(path, lambda raw: None), b"")
+    return _utf16_of(first) is not None or is_document(first.removeprefix(codecs.BOM_UTF8))
 
 
 def _decompressed(path: Path, on_raw: Callable[[bytes], None]) -> Iterator[bytes]:
@@ -302,7 +296,7 @@ def _require_file(path: Path) -> None:
         if not path.is_file():
             raise UnusableFileError(path.name, "it is no file but a device; name a log.")
         with path.open("rb") as file:
-            start = file.read(6)
+            start = file.read(16)
     except OSError as error:
         problem = f"it cannot be read ({error.strerror}); check its permissions."
         raise UnusableFileError(path.name, problem) from error
@@ -317,6 +311,15 @@ def _require_text(path: Path, head: bytes) -> None:
     first_line = head.lstrip(b"\r\n").split(b"\n", 1)[0]
     if not head.strip():
         raise UnusableFileError(path.name, "the file is empty; export it again.")
+    if head[_TAR] == b"ustar":
+        raise UnusableFileError(
+            path.name, "it is a tar archive; unpack it, and name the folder or put it into a ZIP archive."
+        )
+    if _compression(head) is not Compression.NONE:
+        raise UnusableFileError(path.name, "it is compressed twice; unpack it once.")
+    if head.lstrip()[:5] in (b"<?xml", b"<log "):
+        kind = "XES, an event log in XML" if b"xes" in head[:4096].lower() else "XML"
+        raise UnusableFileError(path.name, f"it is {kind}; export it as CSV, with a row for each event.", line=1)
     if b"\0" in first_line:
         problem = "its first line holds NUL bytes, so it is no text in UTF-8; save it as CSV in UTF-8."
         raise UnusableFileError(path.name, problem, line=1)

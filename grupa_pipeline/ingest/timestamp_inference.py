@@ -151,11 +151,13 @@ def _letters_problem(lettered: Mapping[str, str], texts: Sequence[str], timezone
 def _with_advice(
     sentence: str, texts: Sequence[str], example: str, timezone: str | None, share: float = 0.0
 ) -> TimestampProblem:
-    formats = tuple(suggest_formats(texts, timezone))
-    return TimestampProblem(sentence, _advice(formats, share), example, formats)
+    formats = () if example.startswith("'") else tuple(suggest_formats(texts, timezone))
+    return TimestampProblem(sentence, _advice(formats, share, example.strip()), example, formats)
 
 
-def _advice(formats: Sequence[str], share: float) -> str:
+def _advice(formats: Sequence[str], share: float, example: str = "") -> str:
+    if example.startswith("'") and example.endswith("'"):
+        return "they stand in single quotes: export the file with double quotes around its values, or with none."
     if not formats:
         return (
             "no format reads them: write them as 2024-03-01 10:00:00 (in UTC, or with --timezone), "

@@ -62,3 +62,16 @@ def test_a_real_log_needs_a_timestamp_format_and_accounts_for_every_row(ingest_t
 def test_every_row_of_real_clean_logs_is_accepted(name, rows, duplicate, ingest_text):
     file = ingest_text((LOGS / f"{name}.csv.gz").read_bytes(), name=f"{name}.csv.gz")
     assert (file.rows_read, file.rows_rejected, file.rows_duplicate) == (rows, 0, duplicate)
+
+
+@pytest.mark.parametrize("title", ["Report: events\nGenerated: 2025-03-01\n\n", "Events export,,\n,,\n\n"])
+def test_lines_above_the_header_are_told_with_the_line_of_the_header(ingest_text, title):
+    log = "user_id,timestamp,action\nu1,2025-01-01T10:00:00Z,a\n"
+    with pytest.raises(UnusableFileError, match="line 4 looks like one; delete the lines above"):
+        ingest_text(title + log)
+    assert ingest_text(log).rows_accepted == 1
+
+
+def test_values_in_single_quotes_are_told(ingest_text):
+    with pytest.raises(UnusableFileError, match="they stand in single quotes: export the file with double quotes"):
+        ingest_text("user_id,timestamp,action\n'u1','2025-01-01T10:00:00Z','a'\n")

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,15 @@ def zstd(content: bytes) -> bytes:
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(content)
     return sink.getvalue().to_pybytes()
+
+
+def tarred(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo("log.csv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def zipped(**members: bytes) -> bytes:
@@ -214,6 +224,7 @@ def test_members_of_an_archive_and_a_folder_are_files_of_their_own(tmp_path: Pat
         "__MACOSX/a.csv": b"x",
         ".hidden": b"x",
         "README.md": b"words",
+        "a/readme.txt": b"words",
     }
     (tmp_path / "logs.zip").write_bytes(zipped(**members))
     for name, content in members.items():
@@ -223,7 +234,7 @@ def test_members_of_an_archive_and_a_folder_are_files_of_their_own(tmp_path: Pat
         files = ingest(tmp_path / archive)
         assert [file.file_name for file in files] == [f"{archive}/a.csv", f"{archive}/b/log.csv.gz"]
         assert [row["user_id"] for file in files for row in events_of(file)] == ["u2", "u1"]
-        assert files[0].notes == (f"{archive}: left out README.md: no logs by their names.",)
+        assert files[0].notes == (f"{archive}: left out README.md, a/readme.txt: no logs by their names.",)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +245,14 @@ def test_members_of_an_archive_and_a_folder_are_files_of_their_own(tmp_path: Pat
         (zipped(**{"log.csv": b"a,b\n"})[:60], "its ZIP data cannot be read"),
         (PLAIN["parquet"][:500], "its Parquet data cannot be read"),
         (zstd(PLAIN["csv"])[:-20], "its zstd data is damaged"),
-        (b'[{"user_id":1}]', "jq -c '.[]' log.csv"),
-        (b'{\n"user_id":1\n}\n', "jq -c . log.csv"),
+        (b'{"events":[{"user_id":1}]}', "jq -c '.events[]' log.csv"),
+        (b'{\n"n": 1, "my rows": [\n{"user_id":1}\n]}\n', """jq -c '.["my rows"][]' log.csv"""),
+        (b"SQLite format 3\0", "a SQLite database"),
+        (b"ARROW1\0\0", "an Arrow or Feather file"),
+        ("user_id,timestamp,action\n".encode("utf-32"), "UTF-32"),
+        (b'<?xml version="1.0"?>\n<log xes.version="1.0"></log>', "it is XES"),
+        (gzip.compress(gzip.compress(PLAIN["csv"])), "compressed twice"),
+        (tarred(PLAIN["csv"]), "it is a tar archive"),
         (zipped(**{"log.csv": zipped(a=b"x")}), "log.csv/log.csv: it is a ZIP archive"),
     ],
     ids=_shown,
