@@ -57,8 +57,10 @@ class _Splitter:
         self._line, self._start, self._written = 1, 1, 0
 
     def add(self, block: bytes) -> None:
-        at = 0
-        for token in _TOKENS.finditer(block, 1 if self._escaping else 0):
+        if not block:
+            return
+        at, first = 0, int(self._escaping)
+        for token in _TOKENS.finditer(block, first):
             if token[0] == b"\n":
                 self._line += 1
             elif token[0] == b'"':
@@ -77,7 +79,7 @@ class _Splitter:
                     self._keep(block[at : token.end()])
                     self._write(self._open)
                     at = token.end()
-        self._escaping = self._in_string and bool(block) and _ends_escaping(block)
+        self._escaping = self._in_string and _ends_escaping(block[first:])
         if self._depth:
             self._keep(block[at:])
         else:

@@ -70,11 +70,11 @@ def decide_style(
 def _inferred(texts: Sequence[str], timezone: str | None) -> Style:
     zones = {match[1]: None for text in texts if (match := _VALID_ZONE.search(text))}
     style = Style(zones=tuple(zones)[:_MAX_ZONES], timezone=timezone)
-    stripped = [text.strip() for text in texts]
     numbers = _epochs(texts)
-    for digits in COMPACT:
-        if sum(len(text) == digits and text.isdigit() for text in stripped) > _MANY * max(len(numbers), 1):
-            dates = sum(bool(re.fullmatch(COMPACT_DATE, text)) for text in stripped if len(text) == digits)
+    whole = [text for text in map(str.strip, texts) if text.isdigit()]
+    for digits, count in Counter(map(len, whole)).items():
+        if digits in COMPACT and count > _MANY * max(len(numbers), 1):
+            dates = sum(bool(re.fullmatch(COMPACT_DATE, text)) for text in whole if len(text) == digits)
             if dates >= _MANY * max(len(numbers), dates):
                 return replace(style, digits=digits)
     return replace(style, epoch_unit=_epoch_unit(numbers) if numbers else None)
@@ -227,7 +227,7 @@ def _lettered(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _epochs(texts: Sequence[str]) -> list[float]:
-    return [_value(text) for text in map(str.strip, texts) if EPOCH.fullmatch(text)]
+    return [_value(text) for text in map(str.strip, texts) if ":" not in text and EPOCH.fullmatch(text)]
 
 
 def _value(text: str) -> float:
