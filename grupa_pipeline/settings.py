@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     llm_calls: _OptionalPositive = None
     llm_output_tokens: _OptionalPositive = None
     llm_context: _OptionalPositive = None
-    min_events: _Positive = 5
+    min_events: _Positive = 2
     min_group: _Positive = 10
     window_days: _Positive = 180
     keep_snapshots: _Positive = 30

@@ -18,7 +18,7 @@ from benchmarks.segmentation.behaviour_logs import CONTINUA, DAYS, SHAPES, draw_
 from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features.feature_set import build_features
-from grupa_pipeline.features.session_halves import measure_halves, measure_views
+from grupa_pipeline.features.session_halves import measure_beginnings, measure_halves, measure_views
 from grupa_pipeline.segmentation.discriminant import fit_discriminant
 from grupa_pipeline.segmentation.prepare import prepare
 from grupa_pipeline.segmentation.replicates import MeasuredHalves
@@ -53,6 +53,12 @@ class DrawnLog:
         with DuckDBEngine(self.con) as engine:
             counts = measure_views(engine, "events", users=users, **WINDOW)  # type: ignore[arg-type]
         return {view: rows.to_pandas() for view, rows in counts.items()}
+
+    def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
+        """Users on their first events."""
+        with DuckDBEngine(self.con) as engine:
+            begun = measure_beginnings(engine, "events", catalog=self.catalog, lengths=lengths, **WINDOW)  # type: ignore[arg-type]
+        return begun.to_pandas().set_index("user_id")
 
 
 @dataclass(frozen=True)

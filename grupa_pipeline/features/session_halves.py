@@ -4,7 +4,7 @@ The same feature code runs on each half. Views are counted there too: at which h
 window and in which order users act.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,6 +81,39 @@ def measure_halves(
         features.append(measured.features)
     sessions = halved.group_by("user_id").agg(sessions=halved.session.max().cast("int64"))
     return SessionHalves((features[0], features[1]), engine.fetch(sessions.order_by("user_id")))
+
+
+def measure_beginnings(
+    engine: Engine,
+    events: str,
+    *,
+    window_start: datetime,
+    window_end: datetime,
+    roles: ActionRoles,
+    catalog: pa.Table,
+    lengths: Mapping[str, int],
+) -> pa.Table:
+    """Features of users on their first events alone, outcomes left out: what would be known of them, had they stopped there.
+
+    `lengths` is how many events by user_id; the other arguments are those of `measure_halves`.
+    """
+    rows = _halve(engine, events, window_start, window_end, roles, lengths)
+    wanted = engine.materialize(
+        pa.table(
+            {"user_id": pa.array(sorted(lengths), pa.string()), "length": [lengths[user] for user in sorted(lengths)]}
+        )
+    )
+    rows = rows.inner_join(wanted, "user_id")
+    begun = rows.filter(rows.place < rows.length).select("user_id", "timestamp", "action", "metadata", "sequence")
+    return measure_features(
+        engine,
+        engine.materialize(begun).get_name(),
+        window_start=window_start,
+        window_end=window_end,
+        roles=roles,
+        min_events=1,
+        like=catalog,
+    ).features
 
 
 def measure_views(

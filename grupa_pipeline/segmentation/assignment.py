@@ -1,6 +1,7 @@
 """Assigns all users by what the landmarks show: cluster, chance of membership, the next cluster, and map coordinates."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +35,20 @@ class Assignment:
     other_probabilities: np.ndarray
     xy: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Assignment":
+        """The assignment of the `rows` with those indices, which may repeat."""
+        return Assignment(*(column[rows] for column in self._columns()))
+
+    def updated(self, rows: np.ndarray, some: "Assignment") -> "Assignment":
+        """This with that of the `rows` (indices) replaced by `some`."""
+        columns = [column.copy() for column in self._columns()]
+        for column, new in zip(columns, some._columns(), strict=True):
+            column[rows] = new
+        return Assignment(*columns)
+
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        return self.labels, self.probabilities, self.others, self.other_probabilities, self.xy
+
 
 class AssignUsers(Protocol):
     """The signature of `assign_users`, which `segment` takes so that assignment can run elsewhere."""
@@ -51,16 +66,22 @@ def fit_group_model(halves: Halves, grouping: Grouping) -> GroupModel:
     (temperature scaling, Guo et al. 2017, ICML); 1 at least, as halves say less than the whole.
     """
     used = (grouping.labels >= 0) & halves.measured
-    if not used.any():
-        return GroupModel(grouping.discriminant, grouping.reach, 1.0)
-    truly = grouping.labels[used]
+    asked = [
+        (fit_discriminant(learn, grouping.labels, grouping.cluster_count).scores(ask[used]), grouping.labels[used])
+        for learn, ask in ((halves.first, halves.second), (halves.second, halves.first))
+        if used.any()
+    ]
+    return GroupModel(grouping.discriminant, grouping.reach, fit_temperature(asked))
+
+
+def fit_temperature(asked: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The temperature under which chances are right most often, of log odds (n, groups) and the true groups (n,); 1 without any."""
     loss = np.zeros(len(TEMPERATURES))
-    for learn, ask in ((halves.first, halves.second), (halves.second, halves.first)):
-        scores = fit_discriminant(learn, grouping.labels, grouping.cluster_count).scores(ask[used])
-        for place, temperature in enumerate(TEMPERATURES):
+    for scores, truly in asked:
+        for number, temperature in enumerate(TEMPERATURES):
             right = _chances(scores, temperature)[np.arange(len(truly)), truly]
-            loss[place] -= np.log(np.maximum(right, 1e-12)).mean()
-    return GroupModel(grouping.discriminant, grouping.reach, float(TEMPERATURES[loss.argmin()]))
+            loss[number] -= np.log(np.maximum(right, 1e-12)).mean()
+    return float(TEMPERATURES[loss.argmin()])
 
 
 def assign_users(
@@ -71,11 +92,20 @@ def assign_users(
     A row joins the group it is likeliest in, unless it is out of that group's reach. Coordinates of a row that is no landmark
     are the mean of its nearest `neighbors` among the landmarks, weighted by closeness.
     """
-    coordinates = _coordinates(rows, landmarks, xy, neighbors)
+    chosen = choose_groups(rows, model)
+    coordinates = np.empty((len(rows), 2))
+    coordinates[landmarks] = xy
+    others = np.setdiff1d(np.arange(len(rows)), landmarks)
+    coordinates[others] = place(rows[others], rows[landmarks], xy, neighbors)
+    return replace(chosen, xy=coordinates)
+
+
+def choose_groups(rows: np.ndarray, model: GroupModel) -> Assignment:
+    """The group, chances and next group of each of `rows` (n, columns), all at the map's origin."""
     count = len(model.reach)
     if count == 0:
         nobody = np.full(len(rows), -1)
-        return Assignment(nobody, np.zeros(len(rows)), nobody, np.zeros(len(rows)), coordinates)
+        return Assignment(nobody, np.zeros(len(rows)), nobody, np.zeros(len(rows)), np.zeros((len(rows), 2)))
     chances = _chances(model.discriminant.scores(rows), model.temperature)
     order = np.argsort(-chances, axis=1, kind="stable")
     best, everyone = order[:, 0], np.arange(len(rows))
@@ -88,7 +118,7 @@ def assign_users(
         np.where(inside, best_chance, 0.0),
         np.where(inside, second, best),
         np.where(inside, second_chance, best_chance),
-        coordinates,
+        np.zeros((len(rows), 2)),
     )
 
 
@@ -99,15 +129,14 @@ def _chances(scores: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def _coordinates(rows: np.ndarray, landmarks: np.ndarray, xy: np.ndarray, neighbors: int) -> np.ndarray:
+def place(rows: np.ndarray, known: np.ndarray, xy: np.ndarray, neighbors: int) -> np.ndarray:
+    """Map coordinates (n, 2) of `rows`: means of those (`xy`) of the nearest `neighbors` among the `known` rows."""
     from sklearn.neighbors import NearestNeighbors
 
     coordinates = np.empty((len(rows), 2))
-    coordinates[landmarks] = xy
-    finder = NearestNeighbors(n_neighbors=min(neighbors, len(landmarks)), algorithm="brute").fit(rows[landmarks])
-    others = np.setdiff1d(np.arange(len(rows)), landmarks)
-    for begin in range(0, len(others), CHUNK):
-        part = others[begin : begin + CHUNK]
+    finder = NearestNeighbors(n_neighbors=min(neighbors, len(known)), algorithm="brute").fit(known)
+    for begin in range(0, len(rows), CHUNK):
+        part = slice(begin, begin + CHUNK)
         distances, indices = finder.kneighbors(rows[part])
         coordinates[part] = np.einsum("nk,nkd->nd", _closeness(distances), xy[indices])
     return coordinates

@@ -8,7 +8,8 @@ from typing import Any
 class SegmentationConfig:
     """Configuration of `segment`; sizes are counts of distinct feature rows unless noted otherwise.
 
-    `landmarks` bounds what is embedded and clustered, `trust_sample` and `trust_share` the rows of each subsample.
+    A user of less than `few_events` is assigned by `few_events.py`. `landmarks` bounds what is embedded and clustered,
+    `trust_sample` and `trust_share` the rows of each subsample.
     `map_epochs_again` are those of a map that continues an earlier one: more would move it without need. `fine_cells` are the
     numbers of cells of the fine partitions by k-means, `leaf_size` the smallest cell of the one by HDBSCAN, as a share of the
     landmarks. `min_kappa`, `max_valley` and `max_valley_p` say when two groups are two (`merging.py`), `min_signal` when a view
@@ -17,6 +18,7 @@ class SegmentationConfig:
     """
 
     min_users: int = 50
+    few_events: int = 5
     landmarks: int = 3000
     cells: int = 128
     trust_sample: int = 2400

@@ -42,11 +42,19 @@ def filter_outliers(rows: np.ndarray, labels: np.ndarray) -> FilteredLabels:
         labels, groups = numbers[labels], int((~crowds).sum())
         discriminant = fit_discriminant(rows, labels, groups)
     nearest = discriminant.scores(rows).argmax(axis=1)
+    reach = reach_of_groups(discriminant, rows, labels)
+    inside = discriminant.distances(rows, nearest) <= reach[nearest]
+    return FilteredLabels(np.where(inside, nearest, -1), discriminant, reach)
+
+
+def reach_of_groups(discriminant: Discriminant, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How far from its centre a member of each group may be (groups,), by the members that are likeliest in their own group."""
+    nearest = discriminant.scores(rows).argmax(axis=1)
     distances = discriminant.distances(rows, nearest)
-    reach = np.zeros(groups)
-    for group in range(groups):
+    reach = np.zeros(len(discriminant.centres))
+    for group in range(len(reach)):
         own = distances[(labels == group) & (nearest == group)]
         if len(own):
             low, high = np.quantile(own, [0.25, 0.75])
             reach[group] = high + FAR * (high - low)
-    return FilteredLabels(np.where(distances <= reach[nearest], nearest, -1), discriminant, reach)
+    return reach

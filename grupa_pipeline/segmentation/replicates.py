@@ -38,6 +38,9 @@ class Replicates(Protocol):
     def views(self, users: Sequence[str]) -> Mapping[FeatureView, pd.DataFrame]:
         """Counts of each view by user and half; see `views.view_values`."""
 
+    def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
+        """Features (index user_id) of users on their first events alone, so many of each."""
+
 
 def scaled_halves(
     replicates: Replicates | None, users: pd.Index, rows: np.ndarray, scales: Mapping[str, ColumnScale]

@@ -18,6 +18,7 @@ from grupa_pipeline.segmentation.assignment import (
 from grupa_pipeline.segmentation.cluster_validation import ClusterValidation, validate_candidates
 from grupa_pipeline.segmentation.config import SegmentationConfig
 from grupa_pipeline.segmentation.embedding import embed, exact_neighbors, principal_coordinates
+from grupa_pipeline.segmentation.few_events import EventCounts, Known, assign_few
 from grupa_pipeline.segmentation.identity import identify
 from grupa_pipeline.segmentation.landmarks import Landmarks, choose_landmarks
 from grupa_pipeline.segmentation.map_alignment import align, can_continue, map_start
@@ -46,6 +47,7 @@ class _Inputs:
     """The arguments of one call of `segment`, features sorted."""
 
     features: pd.DataFrame
+    counts: EventCounts | None
     seed: int
     snapshot_date: date
     history: Sequence[EarlierSnapshot]
@@ -54,12 +56,20 @@ class _Inputs:
     replicates: Replicates | None
     config: SegmentationConfig
 
+    @property
+    def few(self) -> np.ndarray:
+        """Which of the users have few events, (n,)."""
+        if self.counts is None:
+            return np.zeros(len(self.features), dtype=bool)
+        return (self.counts.events.reindex(self.features.index) < self.config.few_events).to_numpy()
+
 
 def segment(
     features: pd.DataFrame,
     *,
     seed: int,
     snapshot_date: date,
+    counts: EventCounts | None = None,
     history: Sequence[EarlierSnapshot] = (),
     issued_ids: Collection[str] = (),
     reissue_ids: Sequence[str] = (),
@@ -69,7 +79,8 @@ def segment(
 ) -> Segmentation:
     """Find clusters in `features` (index user_id, clustering columns only, NaN where not applicable).
 
-    `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
+    `counts` says how many events each user has (None: enough); those with few are assigned by what the others looked like after
+    as few. `history` holds the snapshots of the 14 days before, oldest first; `issued_ids` all ids ever issued; `reissue_ids`
     those that this snapshot issued before from equal features, in order; `replicates` measures the users on halves of their
     sessions (without it, what is told apart is told apart in the same sessions only); `assign` may assign users elsewhere (on
     a Spark cluster). Equal input gives an equal result, in any process and whatever the order of users and columns.
@@ -83,7 +94,7 @@ def segment(
     if not features.index.is_unique:
         raise ValueError("features hold a user twice")
     features = features.reindex(columns=sorted(features.columns)).sort_index()
-    inputs = _Inputs(features, seed, snapshot_date, history, issued_ids, reissue_ids, replicates, config)
+    inputs = _Inputs(features, counts, seed, snapshot_date, history, issued_ids, reissue_ids, replicates, config)
     with threadpool_limits(1):  # sums in another order differ in the last bit, and UMAP amplifies that
         return _segment(inputs, assign)
 
@@ -109,10 +120,12 @@ def _segment(inputs: _Inputs, assign: AssignUsers) -> Segmentation:
 
 @dataclass(frozen=True)
 class _Selected:
-    """The outcome of the stages up to the choice; `landmarks` index the rows of `prepared`, `points` is their map."""
+    """The outcome of the stages up to the choice; `landmarks` index the rows of `prepared`, each is `standing_for` so many users,
+    `points` is their map."""
 
     prepared: Prepared
     landmarks: np.ndarray
+    standing_for: np.ndarray
     halves: Halves
     views: Mapping[FeatureView, ViewValues]
     points: np.ndarray
@@ -146,7 +159,7 @@ def _select(inputs: _Inputs, prepared: Prepared) -> _Selected:
         config=config,
         seed=inputs.seed,
     )
-    return _Selected(prepared, landmarks.rows, halves, views, points, validation)
+    return _Selected(prepared, landmarks.rows, landmarks.users, halves, views, points, validation)
 
 
 def _with_views(
@@ -195,16 +208,17 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
     in_stable = float(sizes[stable].sum() / len(who))
     status, reason = decide_status(chosen, validation.p_value, in_stable, config)
     shown = shown_clusters(stable, status, config)
+    assignment = _with_few(inputs, selected, assignment.take(who))
     labels = np.where(assignment.labels >= 0, shown[assignment.labels], -1)
     identities = identify(
-        pd.Series(labels[who], index=index),
+        pd.Series(labels, index=index),
         inputs.history,
         today=inputs.snapshot_date,
         issued_ids=inputs.issued_ids,
         reissue_ids=inputs.reissue_ids,
         match_jaccard=config.match_jaccard,
     )
-    users = _users(assignment, labels, shown, identities.ids).iloc[who].set_axis(index)
+    users = _users(assignment, labels, shown, identities.ids, inputs.few).set_axis(index)
     kept = shown[:-1] >= 0
     replication = chosen.grouping.replication if inputs.replicates is not None else np.full(len(kept), np.nan)
     found_by = views_of_groups(
@@ -219,7 +233,7 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
         null_p_value=validation.p_value,
         parameters=_parameters(inputs, selected, model),
         candidates=candidates_table(validation.evaluated, chosen),
-        embedding=pd.DataFrame(align(assignment.xy[who], index, _last_map(inputs)), columns=["x", "y"], index=index),
+        embedding=pd.DataFrame(align(assignment.xy, index, _last_map(inputs)), columns=["x", "y"], index=index),
         users=users,
         identities=identities.table.assign(
             stability=chosen.stability[kept],
@@ -230,16 +244,48 @@ def _with_clusters(inputs: _Inputs, selected: _Selected, assign: AssignUsers) ->
     )
 
 
-def _users(assignment: Assignment, labels: np.ndarray, shown: np.ndarray, ids: Sequence[str]) -> pd.DataFrame:
-    """Cluster, chances and reason of each distinct row; `labels` are of the clusters shown, `assignment` of all."""
+def _with_few(inputs: _Inputs, selected: _Selected, whole: Assignment) -> Assignment:
+    """`whole`, the assignment of all users, with those who have few events assigned by what so few say."""
+    few, prepared, grouping = inputs.few, selected.prepared, selected.validation.chosen.grouping
+    if inputs.counts is None or inputs.replicates is None or not few.any():
+        return whole
+    people = prepared.user_of_row[selected.landmarks]
+    enough = ~few[people]
+    known = Known(
+        inputs.features.iloc[people[enough]].index,
+        grouping.labels[enough],
+        selected.standing_for[enough],
+        selected.points[enough],
+    )
+    return assign_few(
+        whole,
+        few,
+        known,
+        features=inputs.features,
+        counts=inputs.counts,
+        groups=grouping.cluster_count,
+        scales=prepared.scales,
+        replicates=inputs.replicates,
+        least=LIKELY,
+        neighbors=inputs.config.placing_neighbors,
+        seed=inputs.seed,
+    )
+
+
+def _users(
+    assignment: Assignment, labels: np.ndarray, shown: np.ndarray, ids: Sequence[str], few: np.ndarray
+) -> pd.DataFrame:
+    """Cluster, chances and reason of each user; `labels` are of the clusters shown, `assignment` of all; who has `few` events
+    is no core."""
     names = np.array([*ids, None], dtype=object)
     reasons = np.full(len(labels), None, dtype=object)
     reasons[(assignment.labels >= 0) & (labels < 0)] = UnassignedReason.UNSTABLE_CLUSTER
     reasons[assignment.labels < 0] = UnassignedReason.NOISE
+    reasons[(labels < 0) & few] = UnassignedReason.TOO_FEW_EVENTS
     chance = np.where(labels >= 0, assignment.probabilities, 0.0)
     nearest = np.where(assignment.others >= 0, shown[assignment.others], -1)
     grades = np.array([None, Membership.BETWEEN.value, Membership.LIKELY.value, Membership.CORE.value], dtype=object)
-    membership = grades[np.where(labels < 0, 0, 1 + (chance >= LIKELY) + (chance >= CORE))]
+    membership = grades[np.where(labels < 0, 0, 1 + (chance >= LIKELY) + ((chance >= CORE) & ~few))]
     return pd.DataFrame(
         {
             "cluster_id": names[labels],
@@ -306,7 +352,9 @@ def _without_clusters(inputs: _Inputs, status: SegmentationStatus, reason: str) 
         {
             "cluster_id": None,
             "probability": 0.0,
-            "unassigned_reason": _reason_without_clusters(status),
+            "unassigned_reason": np.where(
+                inputs.few, UnassignedReason.TOO_FEW_EVENTS, _reason_without_clusters(status)
+            ),
             "nearest_cluster_id": None,
             "membership": None,
             "nearest_probability": np.nan,

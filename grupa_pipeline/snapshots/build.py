@@ -25,6 +25,7 @@ from grupa_pipeline.insights.evidence import measure_evidence
 from grupa_pipeline.insights.insight_writer import write_insights
 from grupa_pipeline.insights.previous_texts import PreviousTexts, WrittenAgain
 from grupa_pipeline.journeys.measure import measure_journeys
+from grupa_pipeline.segmentation.few_events import EventCounts
 from grupa_pipeline.segmentation.nature import cluster_natures
 from grupa_pipeline.segmentation.replicates import Replicates
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
@@ -127,10 +128,11 @@ def make_segmentation(
         clustering_sha256 = history.clustering_sha256(clustering, context.settings.seed)
         roles = read_catalog(event_catalogs[day], context)
         replicates = LogReplicates(context, day, roles, catalogs[day])
-        segmentation = _segment(context, day, clustering, clustering_sha256, issued, in_run, replicates)
-        issued |= set(segmentation.identities["cluster_id"])
         counts = _users_in_window(context, day, roles)
-        day_rows = _segmentation_tables(context, day, segmentation, clustering_sha256, counts)
+        events = EventCounts(counts["clustering_events"], _compositions(catalog))
+        segmentation = _segment(context, day, clustering, events, clustering_sha256, issued, in_run, replicates)
+        issued |= set(segmentation.identities["cluster_id"])
+        day_rows = _segmentation_tables(context, day, segmentation, clustering_sha256, counts["events"])
         labels = day_rows[tables.USER_CLUSTERS].set_index("user_id")["cluster_id"]
         snapshot = EarlierSnapshot(day, labels, segmentation.embedding, segmentation.identities)
         in_run[day] = snapshot
@@ -142,6 +144,7 @@ def _segment(
     context: SnapshotContext,
     day: date,
     clustering: pd.DataFrame,
+    counts: EventCounts,
     clustering_sha256: str,
     issued: set[str],
     in_run: Mapping[date, EarlierSnapshot],
@@ -156,6 +159,7 @@ def _segment(
         clustering,
         seed=context.settings.seed,
         snapshot_date=day,
+        counts=counts,
         history=[before[earlier] for earlier in sorted(before)],
         issued_ids=issued,
         reissue_ids=history.reissue_ids(publication, day, context.input_sha256(day), clustering_sha256),
@@ -322,6 +326,13 @@ def _by_user(features: pa.Table) -> pd.DataFrame:
     return features.to_pandas(split_blocks=True).set_index("user_id")
 
 
+def _compositions(catalog: pd.DataFrame) -> frozenset[str]:
+    """Features that say what users do, whatever how often they do it."""
+    return frozenset(
+        catalog.loc[catalog["family"].isin([FeatureFamily.ACTION_SHARE, FeatureFamily.FEATURE_SHARE]), "feature"]
+    )
+
+
 def _clustering_columns(users: pd.DataFrame, catalog: pd.DataFrame) -> list[str]:
     return [name for name in catalog.loc[catalog["role"] == FeatureRole.CLUSTERING, "feature"] if name in users]
 
@@ -367,11 +378,11 @@ def _segmentation_tables(
     }
 
 
-def _users_in_window(context: SnapshotContext, day: date, roles: EventCatalog) -> pd.Series:
-    """Events by user in the window of `day`, outcome events included."""
+def _users_in_window(context: SnapshotContext, day: date, roles: EventCatalog) -> pd.DataFrame:
+    """By user in the window of `day`: events, and clustering_events (outcomes not counted)."""
     with window_of_day(context, day, roles) as window:
         counts = window.count_users()
-    return counts.to_pandas().set_index("user_id")["events"]
+    return counts.to_pandas().set_index("user_id")
 
 
 def _add(rows: AssetTables, day: date, new: Mapping[Table, pa.Table | pd.DataFrame]) -> None:

@@ -1,4 +1,4 @@
-"""Measures users of a snapshot's log once more, on halves of their sessions, as segmentation asks for it."""
+"""Measures users of a snapshot's log once more, on part of their events, as segmentation asks for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from grupa_pipeline import tables
 from grupa_pipeline.event_catalog.action_meanings import EventCatalog
-from grupa_pipeline.features.session_halves import measure_halves, measure_views
+from grupa_pipeline.features.session_halves import measure_beginnings, measure_halves, measure_views
 from grupa_pipeline.segmentation.replicates import MeasuredHalves
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import engine_on_window
@@ -49,3 +49,18 @@ class LogReplicates:
                 engine, tables.EVENTS.name, window_start=start, window_end=end, roles=self.roles, users=users
             )
         return {view: rows.to_pandas() for view, rows in counts.items()}
+
+    def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
+        """Features of users on their first events alone, so many of each."""
+        start, end = self.context.window(self.day)
+        with engine_on_window(self.context, self.day) as engine:
+            measured = measure_beginnings(
+                engine,
+                tables.EVENTS.name,
+                window_start=start,
+                window_end=end,
+                roles=self.roles,
+                catalog=self.catalog,
+                lengths=lengths,
+            )
+        return measured.to_pandas().set_index("user_id")

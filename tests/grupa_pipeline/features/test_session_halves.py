@@ -12,7 +12,13 @@ from grupa_pipeline.aggregates.engine import DuckDBEngine
 from grupa_pipeline.event_catalog.roles import Roles
 from grupa_pipeline.features import session_halves
 from grupa_pipeline.features.feature_set import build_features
-from grupa_pipeline.features.session_halves import LIFE_PARTS, SessionHalves, measure_halves, measure_views
+from grupa_pipeline.features.session_halves import (
+    LIFE_PARTS,
+    SessionHalves,
+    measure_beginnings,
+    measure_halves,
+    measure_views,
+)
 from grupa_pipeline.vocabulary.enums import FeatureView
 from tests.grupa_pipeline.features.logs import END, START, Event, connect
 
@@ -122,6 +128,24 @@ def test_only_the_users_and_the_window_that_were_asked_for_are_measured() -> Non
     assert some.sessions.to_pylist() == [{"user_id": "bob", "sessions": 1}]
     assert {row["user_id"] for half in some.features for row in half.to_pylist()} == {"bob"}
     assert all(set(counts["user_id"].to_pylist()) == {"bob"} for counts in _views(con, ["bob", "nobody"]).values())
+
+
+@pytest.mark.slow
+def test_users_are_measured_on_their_first_events_outcomes_left_out() -> None:
+    con = connect([*LOG, ("bob", "5 11:59", "contract_signed"), ("bob", "4 12:00", "save")])
+    roles = Roles(goal=("contract_signed",))
+    options = OPTIONS | {"roles": roles}
+    whole = build_features(con, "events", min_events=1, **options)
+    with DuckDBEngine(con) as engine:
+        begun = measure_beginnings(
+            engine, "events", catalog=whole.catalog, lengths={"ann": 3, "bob": 2, "nobody": 2}, **options
+        )
+    rows = {row["user_id"]: row for row in begun.to_pylist()}
+    assert begun.column_names == whole.features.column_names
+    assert {user: [row[f"share_{name}"] for name in ("search", "save")] for user, row in rows.items()} == {
+        "ann": pytest.approx([1 / 3, 1 / 3]),
+        "bob": [0.5, 0.5],
+    }
 
 
 @pytest.mark.slow

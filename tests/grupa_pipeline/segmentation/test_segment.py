@@ -14,6 +14,7 @@ from benchmarks.segmentation import planted
 from benchmarks.segmentation.measures import result_hash
 from grupa_pipeline import tables
 from grupa_pipeline.segmentation.config import SegmentationConfig
+from grupa_pipeline.segmentation.few_events import EventCounts
 from grupa_pipeline.segmentation.replicates import MeasuredHalves
 from grupa_pipeline.segmentation.results import EarlierSnapshot, Segmentation
 from grupa_pipeline.segmentation.segment import IDENTITY_COLUMNS, segment
@@ -158,6 +159,35 @@ class _Halves:
         ]
         return {FeatureView.HOUR: pd.concat(rows)}
 
+    def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
+        return self.features.loc[list(lengths)]
+
+
+def test_users_with_few_events_are_likely_at_most_and_the_others_stay() -> None:
+    features = _log("kinds").features
+    replicates = _Halves(features, shuffled=False)
+    replicates.views = lambda users: {}  # type: ignore[method-assign]
+    counts = pd.Series(np.where(np.arange(len(features)) % 10, 9, 3), features.index)
+    strange = features.index[0]
+    changed = features.copy()
+    changed.loc[strange] = features.max()
+    shares = [name for name in features if name.startswith("share_")]
+    result = segment(
+        changed,
+        seed=1,
+        snapshot_date=DAY,
+        counts=EventCounts(counts, shares),
+        replicates=replicates,
+        config=SMALL,
+    )
+    few = result.users[counts.loc[result.users.index] == 3]
+    assert (result.status, result.cluster_count) == ("ok", 6)
+    assert set(few["membership"].dropna()) == {"likely"}
+    assert few["cluster_id"].notna().mean() > 0.8
+    assert set(few.loc[few["cluster_id"].isna(), "unassigned_reason"]) == {"too_few_events"}
+    assert few.loc[strange, "unassigned_reason"] == "too_few_events"
+    assert "core" in set(result.users["membership"])
+
 
 def test_kinds_that_are_others_in_other_sessions_are_weak_structure() -> None:
     log = _log("kinds")
@@ -243,6 +273,13 @@ def test_below_fifty_users_there_are_no_clusters(users: int) -> None:
     assert result.users["cluster_id"].isna().all()
     assert (result.users["unassigned_reason"] == "too_few_users").all()
     assert result.cluster_count == len(result.identities) == 0
+
+
+def test_without_clusters_users_with_few_events_are_told_so() -> None:
+    features = _log("kinds").features.iloc[:10]
+    counts = EventCounts(pd.Series([2, 9] * 5, features.index), ())
+    reasons = segment(features, seed=1, snapshot_date=DAY, counts=counts, config=SMALL).users["unassigned_reason"]
+    assert reasons[features.index].tolist() == ["too_few_events", "too_few_users"] * 5
 
 
 def test_many_users_with_few_ways_to_behave_are_weak_structure() -> None:
