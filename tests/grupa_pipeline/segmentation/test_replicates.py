@@ -28,6 +28,9 @@ class Stored:
         self.asked.append(len(users))
         return {view: rows[rows["user_id"].isin(users)] for view, rows in self.counts.items()}
 
+    def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
+        raise NotImplementedError
+
 
 def _features(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
