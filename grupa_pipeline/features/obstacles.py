@@ -21,8 +21,6 @@ from grupa_pipeline.vocabulary.feature_families import COLUMN_PREFIX, JOURNEY_ME
 MAX_ERRORS, MAX_LOOPS, MAX_RETRIES, MAX_STOPS = 8, 6, 6, 8
 TIMES_AGAIN = 3
 """From so many returns on, a user goes back and forth, or does the same again and again."""
-SYSTEM_MARGIN = 2
-"""What the system does is where an error occurs only if so many times as many users came from it as from anything that users do."""
 SILENT_DAYS = 7
 """Users are silent when nothing happened for this long up to the window's end, or for a quarter of a shorter window."""
 
@@ -106,7 +104,7 @@ def _choose(
 
 
 def _errors(window: EventWindow, sessions: UserSessions) -> list[ObstacleColumn]:
-    """The commonest errors, each after the action that most users came from (`SYSTEM_MARGIN`); alone where none comes before."""
+    """The commonest errors, each after the action that most users came from; alone where none comes before."""
     errors = [name for name in window.actions_of(Role.ERROR) if name in window.keys]
     if not errors:
         return []
@@ -117,13 +115,11 @@ def _errors(window: EventWindow, sessions: UserSessions) -> list[ObstacleColumn]
     moves = sessions.moves.rename(action_key="action")
     moves = moves.filter(window.is_one_of(moves, errors)).distinct()
     before = window.engine.fetch(moves.group_by("before", "action_key").agg(users=moves.count())).to_pylist()
-    unusual, system = {*errors, *window.actions_of(Role.HELP)}, {*window.actions_of(Role.SYSTEM)}
-    places: dict[str, list[tuple[float, str]]] = {}
+    unusual = {*errors, *window.actions_of(Role.HELP, Role.SYSTEM)}
+    places: dict[str, list[tuple[int, str]]] = {}
     for row in before:
-        place = name_of[row["before"]]
-        if place not in unusual:
-            weight = row["users"] / (SYSTEM_MARGIN if place in system else 1)
-            places.setdefault(name_of[row["action_key"]], []).append((-weight, place))
+        if name_of[row["before"]] not in unusual:
+            places.setdefault(name_of[row["action_key"]], []).append((-row["users"], name_of[row["before"]]))
     return [
         ObstacleColumn(FeatureFamily.ERROR_MET, (min(places[name])[1], name) if name in places else (name,))
         for _, name in common

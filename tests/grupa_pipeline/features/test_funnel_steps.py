@@ -61,21 +61,6 @@ def test_an_error_is_a_share_of_those_who_were_where_it_occurs() -> None:
     assert sum(value is None for value in met.values()) == CIRCLING + LOOKING
 
 
-@pytest.mark.parametrize(("by_user", "place"), [(6, "watch_sync_started"), (20, "ride_finished")])
-def test_an_error_is_where_the_system_acts_if_hardly_anybody_comes_from_elsewhere(by_user: int, place: str) -> None:
-    begun = [(f"u{n:02d}", "0 10:00", "app_opened") for n in range(50)]
-    after_sync = [
-        (f"u{n:02d}", f"0 10:0{m}", name) for n in range(20) for m, name in ((1, "watch_sync_started"), (2, "crash"))
-    ]
-    after_ride = [
-        (f"u{n:02d}", f"0 11:0{m}", name)
-        for n in range(30, 30 + by_user)
-        for m, name in ((1, "ride_finished"), (2, "crash"))
-    ]
-    result = measure([*begun, *after_sync, *after_ride])
-    assert entry(result, "met_crash")["source_action"] == f"{place}\ncrash"
-
-
 def test_going_back_and_forth_is_told_from_doing_both() -> None:
     loop = values(measure(shop_events()), "loop_cart_filled__item_seen")
     assert sum(value == 1 for value in loop.values()) == CIRCLING
