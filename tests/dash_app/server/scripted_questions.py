@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from tests.dash_app.synthetic import DAYS, KINDS
@@ -40,6 +41,10 @@ def scripted_questions() -> Iterator[ScriptedQuestion]:
         yield _average(cluster_id, "hours_to_submit")
 
 
+def _first_row_of(column: str) -> Callable[[Answer], Any]:
+    return lambda answer: answer["rows"][0][column]
+
+
 def _about_the_snapshot() -> Iterator[ScriptedQuestion]:
     one = f"FROM segmentations WHERE snapshot_date = {_DAY}"
     for column in ("users", "events", "cluster_count", "unassigned_share"):
@@ -47,7 +52,7 @@ def _about_the_snapshot() -> Iterator[ScriptedQuestion]:
             f"How much is {column} of the newest snapshot?",
             "snapshots",
             {},
-            lambda answer, column=column: answer["rows"][0][column],
+            _first_row_of(column),
             f"SELECT {column} {one}",
         )
     yield ScriptedQuestion(
@@ -87,7 +92,7 @@ def _about_a_cluster(cluster_id: str) -> Iterator[ScriptedQuestion]:
             f"How much is {column} of {cluster_id}?",
             "cluster",
             {"cluster_id": cluster_id},
-            lambda answer, column=column: answer[column],
+            itemgetter(column),
             f"SELECT {column} FROM clusters WHERE {ours}",
         )
     yield ScriptedQuestion(

@@ -57,5 +57,5 @@ def local_provider() -> LocalProvider:
 
 def logout_claims(provider: LocalProvider, **changed: Any) -> dict[str, Any]:
     """Sound claims of a logout token, with `changed` ones; None leaves one out."""
-    events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
     return provider.claims(**({"nonce": None, "jti": "one", "sid": "the session", "events": events} | changed))
