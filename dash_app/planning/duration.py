@@ -152,8 +152,7 @@ def distinct_curve(users: ArrayLike, days: ArrayLike, log_days: int) -> NDArray[
         raise DurationError("Nobody was eligible in this log, so a test would never fill.")
     if day.min() < 0 or day.max() >= log_days:
         raise DurationError(f"Eligible days must lie within the log's {log_days} days.")
-    pairs = np.unique(user * log_days + day)
-    user, day = pairs // log_days, pairs % log_days
+    user, day = _sorted_visits(user, day, log_days)
     first = np.append(True, user[1:] != user[:-1])
     last = np.append(first[1:], True)
     gaps = np.concatenate([day[first], log_days - 1 - day[last], (np.diff(day) - 1)[~first[1:]]])
@@ -193,8 +192,20 @@ def _level(users: NDArray[np.int64], days: NDArray[np.int64], log_days: int, eve
     if weeks < 4:
         return float(latest**0.5)
     week = (days - log_days % 7) // 7
-    sizes = [len(np.unique(users[week == number])) for number in range(weeks)]
+    whole = week >= 0  # the days before the first whole week have -1
+    _, week_of = _sorted_visits(users[whole], week[whole], weeks)
+    sizes = np.bincount(week_of, minlength=weeks)
     return float(latest ** _trend(np.log(np.maximum(sizes, 1))))
+
+
+def _sorted_visits(
+    users: NDArray[np.int64], when: NDArray[np.int64], spans: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Users and days (or weeks, below `spans`) without repeats, by user and day; nothing is sorted that is in order."""
+    pairs = users * spans + when
+    steps = np.diff(pairs)
+    pairs = pairs[np.append(True, steps > 0)] if len(pairs) and (steps >= 0).all() else np.unique(pairs)
+    return pairs // spans, pairs % spans
 
 
 def _trend(values: NDArray[np.float64]) -> float:
