@@ -48,7 +48,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A warehouse with the snapshots of the log's last three days, made by `grupa run` in order."""
-    settings = Settings(warehouse=tmp_path_factory.mktemp("made"))
+    settings = Settings(warehouse=tmp_path_factory.mktemp("made"), min_events=5)
     for day in last_days(3):
         run(settings, [log], as_of=day)
     return settings
@@ -104,7 +104,7 @@ def test_the_same_file_again_changes_nothing(made: Settings, log: Path) -> None:
 
 
 def test_insights_are_asked_for_again_in_one_publication_without_segmenting(made: Settings, tmp_path: Path) -> None:
-    made = Settings(warehouse=shutil.copytree(made.warehouse, tmp_path / "copy", symlinks=True))
+    made = made.model_copy(update={"warehouse": shutil.copytree(made.warehouse, tmp_path / "copy", symlinks=True)})
     tables = ("segmentations", "cluster_evidence", "clusters", "cluster_insights")
     publication = Publication(made.warehouse)
     restore(made, max(path.stem for path in warehouse.versions(publication.database)))
@@ -121,7 +121,7 @@ def test_insights_are_asked_for_again_in_one_publication_without_segmenting(made
 
 
 def test_a_backfill_equals_single_runs_in_order(made: Settings, log: Path, tmp_path: Path) -> None:
-    settings = Settings(warehouse=tmp_path, log_folders=(log.parent,))
+    settings = Settings(warehouse=tmp_path, log_folders=(log.parent,), min_events=made.min_events)
     first, *_, last = last_days(3)
     tags = {
         "dagster/asset_partition_range_start": first.isoformat(),
