@@ -105,7 +105,7 @@ def enrolment(services: Services, day: date, audience: Audience) -> Forecast:
     settings = services.settings
     return services.database.derive(
         enrolments.find_enrolment,
-        MeasuredTables(services.database).query,
+        MeasuredTables(services.database),
         day,
         audience,
         services.event_roles(),
@@ -118,7 +118,7 @@ def calibration_of(services: Services, plans: Sequence[Plan]) -> Calibration:
     """How good the forecasts were: on finished tests, and replayed on the newest snapshot's log."""
     try:
         days, roles, fewest = services.days(), services.event_roles(), services.settings.min_events
-        ask = MeasuredTables(services.database).query
+        ask = MeasuredTables(services.database)
         found = services.database.derive(enrolments.find_replayed, ask, days[0], roles, fewest) if days else None
     except (BaselineError, NoWarehouseError):
         found = None
@@ -137,7 +137,7 @@ def population_of(
     """
     roles, fewest = services.event_roles(), services.settings.min_events
     segment = segment_of(services, audience)
-    ask = MeasuredTables(services.database).query
+    ask = MeasuredTables(services.database)
     return services.database.derive(
         baselines.find_population, ask, day, audience, roles, fewest, exposure_days, segment, rules_of=rules_of
     )

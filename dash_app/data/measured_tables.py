@@ -35,32 +35,36 @@ _KEPT: Mapping[Callable[..., Any], Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class MeasuredTables:
-    """Asks a database, and keeps what takes seconds to measure."""
+    """Asks a database, and keeps what takes seconds to measure. Equal for one database, so that it may be part of what is kept."""
 
     database: Database
 
-    def query(self, load: Callable[..., Any], *args: Any) -> Any:
+    def __call__(self, load: Callable[..., Any], *args: Any) -> Any:
         """`Database.query`; the result of one of `_KEPT` is read from its file where it was measured before."""
-        return self.database.derive(self._measure, load, *args) if load in _KEPT else self.database.query(load, *args)
+        if load in _KEPT:
+            return self.database.derive(_measure, self.database, load, *args)
+        return self.database.query(load, *args)
 
-    def _measure(self, load: Callable[..., Any], *args: Any) -> Any:
-        with self.database.connect() as con:
-            published = _published(con)
-            path = self._path(published, load, args)
-            tables = _read(path)
-            if tables is not None:
-                return _KEPT[load](*tables)
-            result = load(con, *args)
-        _write(path, [result] if isinstance(result, pa.Table) else list(result))
-        with self.database.connect() as con:
-            if _published(con) != published:  # somebody may have been erased meanwhile
-                path.unlink(missing_ok=True)
-        return result
 
-    def _path(self, published: str, load: Callable[..., Any], args: Sequence[Any]) -> Path:
-        inputs = (load.__name__, [_text_of(each) for each in args], _code_sha256())
-        digest = hashlib.sha256(repr(inputs).encode()).hexdigest()
-        return aggregate_cache.cache_folder(self.database.path.parent) / f"{published[:16]}-{digest[:16]}.arrow"
+def _measure(database: Database, load: Callable[..., Any], *args: Any) -> Any:
+    with database.connect() as con:
+        published = _published(con)
+        path = _path(database.path.parent, published, load, args)
+        tables = _read(path)
+        if tables is not None:
+            return _KEPT[load](*tables)
+        result = load(con, *args)
+    _write(path, [result] if isinstance(result, pa.Table) else list(result))
+    with database.connect() as con:
+        if _published(con) != published:  # somebody may have been erased meanwhile
+            path.unlink(missing_ok=True)
+    return result
+
+
+def _path(folder: Path, published: str, load: Callable[..., Any], args: Sequence[Any]) -> Path:
+    inputs = (load.__name__, [_text_of(each) for each in args], _code_sha256())
+    digest = hashlib.sha256(repr(inputs).encode()).hexdigest()
+    return aggregate_cache.cache_folder(folder) / f"{published[:16]}-{digest[:16]}.arrow"
 
 
 def _published(con: duckdb.DuckDBPyConnection) -> str:

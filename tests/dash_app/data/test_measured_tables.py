@@ -13,25 +13,26 @@ ROLES = Roles()
 
 
 @pytest.fixture
-def folder(services):
-    return services.database.path.parent
+def kept_in(services):
+    """The folder of the tables, which tests share, with nothing kept."""
+    folder = services.database.path.parent
+    aggregate_cache.clear(folder, keep_days=0)
+    return folder
 
 
 @pytest.fixture
-def ask(folder):
+def ask(kept_in):
     """Asks as a process that has just started does."""
-    return lambda: MeasuredTables(Database(folder / "grupa.duckdb")).query(
-        enrolments.load_eligible_days, DAYS[1], ROLES, 5
-    )
+    return lambda: MeasuredTables(Database(kept_in / "grupa.duckdb"))(enrolments.load_eligible_days, DAYS[1], ROLES, 5)
 
 
 def files(folder):
     return sorted(aggregate_cache.cache_folder(folder).glob("*.arrow"))
 
 
-def test_the_next_process_reads_what_was_measured(ask, folder, monkeypatch):
+def test_the_next_process_reads_what_was_measured(ask, kept_in, monkeypatch):
     first = ask()
-    (kept,) = files(folder)
+    (kept,) = files(kept_in)
     assert kept.stat().st_mode & 0o077 == 0
 
     def fail(*_):
@@ -43,28 +44,35 @@ def test_the_next_process_reads_what_was_measured(ask, folder, monkeypatch):
     assert [each.to_pydict() for each in again] == [each.to_pydict() for each in first]
 
 
+def test_one_process_measures_and_reads_once(kept_in, monkeypatch):
+    database = Database(kept_in / "grupa.duckdb")
+    first = MeasuredTables(database)(enrolments.load_eligible_days, DAYS[1], ROLES, 5)
+    monkeypatch.setattr(Database, "connect", lambda self: pytest.fail("read again"))
+    assert MeasuredTables(database)(enrolments.load_eligible_days, DAYS[1], ROLES, 5) is first
+
+
 @pytest.mark.parametrize("content", [b"", b"no Arrow"])
-def test_a_damaged_file_is_measured_again(ask, folder, content):
+def test_a_damaged_file_is_measured_again(ask, kept_in, content):
     first = ask()
-    (kept,) = files(folder)
+    (kept,) = files(kept_in)
     kept.write_bytes(content)
     assert [each.num_rows for each in ask()] == [each.num_rows for each in first]
     assert kept.stat().st_size > len(content)
 
 
-def test_what_was_published_before_gives_way(ask, folder):
-    old = aggregate_cache.cache_folder(folder) / "0123456789abcdef-0123456789abcdef.arrow"
+def test_what_was_published_before_gives_way(ask, kept_in):
+    old = aggregate_cache.cache_folder(kept_in) / "0123456789abcdef-0123456789abcdef.arrow"
     old.parent.mkdir(exist_ok=True)
     old.touch()
-    for path in files(folder):
+    for path in files(kept_in):
         if path != old:
             path.unlink()
     ask()
-    assert old not in files(folder)
-    assert len(files(folder)) == 1
+    assert old not in files(kept_in)
+    assert len(files(kept_in)) == 1
 
 
-def test_it_goes_with_the_sums_when_somebody_is_forgotten(ask, folder):
+def test_it_goes_with_the_sums_when_somebody_is_forgotten(ask, kept_in):
     ask()
-    aggregate_cache.clear(folder, keep_days=0)
-    assert files(folder) == []
+    aggregate_cache.clear(kept_in, keep_days=0)
+    assert files(kept_in) == []

@@ -44,7 +44,7 @@ def told(tree, start):
     return next(each for each in lines if each.startswith(start)).removeprefix(start)
 
 
-def test_a_plan_that_never_fills_is_told_apart_from_one_without_a_first_day(services, shown, plan):
+def test_a_plan_without_a_foretold_end_is_told_apart_from_one_without_a_first_day(services, shown, plan):
     services.roadmap.add(replace(plan, plan_id="endless", name="Endless", duration_days=None, end_date=None), "ann")
     services.roadmap.add(
         replace(plan, plan_id="undated", name="Undated", duration_days=14, start_date=None, end_date=None), "ann"
@@ -54,7 +54,7 @@ def test_a_plan_that_never_fills_is_told_apart_from_one_without_a_first_day(serv
     assert told(tree, "No first day yet: ") == "Undated."
     grid = next(each for each in parts(tree) if getattr(each, "id", None) == "plan-table")
     weeks = next(each for each in grid.columnDefs if each["field"] == "weeks")
-    assert "'never'" in weeks["valueFormatter"]["function"]
+    assert "'none foretold'" in weeks["valueFormatter"]["function"]
 
 
 def test_what_the_chosen_plans_may_bring_stands_beside_the_naive_sum(services, shown, plan):

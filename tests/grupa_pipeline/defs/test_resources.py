@@ -8,9 +8,9 @@ from grupa_pipeline.settings import Settings
 NOT_OF_RUNS = {
     "app_url", "digest_urls", "exports_per_hour", "file_group", "first_day", "hosts", "keep_audit_days", "llm_base_url",
     "log_folders", "log_format", "oidc_client_id", "oidc_client_secret", "oidc_groups", "oidc_issuer", "own_dagster_home",
-    "owners", "proxy_addresses", "proxy_groups", "proxy_secret", "report_color", "report_logo", "require_approval",
-    "runs_per_hour", "service_process", "stale_days", "token", "trust_proxy", "uploads_per_hour", "url_prefix", "users_file",
-    "webhook",
+    "owners", "proxy_addresses", "proxy_groups", "proxy_secret", "questions_per_hour", "report_color", "report_logo",
+    "require_approval", "runs_per_hour", "service_process", "stale_days", "token", "trust_proxy", "uploads_per_hour", "url_prefix",
+    "users_file", "webhook",
 }  # fmt: skip
 """Settings of the app, of sign-in, of Dagster's definitions; the model's address is a resource of its own, as it may hold a key."""
 

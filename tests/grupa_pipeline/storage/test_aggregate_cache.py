@@ -258,5 +258,5 @@ def test_other_code_has_other_aggregates() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "read_bytes", note)
-        aggregate_cache._code_sha256.__wrapped__()
+        aggregate_cache.code_sha256.__wrapped__()
     assert {path.parent.name for path in hashed} == {"aggregates", "event_catalog", "features", "vocabulary"}
