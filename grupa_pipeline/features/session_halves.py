@@ -68,17 +68,8 @@ def measure_halves(
     halved = engine.materialize(_halve(engine, events, window_start, window_end, roles, users))
     features = []
     for half in (0, 1):
-        part = halved.filter(halved.half == half).select("user_id", "timestamp", "action", "metadata", "sequence")
-        measured = measure_features(
-            engine,
-            engine.materialize(part).get_name(),
-            window_start=window_start,
-            window_end=window_end,
-            roles=roles,
-            min_events=1,
-            like=catalog,
-        )
-        features.append(measured.features)
+        part = halved.filter(halved.half == half)
+        features.append(_measure_part(engine, part, window_start, window_end, roles, catalog))
     sessions = halved.group_by("user_id").agg(sessions=halved.session.max().cast("int64"))
     return SessionHalves((features[0], features[1]), engine.fetch(sessions.order_by("user_id")))
 
@@ -104,10 +95,17 @@ def measure_beginnings(
         )
     )
     rows = rows.inner_join(wanted, "user_id")
-    begun = rows.filter(rows.place < rows.length).select("user_id", "timestamp", "action", "metadata", "sequence")
+    return _measure_part(engine, rows.filter(rows.place < rows.length), window_start, window_end, roles, catalog)
+
+
+def _measure_part(
+    engine: Engine, rows: ir.Table, window_start: datetime, window_end: datetime, roles: ActionRoles, catalog: pa.Table
+) -> pa.Table:
+    """Features of users on a part of their events."""
+    part = rows.select("user_id", "timestamp", "action", "metadata", "sequence")
     return measure_features(
         engine,
-        engine.materialize(begun).get_name(),
+        engine.materialize(part).get_name(),
         window_start=window_start,
         window_end=window_end,
         roles=roles,

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from grupa_pipeline.insights.event_roles import is_unwanted
-from grupa_pipeline.insights.evidence import is_large
+from grupa_pipeline.insights.evidence import MIN_USERS, is_large
 from grupa_pipeline.insights.remedies import Cause, is_offer, step_kind
 from grupa_pipeline.insights.templates import EvidenceRow, reads_the_same
 from grupa_pipeline.insights.wording import Wording
-from grupa_pipeline.vocabulary.enums import DecidedBy, Measure
+from grupa_pipeline.vocabulary.enums import DecidedBy, Measure, Role
 from grupa_pipeline.vocabulary.feature_families import JOURNEY_MEASURES, FeatureFamily
 
 MIN_SEVERITY = 0.03
@@ -98,7 +98,8 @@ def find_obstacles(rows: Rows, wording: Wording) -> list[Obstacle]:
     told += [
         each
         for alias in rows
-        if (each := _error_alone(alias, rows, wording, size)) is not None and each.about not in explained
+        for find in (_error_alone, _error_where_others_are_not)
+        if (each := find(alias, rows, wording, size)) is not None and each.about not in explained
     ]
     refused = _refused(rows, wording, size)
     if refused is not None:  # where they turn away is known
@@ -245,6 +246,27 @@ def _error_alone(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacl
     goal = wording.entry(target)["subject"] if following else None
     cause = Cause.ERROR if following else Cause.ERROR_ALONE
     return Obstacle(cause, alias, support, severity, place, goal, target, actions[-1])
+
+
+def _error_where_others_are_not(alias: str, rows: Rows, wording: Wording, size: int) -> Obstacle | None:
+    """An error at a place to which too few of the others come for the share that meets it there to be compared."""
+    row = rows[alias]
+    entry = wording.entry(str(row["metric"]))
+    is_error = entry["family"] == FeatureFamily.PATH and entry.get("event_role") == Role.ERROR
+    if not is_error or row["ci_low"] <= 0 or not is_large(row):
+        return None
+    place, error = _actions(row, wording)
+    there = [
+        float(other["rest_value"]) * int(other["n_rest"])
+        for other in rows.values()
+        if wording.entry(str(other["metric"]))["family"] == FeatureFamily.ACTION_DONE
+        and _actions(other, wording) == (place,)
+    ]
+    support = _any_support(alias, (place,), rows, wording)
+    if not there or there[0] >= MIN_USERS or support is None:
+        return None
+    severity = float(row["effect_size"]) * int(row["n_cluster"]) / max(size, 1)
+    return Obstacle(Cause.ERROR_ALONE, alias, support, severity, (place,), None, str(row["metric"]), error)
 
 
 def _refused(rows: Rows, wording: Wording, size: int) -> Obstacle | None:

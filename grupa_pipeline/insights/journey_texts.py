@@ -43,6 +43,9 @@ def pain_point_of(obstacle: Obstacle, rows: Mapping[str, EvidenceRow], wording: 
     elif rows[alias]["measure"] == Measure.ERROR:
         title = f"Of those who get to {names[0]}, {{{alias}.cluster}} meet {about}; of the others {{{alias}.rest}}"
         body = f"Of the users who get to {names[0]}, more meet {about} here: {both}."
+    elif obstacle.cause is Cause.ERROR_ALONE:
+        title = f"{{{alias}.who}} of them meet {about} after {names[0]}; of the others {{{alias}.rest}}"
+        body = f"More of them meet {about} after {names[0]}: {both}."
     elif obstacle.is_behind:
         title = f"{{{alias}.who}} of them get {place}; of the others {{{alias}.rest}}"
         before = (

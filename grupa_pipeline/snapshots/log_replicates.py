@@ -1,8 +1,9 @@
 """Measures users of a snapshot's log once more, on part of their events, as segmentation asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +15,8 @@ from grupa_pipeline.segmentation.replicates import MeasuredHalves
 from grupa_pipeline.snapshots.context import SnapshotContext
 from grupa_pipeline.snapshots.engines import engine_on_window
 from grupa_pipeline.vocabulary.enums import FeatureView
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,40 +30,24 @@ class LogReplicates:
 
     def halves(self, users: Sequence[str]) -> MeasuredHalves:
         """`users` on halves of their sessions."""
-        start, end = self.context.window(self.day)
-        with engine_on_window(self.context, self.day) as engine:
-            measured = measure_halves(
-                engine,
-                tables.EVENTS.name,
-                window_start=start,
-                window_end=end,
-                roles=self.roles,
-                catalog=self.catalog,
-                users=users,
-            )
+        measured = self._measure(measure_halves, catalog=self.catalog, users=users)
         first, second = (half.to_pandas().set_index("user_id") for half in measured.features)
         return MeasuredHalves(first, second, measured.sessions.to_pandas().set_index("user_id")["sessions"])
 
     def views(self, users: Sequence[str]) -> Mapping[FeatureView, pd.DataFrame]:
         """Counts of each view by user and half."""
-        start, end = self.context.window(self.day)
-        with engine_on_window(self.context, self.day) as engine:
-            counts = measure_views(
-                engine, tables.EVENTS.name, window_start=start, window_end=end, roles=self.roles, users=users
-            )
+        counts = self._measure(measure_views, users=users)
         return {view: rows.to_pandas() for view, rows in counts.items()}
 
     def beginnings(self, lengths: Mapping[str, int]) -> pd.DataFrame:
         """Features of users on their first events alone, so many of each."""
+        measured = self._measure(measure_beginnings, catalog=self.catalog, lengths=lengths)
+        return measured.to_pandas().set_index("user_id")
+
+    def _measure(self, measure: Callable[..., T], **arguments: Any) -> T:
+        """What `measure` finds on the events of the window."""
         start, end = self.context.window(self.day)
         with engine_on_window(self.context, self.day) as engine:
-            measured = measure_beginnings(
-                engine,
-                tables.EVENTS.name,
-                window_start=start,
-                window_end=end,
-                roles=self.roles,
-                catalog=self.catalog,
-                lengths=lengths,
+            return measure(
+                engine, tables.EVENTS.name, window_start=start, window_end=end, roles=self.roles, **arguments
             )
-        return measured.to_pandas().set_index("user_id")

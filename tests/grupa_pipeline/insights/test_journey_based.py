@@ -134,6 +134,26 @@ def test_siblings_with_the_same_pain_share_a_recommendation_and_repeat_no_other(
     assert told[told["shared_with"].isna()]["title"].is_unique
 
 
+@pytest.mark.parametrize(("others_there", "is_told"), [(3, True), (15, False)])
+def test_an_error_where_hardly_anybody_else_comes_is_a_pain_of_those_who_meet_it(
+    others_there: int, is_told: bool
+) -> None:
+    """Where more of the others come, and all meet it there, nothing sets the cluster apart but that it comes there."""
+    groups = pd.Series({f"u{n:03d}": "C01" if n < 30 else "C02" for n in range(90)})
+    events = []
+    for number, user in enumerate(groups.index):
+        comes = number < 30 + others_there
+        story = ["open_app", *(["download_asked", "download_failed"] if comes else ["list_read"]), "play_ended"]
+        story += ["subscribed"] if number % 3 == 0 else []
+        events += [(user, f"{number % 7} 10:0{place}", action) for place, action in enumerate(story)]
+    actions = dict.fromkeys(("open_app", "download_asked", "list_read", "play_ended"), ("step", "user"))
+    actions |= {"download_failed": ("error", "system"), "subscribed": ("goal", "user")}
+    insights, *_ = described_log(measure(events), groups, actions)
+    titles = [row["title"] for row in of(insights, "C01", "pain_point")]
+    assert any("meet “download failed” after “download asked”" in title for title in titles) == is_told
+    assert not any("download failed" in row["title"] for row in of(insights, "C02", "pain_point"))
+
+
 STORIES = {
     "C01": ("exercise_logged", "premium_purchased"),
     "C02": ("paywall_shown", "paywall_closed"),
