@@ -6,6 +6,7 @@ only propose them. Histories may say that what a name calls a goal is none: near
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,6 +20,9 @@ MAX_ACTIONS = 5_000
 """Actions with rows of their own, the commonest; further ones have the role that their names give them."""
 NEARLY_ALL = 0.9
 """Where outcomes are more than this share of the events they are behaviour: else nothing would be left to compare."""
+HALF, FEWEST_FELLOWS = 0.5, 2
+"""What a name calls help is the product's own work where HALF of the users do it and FEWEST_FELLOWS plain actions share a word with
+it: in a ticketing tool nobody who opens a ticket turns to support."""
 GOAL_LIKENESS = 0.35
 """From here on an action is proposed as a goal by histories."""
 _PROPOSAL_LIKENESS = 0.3
@@ -65,11 +69,38 @@ def catalog_rows(
     """
     names = [row["action"] for row in actions]
     meanings = {name: _in_effect(roles.meaning(name), findings.get(name), drafts.get(name)) for name in names}
+    meanings |= _own_work(actions, meanings)
     has_goal = any(meaning.role is Role.GOAL for meaning in meanings.values())
     return [
         _row(row, meanings[row["action"]], findings.get(row["action"]), drafts.get(row["action"]), has_goal)
         for row in actions
     ]
+
+
+def _own_work(actions: Sequence[Mapping[str, Any]], meanings: Mapping[str, ActionMeaning]) -> dict[str, ActionMeaning]:
+    """Meanings as plain steps of what names call help, in a log that is about it."""
+    words = {name: set(readable(name).split()) for name in meanings}
+    plain = Counter(word for name, own in words.items() if meanings[name].role in _PLAIN for word in own)
+    named = {name for name, said in meanings.items() if said.role is Role.HELP and said.source is RoleSource.NAME}
+    most = max((row["users"] for row in actions), default=0)
+    subjects = {
+        word
+        for row in actions
+        if row["action"] in named and row["users"] >= HALF * most
+        for word in words[row["action"]]
+        if plain[word] >= FEWEST_FELLOWS
+    }
+    return {
+        name: replace(
+            meanings[name],
+            role=Role.STEP,
+            source=RoleSource.DATA,
+            confidence=0.7,
+            reason=f"{meanings[name].reason}; but at least half of the users work on “{about}” here, so it is no call for help",
+        )
+        for name in named
+        if (about := min(words[name] & subjects, default=""))
+    }
 
 
 def _row(

@@ -141,3 +141,26 @@ def test_outcomes_that_are_nearly_all_there_is_stay_behaviour() -> None:
     usual = EventCatalog.of([row | {"events": 500} for row in rows], Roles())
     assert usual.assign(["purchase"]) == {"purchase": "goal"}
     assert usual.assignment_sha256() != catalog.assignment_sha256()
+
+
+def roles_of(**users: int) -> dict[str, str]:
+    counted = [
+        {"action": name, "users": number, "events": number, "first_seen_at": AT, "last_seen_at": AT}
+        for name, number in users.items()
+    ]
+    return {row["action"]: row["role"] for row in catalog_rows(counted, Roles(), {}, {})}
+
+
+def test_opening_a_ticket_is_no_call_for_help_where_the_product_is_about_tickets() -> None:
+    desk = roles_of(ticket_open=90, ticket_reopened=20, ticket_assign=50, ticket_solved=80, faq_opened=95, search=100)
+    assert (desk["ticket_open"], desk["ticket_reopened"], desk["faq_opened"]) == ("step", "step", "help")
+    few_do = roles_of(ticket_open=40, ticket_assign=50, ticket_solved=80, search=100)
+    by_itself = roles_of(ticket_open=90, cart_filled=80, item_seen=100)
+    assert few_do["ticket_open"] == by_itself["ticket_open"] == "help"
+
+
+def test_people_decide_what_is_help_whatever_most_users_do() -> None:
+    counted = {"users": 90, "events": 90, "first_seen_at": AT, "last_seen_at": AT}
+    actions = [{"action": name} | counted for name in ("ticket_open", "ticket_assign", "ticket_solved")]
+    rows = catalog_rows(actions, Roles(actions=(ActionEntry("ticket_open", Role.HELP),)), {}, {})
+    assert rows[0]["role"] == "help"
