@@ -188,7 +188,8 @@ def _amounts(metric: str, values: NDArray[np.float64], wording: Wording) -> Iter
             with np.errstate(invalid="ignore"):
                 holds = (values >= limit) & (values > 0) if is_high else values <= limit
             weight = _AMOUNT_WEIGHT if is_high else _LITTLE_WEIGHT
-            yield from (_Statement(_uncapitalized(name), weight, holds) for name in words)
+            lacks = not is_high and wording.entry(metric)["source_action"] is not None
+            yield from (_Statement(_uncapitalized(name), weight, holds, lacks) for name in words)
 
 
 def _uncapitalized(name: str) -> str:

@@ -70,3 +70,26 @@ def test_a_cluster_that_only_differs_in_amounts_is_named_by_them(wording: Wordin
         ClusterUsers(features, labels, {"sessions_per_week": "sessions_per_week"}), ["C01", "C02"], Wording(catalog)
     )
     assert set(names) == {"C01", "C02"} and all(each.own == 1 and each.other == 0 for each in names.values())
+
+
+def test_hardly_doing_something_is_no_name_by_itself() -> None:
+    about = {"family": "action_share", "higher_is_better": None, "event_role": "step", "first_role": "step",
+             "decided_by": "user", "step_labels": None}  # fmt: skip
+    catalog = pd.DataFrame(
+        [
+            {"feature": f"share_{name}", "description": name, "subject": name, "source_action": name, **about}
+            for name in ("wiki_edited", "code_pushed")
+        ]
+    )
+    features = pd.DataFrame(
+        {
+            "share_wiki_edited": [0.0] * 60 + [0.9] * 40,
+            "share_code_pushed": [0.25] * 48 + [0.0] * 12 + [0.25] * 9 + [0.0] * 31,
+        },
+        index=[f"u{number}" for number in range(100)],
+    )
+    labels = pd.Series(["C01"] * 60 + ["C02"] * 40, index=features.index)
+    names = true_names(
+        ClusterUsers(features, labels, {name: name for name in features}), ["C01", "C02"], Wording(catalog)
+    )
+    assert "wiki" not in names["C01"].name and "code" in names["C01"].name
